@@ -1,0 +1,113 @@
+# Each target does its own set-up: on a machine with Python 3.11 to 3.13, make and git, any of them may come first.
+#
+#     make train    make test    make lab    make help
+#
+# Windows has no make: README gives the two lines that do the same there.
+
+PYTHON ?= python3
+# A Python that was asked for is used or refused; if none was asked for, any that fits will do.
+ifeq ($(origin PYTHON),file)
+PYTHONS := python3 python3.11 python3.12 python3.13
+else
+PYTHONS := "$(PYTHON)"
+endif
+
+VENV_PYTHON := .venv/bin/python
+OMNI := .venv/bin/omni
+
+.PHONY: train test lab doctor setup clean help
+
+train: setup ## synthesise the corpus, train the encoder, show its word error rate
+	@$(OMNI) data synth --out data/audio
+	@$(OMNI) train --config configs/audio_enc_tiny.json --resume
+
+test: setup ## check the code and run the tests
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m pytest
+
+lab: setup ## open JupyterLab on your own copies of the notebooks
+	@$(OMNI) data synth --out data/audio
+	@$(OMNI) lab
+
+doctor: setup ## say what is missing on this machine, and the remedy
+	@$(OMNI) doctor
+
+setup: ## make .venv and install into it, if that is not done yet
+	@eval "$$SETUP"
+
+clean: ## remove .venv (trainings, corpora and your notebooks stay)
+	rm -rf .venv
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
+
+# The set-up, in plain sh. `.venv/ready` holds what was installed, and where: as long as that still holds, nothing is
+# done. The link `.venv-installing` names the process that is at it, so that two do not work on one venv; an install that
+# was cut short leaves it behind, and is done again from nothing, because half a package looks to pip like a whole one.
+define SETUP
+set -eu
+
+refuse() { echo "$$*" >&2; exit 2; }
+
+fits() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+
+version() { "$$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
+
+state() { pwd -P; cat pyproject.toml constraints.txt | cksum; }
+
+as_asked() { [ "$(origin PYTHON)" = file ] || [ "$$(version "$(PYTHON)")" = "$$(version $(VENV_PYTHON))" ]; }
+
+ready() { [ -x $(VENV_PYTHON) ] && [ "$$(state)" = "$$(cat .venv/ready 2>/dev/null)" ] && as_asked; }
+
+if ready; then exit 0; fi
+
+python=
+for candidate in $(PYTHONS); do
+    if fits "$$candidate"; then python=$$candidate; break; fi
+done
+if [ -z "$$python" ]; then
+    found=$$(version "$(PYTHON)")
+    refuse "$(PYTHON) is $${found:-not to be found}, and this needs Python 3.11, 3.12 or 3.13: install one and name it, as in: $(strip make $(MAKECMDGOALS)) PYTHON=python3.11"
+fi
+"$$python" -c 'import ensurepip, venv' 2>/dev/null || \
+    refuse "$$python cannot make virtual environments; the remedy on Debian and Ubuntu: sudo apt-get install $$(basename "$$python")-venv"
+
+renew=
+said=
+until ln -s $$$$ .venv-installing 2>/dev/null; do
+    owner=$$(readlink .venv-installing || true)
+    if [ -z "$$owner" ]; then
+        [ -w . ] || refuse "this folder cannot be written: copy the project to one of yours"
+        sleep 1
+    elif kill -0 "$$owner" 2>/dev/null; then
+        [ -n "$$said" ] || echo "process $$owner is installing into .venv: waiting for it"
+        said=yes
+        sleep 1
+    else
+        renew="the last installation was cut short"
+        rm -f .venv-installing
+    fi
+done
+if ready; then rm -f .venv-installing; exit 0; fi
+
+if [ -n "$$renew" ]; then :
+elif [ ! -d .venv ]; then renew="there is none yet"
+elif ! fits $(VENV_PYTHON) || ! $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then renew="the one here does not work"
+elif ! as_asked; then renew="$(PYTHON) was asked for"
+elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then renew="the folder was moved or copied"
+fi
+
+rm -f .venv/ready
+if [ -n "$$renew" ]; then
+    echo "making .venv with Python $$(version "$$python"): $$renew"
+    "$$python" -m venv --clear .venv
+fi
+echo "installing into .venv what constraints.txt names: some minutes and 6 GB the first time"
+if ! $(VENV_PYTHON) -m pip --disable-pip-version-check install -c constraints.txt -e '.[dev]'; then
+    [ -n "$$renew" ] || rm -f .venv-installing
+    refuse "the installation failed, see above; once that is mended, run make again"
+fi
+state > .venv/ready
+rm -f .venv-installing
+endef
+export SETUP

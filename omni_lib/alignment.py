@@ -1,0 +1,89 @@
+"""When was each symbol said: the best path of a known text, and the times of its words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from omni_lib.ctc import frames_needed
+from omni_lib.errors import UserError
+from omni_lib.text import BLANK, Vocabulary
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and when it is said, in seconds from the start of the clip."""
+
+    word: str
+    start: float
+    end: float
+
+
+def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
+    """The likeliest of all paths that collapse to `target` (Viterbi; Graves et al. 2006 sum where this takes the best).
+
+    The states are the target with a blank before, between and after its symbols. From one frame to the next a path
+    stays, moves on by one, or skips the blank between two unlike symbols.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms, of one utterance without padding.
+        target: class indices.
+
+    Returns:
+        One class index for each of the T frames.
+
+    Raises:
+        UserError: there are too few frames for any path.
+    """
+    frames = len(log_probs)
+    if frames < frames_needed(target):
+        raise UserError(f"{frames} CTC frames are too few for this text, which needs {frames_needed(target)}")
+    if frames == 0:
+        return []
+    states = torch.full((2 * len(target) + 1,), BLANK)
+    states[1::2] = torch.tensor(target, dtype=torch.long)
+    may_skip = torch.zeros(len(states), dtype=torch.bool)
+    may_skip[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
+
+    emitted = log_probs[:, states].double()  # (T, S)
+    score = torch.full((len(states),), -math.inf, dtype=torch.float64)
+    score[:2] = emitted[0, :2]
+    came_from = torch.zeros(frames, len(states), dtype=torch.long)  # 0 stayed, 1 moved on, 2 skipped a blank
+    nowhere = score.new_full((2,), -math.inf)
+    for t in range(1, frames):
+        before = torch.cat([nowhere, score])
+        steps = torch.stack([score, before[1:-1], before[:-2].masked_fill(~may_skip, -math.inf)])  # (3, S)
+        best, came_from[t] = steps.max(dim=0)
+        score = best + emitted[t]
+
+    state = len(states) - 1
+    if len(states) > 1 and score[-2] > score[-1]:
+        state -= 1
+    visited = [state]
+    for t in range(frames - 1, 0, -1):
+        state -= int(came_from[t, state])
+        visited.append(state)
+    return [int(states[state]) for state in reversed(visited)]
+
+
+def word_times(path: Sequence[int], vocabulary: Vocabulary, seconds_per_frame: float) -> list[Word]:
+    """The words of a path: each lasts from the first frame of its first letter to the last frame of its last."""
+    words: list[Word] = []
+    letters, start, end, previous = "", 0, 0, BLANK
+    for frame, index in enumerate([*path, vocabulary.encode(" ")[0]]):
+        symbol = vocabulary.decode([index])
+        if symbol == " " and letters:
+            words.append(Word(letters, round(start * seconds_per_frame, 3), round(end * seconds_per_frame, 3)))
+            letters = ""
+        elif symbol.strip():
+            if not letters:
+                start = frame
+            if index != previous:
+                letters += symbol
+            end = frame + 1
+        previous = index
+    return words

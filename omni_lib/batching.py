@@ -1,0 +1,155 @@
+"""From a manifest to batches: the feature cache, length buckets, augmentation, and padding.
+
+Whatever is random here is drawn from (seed, epoch, row) and never from a shared stream, so that a run that was stopped
+and resumed sees exactly the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from omni_lib.audio import N_MELS, LogMel, change_speed, read_audio
+from omni_lib.manifest import Utterance
+from omni_lib.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some utterances, padded to the longest: frames beyond `lengths` are zero and mean nothing."""
+
+    mel: Tensor  # (B, T, 128) raw log-mels
+    lengths: Tensor  # (B,) frames
+    targets: list[list[int]]  # class indices of each text
+    utterances: list[Utterance]
+
+
+class FeatureCache:
+    """The log-mels of a list of utterances at every speed asked for, computed once and kept in memory.
+
+    One minute of speech takes 3 MB at each speed.
+    """
+
+    def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float] = (1.0,), title: str = "features") -> None:
+        """
+        Raises:
+            UserError: an audio file cannot be read (`manifest.audit` finds these before).
+        """
+        self.utterances = list(utterances)
+        self.speeds = tuple(speeds)
+        self.targets = [Vocabulary().encode(utterance.text) for utterance in self.utterances]
+        log_mel = LogMel()
+        self._features: list[dict[float, Tensor]] = []
+        for utterance in tqdm(self.utterances, desc=title, unit="clip", leave=False, disable=None):
+            waveform = read_audio(utterance.path)
+            self._features.append({speed: log_mel(change_speed(waveform, speed)) for speed in self.speeds})
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def features(self, row: int, speed: float = 1.0) -> Tensor:
+        """Raw log-mel (frames, 128) of one utterance."""
+        return self._features[row][speed]
+
+
+def collate(features: Sequence[Tensor], targets: Sequence[list[int]], utterances: Sequence[Utterance]) -> Batch:
+    """Pad log-mels (frames, 128) to the longest of them."""
+    lengths = torch.tensor([len(feature) for feature in features])
+    mel = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)  # (B, T, 128)
+    return Batch(mel, lengths, list(targets), list(utterances))
+
+
+def length_buckets(frames: Sequence[int], batch_size: int, rng: random.Random, jitter: float = 0.05) -> list[list[int]]:
+    """Group rows of similar length into batches, and put the batches in random order.
+
+    Sorting by length wastes least on padding, and puts the same rows together in every epoch; lengths are therefore
+    jittered by ± `jitter` before they are sorted.
+    """
+    keys = [length * rng.uniform(1 - jitter, 1 + jitter) for length in frames]
+    order = sorted(range(len(frames)), key=keys.__getitem__)
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def padding_share(batches: Iterable[Batch]) -> float:
+    """Share of all frames in `batches` that are padding."""
+    real = total = 0
+    for batch in batches:
+        real += int(batch.lengths.sum())
+        total += batch.mel.shape[0] * batch.mel.shape[1]
+    return 1 - real / max(total, 1)
+
+
+def evaluation_batches(cache: FeatureCache, batch_size: int) -> list[Batch]:
+    """All utterances once, unaugmented, sorted by length."""
+    order = sorted(range(len(cache)), key=lambda row: len(cache.features(row)))
+    return [_gather(cache, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
+
+
+def _gather(cache: FeatureCache, rows: Sequence[int]) -> Batch:
+    return collate([cache.features(row) for row in rows], [cache.targets[row] for row in rows], [cache.utterances[row] for row in rows])
+
+
+class TrainingBatches:
+    """The batches of each epoch: speed perturbation, buckets, SpecAugment; `epoch` counts from 1."""
+
+    def __init__(self, cache: FeatureCache, batch_size: int, seed: int, spec_augment_from_epoch: int | None, fill: Tensor) -> None:
+        """
+        Args:
+            spec_augment_from_epoch: first epoch with masks, or None for none at all.
+            fill: (128,) what a masked place holds: the feature mean, which normalisation turns into zero.
+        """
+        self.cache, self.batch_size, self.seed = cache, batch_size, seed
+        self.spec_augment_from_epoch, self.fill = spec_augment_from_epoch, fill
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+        return -(-len(self.cache) // self.batch_size)
+
+    def plan(self, epoch: int) -> tuple[list[list[int]], list[float]]:
+        """The rows of every batch of `epoch`, and the speed of every row."""
+        rng = random.Random(f"plan {self.seed} {epoch}")
+        speeds = [rng.choice(self.cache.speeds) for _ in range(len(self.cache))]
+        frames = [len(self.cache.features(row, speed)) for row, speed in enumerate(speeds)]
+        return length_buckets(frames, self.batch_size, rng), speeds
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
+        """The batches of `epoch` from number `start` on."""
+        plan, speeds = self.plan(epoch)
+        masked = self.spec_augment_from_epoch is not None and epoch >= self.spec_augment_from_epoch
+        for rows in plan[start:]:
+            features = [self.cache.features(row, speeds[row]) for row in rows]
+            if masked:
+                features = [
+                    spec_augment(feature, random.Random(f"mask {self.seed} {epoch} {row}"), self.fill)
+                    for row, feature in zip(rows, features, strict=True)
+                ]
+            yield collate(features, [self.cache.targets[row] for row in rows], [self.cache.utterances[row] for row in rows])
+
+
+FREQUENCY_MASKS, FREQUENCY_WIDTH = 2, 27  # masks of at most so many of the 128 filters
+TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 20  # masks of at most so many frames
+
+
+def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:
+    """Mask bands of frequency and stretches of time of a log-mel (frames, 128) (Park et al. 2019, "SpecAugment").
+
+    The number of time masks grows with the length, so that a short clip is not covered.
+    """
+    mel = mel.clone()
+    frames = len(mel)
+    for _ in range(FREQUENCY_MASKS):
+        width = rng.randint(0, FREQUENCY_WIDTH)
+        low = rng.randint(0, N_MELS - width)
+        mel[:, low : low + width] = fill[low : low + width]
+    for _ in range(round(frames / 100 * TIME_MASKS_PER_SECOND)):
+        width = rng.randint(0, min(TIME_WIDTH, frames // 5))
+        first = rng.randint(0, frames - width)
+        mel[first : first + width] = fill
+    return mel

@@ -1,0 +1,189 @@
+"""The command line: `omni data | train | evaluate | transcribe | doctor | lab`.
+
+Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from omni_lib.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # Windows consoles may not know ✓
+            stream.reconfigure(errors="replace")
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        print(f"omni: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("omni: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="omni", description="Train a speech encoder, and see how well it hears.")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    data = commands.add_parser("data", help="make or check a corpus").add_subparsers(title="corpora", required=True)
+    synth = data.add_parser("synth", help="synthesise the embedded corpus")
+    synth.add_argument("--out", type=Path, default=Path("data/audio"))
+    synth.add_argument("--seed", type=int, default=0)
+    synth.set_defaults(run=_data_synth)
+    an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
+    an4.add_argument("source", type=Path, nargs="?", help="the folder or .tar.gz; without it, where AN4 is published")
+    an4.add_argument("--out", type=Path, default=Path("data/an4"))
+    an4.set_defaults(run=_data_an4)
+    folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
+    folder.add_argument("source", type=Path)
+    folder.add_argument("--out", type=Path, required=True)
+    folder.set_defaults(run=_data_folder)
+    check = data.add_parser("check", help="audit a manifest")
+    check.add_argument("csv", type=Path)
+    check.add_argument("--config", type=Path, help="settings to judge the CTC paths by (default: the chapter's)")
+    check.set_defaults(run=_data_check)
+
+    train = commands.add_parser("train", help="train an encoder")
+    train.add_argument("--config", type=Path, required=True)
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
+    train.add_argument("--resume", action="store_true", help="go on with the run in save_dir, if there is one")
+    train.add_argument("--max-steps", type=_positive, metavar="N", help="stop at global step N; the schedule stays the same")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="word error rate of a checkpoint on a manifest")
+    evaluate.add_argument("--checkpoint", type=Path, required=True)
+    evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
+    evaluate.add_argument("--split", help="default: test; every row of a manifest without a split column")
+    evaluate.add_argument("--json", action="store_true")
+    evaluate.set_defaults(run=_evaluate)
+
+    transcribe = commands.add_parser("transcribe", help="write down what is said in sound files")
+    transcribe.add_argument("--checkpoint", type=Path, required=True)
+    transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    transcribe.add_argument("--json", action="store_true", help="with the times of the words")
+    transcribe.set_defaults(run=_transcribe)
+
+    commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
+    commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks").set_defaults(run=_lab)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+# Imports stand inside the commands: `omni doctor` must run where torch does not, and `omni --help` at once.
+
+
+def _data_synth(options: argparse.Namespace) -> int:
+    from omni_lib.corpora.synth import synthesise
+
+    print(f"The embedded corpus: {synthesise(options.out, seed=options.seed)}")
+    return 0
+
+
+def _data_an4(options: argparse.Namespace) -> int:
+    from omni_lib.corpora import an4
+
+    if options.source is None:
+        print(an4.WHERE)
+        return 0
+    print(f"AN4: {an4.prepare(options.source, options.out, report=print)}")
+    return 0
+
+
+def _data_folder(options: argparse.Namespace) -> int:
+    from omni_lib.corpora import folder
+
+    print(f"Manifest: {folder.prepare(options.source, options.out, report=print)}")
+    return 0
+
+
+def _data_check(options: argparse.Namespace) -> int:
+    from omni_lib.audit import audit, describe
+    from omni_lib.config import Config, load_config
+    from omni_lib.manifest import read_manifest
+
+    config = load_config(options.config) if options.config else Config()
+    manifest = read_manifest(options.csv)
+    print(describe(manifest, audit(manifest, config), config))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from omni_lib.config import load_config
+    from omni_lib.report import final_report
+    from omni_lib.train import train
+
+    config = load_config(options.config, options.set)
+    result = train(config, resume=options.resume, max_steps=options.max_steps)
+    if result.interrupted:
+        print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
+        print("Go on with the same command and --resume.")
+        return 0 if result.step == options.max_steps else 130
+    print(final_report(result, config))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from omni_lib.audit import readable_rows
+    from omni_lib.evaluation import evaluate
+    from omni_lib.recogniser import load_recogniser
+    from omni_lib.report import error_rates
+
+    recogniser, config = load_recogniser(options.checkpoint)
+    rows = readable_rows(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
+    result = evaluate(recogniser, rows)
+    if options.json:
+        print(json.dumps({**result.summary(), "decoder": "greedy"}))
+    else:
+        print(error_rates(result))
+    return 0
+
+
+def _transcribe(options: argparse.Namespace) -> int:
+    from omni_lib.recogniser import load_recogniser
+    from omni_lib.transcription import transcribe
+
+    recogniser, config = load_recogniser(options.checkpoint)
+    transcripts, failures = [], 0
+    for path in options.files:
+        try:
+            transcripts.append(transcribe(path, recogniser, config))
+        except UserError as error:  # the other files still get their answer
+            print(f"omni: {error}", file=sys.stderr)
+            failures += 1
+            continue
+        if not options.json:
+            print(f"{path}: {transcripts[-1].text}")
+    if options.json:
+        print(json.dumps([{"path": str(t.path), "text": t.text, "words": [asdict(word) for word in t.words]} for t in transcripts]))
+    return 2 if failures else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from omni_lib.doctor import examine, report
+
+    return report(examine())
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from omni_lib.lab import open_lab
+
+    return open_lab()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

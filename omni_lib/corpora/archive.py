@@ -1,0 +1,105 @@
+"""Unpack a stranger's .tar or .tar.gz without letting it write anywhere else, fill the disk or fill the memory.
+
+What an archive's header promises is not believed: bytes are counted as they come out of the decompressor.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from omni_lib.errors import UserError
+
+MAX_BYTES = 2**30  # unpacked, all files together: ten times the size of AN4
+MAX_FILES = 20_000
+_MAX_EXTENDED_HEADER = 2**16  # bytes; tarfile reads a long name or a pax header into memory whole
+_CHUNK = 2**18  # bytes
+_EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+class _CheckedHeader(tarfile.TarInfo):
+    """A header that refuses to announce more text about a file than any file name needs."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDED and header.size > _MAX_EXTENDED_HEADER:
+            raise UserError(f"a header of {header.size} bytes")
+        return header
+
+
+class _Counted:
+    """A stream that ends in a refusal after `limit` bytes, headers and padding included."""
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self.file, self.left = file, limit
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise UserError("more bytes than a corpus of this kind has")
+        return data
+
+
+def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
+    """Write the files of `archive` below the new folder `into`; permissions, owners and times are left behind.
+
+    Raises:
+        UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below its own top
+            (an absolute path, `..`, a link, a device, a name twice), or unpacks to more than the limits.
+    """
+    try:
+        into.mkdir(parents=True)
+        with open(archive, "rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+        with gzip.open(archive) if zipped else open(archive, "rb") as file:
+            # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
+            stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:
+                _write_members(members, into, max_bytes, max_files)
+            while stream.read(_CHUNK):  # to the very end, where gzip has its checksum
+                pass
+    except UserError as error:
+        raise UserError(f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is published") from None
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, UnicodeError, ValueError, OverflowError) as error:
+        raise UserError(f"{archive} is damaged or no .tar.gz archive ({error}): fetch it again") from None
+    except OSError as error:
+        raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
+
+
+def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_files: int) -> None:
+    written = count = 0
+    for member in members:
+        count += 1
+        if count > max_files:
+            raise UserError(f"more than {max_files} files")
+        target = into / _checked_path(member)
+        if member.isdir():
+            continue  # folders are made when a file needs them
+        if not member.isreg() or member.issparse():
+            raise UserError(f"{member.name!r}, which is no plain file but a link, a device or the like")
+        tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = members.extractfile(member)
+        try:
+            file = open(target, "xb")  # x: a file of that name, or a link, is never written through
+        except FileExistsError:
+            raise UserError(f"{member.name!r} twice") from None
+        with file:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > max_bytes:
+                    raise UserError(f"more than {max_bytes} bytes")
+                file.write(chunk)
+
+
+def _checked_path(member: tarfile.TarInfo) -> PurePosixPath:
+    """The member's path, if it stays below the folder that it is unpacked into on every system."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or any(c in member.name for c in "\\:\0"):
+        raise UserError(f"the path {member.name!r}, which leads out of its folder")
+    return path

@@ -1,0 +1,125 @@
+"""Where the prepared corpora are alike: one clip written, and a finished folder put into place in one go."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import torch
+from torch import Tensor
+
+from omni_lib.audio import SAMPLE_RATE
+from omni_lib.errors import UserError
+
+STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
+
+
+def write_clip(path: Path, waveform: Tensor) -> None:
+    """Write waveform (samples,), full scale ±1, as a 16 kHz mono WAV file of 16-bit samples.
+
+    A sample that came from 16 bits is written as it was; libsndfile's own rounding of floats would shift it by one.
+
+    Raises:
+        UserError: the samples are far beyond full scale, so that clipping would leave a square wave.
+        OSError: the file cannot be written.
+    """
+    peak = waveform.abs().max().item()
+    if peak > 2.0:
+        raise UserError(f"its samples reach {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
+    samples = (waveform * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        soundfile.write(path, samples.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    except soundfile.SoundFileError as error:  # a full disk, say: no fault of this one clip
+        raise OSError(f"{path.name}: {error}") from None
+
+
+def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
+    """Whether `out` holds the complete corpus that `stamp` (with at least the key `corpus`) describes.
+
+    Raises:
+        UserError: it holds something that was not made by the same command, or that was changed since.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: name a folder")
+    found = _read_stamp(out / STAMP)
+    ours, manifest = found.get("corpus") == stamp["corpus"], out / "asr.csv"
+    for name in ("asr.csv", "wav"):
+        if (out / name).exists() and not ours:
+            raise UserError(f"{out / name} was not made by this command from {stamp['corpus']}: name another folder, or move it away")
+    if not manifest.exists():
+        return False
+    if sha256(manifest.read_bytes()) != found.get("asr_csv_sha256"):
+        raise UserError(f"{manifest} was changed since it was made: name another folder, or move it away")
+    same = all(found.get(key) == value for key, value in stamp.items())
+    return same and sum(1 for _ in (out / "wav").rglob("*.wav")) == found.get("clips")
+
+
+@contextlib.contextmanager
+def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
+    """A folder beside `out` to make `asr.csv` and `wav/` in; when the block ends well they move to `out`, `asr.csv` last.
+
+    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it.
+
+    Raises:
+        UserError: `out` cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from None
+    try:
+        (partial / "wav").mkdir()
+        yield partial
+        if not is_built(out, stamp):  # another process may have been faster
+            _put_into_place(partial, out, stamp)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put_into_place(partial: Path, out: Path, stamp: Mapping[str, Any]) -> None:
+    """At every instant `out/asr.csv` is there only with all its files and the stamp that fits it."""
+    clips = sum(1 for _ in (partial / "wav").rglob("*.wav"))
+    complete = {**stamp, "clips": clips, "asr_csv_sha256": sha256((partial / "asr.csv").read_bytes())}
+    out.mkdir(exist_ok=True)
+    (out / "asr.csv").unlink(missing_ok=True)
+    (partial / STAMP).write_text(json.dumps(complete, indent=2) + "\n", encoding="utf-8")
+    (partial / STAMP).replace(out / STAMP)
+    shutil.rmtree(out / "wav", ignore_errors=True)
+    (partial / "wav").replace(out / "wav")
+    (partial / "asr.csv").replace(out / "asr.csv")
+
+
+def _read_stamp(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none there, or not ours
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """As `sha256`, of a file that may be larger than the memory.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None

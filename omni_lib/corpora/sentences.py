@@ -1,0 +1,121 @@
+"""What is said: a small grammar that writes sentences a person might say.
+
+A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random alternative of
+that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as syntax: what is cooked is food, and
+what barks is a dog. `write_lines` deals the sentences to the splits so that no sentence is ever said twice.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from omni_lib.corpora.word_lists import DATE_FORMS, GRAMMAR, MONTHS, NAMES_TO_SPELL, ORDINALS, UNITS, YEARS
+from omni_lib.errors import UserError
+
+CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
+
+# What share of each split is of which kind. The free sentences take the rest, whatever the rounding leaves.
+KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
+
+_RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
+_MAX_ATTEMPTS = 2000  # how often a sentence may come out as one already said before the grammar counts as used up
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sentence of the corpus: which split it belongs to, of what kind it is, and its words."""
+
+    split: str  # train, dev or test
+    kind: str  # free, digits, spelling, date or command
+    text: str  # normalised: a-z and single spaces
+
+
+class Writer:
+    """Draws sentences from the grammar.
+
+    A rule hands out its alternatives as a dealer does cards: shuffled, and none again before all have been. Rare words thus come
+    up in the train split, which is written first, and a test sentence is new by its combination of words and not by its words.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._decks: dict[str, list[str]] = {}
+        self.kinds: dict[str, Callable[[], str]] = {
+            "free": lambda: self.expand("free"),
+            "digits": self.digits,
+            "spelling": self.spelling,
+            "date": self.date,
+            "command": lambda: self.expand("command"),
+        }
+
+    def expand(self, rule: str) -> str:
+        """A random sentence of a grammar rule, with "a" turned into "an" before a vowel."""
+        return re.sub(r"\ba (?=[aeio])", "an ", self._fill(f"<{rule}>"))
+
+    def digits(self) -> str:
+        """Four to eight digits said one by one, like a code or a telephone number."""
+        return " ".join(self._rng.choice(UNITS) for _ in range(self._rng.randint(4, 8)))
+
+    def spelling(self) -> str:
+        """A name said letter by letter: "m a r y"."""
+        return " ".join(self._deal("name to spell", NAMES_TO_SPELL))
+
+    def date(self) -> str:
+        """A day, with its year, weekday or time of day, in one of the ways that people say it."""
+        month, days = self._rng.choice(MONTHS)
+        return self._deal("date", DATE_FORMS).format(
+            weekday=self.expand("weekday"),
+            clock=self.expand("clock"),
+            month=month,
+            ordinal=ORDINALS[self._rng.randrange(days)],
+            year=self._rng.choice(YEARS),
+        )
+
+    def _fill(self, template: str) -> str:
+        return re.sub("<([a-z_]+)>", lambda match: self._fill(self._deal(match[1], _RULES[match[1]])), template)
+
+    def _deal(self, name: str, cards: Sequence[str]) -> str:
+        deck = self._decks.setdefault(name, [])
+        if not deck:
+            deck += cards
+            self._rng.shuffle(deck)
+        return deck.pop()
+
+
+def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
+    """The corpus' sentences, `counts[split]` of each split, no two with the same words.
+
+    The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
+
+    Raises:
+        UserError: more sentences of some kind are asked for than its writer readily finds.
+    """
+    rng = random.Random(seed)
+    writer = Writer(rng)
+    said = set(CHAPTER_SAMPLES)
+    lines: list[Line] = []
+    for split, count in counts.items():
+        opening = CHAPTER_SAMPLES[:count] if split == "train" else ()
+        lines += [Line(split, "free", text) for text in opening]
+        lines += [Line(split, kind, _unsaid(writer.kinds[kind], kind, said)) for kind in _kinds(count - len(opening), rng)]
+    return lines
+
+
+def _kinds(count: int, rng: random.Random) -> list[str]:
+    """A shuffled list of `count` kinds in the proportions of `KIND_SHARES`."""
+    kinds = [kind for kind, share in KIND_SHARES.items() for _ in range(round(share * count))]
+    kinds += ["free"] * (count - len(kinds))
+    rng.shuffle(kinds)
+    return kinds
+
+
+def _unsaid(write: Callable[[], str], kind: str, said: set[str]) -> str:
+    for _ in range(_MAX_ATTEMPTS):
+        text = write()
+        if text not in said:
+            said.add(text)
+            return text
+    raise UserError(f"the grammar has no more new sentences of the kind '{kind}': ask for fewer utterances")

@@ -1,0 +1,202 @@
+"""The words of the embedded corpus: the grammar's rules, and the lists that dates, digits and spelled names draw on.
+
+Every entry is written as it is spoken, in the letters a-z. Of two words that sound alike, only one is here wherever that
+costs nothing (see but not sea): no listener could tell them apart, and the corpus is not about spelling.
+"""
+
+from __future__ import annotations
+
+UNITS = "zero one two three four five six seven eight nine".split()
+
+ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+).split()
+ORDINALS += [f"twenty {ordinal}" for ordinal in ORDINALS[:9]] + ["thirtieth", "thirty first"]
+
+MONTHS = [
+    ("january", 31), ("february", 28), ("march", 31), ("april", 30), ("may", 31), ("june", 30),
+    ("july", 31), ("august", 31), ("september", 30), ("october", 31), ("november", 30), ("december", 31),
+]  # fmt: skip
+
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_DECADES = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+YEARS = [f"{century} {decade} {unit}" for century in ("eighteen", "nineteen") for decade in _DECADES for unit in UNITS[1:]]
+YEARS += [f"twenty {teen}" for teen in _TEENS] + [f"twenty twenty {unit}" for unit in UNITS[1:]]
+
+DATE_FORMS = [
+    "{weekday} the {ordinal} of {month}",
+    "{month} {ordinal} {year}",
+    "the {ordinal} of {month} {year}",
+    "{weekday} {month} the {ordinal}",
+    "{clock} on {month} {ordinal}",
+]
+
+NAMES_TO_SPELL = """
+    adam agnes albert alice amber amelia andrew angela anna arthur barbara beatrice benjamin bertha boris bridget bruce carla
+    carmen caroline cecil charles chloe clara connor cynthia daisy daniel david deborah dennis diana donald dorothy edgar edith
+    edward elena elizabeth ellen emily emma eric esther ethan eva felix fiona florence frank frederick gabriel george gerald
+    gloria grace gregory hannah harold harriet harvey hazel hector helen henry hugo ingrid irene isaac isabel ivan ivy jack jacob
+    james jasper jenny joan joseph joyce julia karen keith kevin laura leo leonard lewis linda louise lucy luke mabel magnus
+    margaret maria martin mary matthew maurice max melissa michael miriam monica nancy nathan nina noah nora olga oliver oscar
+    otto owen pamela patrick paul paula peggy peter philip phoebe quentin quincy rachel ralph rebecca richard robert rosa roy
+    ruby rupert ruth samuel sandra sarah sidney simon sofia stanley stella steven susan sylvia teresa thomas tina toby ursula
+    valerie vera victor vincent violet virginia walter wanda wendy wilma winston xavier yasmin yvonne zack zelda zoe
+""".split()
+
+GRAMMAR = {
+    # --- people and the time of day ---
+    "name": "tom | anna | david | sarah | peter | helen | martin | lucy | robert | emma",
+    "relative": "mother | father | brother | sister | uncle | aunt | cousin | grandmother | grandfather | daughter",
+    "worker": "teacher | doctor | farmer | nurse | baker | driver | captain | gardener | dentist | lawyer | painter | plumber",
+    "person": """
+        my <relative> | your <relative> | his <relative> | the <worker> | <name> | <name> | our neighbor | the old man |
+        the young woman | a stranger | my best friend
+    """,
+    "group": "the children | my parents | the guests | the students | our neighbors | the whole family | her friends | the workers",
+    "weekday": "monday | tuesday | wednesday | thursday | friday | saturday | sunday",
+    "past": "yesterday | last night | last week | this morning | on <weekday> | two days ago | last summer | earlier today",
+    "future": "tomorrow | tonight | next week | on <weekday> | this afternoon | this evening | next month | after lunch | later today",
+    "clock": """
+        <hour> thirty | half past <hour> | quarter past <hour> | <hour> fifteen | <hour> forty five | quarter to <hour> |
+        <hour> in the morning
+    """,
+    "hour": "one | two | three | four | five | six | seven | eight | nine | ten | eleven",
+    "few": "two | three | four | five | six | seven | eight | nine | ten | twelve | twenty | several | a few",
+    "minutes": "five | ten | fifteen | twenty | thirty | forty five",
+    "duration": "<few> days | <few> weeks | <few> months | <few> years | a long time | the whole winter",
+    # --- places ---
+    "town": "london | paris | boston | berlin | chicago | dublin | madrid | oxford | sydney | toronto | vienna | denver",
+    "room": "kitchen | bedroom | bathroom | living room | hall | office | garage | basement | attic",
+    "shop": "market | corner shop | supermarket | village shop",
+    "place": """
+        the park | the library | the market | the river | the beach | the station | the museum | the hospital | the school |
+        the village | the harbor | the theater | the bank | the castle
+    """,
+    "surface": "the kitchen table | the shelf | the wooden chair | the old sofa | the floor | the window | the desk | the front door",
+    # --- things ---
+    "color": "green | yellow | white | black | orange | purple | brown | gray | pink | silver",
+    "clothing": "jacket | shirt | sweater | dress | scarf | hat | coat | skirt | belt",
+    "possession": "keys | glasses | gloves | <single_possession> | <single_possession> | <single_possession>",
+    "single_possession": "phone | wallet | umbrella | camera | passport | ticket | notebook",
+    "furniture": "table | lamp | carpet | mirror | clock | cupboard | curtain",
+    "box": "box | basket | suitcase | bag | ladder | bucket | blanket | parcel | bookcase",
+    "size": "big | small | heavy | light | large | little | old | new",
+    "dish": """
+        rice and beans | tomato soup | chicken with potatoes | an apple pie | fresh pasta | fish and chips | a chocolate cake |
+        scrambled eggs | vegetable stew | roast beef
+    """,
+    "drink": "a cup of tea | some coffee | a glass of water | some orange juice | hot chocolate | lemonade | a bottle of milk",
+    "goods": "apples | bananas | lemons | eggs | carrots | onions | candles | envelopes | tomatoes | potatoes | oranges | stamps",
+    "ingredient": "sugar | salt | butter | cheese | bread | honey | garlic | pepper | cream | flour",
+    "vehicle": "bus | taxi | truck | ambulance | motorcycle | van",
+    "transport": "train | bus | ferry | flight",
+    "machine": "computer | radio | washing machine | printer | engine | elevator | heater | television | fridge",
+    "event": "concert | movie | meeting | wedding | football match | lecture | party | exam | holiday | play",
+    "verdict": """
+        boring | wonderful | too long | very good | a great success | difficult | really funny | better than expected |
+        a complete disaster
+    """,
+    "subject": """
+        history | music | physics | chemistry | french | spanish | chess | geography | painting | the piano | the guitar | the violin
+    """,
+    # --- nature ---
+    "weather": "cold | hot | wet | windy | cloudy | dark | foggy | warm",
+    "beast": "dog | cat | horse | rabbit | fox | duck | squirrel | mouse | goat",
+    "pet": "dog | cat | horse | rabbit | duck | goat | mouse",
+    "two_beasts": """
+        the dog and the cat | the fox and the rabbit | the horse and the goat | the duck and the mouse | the squirrel and the fox
+    """,
+    "beast_size": "little | brown | hungry | lazy | gray | young | wild | sleepy",
+    "hid": "ran | jumped | slept | hid | was sitting | was waiting | disappeared",
+    "hid_together": "ran | jumped | slept | hid | were sitting | were waiting | disappeared",
+    "beast_place": """
+        behind the barn | under the tree | in the garden | beside the fence | near the bridge | under the bed | across the field |
+        behind the stone wall
+    """,
+    "plants": "roses | tulips | trees | vegetables | strawberries | herbs | sunflowers",
+    # --- what people do ---
+    "activity": """
+        swim in the lake | visit <place> | play tennis | watch the <event> | travel to <town> | paint the <room> | bake some bread |
+        ride a bicycle | learn <subject> | go to <place> | climb the mountain | sleep all day | go fishing
+    """,
+    "outdoor": "swim | walk | ride a bicycle | eat outside | work in the garden | go fishing | play football | climb the hill",
+    "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room> | listen to music | finish the puzzle",
+    "chore": """
+        lock the door | water the plants | feed the <pet> | wash the dishes | pay the bill | call the <worker> | close the window |
+        buy <ingredient> | clean the <room> | answer the letter | empty the bucket
+    """,
+    "request": """
+        pass the <ingredient> | open the window | help me with the <box> | speak more slowly | wait a moment | turn down the music |
+        say that again | bring me <drink> | show me the map | hold the ladder | send me the address
+    """,
+    "mischief": "smoke | shout | run | eat | sing | make any noise | play with matches | leave your shoes",
+    "skill": """
+        fix a bicycle | swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck | get to <place> |
+        use the <machine> | grow <plants>
+    """,
+    "subject_game": "chess | the piano | the guitar | the violin | tennis | cards",
+    "carried": "carried | pushed | dropped | found | lifted | brought | moved | borrowed",
+    "cooked": "cooked | made | prepared | ordered",
+    "drove": "drove | walked | hurried | returned | went | traveled",
+    "moved": "drove | traveled | returned | went | moved",
+    "injury": "head | knee | back | shoulder | finger | left foot | right arm | neck | throat",
+    "feeling": "tired | happy | angry | nervous | surprised | proud | lonely | worried | excited",
+    "reason": """
+        the <event> was canceled | the <transport> was late | it was raining | her <relative> did not call |
+        the <machine> stopped working | there was nothing to eat | the door was locked
+    """,
+    "opinion": "i think | i believe | i am sure | she believes | everybody knows | he told me | we heard",
+    "news": """
+        the <transport> to <town> is late | <person> is moving to <town> | the <event> starts at <hour> | the bridge is closed |
+        the shop opens at <hour> | <person> is getting married | the road to <town> is icy | prices will rise again
+    """,
+    "doing": """
+        having breakfast | having dinner | washing the dishes | playing cards | cleaning the <room> | looking for the <beast> |
+        waiting for the <transport> | drinking <drink> | talking about the <event>
+    """,
+    # --- whole sentences; a longer list of short ones keeps the average at seven words ---
+    "free": """
+        <person> <cooked> <dish> for <group> | <person> <cooked> <dish> <past> |
+        <person> <carried> the <size> <box> <past> | <person> <carried> a <size> <box> |
+        <group> <drove> to <place> <past> | <person> <moved> to <town> with <group> |
+        we are going to <town> <future> | i will meet you at <place> <future> |
+        <person> wants to <activity> | <person> has never been to <town> | do you want to <activity> <future> |
+        would you like <drink> | could you please <request> | please <request> before you go |
+        where did you put the <possession> | where did <person> buy that <clothing> |
+        when does the <transport> to <town> leave | how much is the <color> <clothing> | how many <goods> do we need |
+        the <beast_size> <beast> <hid> <beast_place> | <two_beasts> <hid_together> <beast_place> |
+        it is too <weather> to <outdoor> today | it was <weather> in <town> <past> | if it rains we will <indoor> |
+        there are <few> <goods> in the <box> | there is some <ingredient> on <surface> |
+        i forgot to <chore> <past> | <person> forgot to <chore> | do not forget to <chore> |
+        <person> said the <event> was <verdict> | the <event> in <town> was <verdict> | why was the <event> so late |
+        the <color> <furniture> in the <room> is broken | the <furniture> in the <room> looks very old |
+        do you know how to <skill> | i can teach you to <skill> | can <person> <skill> |
+        <person> bought <few> <goods> at the <shop> | we need more <ingredient> and some <goods> |
+        <person> has studied <subject> for <duration> | have you ever studied <subject> | i am learning <subject> |
+        please do not <mischief> in the <room> | my <injury> hurts today | the <worker> looked at my <injury> |
+        <person> lost the <possession> near <place> | i left my <possession> on the <transport> | is this your <single_possession> |
+        the <machine> stopped working <past> | who can repair the <machine> | the <machine> in the <room> is too loud |
+        when <person> arrived we were <doing> | i was <doing> when you called |
+        <person> was <feeling> because <reason> | are you <feeling> | why are you so <feeling> | <person> looks <feeling> today |
+        <opinion> <news> | <opinion> that <news> |
+        the <vehicle> stopped in front of <place> | a <color> <vehicle> is waiting near <place> |
+        we planted <plants> behind the <room_house> | the <plants> grow well in the shade |
+        <person> works at <place> | <person> is staying near <place> | she lived in <town> for <duration> |
+        how far is it to <place> | which <transport> goes to <town>
+    """,
+    "room_house": "house | garage | barn | school | cottage",
+    # --- commands, as said to a machine ---
+    "device": "light | lamp | heater | radio | television | fan | alarm",
+    "genre": "jazz | rock | classical music | the news | some quiet music | my favorite song",
+    "task": "<chore> | call my <relative> | take the medicine | pack the suitcase | book the flight to <town>",
+    "command": """
+        turn on the <device> in the <room> | turn off the <device> in the <room> | switch off the <room> <device> |
+        set a timer for <minutes> minutes | set an alarm for <clock> | wake me up at <clock> | play <genre> in the <room> |
+        add <goods> to the shopping list | add <ingredient> and <goods> to the list | remind me to <task> |
+        remind me to <task> <future> | call my <relative> <future> | call the <worker> <future> | send a message to <name> |
+        book a table for <few> on <weekday> |
+        show me the way to <place> | find a hotel in <town> | cancel the meeting on <weekday> | open the <room> window |
+        stop the music in the <room> | tell me the weather in <town>
+    """,
+}

@@ -1,0 +1,65 @@
+"""The course's static figures: labelled axes with units, colours that the colour-blind tell apart, legible on light and dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008, "Color universal design"
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+INK = "#808080"  # reads on white and on JupyterLab's dark grey alike
+
+# The chapter's timeline: (share of the training that is over, WER)
+CHAPTER_TIMELINE = ((0.0, 1.0), (0.04, 0.785), (0.2, 0.452), (0.5, 0.258), (1.0, 0.123))
+
+
+@contextmanager
+def page_style() -> Iterator[None]:
+    """Transparent ground and grey ink, so that a figure sits on the page whatever its colour."""
+    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
+    style = {key: INK for key in ink} | {
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": INK,
+        "grid.alpha": 0.25,
+        "font.size": 10,
+    }
+    with plt.rc_context(style):
+        yield
+
+
+def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None = None) -> Figure:
+    """Loss and WER of a run against its steps, from the entries of its log, with the chapter's claimed WER for comparison.
+
+    Args:
+        entries: of `training_log.read_log(path)["entries"]`.
+        total_steps: length of the schedule; the last step logged when None.
+    """
+    steps = [entry for entry in entries if entry["type"] == "step"]
+    epochs = [entry for entry in entries if entry["type"] == "epoch"]
+    total_steps = total_steps or max((entry["step"] for entry in entries), default=1)
+    with page_style():
+        figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+        loss.plot([e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=BLUE, marker="o", markersize=3)
+        loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
+        wer.plot(
+            [share * total_steps for share, _ in CHAPTER_TIMELINE],
+            [100 * rate for _, rate in CHAPTER_TIMELINE],
+            color=INK,
+            linestyle=":",
+            label="the chapter's timeline",
+        )
+        wer.plot([e["step"] for e in steps], [100 * e["wer"] for e in steps], color=ORANGE, linestyle="--", label="training batches")
+        wer.plot([e["step"] for e in epochs], [100 * e["dev_wer"] for e in epochs], color=BLUE, marker="o", markersize=3, label="dev")
+        wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate", ylim=(0, 105))
+        wer.legend()
+    return figure

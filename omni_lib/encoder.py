@@ -1,0 +1,252 @@
+"""The audio encoder: raw log-mels (B, T, 128) → embeddings (B, T', 192), one every 80 ms.
+
+    Subsampler     10 ms frames → 40 ms   two convolutions of stride 2
+    EncoderBlock   x n_layers / 2         self-attention, convolution, feed-forward at 25 Hz
+    Pool           40 ms → 80 ms          mean of neighbours
+    EncoderBlock   x n_layers / 2         the same at 12.5 Hz
+
+Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
+of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
+embeddings alone as in any padded batch.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from omni_lib.audio import N_MELS
+from omni_lib.config import Config
+
+
+def valid_frames(lengths: Tensor, frames: int) -> Tensor:
+    """Mask (B, frames) that is true on the first `lengths` (B,) frames of each row."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+class MaskedBatchNorm(nn.Module):
+    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, …, C) whose statistics count the valid frames only.
+
+    torch.nn.BatchNorm1d would average the padding in: the more padding, the smaller the variance.
+    """
+
+    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, T, …, C), mask (B, T) → the same shape; what stands beyond the mask is left to the caller to clear."""
+        if self.training:
+            mean, variance, count = self.statistics(x, mask)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)  # unbiased, as in the paper
+        else:
+            mean, variance = self.running_mean, self.running_var
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return torch.addcmul(self.bias - mean * scale, x, scale)
+
+    @staticmethod
+    def statistics(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and variance (C,) over the valid frames of x (B, T, …, C), and how many values each was taken from."""
+        rows = x.flatten(0, -2)  # (B · T · …, C)
+        weight = mask.to(x.dtype).repeat_interleave(rows.shape[0] // mask.numel())  # 1 on rows of valid frames, 0 elsewhere
+        count = weight.sum().clamp_min(1)  # a batch of nothing but too short clips has no valid frame
+        mean = weight @ rows / count  # products with a vector: far faster on a CPU than masking and summing
+        variance = weight @ rows.square() / count - mean.square()
+        return mean, variance.clamp_min(0), count
+
+
+class Subsampler(nn.Module):
+    """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): 10 ms frames become 40 ms frames.
+
+    Two convolutions of stride 2 over the picture of time and frequency, so that a sound a little higher or lower is the
+    same sound. Each is followed by a batch norm: without it, training sits on the all-blank plateau for many epochs.
+    """
+
+    def __init__(self, d_model: int, channels: int = 32) -> None:
+        super().__init__()
+        # No bias: a batch norm follows, which would subtract it again and leave its gradient to rounding noise.
+        self.convs = nn.ModuleList([nn.Conv2d(c, channels, 3, stride=2, padding=1, bias=False) for c in (1, channels)])
+        self.norms = nn.ModuleList([MaskedBatchNorm(channels), MaskedBatchNorm(channels)])
+        self.project = nn.Linear(channels * N_MELS // 4, d_model)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, mask = x[..., None], valid_frames(lengths, x.shape[1])  # (B, T, 128, 1)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = x * mask[:, :, None, None]
+            x = conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, T / 2, 64, 32), (B, T / 4, 32, 32)
+            lengths = halve_up(lengths)
+            mask = valid_frames(lengths, x.shape[1])
+            x = F.silu(norm(x, mask))
+        return self.project(x.flatten(2)), lengths
+
+
+def halve_up(length):
+    """Frames that a convolution of stride 2 makes of `length` frames: ceil(length / 2); of an int or a tensor."""
+    return (length + 1) // 2
+
+
+def halve_down(length):
+    """Frames that pooling neighbours makes of `length` frames: floor(length / 2), an odd one out is left; int or tensor."""
+    return length // 2
+
+
+def embedding_lengths(frames, downsample_time: int = 8):
+    """Embeddings that the encoder makes of `frames` (an int or a tensor): halve up, halve up, and for 8x halve down."""
+    quarter = halve_up(halve_up(frames))
+    return halve_down(quarter) if downsample_time == 8 else quarter
+
+
+def pool_pairs(x: Tensor) -> Tensor:
+    """Mean of neighbouring frames: (B, T, C) → (B, T // 2, C)."""
+    pairs = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2))  # (B, T // 2, 2, C)
+    return pairs.mean(dim=2)
+
+
+def rotate(x: Tensor) -> Tensor:
+    """Rotary position embedding (Su et al. 2021, section 3.2) of queries or keys (B, heads, T, D).
+
+    Channel pair (i, i + D/2) at position t turns by the angle t / 10000^(2i / D), so that the product of a query and a
+    key depends on how far apart they are and not on where they stand.
+    """
+    half = x.shape[-1] // 2
+    rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=x.dtype) / half)
+    angles = torch.arange(x.shape[-2], device=x.device, dtype=x.dtype)[:, None] * rates  # (T, D/2)
+    cosine, sine = angles.cos(), angles.sin()
+    first, second = x[..., :half], x[..., half:]
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention (Vaswani et al. 2017) with rotary positions; padding is never attended to."""
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query_value = nn.Linear(d_model, 2 * d_model)
+        self.key = nn.Linear(d_model, d_model, bias=False)  # a key bias shifts all scores alike: softmax cannot see it
+        self.output = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        query, value = self.query_value(x).chunk(2, dim=-1)
+        query, key, value = (
+            each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for each in (query, self.key(x), value)
+        )  # (B, heads, T, D)
+        attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=mask[:, None, None, :])
+        return self.output(attended.transpose(1, 2).flatten(2))
+
+
+class ConvolutionModule(nn.Module):
+    """What is near in time: gate, depthwise convolution, batch norm (Gulati et al. 2020, "Conformer", section 2.2)."""
+
+    def __init__(self, d_model: int, kernel_size: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(d_model, 2 * d_model)
+        self.depthwise = nn.Conv1d(d_model, d_model, kernel_size, padding=kernel_size // 2, groups=d_model, bias=False)
+        self.norm = MaskedBatchNorm(d_model)
+        self.output = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = F.glu(self.expand(x), dim=-1) * mask[..., None]
+        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        return self.output(F.silu(self.norm(x, mask)))
+
+
+class FeedForward(nn.Sequential):
+    """Two linear maps with a gate-like nonlinearity between them, for each frame alone."""
+
+    def __init__(self, d_model: int, d_ff: int, dropout: float) -> None:
+        super().__init__(nn.Linear(d_model, d_ff), nn.SiLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
+
+
+class EncoderBlock(nn.Module):
+    """Attention, convolution, feed-forward, each behind a layer norm and beside a residual path; (B, T, C) → (B, T, C)."""
+
+    def __init__(self, d_model: int, n_heads: int, d_ff: int, dropout: float, kernel_size: int = 15) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.attention = SelfAttention(d_model, n_heads)
+        self.convolution_norm = nn.LayerNorm(d_model)
+        self.convolution = ConvolutionModule(d_model, kernel_size)
+        self.feed_forward_norm = nn.LayerNorm(d_model)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+        x = x + self.dropout(self.convolution(self.convolution_norm(x), mask))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class AudioEncoder(nn.Module):
+    """mel (B, T, 128), lengths (B,) → embeddings (B, T', d_model), lengths (B,); T' is about T / downsample_time.
+
+    It takes raw log-mels: the mean and deviation that normalise them are buffers, saved and loaded with the weights.
+    """
+
+    def __init__(
+        self,
+        d_model: int = 192,
+        n_layers: int = 4,
+        n_heads: int = 3,
+        d_ff: int = 768,
+        dropout: float = 0.1,
+        downsample_time: int = 8,
+    ) -> None:
+        super().__init__()
+        self.d_model, self.downsample_time = d_model, downsample_time
+        self.pool_before = n_layers // 2 if downsample_time == 8 else None  # the block before which 40 ms become 80 ms
+        self.register_buffer("feature_mean", torch.zeros(N_MELS))
+        self.register_buffer("feature_deviation", torch.ones(N_MELS))
+        self.subsampler = Subsampler(d_model)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(EncoderBlock(d_model, n_heads, d_ff, dropout) for _ in range(n_layers))
+        self.norm = nn.LayerNorm(d_model)
+
+    @classmethod
+    def from_config(cls, config: Config) -> AudioEncoder:
+        """An untrained encoder of the shape that the settings describe."""
+        return cls(config.d_model, config.n_layers, config.n_heads, config.d_ff, config.dropout, config.downsample_time)
+
+    def output_lengths(self, lengths):
+        """Embeddings made of `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
+        return embedding_lengths(lengths, self.downsample_time)
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        embeddings, lengths, _, _ = self.forward_with_middle(mel, lengths)
+        return embeddings, lengths
+
+    def forward_with_middle(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `forward`, and what stands in the middle of the blocks: (B, T'', d_model) at 25 Hz, lengths (B,)."""
+        x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
+        x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
+        x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
+        x = self.dropout(x)
+        mask = attention_mask(lengths, x.shape[1])
+        middle, middle_lengths = x, lengths
+        for index, block in enumerate(self.blocks):
+            if index == len(self.blocks) // 2:
+                middle, middle_lengths = x, lengths
+            if index == self.pool_before:
+                x, lengths = pool_pairs(x), halve_down(lengths)  # (B, T / 8, C)
+                mask = attention_mask(lengths, x.shape[1])
+            x = block(x, mask)
+        x = self.norm(x) * valid_frames(lengths, x.shape[1])[..., None]
+        x = x[:, : self.output_lengths(mel.shape[1])]
+        return x, lengths, middle, middle_lengths
+
+
+def attention_mask(lengths: Tensor, frames: int) -> Tensor:
+    """`valid_frames`, with one frame left open in empty rows: a softmax over nothing would be NaN."""
+    return valid_frames(lengths.clamp_min(1), frames)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers in `module`."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,0 +1,92 @@
+"""How wrong a transcript is: word and character error rate, and how sure we can be of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jiwer
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """Errors of some hypotheses against their references, in words or characters."""
+
+    substitutions: int
+    deletions: int
+    insertions: int
+    reference: int  # words or characters in the references
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors over reference length, a fraction; insertions can take it past 1. NaN where there is no reference."""
+        return self.errors / self.reference if self.reference else float("nan")
+
+    def __add__(self, other: ErrorCount) -> ErrorCount:
+        return ErrorCount(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.reference + other.reference,
+        )
+
+
+NO_ERRORS = ErrorCount(0, 0, 0, 0)
+
+
+def word_errors(reference: str, hypothesis: str) -> ErrorCount:
+    """Fewest word edits that turn `hypothesis` into `reference` (jiwer's alignment)."""
+    if not reference.split():
+        return ErrorCount(0, 0, len(hypothesis.split()), 0)
+    return _count(jiwer.process_words(reference, hypothesis))
+
+
+def character_errors(reference: str, hypothesis: str) -> ErrorCount:
+    """Fewest character edits, spaces included."""
+    if not reference:
+        return ErrorCount(0, 0, len(hypothesis), 0)
+    return _count(jiwer.process_characters(reference, hypothesis))
+
+
+def _count(output: jiwer.WordOutput | jiwer.CharacterOutput) -> ErrorCount:
+    return ErrorCount(
+        output.substitutions, output.deletions, output.insertions, output.hits + output.substitutions + output.deletions
+    )
+
+
+def total(counts: Sequence[ErrorCount]) -> ErrorCount:
+    """The corpus count: errors of all over words of all, which is not the mean of the utterances' rates."""
+    return sum(counts, start=NO_ERRORS)
+
+
+def bootstrap_interval(
+    counts: Sequence[ErrorCount], groups: Sequence[str], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the corpus error rate (Bisani & Ney 2004, "Bootstrap estimates").
+
+    Whole groups are drawn with replacement: utterances of one speaker succeed and fail together, and drawing them one
+    by one would promise more certainty than there is.
+
+    Args:
+        counts: one per utterance.
+        groups: the speaker of each utterance.
+
+    Returns:
+        (low, high), fractions.
+    """
+    pooled: dict[str, ErrorCount] = {}
+    for count, group in zip(counts, groups, strict=True):
+        pooled[group] = pooled.get(group, NO_ERRORS) + count
+    units = list(pooled.values())
+    rng = random.Random(seed)
+    rates = sorted(
+        sum(unit.errors for unit in drawn) / sum(unit.reference for unit in drawn)
+        for drawn in (rng.choices(units, k=len(units)) for _ in range(resamples))
+    )
+    tail = (1 - confidence) / 2
+    return rates[int(tail * resamples)], rates[min(int((1 - tail) * resamples), resamples - 1)]

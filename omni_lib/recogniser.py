@@ -1,0 +1,45 @@
+"""Encoder and head together: the thing that is trained, evaluated and asked to transcribe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from omni_lib.checkpoint import checkpoint_config, load_checkpoint, load_weights
+from omni_lib.config import Config
+from omni_lib.ctc import CTCHead
+from omni_lib.decoding import greedy
+from omni_lib.encoder import AudioEncoder
+from omni_lib.text import Vocabulary
+
+
+class Recogniser(nn.Module):
+    """mel (B, T, 128), lengths (B,) → log_probs (B, ctc_frames, 29), lengths (B,)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.vocabulary = Vocabulary()
+        self.encoder = AudioEncoder.from_config(config)
+        self.head = CTCHead(config.d_model, len(self.vocabulary), config.ctc_frames_per_embedding)
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.head(*self.encoder(mel, lengths))
+
+    def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
+        """Collapse the likeliest symbol of every frame."""
+        return greedy(log_probs, lengths, self.vocabulary)
+
+
+def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
+    """Encoder and head of a checkpoint, in evaluation mode, and the settings that they were trained with.
+
+    Raises:
+        UserError: the file is missing, damaged or no checkpoint of ours.
+    """
+    contents = load_checkpoint(path)
+    config = checkpoint_config(contents)
+    recogniser = Recogniser(config)
+    load_weights(recogniser.encoder, contents["enc"], path)
+    load_weights(recogniser.head, contents["head"], path)
+    return recogniser.eval(), config

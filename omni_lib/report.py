@@ -1,0 +1,43 @@
+"""Results in words: what a person reads at the end of a training or an evaluation."""
+
+from __future__ import annotations
+
+from omni_lib.config import Config
+from omni_lib.errors import UserError
+from omni_lib.evaluation import Evaluation, evaluate
+from omni_lib.manifest import read_manifest
+from omni_lib.recogniser import load_recogniser
+from omni_lib.train import TrainingResult
+
+
+def error_rates(result: Evaluation) -> str:
+    """WER with its interval, CER, and WER by kind of sentence where the manifest names kinds."""
+    low, high = result.interval()
+    words = sum(count.reference for count in result.words)
+    lines = [
+        f"WER {result.wer:.1%} (95% interval {low:.1%} to {high:.1%}, by speaker), CER {result.cer:.1%}, "
+        f"{len(result.utterances)} utterances, {words} words"
+    ]
+    kinds = result.by("kind")
+    if len(kinds) > 1:
+        lines.append("by kind: " + ", ".join(f"{kind or 'unnamed'} {count.rate:.1%}" for kind, count in kinds.items()))
+    return "\n".join(lines)
+
+
+def final_report(training: TrainingResult, config: Config, examples: int = 3) -> str:
+    """What a finished run can do: error rates on the test split (dev where there is none), a few transcripts, the file."""
+    recogniser, _ = load_recogniser(training.checkpoint)
+    manifest = read_manifest(config.data_path)
+    try:
+        split, rows = "test", manifest.split("test")
+    except UserError:
+        split, rows = "dev", manifest.split("dev")
+    result = evaluate(recogniser, rows)
+    lines = [f"Training complete! {split}: {error_rates(result)}"]
+    pairs = list(zip(result.utterances, result.hypotheses, strict=True))
+    for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:
+        lines += [f"  said:  {row.text}", f"  heard: {heard}"]
+    minutes, seconds = divmod(round(training.seconds), 60)
+    lines.append(f"Time: {minutes} min {seconds:02d} s. Checkpoint: {training.checkpoint}")
+    lines.append("Ready for Stage E!")
+    return "\n".join(lines)

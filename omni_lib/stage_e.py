@@ -1,0 +1,32 @@
+"""What the next stage takes over: the encoder alone, and the bridge to the Thinker's 256 channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from omni_lib.checkpoint import checkpoint_config, load_checkpoint, load_weights
+from omni_lib.encoder import AudioEncoder
+
+
+def load_encoder(path: str | Path) -> AudioEncoder:
+    """The trained encoder from `checkpoint['enc']`, in evaluation mode; its feature statistics come with its weights.
+
+    Raises:
+        UserError: the file is missing, damaged or no checkpoint of ours.
+    """
+    contents = load_checkpoint(path)
+    encoder = AudioEncoder.from_config(checkpoint_config(contents))
+    load_weights(encoder, contents["enc"], path)
+    return encoder.eval()
+
+
+class AudioProjector(nn.Linear):
+    """embeddings (B, T', 192) → (B, T', 256): from the encoder's channels to the Thinker's."""
+
+    def __init__(self, d_model: int = 192, d_thinker: int = 256) -> None:
+        super().__init__(d_model, d_thinker)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        return super().forward(embeddings)

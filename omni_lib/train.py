@@ -1,0 +1,302 @@
+"""The training loop: from a manifest to an encoder that transcribes.
+
+    python -m omni_lib.train --config configs/audio_enc_tiny.json
+
+is `omni train`; the notebook, the command line and the tests all run the `train` of this file.
+
+A run is a pure function of its settings, its data and the machine: batches, masks and dropout are drawn from (seed, epoch,
+row) or (seed, step), never from a stream that a restart would lose. A run that is stopped at any step and resumed ends
+with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from omni_lib.audio import feature_statistics
+from omni_lib.audit import trainable
+from omni_lib.batching import Batch, FeatureCache, TrainingBatches
+from omni_lib.checkpoint import BEST, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.config import Config
+from omni_lib.decoding import blank_rate
+from omni_lib.encoder import count_parameters
+from omni_lib.errors import UserError
+from omni_lib.evaluation import evaluate
+from omni_lib.interruption import StopRequest
+from omni_lib.manifest import read_manifest
+from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
+from omni_lib.objective import Loss, Objective
+from omni_lib.recogniser import Recogniser
+from omni_lib.training_log import FILE_NAME, TrainingLog
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended."""
+
+    folder: Path
+    checkpoint: Path  # the last one saved
+    step: int
+    total_steps: int
+    interrupted: bool  # by Ctrl-C, a polite kill or max_steps
+    seconds: float  # of this session, data and evaluation included
+
+
+@dataclass
+class Window:
+    """What has happened since the last log line."""
+
+    steps: int = 0
+    loss: float = 0.0  # summed nats per utterance
+    blanks: float = 0.0  # summed share of frames that say blank
+    errors: ErrorCount = NO_ERRORS  # of greedy transcripts of the training batches
+
+
+def train(
+    config: Config, *, resume: bool = False, max_steps: int | None = None, report: Callable[[str], None] = tqdm.write
+) -> TrainingResult:
+    """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
+
+    Args:
+        resume: go on from the newest checkpoint of `config.save_dir`; start anew where there is none.
+        report: called with each line that a person should see.
+
+    Raises:
+        UserError: the folder holds a run and `resume` is false, the data cannot be trained on, or the loss is no number.
+    """
+    began = time.monotonic()
+    folder = Path(config.save_dir)
+    saved = _newest_checkpoint(folder, config, resume)
+    if saved and saved["resume"]["total_steps"] <= saved["step"]:
+        path = periodic_checkpoints(folder)[-1]
+        return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
+    trainer = Trainer(config, folder, report)
+    if saved:
+        trainer.restore(saved)
+        report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
+    interrupted = trainer.run(max_steps)
+    path = folder / f"audio_enc_step_{trainer.step}.pt"
+    return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, time.monotonic() - began)
+
+
+class Trainer:
+    """Data, model and optimiser of one run, and the step that has been reached."""
+
+    def __init__(self, config: Config, folder: Path, report: Callable[[str], None]) -> None:
+        self.config, self.folder, self.report = config, folder, report
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+        report(f"Loading audio data from {config.data_path}...")
+        manifest = read_manifest(config.data_path)
+        rows = trainable(manifest, config, report)
+        features = FeatureCache(rows, config.speeds, "training features")
+        self.dev = FeatureCache(manifest.split("dev"), title="dev features")
+        report(f"Found {len(rows)} audio samples to train on, {len(self.dev)} to develop on")
+        mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
+        first_masked = config.spec_augment_from_epoch if config.spec_augment else None
+        self.batches = TrainingBatches(features, config.batch_size, config.seed, first_masked, mean.float())
+        self.total_steps = len(self.batches) * config.num_epochs
+
+        torch.manual_seed(config.seed)
+        self.recogniser = Recogniser(config)
+        self.recogniser.encoder.feature_mean.copy_(mean)
+        self.recogniser.encoder.feature_deviation.copy_(deviation)
+        self.objective = Objective(config, len(self.recogniser.vocabulary))
+        self.model = nn.ModuleDict({"recogniser": self.recogniser, "objective": self.objective}).to(self.device)
+        self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
+        self.optimizer = make_optimizer(self.model, config)
+        parameters = count_parameters(self.recogniser.encoder) / 1e6
+        report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...\nUsing device: {self.device}")
+
+        self.step = 0
+        self.window = Window()
+        self.best_wer = math.inf
+        self.metrics: dict[str, float] = {}  # of the last dev evaluation
+        self.log = TrainingLog(folder, config.to_dict())
+
+    def run(self, max_steps: int | None = None) -> bool:
+        """Train on; true when it ended before the schedule did."""
+        last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
+        per_epoch = len(self.batches)
+        with StopRequest() as stop, tqdm(total=self.total_steps, initial=self.step, unit="step", disable=None) as bar:
+            window_began = time.monotonic()
+            while self.step < last and not stop.requested:
+                epoch, start = self.step // per_epoch + 1, self.step % per_epoch
+                if start == 0:
+                    self.report(f"Epoch {epoch}/{self.config.num_epochs}:")
+                for batch in self.batches.epoch(epoch, start):
+                    self._count(self.train_step(batch), batch)
+                    bar.update()
+                    if self.step % self.config.log_every == 0 or self.step == self.total_steps:
+                        self._log_window(epoch, (time.monotonic() - window_began) / self.window.steps)
+                        self.window, window_began = Window(), time.monotonic()
+                    if self.step % per_epoch == 0:
+                        paused = time.monotonic()
+                        self._evaluate_epoch(epoch)
+                        window_began += time.monotonic() - paused
+                    if self.step % self.config.checkpoint_freq == 0 and self.step < last:
+                        self.save()
+                    if self.step >= last or stop.requested:
+                        break
+        self.save()
+        return self.step < self.total_steps
+
+    def train_step(self, batch: Batch) -> Loss:
+        """One batch forward, backward, and one step of the optimiser."""
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step)  # dropout of this step, whatever ran before it
+        self.model.train()
+        batch = Batch(batch.mel.to(self.device), batch.lengths.to(self.device), batch.targets, batch.utterances)
+        loss = self.objective(self.recogniser, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.objective.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        if not torch.isfinite(norm):
+            names = ", ".join(row.path.name for row in batch.utterances)
+            raise UserError(
+                f"the gradient is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
+                "lower learning_rate, then resume from the last checkpoint"
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.total_steps, self.config)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.recogniser)
+        self.step += 1
+        return loss
+
+    @torch.no_grad()
+    def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        """Exponential moving average whose memory grows with the run, so that it soon forgets the random start."""
+        decay = min(self.config.average_decay, (1 + int(updates)) / (10 + int(updates)))
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def _count(self, loss: Loss, batch: Batch) -> None:
+        heard = self.recogniser.greedy(loss.log_probs, loss.lengths)
+        self.window.steps += 1
+        self.window.loss += loss.per_utterance.mean().item()
+        self.window.blanks += blank_rate(loss.log_probs, loss.lengths)
+        self.window.errors += total([word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)])
+
+    def _log_window(self, epoch: int, seconds_per_step: float) -> None:
+        loss, wer = self.window.loss / self.window.steps, self.window.errors.rate
+        self.report(f"[Step {self.step}/{self.total_steps}] ctc_loss={loss:.2f} wer={wer:.1%} | {seconds_per_step:.2f}s/step")
+        self.log.add(
+            type="step",
+            step=self.step,
+            epoch=epoch,
+            ctc_loss=loss,
+            wer=wer,
+            blank_rate=self.window.blanks / self.window.steps,
+            learning_rate=learning_rate(self.step - 1, self.total_steps, self.config),
+            seconds_per_step=seconds_per_step,
+        )
+
+    def _evaluate_epoch(self, epoch: int) -> None:
+        result = evaluate(self.averaged.module, self.dev)
+        self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
+        self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
+        self.log.add(type="epoch", step=self.step, epoch=epoch, **self.metrics)
+        if result.wer < self.best_wer:
+            self.best_wer = result.wer
+            save_checkpoint(self.folder / BEST, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds; `enc` and `head` are the averaged weights, the ones to use."""
+        best = self.averaged.module
+        encoder = best.encoder.state_dict()
+        return {
+            "enc": encoder,
+            "head": best.head.state_dict(),
+            "config": self.config.to_dict(),
+            "vocabulary": list(best.vocabulary.symbols),
+            "feature_stats": {"mean": encoder["feature_mean"], "deviation": encoder["feature_deviation"]},
+            "step": self.step,
+            "metrics": dict(self.metrics),
+            "resume": {
+                "model": self.model.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "total_steps": self.total_steps,
+                "best_wer": self.best_wer,
+                "window": {**vars(self.window), "errors": vars(self.window.errors)},
+            },
+        }
+
+    def save(self) -> None:
+        name = f"audio_enc_step_{self.step}.pt"
+        save_checkpoint(self.folder / name, self.state())
+        rotate(self.folder)
+        self.report(f"✓ Saved checkpoint: {name}")
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go on from `state()`.
+
+        Raises:
+            UserError: the data has changed since, so that the schedule would be another.
+        """
+        resume = saved["resume"]
+        if resume["total_steps"] != self.total_steps:
+            raise UserError(
+                f"the run in {self.folder} has {resume['total_steps']} steps, this data makes {self.total_steps}: "
+                "restore the data it was begun with, or train into another save_dir"
+            )
+        load_weights(self.model, resume["model"], self.folder)
+        load_weights(self.averaged, resume["averaged"], self.folder)
+        self.optimizer.load_state_dict(resume["optimizer"])
+        self.step, self.best_wer, self.metrics = saved["step"], resume["best_wer"], dict(saved["metrics"])
+        self.window = Window(**{**resume["window"], "errors": ErrorCount(**resume["window"]["errors"])})
+        self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
+
+
+def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019); biases and norms are not decayed."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
+
+
+def learning_rate(step: int, total_steps: int, config: Config) -> float:
+    """The rate of step `step` (from 0): a linear warm-up, then constant, or half a cosine down to zero."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    progress = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None:
+    """The checkpoint to go on from, if there is one and it may be used."""
+    paths = periodic_checkpoints(folder)
+    if not resume and (paths or (folder / FILE_NAME).exists()):
+        raise UserError(f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir")
+    if not paths:
+        return None
+    saved = load_checkpoint(paths[-1])
+    if "resume" not in saved:
+        raise UserError(f"{paths[-1]} is for inference only and cannot be resumed: train into another save_dir")
+    for key, value in config.to_dict().items():
+        if key != "save_dir" and saved["config"].get(key) != value:
+            raise UserError(
+                f"{folder} was trained with {key} = {saved['config'].get(key)}, now it is {value}: "
+                "set it back to resume, or choose another save_dir"
+            )
+    return saved
+
+
+if __name__ == "__main__":
+    import sys
+
+    from omni_lib.cli import main
+
+    sys.exit(main(["train", *sys.argv[1:]]))

@@ -1,0 +1,148 @@
+"""What the tests share: one thread, no graphics card, and a corpus of tones that a small encoder learns in seconds.
+
+In the corpus each letter is a tone of its own pitch and each space a pause, so a text can be heard in its clip as speech
+can, and no synthesiser is needed.
+"""
+
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bit-exact resume is promised on the CPU
+
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hypothesis import HealthCheck, settings
+
+from omni_lib.config import Config
+from omni_lib.manifest import Utterance, write_manifest
+from omni_lib.train import TrainingResult, train
+
+torch.set_num_threads(1)
+
+# The same examples in every run, so that a failure is a failure for everybody; HYPOTHESIS_PROFILE=nightly looks further.
+_SLOW_IS_NO_ERROR = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("everywhere", deadline=None, max_examples=50, derandomize=True, suppress_health_check=_SLOW_IS_NO_ERROR)
+settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=_SLOW_IS_NO_ERROR)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
+
+RATE = 16_000
+WORDS = ("abe", "bad", "bee", "cab", "dad", "ebb")
+PITCHES = {letter: 300.0 * 1.6**index for index, letter in enumerate("abcde")}  # Hz
+LETTER_SECONDS = 0.12
+
+
+def tones(text: str, seed: int) -> torch.Tensor:
+    """A waveform in which `text` is played letter by letter, somewhat out of tune, over faint noise."""
+    rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    voice, pieces = rng.uniform(0.98, 1.02), []
+    for symbol in f" {text} ":
+        samples = int(RATE * LETTER_SECONDS * rng.uniform(0.9, 1.1))
+        time = torch.arange(samples) / RATE
+        envelope = torch.hann_window(samples)
+        pitch = PITCHES.get(symbol)
+        pieces.append(0.3 * envelope * torch.sin(2 * math.pi * pitch * voice * time) if pitch else torch.zeros(samples))
+    waveform = torch.cat(pieces)
+    return waveform + 0.003 * torch.randn(len(waveform), generator=generator)
+
+
+def make_corpus(folder: Path, sizes: dict[str, int]) -> Path:
+    """Write clips of tones and their `asr.csv`; speakers are disjoint between the splits."""
+    rng, rows = random.Random(5), []
+    for split, size in sizes.items():
+        for number in range(size):
+            text = " ".join(rng.choices(WORDS, k=rng.choice((2, 3))))
+            path = folder / "wav" / f"{split}_{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, tones(text, seed=len(rows)).numpy(), RATE, subtype="PCM_16")
+            rows.append(Utterance(path, text, f"{split}{number % 4}", split))
+    write_manifest(folder / "asr.csv", rows)
+    return folder / "asr.csv"
+
+
+@pytest.fixture(scope="session")
+def tones_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of the corpus of tones: 24 clips to train on, 6 to develop on, 8 to test on, of 1 to 2 s."""
+    return make_corpus(tmp_path_factory.mktemp("tones"), {"train": 24, "dev": 6, "test": 8})
+
+
+@pytest.fixture(scope="session")
+def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
+    """`make_tiny_config(folder, **changes)`: all that training can do, switched on, at 6 steps an epoch, 18 in all."""
+
+    def make(folder: Path, **changes) -> Config:
+        settings_of_a_small_run = {
+            "d_model": 32,
+            "n_layers": 2,
+            "n_heads": 2,
+            "d_ff": 64,
+            "data_path": str(tones_csv),
+            "batch_size": 4,
+            "num_epochs": 3,
+            "learning_rate": 3e-3,
+            "checkpoint_freq": 5,
+            "save_dir": str(folder),
+            "ctc_frames_per_embedding": 2,
+            "warmup_steps": 4,
+            "schedule": "cosine",
+            "weight_decay": 0.01,
+            "intermediate_ctc": 0.3,
+            "average_decay": 0.9,
+            "speed_perturb": True,
+            "spec_augment": True,
+            "spec_augment_from_epoch": 2,
+            "log_every": 4,
+        }
+        return Config(**{**settings_of_a_small_run, **changes})
+
+    return make
+
+
+@pytest.fixture
+def tiny_config(make_tiny_config: Callable[..., Config], tmp_path: Path) -> Config:
+    """A small run of its own for each test."""
+    return make_tiny_config(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def trained(tones_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Config]:
+    """A run on the tones that went on until it had learnt them, and its settings."""
+    config = Config(
+        d_model=48,
+        n_layers=2,
+        n_heads=2,
+        d_ff=96,
+        dropout=0.0,
+        data_path=str(tones_csv),
+        batch_size=4,
+        num_epochs=16,
+        learning_rate=3e-3,
+        save_dir=str(tmp_path_factory.mktemp("trained") / "run"),
+        ctc_frames_per_embedding=2,
+        warmup_steps=10,
+        schedule="cosine",
+        average_decay=0.9,
+        log_every=6,
+    )
+    return train(config, report=lambda line: None), config
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a manifest of clips of tones: `write_rows([("text said", "text written", "train"), …])`."""
+
+    def write(rows: list[tuple[str, str, str]], folder: str = "rows") -> Path:
+        utterances = []
+        for number, (said, written, split) in enumerate(rows):
+            path = tmp_path / folder / f"clip_{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, tones(said, seed=number).numpy(), RATE, subtype="PCM_16")
+            utterances.append(Utterance(path, written, f"speaker{number % 3}", split))
+        write_manifest(tmp_path / folder / "asr.csv", utterances)
+        return tmp_path / folder / "asr.csv"
+
+    return write

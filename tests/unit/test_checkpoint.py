@@ -1,0 +1,202 @@
+"""Checkpoints: whole or not at all, checked before they are believed, and harmless whoever wrote them."""
+
+import errno
+import os
+import pickle
+import zipfile
+
+import pytest
+import torch
+from torch import nn
+
+from omni_lib import checkpoint
+from omni_lib.checkpoint import (
+    BEST,
+    checkpoint_config,
+    load_checkpoint,
+    load_weights,
+    periodic_checkpoints,
+    rotate,
+    save_checkpoint,
+    write_atomically,
+)
+from omni_lib.config import Config
+from omni_lib.errors import UserError
+from omni_lib.recogniser import Recogniser, load_recogniser
+from omni_lib.text import Vocabulary
+
+SMALL = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
+
+
+def contents(config: Config = SMALL) -> dict:
+    recogniser = Recogniser(config)
+    return {
+        "enc": recogniser.encoder.state_dict(),
+        "head": recogniser.head.state_dict(),
+        "config": config.to_dict(),
+        "vocabulary": list(Vocabulary().symbols),
+        "feature_stats": {"mean": torch.zeros(128), "deviation": torch.ones(128)},
+        "step": 7,
+        "metrics": {"dev_wer": 0.5},
+    }
+
+
+def refused(path) -> str:
+    """The one line with which a file is refused."""
+    with pytest.raises(UserError) as refusal:
+        load_recogniser(path)
+    message = str(refusal.value)
+    assert "\n" not in message and path.name in message
+    return message
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    saved = contents()
+    save_checkpoint(tmp_path / "new folder" / "a.pt", saved)
+    loaded = load_checkpoint(tmp_path / "new folder" / "a.pt")
+    assert loaded.keys() == saved.keys()
+    assert all(torch.equal(loaded["enc"][name], saved["enc"][name]) for name in saved["enc"])
+    assert loaded["step"] == 7 and checkpoint_config(loaded) == SMALL
+    assert not list((tmp_path / "new folder").glob("*.partial"))
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch, call):
+    path = tmp_path / "a.pt"
+    write_atomically(path, b"old")
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(UserError, match="a.pt cannot be written .No space left on device"):
+        save_checkpoint(path, contents())
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.pt"]
+
+
+def test_a_process_that_dies_before_the_last_step_leaves_the_old_file(tmp_path, monkeypatch):
+    """A kill gives no chance to tidy up: what it leaves is not taken for a checkpoint."""
+    path = tmp_path / "audio_enc_step_5.pt"
+    write_atomically(path, b"old")
+
+    def killed(*arguments):
+        raise SystemExit
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(SystemExit):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert periodic_checkpoints(tmp_path) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        save_checkpoint(tmp_path / "file" / "a.pt", contents())
+
+
+def test_one_flipped_bit_in_a_weight_is_found_and_named(tmp_path):
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, contents())
+    with zipfile.ZipFile(path) as archive:
+        weight = max((entry for entry in archive.infolist() if "/data/" in entry.filename), key=lambda entry: entry.file_size)
+    damaged = bytearray(path.read_bytes())
+    start = weight.header_offset + 30 + int.from_bytes(damaged[weight.header_offset + 26 : weight.header_offset + 28], "little")
+    start += int.from_bytes(damaged[weight.header_offset + 28 : weight.header_offset + 30], "little")
+    damaged[start + weight.file_size // 2] ^= 1
+    path.write_bytes(damaged)
+    assert weight.filename in refused(path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5000, -1])
+def test_a_file_cut_short_is_damaged(tmp_path, size):
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, contents())
+    path.write_bytes(path.read_bytes()[:size])
+    assert "damaged" in refused(path)
+
+
+class Trap:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("writer", ["torch", "torch's old format", "pickle"])
+def test_a_file_that_carries_code_is_refused_and_runs_none(tmp_path, writer):
+    path, trace = tmp_path / "a.pt", tmp_path / "it ran"
+    hostile = {**contents(), "metrics": Trap(trace)}
+    if writer == "pickle":
+        path.write_bytes(pickle.dumps({"metrics": Trap(trace)}))
+    else:
+        torch.save(hostile, path, _use_new_zipfile_serialization=writer == "torch")
+    refused(path)
+    assert not trace.exists()
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    assert "omni train" in refused(tmp_path / "none.pt")
+
+
+def test_other_peoples_files_are_refused_by_what_they_lack(tmp_path):
+    torch.save({"enc": {}, "step": 1}, tmp_path / "a.pt")
+    assert "lacks head, config, vocabulary, feature_stats, metrics" in refused(tmp_path / "a.pt")
+    torch.save(torch.zeros(3), tmp_path / "b.pt")
+    assert "lacks enc" in refused(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: saved["enc"].update({"norm.weight": torch.zeros(3)}),
+        lambda saved: saved["enc"].pop("feature_mean"),
+        lambda saved: saved["head"].update({"surplus": torch.zeros(3)}),
+        lambda saved: saved.update({"head": None}),
+        lambda saved: saved["config"].update({"d_model": 32}),
+    ],
+    ids=["shape", "missing", "surplus", "nothing", "config"],
+)
+def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path, spoil):
+    saved = contents()
+    spoil(saved)
+    save_checkpoint(tmp_path / "a.pt", saved)
+    assert "does not fit" in refused(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("config", [None, 3, ["d_model"], {"d_model": "x"}, {"surprise": 1}, {1: 2}])
+def test_settings_that_are_none_are_refused_in_one_line(tmp_path, config):
+    save_checkpoint(tmp_path / "a.pt", {**contents(), "config": config})
+    with pytest.raises(UserError) as refusal:
+        load_recogniser(tmp_path / "a.pt")
+    assert "\n" not in str(refusal.value)
+
+
+def test_weights_of_another_floating_type_are_taken(tmp_path):
+    layer = nn.Linear(2, 2)
+    load_weights(layer, {name: value.half() for name, value in nn.Linear(2, 2).state_dict().items()}, "a.pt")
+    assert layer.weight.dtype == torch.float32
+
+
+def test_rotation_keeps_the_newest_three_and_the_best(tmp_path):
+    for step in (2, 10, 9, 1000, 99):
+        (tmp_path / f"audio_enc_step_{step}.pt").touch()
+    others = [BEST, "audio_enc_step_1.pt.partial", "audio_enc_step_x.pt", "notes.txt"]
+    for name in others:
+        (tmp_path / name).touch()
+    rotate(tmp_path)
+    assert [path.name for path in periodic_checkpoints(tmp_path)] == [f"audio_enc_step_{step}.pt" for step in (10, 99, 1000)]
+    assert all((tmp_path / name).exists() for name in others)
+
+
+def test_everything_is_opened_with_weights_only(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(checkpoint.torch, "load", lambda *arguments, **options: asked.update(options) or contents())
+    save_checkpoint(tmp_path / "a.pt", contents())
+    load_checkpoint(tmp_path / "a.pt")
+    assert asked["weights_only"] is True

@@ -1,0 +1,149 @@
+"""Settings: the chapter's own JSON loads unchanged, and whatever is wrong is refused by name."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from omni_lib.config import Config, config_from_dict, load_config
+from omni_lib.errors import UserError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """A function that writes a text to tiny.json."""
+
+    def write(text: str | bytes) -> Path:
+        (tmp_path / "tiny.json").write_bytes(text.encode() if isinstance(text, str) else text)
+        return tmp_path / "tiny.json"
+
+    return write
+
+
+def test_the_chapter_s_json_is_the_default():
+    config = load_config(CONFIGS / "audio_enc_chapter.json")
+    assert config.save_dir == "checkpoints/audio_enc_chapter"
+    assert replace(config, save_dir="") == Config()
+    assert "//" in (CONFIGS / "audio_enc_chapter.json").read_text(encoding="utf-8"), "its comments are part of it"
+    chapter = {"d_model": 192, "n_layers": 4, "n_heads": 3, "d_ff": 768, "dropout": 0.1, "downsample_time": 8, "batch_size": 8}
+    assert chapter.items() <= config.to_dict().items()
+    assert (config.num_epochs, config.learning_rate, config.checkpoint_freq) == (20, 1e-4, 1000)
+
+
+def test_a_key_that_is_left_out_means_the_chapter_s_behaviour(written):
+    config = load_config(written("{}"))
+    assert (config.ctc_frames_per_embedding, config.schedule, config.warmup_steps) == (1, "constant", 0)
+    assert (config.speed_perturb, config.spec_augment, config.speeds) == (False, False, (1.0,))
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_config_of_ours_loads(path):
+    assert load_config(path).save_dir == f"checkpoints/{path.stem}"
+
+
+def test_comments_and_slashes_inside_texts(written):
+    text = '{ // first "quoted" // twice\n "data_path": "https://x//y\\"//z.csv", // last\n "seed": 3 }//end'
+    config = load_config(written(text))
+    assert (config.data_path, config.seed) == ('https://x//y"//z.csv', 3)
+
+
+def test_bom_and_crlf(written):
+    assert load_config(written(b'\xef\xbb\xbf{ // one\r\n "seed": 4\r\n}')).seed == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("learning_rat", "learning_rate"), ("d_modle", "d_model"), ("epochs", "num_epochs"), ("Batch_Size", "batch_size")]
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(written, key, near):
+    with pytest.raises(UserError, match=f"tiny.json: unknown setting '{key}': did you mean '{near}'"):
+        load_config(written(json.dumps({key: 1})))
+
+
+def test_a_key_like_no_other_is_refused_with_the_list():
+    with pytest.raises(UserError, match="unknown setting 'zzzz': the settings are .*batch_size.*weight_decay"):
+        config_from_dict({"zzzz": 1})
+
+
+BAD_VALUES = [
+    ("batch_size", "8.5", "a whole number"),
+    ("batch_size", "8.0", "a whole number"),
+    ("batch_size", '"8"', "a whole number"),
+    ("batch_size", "true", "a whole number"),
+    ("batch_size", "null", "a whole number"),
+    ("batch_size", "[8]", "a whole number"),
+    ("batch_size", '{"value": 8}', "a whole number"),
+    ("learning_rate", "NaN", "a number"),
+    ("learning_rate", "Infinity", "a number"),
+    ("learning_rate", "-Infinity", "a number"),
+    ("learning_rate", "1e999", "a number"),
+    ("learning_rate", "1" + "0" * 400, "a number"),
+    ("learning_rate", '"fast"', "a number"),
+    ("learning_rate", "false", "a number"),
+    ("data_path", "3", "a text"),
+    ("speed_perturb", "1", "true or false"),
+    ("speed_perturb", '"yes"', "true or false"),
+    ("batch_size", "0", "between 1 and"),
+    ("batch_size", "-1", "between 1 and"),
+    ("batch_size", "1" + "0" * 30, "between 1 and"),
+    ("dropout", "1.0", "between 0.0 and 0.9"),
+    ("learning_rate", "-1e-4", "between 0.0"),
+    ("max_impossible", "2", "between 0.0 and 1.0"),
+    ("downsample_time", "6", "must be 4 or 8"),
+    ("schedule", '"linear"', "must be constant or cosine"),
+    ("n_heads", "5", "multiple of 2 x n_heads"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), BAD_VALUES)
+def test_bad_values_are_refused_by_name(written, key, value, words):
+    for load in (lambda: load_config(written(f'{{"{key}": {value}}}')), lambda: load_config(written("{}"), [f"{key}={value}"])):
+        with pytest.raises(UserError, match=words) as refusal:
+            load()
+        assert key in str(refusal.value) and "tiny.json" in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "line 1 is not JSON"),
+        ('{\n "seed": 1,\n}', "line (2|3) is not JSON"),
+        ('{\n // fine\n "seed" 1}', "line 3 is not JSON"),
+        ("[1, 2]", "one JSON object"),
+        ("3", "one JSON object"),
+        ('{"seed": 1, "seed": 2}', "'seed' stands twice"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"seed": ' + "1" * 5000 + "}", "is not JSON"),
+        (b"\xff\xfe{\x00}\x00", "cannot be read as text"),
+    ],
+)
+def test_files_that_are_no_settings_are_refused_in_one_line(written, text, words):
+    with pytest.raises(UserError, match=words) as refusal:
+        load_config(written(text))
+    assert "\n" not in str(refusal.value) and "tiny.json" in str(refusal.value)
+
+
+def test_no_file_at_all(tmp_path):
+    with pytest.raises(UserError, match="nowhere.json does not exist"):
+        load_config(tmp_path / "nowhere.json")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_config(tmp_path)
+
+
+def test_overrides(written):
+    path = written('{"seed": 1, "save_dir": "here"}')
+    sets = ["seed=5", "learning_rate=3e-3", "data_path=a b/c=d.csv", "speed_perturb=true", "max_impossible=1", "seed=6"]
+    config = load_config(path, sets)
+    assert (config.seed, config.learning_rate, config.data_path, config.speed_perturb) == (6, 3e-3, "a b/c=d.csv", True)
+    assert config.max_impossible == 1.0 and isinstance(config.max_impossible, float)
+    assert config.save_dir == "here"
+    with pytest.raises(UserError, match="key=value"):
+        load_config(path, ["seed"])
+    with pytest.raises(UserError, match="did you mean 'seed'"):
+        load_config(path, ["seeds=3"])
+
+
+def test_speeds():
+    assert Config(speed_perturb=True).speeds == (0.9, 1.0, 1.1)

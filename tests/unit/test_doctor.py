@@ -1,0 +1,256 @@
+"""The doctor's findings: each kind of ill is found, named in one line, and comes with its remedy."""
+
+import shutil
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from omni_lib import doctor
+from omni_lib.doctor import GIGABYTE, Finding, report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def only(findings, what: str) -> Finding:
+    (finding,) = [finding for finding in findings if finding.what == what]
+    return finding
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A clone with small files of its own."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "omni-lib"\nrequires-python = ">=3.11,<3.14"\ndependencies = ["numpy>=2", "No_Such.Package>=1"]\n'
+        "[project.optional-dependencies]\n"
+        'beam = [\'flashlight-text>=0.0.7; python_version < "3.13"\']\ndev = ["omni-lib[beam]", "pytest"]\n'
+    )
+    (tmp_path / "constraints.txt").write_text("# exact\nnumpy==2.1.0\nno-such-package==1.5\npytest==9.0\ncertifi==2026.1\ntqdm==4.0\n")
+    return tmp_path
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What pretends to be installed: all of `root`'s wishes at first."""
+    versions = {
+        "omni-lib": "0.1.0",
+        "numpy": "2.1.0",
+        "No_Such.Package": "1.5",
+        "pytest": "9.0",
+        "certifi": "2026.1",
+        "flashlight-text": "0.0.7",
+        "torch": "2.14.1",
+    }
+    monkeypatch.setattr(doctor, "_installed", versions.get)
+    return versions
+
+
+# --- the report ---------------------------------------------------------------------------------------------------------
+
+
+def test_all_right(capsys: pytest.CaptureFixture):
+    assert report([Finding("ok", "torch", "2.14.1"), Finding("note", "GPU", "none found, none needed")]) == 0
+    assert capsys.readouterr().out == "ok    torch 2.14.1\nnote  GPU: none found, none needed\nall right\n"
+
+
+@pytest.mark.parametrize("state", ["miss", "odds"])
+def test_something_to_mend(state, capsys: pytest.CaptureFixture):
+    assert report([Finding("ok", "numpy", "2.1.0"), Finding(state, "torch", "not installed", "pip install it")]) == 2
+    assert capsys.readouterr().out.splitlines()[1:] == [f"{state}  torch: not installed; pip install it", "1 to mend"]
+
+
+# --- Python and packages ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("version", "state"), [("3.10.12", "odds"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "odds")])
+def test_python_version(root: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
+    (finding,) = doctor._python(root)
+    assert finding.state == state and version in str(finding)
+
+
+def test_packages_as_they_should_be(root: Path, installed: dict[str, str]):
+    findings = list(doctor._packages(root))
+    assert {finding.state for finding in findings} == {"ok"}
+    assert str(findings[0]) == "ok    numpy 2.1.0"
+    assert str(findings[-1]) == "ok    1 further packages as in constraints.txt", "tqdm is pinned but not installed, and that is no matter"
+
+
+def test_a_local_build_counts_as_its_version(root: Path, installed: dict[str, str]):
+    installed["numpy"] = "2.1.0+local"
+    assert only(doctor._packages(root), "numpy").state == "ok"
+
+
+def test_a_package_that_is_missing(root: Path, installed: dict[str, str]):
+    del installed["numpy"]
+    finding = only(doctor._packages(root), "numpy")
+    assert finding.state == "miss" and "pip install -c constraints.txt" in finding.remedy
+
+
+def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
+    installed |= {"numpy": "2.2.0", "certifi": "2025.1"}
+    findings = list(doctor._packages(root))
+    assert str(only(findings, "numpy")).startswith("odds  numpy: 2.2.0, constraints.txt has 2.1.0; python -m pip")
+    assert "certifi 2025.1" in only(findings, "versions").detail
+
+
+def test_tools_for_tests_are_no_must(root: Path, installed: dict[str, str]):
+    del installed["pytest"]
+    assert only(doctor._packages(root), "pytest").state == "note"
+
+
+@pytest.mark.parametrize(("python", "says"), [("3.12", "not installed"), ("3.13", "no build for this Python")])
+def test_without_flashlight_the_readable_decoder_is_named(root: Path, installed: dict[str, str], python: str, says: str, monkeypatch):
+    from packaging import markers
+
+    del installed["flashlight-text"]
+    environment = {**markers.default_environment(), "python_version": python}
+    monkeypatch.setattr(markers, "default_environment", lambda: environment)
+    finding = only(doctor._packages(root), "flashlight-text")
+    assert finding.state == "note" and says in finding.detail and "readable" in finding.detail
+    assert bool(finding.remedy) == (python == "3.12")
+
+
+def test_omni_lib_itself_not_installed(root: Path, installed: dict[str, str]):
+    del installed["omni-lib"]
+    assert only(doctor._packages(root), "omni-lib").state == "miss"
+
+
+def test_outside_a_clone(tmp_path: Path):
+    (finding,) = doctor._packages(tmp_path)
+    assert finding.state == "odds" and "clone" in finding.remedy
+
+
+def test_without_packaging_it_says_so(root: Path, monkeypatch: pytest.MonkeyPatch):
+    for module in ("packaging", "packaging.requirements", "packaging.specifiers", "packaging.utils"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (finding,) = doctor._packages(root)
+    assert finding.state == "miss" and finding.what == "packaging"
+    assert [finding.state for finding in doctor._python(root)] == ["ok"]
+
+
+# --- what may crash is tried apart --------------------------------------------------------------------------------------
+
+
+def test_a_probe_answers():
+    assert doctor._probe("print('a warning'); print('{\"rate\": 22050}')") == {"rate": 22050}
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("import sys\nraise OSError('undefined symbol: _ZN3c10')", "OSError: undefined symbol: _ZN3c10"),
+        ("import os; os.abort()", "crashed with exit code"),
+        ("raise SystemExit(4)", "crashed with exit code 4"),
+    ],
+)
+def test_a_probe_that_fails_is_one_line(program: str, why: str):
+    answer = doctor._probe(program)
+    assert isinstance(answer, str) and why in answer and "\n" not in answer
+
+
+def test_a_probe_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "PATIENCE", 0.5)
+    assert "timed out" in doctor._probe("import time; time.sleep(60)")
+
+
+def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "_probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file")
+    (finding,) = doctor._torch()
+    assert finding.state == "odds" and "libcudart" in finding.detail and "must match" in finding.remedy
+
+
+@pytest.mark.parametrize(("threads", "gpu", "states"), [(2, "", ["ok", "ok", "note"]), (8, "A100", ["ok", "note", "ok"])])
+def test_threads_and_gpu_are_said(monkeypatch: pytest.MonkeyPatch, threads: int, gpu: str, states: list[str]):
+    monkeypatch.setattr(doctor, "_probe", lambda program: {"threads": threads, "gpu": gpu})
+    monkeypatch.setattr(doctor, "_cores", lambda: 2)
+    assert [finding.state for finding in doctor._torch()] == states
+
+
+def test_espeak_that_does_not_start(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "_probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'")
+    (finding,) = doctor._espeak()
+    assert finding.state == "odds" and "espeakng_loader" in finding.detail and finding.remedy
+
+
+def test_libsndfile_that_does_not_load(monkeypatch: pytest.MonkeyPatch):
+    def fail(name: str) -> None:
+        raise OSError("sndfile library not found")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", fail)
+    (finding,) = doctor._libsndfile()
+    assert finding.state == "odds" and "sndfile library not found" in finding.detail
+
+
+def test_libsndfile_without_mp3(monkeypatch: pytest.MonkeyPatch):
+    import soundfile
+
+    formats = {name: text for name, text in soundfile.available_formats().items() if name != "MP3"}
+    monkeypatch.setattr(soundfile, "available_formats", lambda: formats)
+    (finding,) = doctor._libsndfile()
+    assert finding.state == "note" and "cannot read MP3" in finding.detail
+
+
+# --- the machine and the folders ----------------------------------------------------------------------------------------
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(("torch", "free", "state"), [(True, 0.5, "odds"), (True, 2, "ok"), (False, 2, "odds"), (False, 7, "ok")])
+def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: bool, free: float, state: str):
+    if not torch:
+        del installed["torch"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0, 0, int(free * GIGABYTE)))
+    assert only(doctor._machine(tmp_path), "disk").state == state
+
+
+@pytest.mark.parametrize(("available", "states"), [(0.5, ["odds"]), (4, ["ok"]), (None, [])])
+def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: float | None, states: list[str]):
+    monkeypatch.setattr(doctor, "_memory", lambda: available and int(available * GIGABYTE))
+    assert [finding.state for finding in doctor._machine(tmp_path) if finding.what == "memory"] == states
+
+
+@pytest.mark.parametrize(("load", "notes"), [(0.1, 0), (1.9, 1)])
+def test_a_busy_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float, notes: int):
+    monkeypatch.setattr(doctor.os, "getloadavg", lambda: (load, 0, 0), raising=False)
+    monkeypatch.setattr(doctor, "_cores", lambda: 2)
+    assert len([finding for finding in doctor._machine(tmp_path) if finding.what == "busy"]) == notes
+
+
+def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert [finding.state for finding in doctor._folders(tmp_path)] == ["ok"]
+
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    findings = list(doctor._folders(tmp_path))
+    assert [finding.what for finding in findings] == ["data", "checkpoints", "notebooks/my"]
+    assert all(finding.state == "odds" and finding.remedy for finding in findings)
+
+
+def test_looking_leaves_nothing_behind(tmp_path: Path):
+    list(doctor._folders(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_corpus(tmp_path: Path):
+    (finding,) = doctor._corpus(tmp_path)
+    assert finding.state == "note" and "omni data synth --out data/audio" in finding.remedy
+    (tmp_path / "data" / "audio").mkdir(parents=True)
+    (tmp_path / "data" / "audio" / "asr.csv").write_text("audio_path,transcription\nwav/1.wav,hello world\n")
+    (finding,) = doctor._corpus(tmp_path)
+    assert str(finding) == "ok    corpus data/audio/asr.csv, 1 rows"
+
+
+# --- all of it, here ----------------------------------------------------------------------------------------------------
+
+
+def test_this_machine_passes_but_for_what_a_test_machine_may_lack():
+    """Where `make test` runs, everything that was installed works."""
+    findings = doctor.examine()
+    wrong = {finding.what for finding in findings if finding.state in ("miss", "odds")}
+    assert wrong <= {"omni-lib", "memory", "disk", *(name for name in ("data", "checkpoints", "notebooks/my"))}, wrong
+    assert all("\n" not in str(finding) and finding.remedy for finding in findings if finding.state in ("miss", "odds"))
+    assert "torch" not in doctor.__dict__, "the doctor imports nothing that may be broken"

@@ -1,0 +1,164 @@
+"""The encoder: shapes, counts, and what padding must never change."""
+
+import pytest
+import torch
+from torch import nn
+
+from omni_lib.config import Config
+from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, count_parameters, rotate
+
+SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
+
+
+def small_encoder(**changes) -> AudioEncoder:
+    torch.manual_seed(0)
+    return AudioEncoder(**{**SMALL, **changes})
+
+
+def test_one_second_makes_twelve_embeddings_of_192_channels():
+    encoder = AudioEncoder.from_config(Config()).eval()
+    embeddings, lengths = encoder(torch.randn(2, 100, 128), torch.tensor([100, 38]))
+    assert embeddings.shape == (2, 12, 192)
+    assert lengths.tolist() == [12, 5]
+
+
+def test_four_times_subsampling_makes_an_embedding_every_40_ms():
+    embeddings, lengths = small_encoder(downsample_time=4).eval()(torch.randn(1, 100, 128), torch.tensor([100]))
+    assert embeddings.shape == (1, 25, 16) and lengths.tolist() == [25]
+
+
+def test_output_lengths_for_every_length_up_to_4000():
+    """Halve up, halve up, halve down, of an int and of a tensor; this is 12 for 100 and 5 for 38."""
+    encoder = small_encoder()
+    frames = range(4001)
+    expected = [-(-(-(-n // 2)) // 2) // 2 for n in frames]
+    assert (expected[100], expected[38]) == (12, 5)
+    assert [encoder.output_lengths(n) for n in frames] == expected
+    assert encoder.output_lengths(torch.arange(4001)).tolist() == expected
+
+
+@pytest.mark.parametrize("downsample_time", [4, 8])
+def test_output_lengths_are_those_of_the_output(downsample_time):
+    """Both the lengths that the encoder returns and the tensor that it returns, for one clip alone."""
+    encoder = small_encoder(downsample_time=downsample_time).eval()
+    with torch.inference_mode():
+        for frames in [*range(0, 70), *range(95, 106), 399, 400, 997, 1000, 1599, 4000]:
+            embeddings, lengths = encoder(torch.randn(1, frames, 128), torch.tensor([frames]))
+            assert embeddings.shape[1] == lengths.item() == encoder.output_lengths(frames), frames
+
+
+def test_the_default_encoder_has_at_most_two_and_a_half_million_parameters():
+    encoder = AudioEncoder.from_config(Config())
+    assert count_parameters(encoder) <= 2_500_000
+    assert count_parameters(encoder) == sum(parameter.numel() for parameter in encoder.parameters())
+
+
+def test_frozen_parameters_are_not_counted():
+    layer = nn.Linear(3, 5)
+    layer.bias.requires_grad_(False)
+    assert count_parameters(layer) == 15
+
+
+def test_feature_statistics_are_saved_with_the_weights_and_used():
+    encoder = small_encoder().eval()
+    state = encoder.state_dict()
+    assert state["feature_mean"].shape == state["feature_deviation"].shape == (128,)
+    mel, lengths = torch.randn(1, 50, 128), torch.tensor([50])
+    plain = encoder(mel, lengths)[0]
+    encoder.feature_mean.fill_(-7.0)
+    encoder.feature_deviation.fill_(3.0)
+    torch.testing.assert_close(encoder(mel * 3.0 - 7.0, lengths)[0], plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_rows_too_short_for_an_embedding_give_zeros_and_finite_gradients(training):
+    encoder = small_encoder().train(training)
+    lengths = torch.tensor([60, 4, 1, 0])
+    embeddings, out_lengths = encoder(torch.randn(4, 60, 128), lengths)
+    assert out_lengths.tolist() == [7, 0, 0, 0]
+    assert torch.all(embeddings[1:] == 0)
+    assert torch.isfinite(embeddings).all() and embeddings[0].abs().sum() > 0
+    embeddings.square().sum().backward()
+    gradients = [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
+    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert all(torch.isfinite(buffer).all() for buffer in encoder.buffers())
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 4])
+def test_a_batch_of_nothing_but_too_short_rows_gives_no_embeddings(frames):
+    embeddings, lengths = small_encoder().eval()(torch.randn(2, frames, 128), torch.tensor([frames, 0]))
+    assert lengths.tolist() == [0, 0]
+    assert torch.isfinite(embeddings).all() and torch.all(embeddings == 0)
+
+
+def test_masked_batch_norm_is_torch_batch_norm_where_nothing_is_padded():
+    """Outputs, gradients and both running statistics (the variance unbiased, as in the paper's algorithm 2)."""
+    torch.manual_seed(1)
+    ours, theirs = MaskedBatchNorm(5).double(), nn.BatchNorm1d(5).double()
+    with torch.no_grad():
+        for norm in (ours, theirs):
+            norm.weight.copy_(torch.linspace(0.5, 2, 5))
+            norm.bias.copy_(torch.linspace(-1, 1, 5))
+    mask = torch.ones(3, 4, dtype=torch.bool)
+    for _ in range(3):
+        x = torch.randn(3, 4, 5, dtype=torch.float64) * 3 + 2
+        x_ours, x_theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+        out_ours, out_theirs = ours(x_ours, mask), theirs(x_theirs.transpose(1, 2)).transpose(1, 2)
+        torch.testing.assert_close(out_ours, out_theirs, atol=1e-9, rtol=0)
+        out_ours.pow(3).sum().backward()
+        out_theirs.pow(3).sum().backward()
+        torch.testing.assert_close(x_ours.grad, x_theirs.grad, atol=1e-8, rtol=0)
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean, atol=1e-12, rtol=0)
+    torch.testing.assert_close(ours.running_var, theirs.running_var, atol=1e-12, rtol=0)
+    x = torch.randn(3, 4, 5, dtype=torch.float64)
+    torch.testing.assert_close(ours.eval()(x, mask), theirs.eval()(x.transpose(1, 2)).transpose(1, 2), atol=1e-9, rtol=0)
+
+
+def test_masked_batch_norm_counts_valid_frames_only():
+    """The statistics of a padded batch are torch's on its valid frames, put one after another."""
+    torch.manual_seed(2)
+    x, lengths = torch.randn(2, 6, 3, dtype=torch.float64), torch.tensor([6, 2])
+    x[1, 2:] = 1e6
+    mask = torch.arange(6) < lengths[:, None]
+    ours, theirs = MaskedBatchNorm(3).double(), nn.BatchNorm1d(3).double()
+    out = ours(x, mask)
+    torch.testing.assert_close(out[mask], theirs(x[mask]), atol=1e-9, rtol=0)
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean, atol=1e-12, rtol=0)
+    torch.testing.assert_close(ours.running_var, theirs.running_var, atol=1e-12, rtol=0)
+
+
+def test_masked_batch_norm_survives_one_valid_frame():
+    norm = MaskedBatchNorm(3)
+    assert torch.isfinite(norm(torch.randn(1, 1, 3), torch.ones(1, 1, dtype=torch.bool))).all()
+    assert torch.isfinite(norm.running_var).all()
+
+
+def test_rotary_scores_depend_on_how_far_apart_positions_are_and_not_on_where():
+    torch.manual_seed(3)
+    query = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
+    key = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
+    scores = (rotate(query) @ rotate(key).transpose(-1, -2))[0, 0]
+    for offset in range(-11, 12):
+        diagonal = scores.diagonal(offset)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-12, rtol=0)
+    assert len({round(value, 6) for value in scores[0].tolist()}) == 12, "positions make a difference"
+
+
+def test_rotary_leaves_lengths_of_vectors_alone():
+    x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
+    torch.testing.assert_close(rotate(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
+
+
+def test_order_of_frames_matters():
+    """A model without positions would give the reversed clip the reversed embeddings."""
+    encoder = small_encoder().eval()
+    mel, lengths = torch.randn(1, 64, 128), torch.tensor([64])
+    assert not torch.allclose(encoder(mel, lengths)[0], encoder(mel.flip(1), lengths)[0].flip(1), atol=1e-3)
+
+
+def test_dropout_is_silent_in_evaluation_and_not_in_training():
+    encoder = small_encoder(dropout=0.5)
+    mel, lengths = torch.randn(1, 64, 128), torch.tensor([64])
+    assert not torch.equal(encoder(mel, lengths)[0], encoder(mel, lengths)[0])
+    encoder.eval()
+    assert torch.equal(encoder(mel, lengths)[0], encoder(mel, lengths)[0])

@@ -1,0 +1,219 @@
+"""The learner's copies: nothing of theirs is ever overwritten, and JupyterLab is started safely."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from omni_lib import lab
+from omni_lib.errors import UserError
+
+NAME = "05_full_training.ipynb"
+NEW = "05_full_training.new.ipynb"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "a clone, ünïcode and all"
+    (folder / "notebooks").mkdir(parents=True)
+    ship(folder, "first edition")
+    return folder
+
+
+def ship(root: Path, content: str, name: str = NAME) -> None:
+    (root / "notebooks" / name).write_text(content, encoding="utf-8")
+
+
+def refresh(root: Path) -> lab.Copies:
+    return lab.refresh_copies(lab.shipped_notebooks(root), root / "notebooks" / "my")
+
+
+def mine(root: Path, name: str = NAME) -> Path:
+    return root / "notebooks" / "my" / name
+
+
+def contents(root: Path) -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in mine(root).parent.glob("*.ipynb")}
+
+
+def test_each_notebook_is_copied_once(root: Path):
+    assert refresh(root).fresh == [NAME]
+    assert contents(root) == {NAME: "first edition"}
+    assert refresh(root) == lab.Copies()
+    ship(root, "another", "06_stage_e.ipynb")
+    assert refresh(root).fresh == ["06_stage_e.ipynb"]
+
+
+def test_a_copy_never_touched_follows_its_original(root: Path):
+    refresh(root)
+    ship(root, "second edition")
+    assert refresh(root).updated == [NAME]
+    assert contents(root) == {NAME: "second edition"}
+
+
+def test_work_is_kept_while_the_original_stays(root: Path):
+    refresh(root)
+    mine(root).write_text("my work")
+    assert refresh(root) == lab.Copies()
+    assert contents(root) == {NAME: "my work"}
+
+
+def test_work_is_kept_and_a_new_original_laid_beside_it_once(root: Path):
+    refresh(root)
+    mine(root).write_text("my work")
+    ship(root, "second edition")
+    assert refresh(root).offered == {NAME: NEW}
+    assert contents(root) == {NAME: "my work", NEW: "second edition"}
+    assert refresh(root) == lab.Copies()
+    mine(root, NEW).unlink()
+    assert refresh(root) == lab.Copies(), "declined is declined"
+    assert contents(root) == {NAME: "my work"}
+
+
+def test_an_offer_never_touched_is_replaced_by_the_next(root: Path):
+    refresh(root)
+    mine(root).write_text("my work")
+    ship(root, "second edition")
+    refresh(root)
+    ship(root, "third edition")
+    assert refresh(root).offered == {NAME: NEW}
+    assert contents(root) == {NAME: "my work", NEW: "third edition"}
+
+
+def test_work_in_an_offer_is_kept_too(root: Path):
+    refresh(root)
+    mine(root).write_text("my work")
+    ship(root, "second edition")
+    refresh(root)
+    mine(root, NEW).write_text("my work in the second edition")
+    ship(root, "third edition")
+    assert refresh(root).offered == {NAME: "05_full_training.new2.ipynb"}
+    assert contents(root) == {
+        NAME: "my work",
+        NEW: "my work in the second edition",
+        "05_full_training.new2.ipynb": "third edition",
+    }
+    assert refresh(root) == lab.Copies()
+
+
+def test_a_deleted_copy_starts_over(root: Path):
+    refresh(root)
+    mine(root).write_text("my work")
+    refresh(root)
+    mine(root).unlink()
+    assert refresh(root).fresh == [NAME]
+    assert contents(root) == {NAME: "first edition"}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "\x00", '{"05_full_training.ipynb": 1}'])
+def test_without_its_record_every_copy_counts_as_the_learners(root: Path, damage: str):
+    refresh(root)
+    mine(root).write_text("my work")
+    mine(root, lab.RECORD).write_text(damage)
+    ship(root, "second edition")
+    refresh(root)
+    assert contents(root) == {NAME: "my work", NEW: "second edition"}
+    assert set(json.loads(mine(root, lab.RECORD).read_text())) >= {NEW}
+
+
+def test_a_write_that_fails_leaves_the_old_copy_whole(root: Path, monkeypatch: pytest.MonkeyPatch):
+    refresh(root)
+    ship(root, "second edition")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UserError, match="No space left on device.*omni lab --workspace"):
+        refresh(root)
+    assert contents(root) == {NAME: "first edition"}
+    assert not list(mine(root).parent.glob(".copying-*"))
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_clear_answer(root: Path):
+    mine(root).parent.write_text("no folder")
+    with pytest.raises(UserError, match="cannot keep your notebooks"):
+        refresh(root)
+
+
+def test_without_the_clone_the_remedy_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match="clone the project"):
+        lab.shipped_notebooks(tmp_path)
+
+
+def test_lines_are_one_a_matter():
+    copies = lab.Copies(fresh=["a", "b"], updated=["c"], offered={"d": "d.new"})
+    assert len(list(copies.lines())) == 3 and not any("\n" in line for line in copies.lines())
+
+
+# --- the server ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_server_is_local_and_its_token_is_jupyters_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
+    command = lab.lab_command(tmp_path / "my notebooks", NAME, ["--no-browser"])
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert "--ServerApp.ip=127.0.0.1" in command
+    assert f"--ServerApp.root_dir={tmp_path / 'my notebooks'}" in command
+    assert f"--LabApp.default_url=/lab/tree/{NAME}" in command
+    assert command[-1] == "--no-browser"
+    assert not [argument for argument in command if "token" in argument or "password" in argument or "allow_root" in argument]
+
+
+def test_root_in_a_container_may_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    assert "--ServerApp.allow_root=True" in lab.lab_command(tmp_path)
+
+
+def test_open_lab_copies_and_then_serves(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path):
+    served = []
+    monkeypatch.setattr(lab, "ROOT", root)
+    monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
+    monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
+    monkeypatch.chdir(tmp_path)  # the folder one happens to be in plays no part
+    assert lab.open_lab(extra=["--no-browser"]) == 0
+    assert lab.open_lab(workspace=Path("own folder")) == 0
+    assert lab.open_lab() == 0
+    assert contents(root) == {NAME: "first edition"}
+    assert (tmp_path / "own folder" / NAME).read_text() == "first edition"
+    assert f"--ServerApp.root_dir={tmp_path / 'own folder'}" in served[1]
+    assert [any("default_url" in argument for argument in command) for command in served] == [True, True, False]
+    assert str(mine(root).parent) in capsys.readouterr().out
+
+
+def test_without_jupyterlab_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="JupyterLab is not installed.*pip install"):
+        lab.open_lab()
+
+
+def test_the_servers_exit_code_is_ours():
+    assert lab._serve([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to one process")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_stop_ends_the_server_and_is_no_failure(name: str, tmp_path: Path):
+    number = getattr(signal, name)
+    started = tmp_path / "started"
+    server = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+
+    def stop() -> None:
+        while not started.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=stop, daemon=True).start()
+    before = signal.getsignal(number)
+    assert lab._serve([sys.executable, "-c", server]) == 0
+    assert signal.getsignal(number) == before
+
+
+def test_git_ignores_the_copies():
+    lines = (lab.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "/notebooks/my/" in lines

@@ -1,0 +1,265 @@
+"""The embedded corpus: who says it, how it sounds, and that a folder never holds half of one."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from omni_lib.corpora import synth
+from omni_lib.corpora.acoustics import NOISES, PEAK, SAMPLE_RATE, noise, record, resample, reverberate
+from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST
+from omni_lib.corpora.synth import DEFAULT_COUNTS, TEXTS_SHA256, plan, synthesise, texts_sha256
+from omni_lib.corpora.voices import FAMILIES, cast_voices
+from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest
+
+SMALL = {"train": 24, "dev": 4, "test": 4}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return synthesise(tmp_path_factory.mktemp("corpus") / "audio", counts=SMALL, progress=False)
+
+
+def folder_sha256(folder: Path) -> str:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return hashlib.sha256(b"".join(file.relative_to(folder).as_posix().encode() + file.read_bytes() for file in files)).hexdigest()
+
+
+# --- who speaks ---
+
+
+def test_the_texts_are_the_frozen_ones():
+    assert texts_sha256(plan(0, DEFAULT_COUNTS)[0]) == TEXTS_SHA256
+
+
+def test_every_split_has_its_voices_and_accents():
+    utterances, _ = plan(0, DEFAULT_COUNTS)
+    speakers = {split: {u.speaker for u in utterances if u.split == split} for split in DEFAULT_COUNTS}
+    assert len(speakers["train"]) >= 75 and len(speakers["dev"]) >= 10 and len(speakers["test"]) >= 15
+    for split in DEFAULT_COUNTS:
+        assert len({u.accent for u in utterances if u.split == split}) >= 6
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_variant_nor_a_sibling_of_it_is_heard_in_two_splits(seed):
+    cast = cast_voices(seed)
+    split_of = {voice.variant: split for split, voices in cast.items() for voice in voices}
+    assert sum(len({voice.variant for voice in voices}) for voices in cast.values()) == len(split_of)
+    assert all(len({split_of[variant] for variant in family}) == 1 for family in FAMILIES)
+    assert len(cast["dev"]) == 10 and len(cast["test"]) == 16
+
+
+def test_circumstances_are_spread_over_their_ranges():
+    _, takes = plan(0, DEFAULT_COUNTS)
+    ratios, levels = [take.snr_db for take in takes], [take.level_db for take in takes]
+    assert 5 <= min(ratios) < 6 and 29 < max(ratios) <= 30 and 16.5 < np.mean(ratios) < 18.5
+    assert -35 <= min(levels) < -34 and -13 < max(levels) <= -12
+    assert set(Counter(take.noise for take in takes)) == set(NOISES)
+    assert 0.4 < np.mean([take.rt60 > 0 for take in takes]) < 0.6
+
+
+def test_the_letter_a_is_not_spoken_as_the_article_and_questions_rise():
+    utterances, takes = plan(0, DEFAULT_COUNTS)
+    spoken = {utterance.text: take.spoken for utterance, take in zip(utterances, takes, strict=True)}
+    assert spoken["how are you"] == "how are you?"
+    spelled = next(u.text for u in utterances if u.kind == "spelling" and "a" in u.text)
+    assert " a" not in spoken[spelled] and "[['eI]]" in spoken[spelled]
+
+
+# --- what is on disk ---
+
+
+def test_files_are_what_the_manifest_says(corpus):
+    manifest = read_manifest(corpus)
+    assert not manifest.problems
+    assert Counter(u.split for u in manifest.utterances) == SMALL
+    assert {path.name for path in (corpus.parent / "wav").iterdir()} == {u.path.name for u in manifest.utterances}
+    assert [u.path.name for u in manifest.utterances[:3]] == ["sample1.wav", "sample2.wav", "sample3.wav"]
+    assert all(u.speaker and u.kind and u.accent for u in manifest.utterances)
+
+
+def test_recordings_are_16_khz_mono_pcm16_of_1_to_10_s_neither_silent_nor_clipped(corpus):
+    for utterance in read_manifest(corpus).utterances:
+        described = soundfile.info(utterance.path)
+        assert (described.samplerate, described.channels, described.subtype) == (16000, 1, "PCM_16")
+        waveform, _ = soundfile.read(utterance.path)
+        assert 1.0 <= SHORTEST - 0.001 <= len(waveform) / 16000 <= LONGEST + 0.001 <= 10.0
+        assert np.abs(waveform).max() <= PEAK + 0.001
+        assert -36 < 10 * np.log10(np.mean(waveform**2)) < -11
+
+
+def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(corpus, tmp_path):
+    again = synthesise(tmp_path / "audio", counts=SMALL, workers=1, progress=False)
+    assert folder_sha256(again.parent) == folder_sha256(corpus.parent)
+
+
+def test_another_seed_gives_another_corpus(corpus, tmp_path):
+    other = synthesise(tmp_path / "audio", seed=1, counts={"train": 4}, progress=False)
+    assert {u.text for u in read_manifest(other).utterances[3:]}.isdisjoint(u.text for u in read_manifest(corpus).utterances)
+
+
+def test_a_corpus_that_is_there_is_not_made_again(corpus, capsys, monkeypatch):
+    monkeypatch.setattr(synth, "_speak", lambda *_: pytest.fail("it spoke again"))
+    assert synthesise(corpus.parent, counts=SMALL) == corpus
+    assert "already there" in capsys.readouterr().err
+
+
+def test_a_corpus_with_other_settings_replaces_ours(tmp_path):
+    synthesise(tmp_path / "audio", counts={"train": 5}, progress=False)
+    replaced = synthesise(tmp_path / "audio", counts={"train": 4}, progress=False)
+    assert len(read_manifest(replaced).utterances) == len(list((tmp_path / "audio" / "wav").iterdir())) == 4
+
+
+def test_a_lost_recording_is_made_again(tmp_path):
+    csv = synthesise(tmp_path / "audio", counts={"train": 4}, progress=False)
+    (csv.parent / "wav" / "sample1.wav").unlink()
+    assert not read_manifest(synthesise(csv.parent, counts={"train": 4}, progress=False)).problems
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, stopped_by):
+    def stop(takes, workers, done):
+        Path(takes[0].path).write_bytes(b"half")
+        raise stopped_by
+
+    monkeypatch.setattr(synth, "_speak", stop)
+    with pytest.raises(stopped_by):
+        synthesise(tmp_path / "audio", counts=SMALL, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_stopped_between_the_moves_is_mended_by_the_next(tmp_path):
+    csv = synthesise(tmp_path / "audio", counts={"train": 4}, progress=False)
+    csv.unlink()
+    assert len(read_manifest(synthesise(csv.parent, counts={"train": 4}, progress=False)).utterances) == 4
+
+
+# --- what is refused ---
+
+
+def test_a_folder_of_the_users_own_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "asr.csv").write_text("audio_path,transcription\n")
+    with pytest.raises(UserError, match="asr.csv is not of this corpus"):
+        synthesise(tmp_path, counts=SMALL)
+    (tmp_path / "asr.csv").unlink()
+    (tmp_path / "wav").mkdir()
+    (tmp_path / "wav" / "mine.wav").write_bytes(b"mine")
+    with pytest.raises(UserError, match="wav is not of this corpus"):
+        synthesise(tmp_path, counts=SMALL)
+    assert (tmp_path / "wav" / "mine.wav").read_bytes() == b"mine"
+
+
+def test_a_manifest_changed_by_hand_is_refused(tmp_path):
+    csv = synthesise(tmp_path / "audio", counts={"train": 4}, progress=False)
+    csv.write_text(csv.read_text().replace("world", "word"))
+    with pytest.raises(UserError, match="changed since"):
+        synthesise(csv.parent, counts={"train": 4})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"counts": {"validation": 3}}, "validation"),
+        ({"counts": {"train": -1}}, "-1 utterances of train"),
+        ({"counts": {}}, "no utterance"),
+        ({"seed": -1}, "seed is -1"),
+        ({"workers": 0}, "workers is 0"),
+    ],
+)
+def test_bad_arguments_are_named_in_one_line(tmp_path, arguments, complaint):
+    with pytest.raises(UserError, match=complaint) as caught:
+        synthesise(tmp_path / "audio", **arguments)
+    assert "\n" not in str(caught.value) and not (tmp_path / "audio").exists()
+
+
+def test_a_file_as_folder_is_refused(tmp_path):
+    (tmp_path / "audio").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        synthesise(tmp_path / "audio", counts=SMALL)
+
+
+def test_a_missing_espeak_is_said_with_its_remedy(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    with pytest.raises(UserError, match="pip install espeakng-loader"):
+        synthesise(tmp_path / "audio", counts=SMALL)
+
+
+def test_a_library_that_does_not_load_is_said_with_its_remedy(tmp_path, monkeypatch):
+    package = tmp_path / "broken" / "espeakng_loader"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "def get_library_path(): return 'nowhere/libespeak-ng.so'\ndef get_data_path(): return 'nowhere'\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    with pytest.raises(UserError, match="does not load.*reinstall"):
+        synthesise(tmp_path / "audio", counts=SMALL, progress=False)
+    assert not (tmp_path / "audio").exists()
+
+
+def test_an_unknown_voice_is_refused_by_the_worker():
+    take = {**vars(plan(0, {"train": 1})[1][0]), "voice": "en-us+nobody"}
+    worker = [sys.executable, "-m", "omni_lib.corpora.espeak_worker"]
+    result = subprocess.run(worker, input=json.dumps([take]), capture_output=True, text=True, cwd=Path(synth.__file__).parents[2])
+    assert result.returncode == 2 and "en-us+nobody" in result.stderr
+
+
+def test_the_worker_never_imports_torch():
+    code = "import sys, omni_lib.corpora.espeak_worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(synth.__file__).parents[2], env=dict(os.environ)).returncode == 0
+
+
+# --- acoustics ---
+
+
+def test_resampling_keeps_what_the_rate_can_carry_and_nothing_else():
+    time = np.arange(22050) / 22050
+    kept = resample(np.sin(2 * np.pi * 1000 * time), 22050)[:SAMPLE_RATE]
+    expected = np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    assert np.abs(kept - expected)[1000:-1000].max() < 0.01
+    assert np.abs(resample(np.sin(2 * np.pi * 9500 * time), 22050)[1000:15000]).max() < 0.01  # would fold to 6500 Hz
+
+
+@pytest.mark.parametrize("colour", NOISES)
+def test_noise_has_unit_power(colour):
+    samples = noise(colour, 16000, np.random.default_rng(0))
+    assert samples.shape == (16000,) and np.mean(samples**2) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("snr_db", [5.0, 17.5, 30.0])
+@pytest.mark.parametrize("colour", NOISES)
+def test_the_signal_to_noise_ratio_is_the_one_asked_for(snr_db, colour):
+    speech = np.sin(2 * np.pi * 300 * np.arange(24000) / SAMPLE_RATE)
+
+    def take(ratio: float) -> np.ndarray:
+        return record(speech, 0.1, 0.2, 1.0, ratio, colour, -30.0, np.random.default_rng(0))
+
+    clean, noisy = take(300.0), take(snr_db)
+    background = noisy - clean * (noisy @ clean) / (clean @ clean)
+    power_of_speech = np.mean(noisy**2) - np.mean(background**2)
+    measured = 10 * np.log10(power_of_speech * len(noisy) / len(speech) / np.mean(background**2))
+    assert measured == pytest.approx(snr_db, abs=0.5)
+    assert 10 * np.log10(np.mean(noisy**2)) == pytest.approx(-30.0)
+
+
+def test_a_loud_recording_is_turned_down_instead_of_clipped_and_a_short_one_padded():
+    click = np.zeros(1600)
+    click[800] = 1.0
+    recording = record(click, 0.1, 0.1, 1.02, 30.0, "white", -12.0, np.random.default_rng(0))
+    assert len(recording) == int(1.02 * SAMPLE_RATE) and np.abs(recording).max() == pytest.approx(PEAK)
+
+
+def test_a_room_falls_by_60_db_in_its_time():
+    click = np.zeros(10)
+    click[0] = 1.0
+    response = reverberate(click, 0.4, 3.0, np.random.default_rng(0))
+    first, last = response[160:1760], response[4800:6400]  # 0.01 and 0.3 s: 0.29 / 0.4 of 60 dB apart
+    assert 10 * np.log10(np.mean(first**2) / np.mean(last**2)) == pytest.approx(43.5, abs=2)
+    assert np.sum(response[1:] ** 2) == pytest.approx(10**-0.3, rel=0.01)

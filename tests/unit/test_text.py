@@ -1,0 +1,49 @@
+"""Texts become a-z and single spaces, or are refused; the 29 symbols have the places that checkpoints rely on."""
+
+import pytest
+
+from omni_lib.errors import UserError
+from omni_lib.text import BLANK, Vocabulary, normalise
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Hello, World!", "hello world"),
+        ("  don't   stop\t", "dont stop"),
+        ("the dog’s, the dogʼs, the dog`s", "the dogs the dogs the dogs"),
+        ("Café naïve", "cafe naive"),
+        ("cafe\u0301", "cafe"),  # the accent as a character of its own
+        ("well-known/unknown", "well known unknown"),
+        ("ﬁne ＡＢＣ", "fine abc"),  # a ligature and wide letters
+        ("one\nline", "one line"),
+        ("?!… —", ""),
+        ("", ""),
+    ],
+)
+def test_normalise(written, said):
+    assert normalise(written) == said
+
+
+@pytest.mark.parametrize(("written", "named"), [("route 66", "'6'"), ("straße", "'ß'"), ("привет", "'в'"), ("x²", "'2'"), ("½", "'1' '2'")])
+def test_what_a_to_z_cannot_spell_is_refused_by_name(written, named):
+    with pytest.raises(UserError, match=named) as refusal:
+        normalise(written)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_symbols_have_their_places():
+    vocabulary = Vocabulary()
+    assert len(vocabulary) == 29
+    assert (vocabulary.symbols[BLANK], vocabulary.symbols[1], vocabulary.symbols[28]) == ("<blank>", " ", "<eos>")
+    assert vocabulary.encode("az b") == [2, 27, 1, 3]
+
+
+def test_blank_and_eos_write_nothing():
+    assert Vocabulary().decode([0, 9, 0, 10, 28, 0]) == "hi"
+
+
+@pytest.mark.parametrize("text", ["Hello", "a1", "<blank>", "é"])
+def test_encode_refuses_what_was_not_normalised(text):
+    with pytest.raises(UserError, match="normalise"):
+        Vocabulary().encode(text)
