@@ -79,6 +79,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     missing = [key for key in REQUIRED if not isinstance(contents, dict) or key not in contents]
     if missing:
         raise UserError(f"{path} is no checkpoint of omni train: it lacks {', '.join(missing)}")
+    if not isinstance(contents["config"], dict):
+        raise UserError(f"{path} is no checkpoint of omni train: its config holds no settings")
     return contents
 
 

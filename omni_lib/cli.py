@@ -132,7 +132,7 @@ def _train(options: argparse.Namespace) -> int:
     if result.interrupted:
         print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
         print("Go on with the same command and --resume.")
-        return 0 if result.step == options.max_steps else 130
+        return 0 if options.max_steps and result.step >= options.max_steps else 130
     print(final_report(result, config))
     return 0
 

@@ -32,7 +32,9 @@ class Objective(nn.Module):
     def __init__(self, config: Config, symbols: int) -> None:
         super().__init__()
         self.intermediate_weight = config.intermediate_ctc
-        self.middle_head = CTCHead(config.d_model, symbols) if config.intermediate_ctc else None
+        # The middle runs at 40 ms; as many CTC frames a second as at the end, so that no row has a path there and none here.
+        k = -(-config.ctc_frames_per_embedding * 4 // config.downsample_time)
+        self.middle_head = CTCHead(config.d_model, symbols, k) if config.intermediate_ctc else None
 
     def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
         characters = sum(map(len, batch.targets))

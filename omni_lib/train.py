@@ -164,7 +164,7 @@ class Trainer:
             names = ", ".join(row.path.name for row in batch.utterances)
             raise UserError(
                 f"the gradient is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
-                "lower learning_rate, then resume from the last checkpoint"
+                "lower learning_rate and train into another save_dir"
             )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.total_steps, self.config)

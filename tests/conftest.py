@@ -119,7 +119,7 @@ def trained(tones_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         dropout=0.0,
         data_path=str(tones_csv),
         batch_size=4,
-        num_epochs=16,
+        num_epochs=20,
         learning_rate=3e-3,
         save_dir=str(tmp_path_factory.mktemp("trained") / "run"),
         ctc_frames_per_embedding=2,

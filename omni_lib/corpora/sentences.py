@@ -21,16 +21,26 @@ CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
 _RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
+
+# Free sentences, dates and commands come one to three to an utterance, as many as this number of letters and spaces holds: a slow
+# voice needs ten seconds for them. Digits and spelled names come alone.
+LONGEST_TEXT = 105
+_SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3), "date": (1, 2, 3), "command": (1, 2, 3)}
 _MAX_ATTEMPTS = 2000  # how often a sentence may come out as one already said before the grammar counts as used up
 
 
 @dataclass(frozen=True)
 class Line:
-    """One sentence of the corpus: which split it belongs to, of what kind it is, and its words."""
+    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to three sentences."""
 
     split: str  # train, dev or test
     kind: str  # free, digits, spelling, date or command
-    text: str  # normalised: a-z and single spaces
+    sentences: tuple[str, ...]  # normalised: a-z and single spaces
+
+    @property
+    def text(self) -> str:
+        """All the words."""
+        return " ".join(self.sentences)
 
 
 class Writer:
@@ -56,8 +66,8 @@ class Writer:
         return re.sub(r"\ba (?=[aeio])", "an ", self._fill(f"<{rule}>"))
 
     def digits(self) -> str:
-        """Four to eight digits said one by one, like a code or a telephone number."""
-        return " ".join(self._rng.choice(UNITS) for _ in range(self._rng.randint(4, 8)))
+        """Four to ten digits said one by one, like a code or a telephone number."""
+        return " ".join(self._rng.choice(UNITS) for _ in range(self._rng.randint(4, 10)))
 
     def spelling(self) -> str:
         """A name said letter by letter: "m a r y"."""
@@ -86,7 +96,7 @@ class Writer:
 
 
 def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
-    """The corpus' sentences, `counts[split]` of each split, no two with the same words.
+    """The corpus' utterances, `counts[split]` of each split; no sentence is said twice.
 
     The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
 
@@ -99,9 +109,21 @@ def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
     lines: list[Line] = []
     for split, count in counts.items():
         opening = CHAPTER_SAMPLES[:count] if split == "train" else ()
-        lines += [Line(split, "free", text) for text in opening]
-        lines += [Line(split, kind, _unsaid(writer.kinds[kind], kind, said)) for kind in _kinds(count - len(opening), rng)]
+        lines += [Line(split, "free", (text,)) for text in opening]
+        lines += [Line(split, kind, _sentences(writer, kind, said, rng)) for kind in _kinds(count - len(opening), rng)]
     return lines
+
+
+def _sentences(writer: Writer, kind: str, said: set[str], rng: random.Random) -> tuple[str, ...]:
+    """The sentences of one utterance, added to `said`."""
+    sentences: list[str] = []
+    for _ in range(rng.choice(_SENTENCES_PER_UTTERANCE.get(kind, (1,)))):
+        text = _unsaid(writer.kinds[kind], kind, said)
+        if sentences and len(" ".join([*sentences, text])) > LONGEST_TEXT:
+            break
+        said.add(text)
+        sentences.append(text)
+    return tuple(sentences)
 
 
 def _kinds(count: int, rng: random.Random) -> list[str]:
@@ -116,6 +138,5 @@ def _unsaid(write: Callable[[], str], kind: str, said: set[str]) -> str:
     for _ in range(_MAX_ATTEMPTS):
         text = write()
         if text not in said:
-            said.add(text)
             return text
     raise UserError(f"the grammar has no more new sentences of the kind '{kind}': ask for fewer utterances")

@@ -46,114 +46,103 @@ NAMES_TO_SPELL = """
 
 GRAMMAR = {
     # --- people and the time of day ---
-    "name": "tom | anna | david | sarah | peter | helen | martin | lucy | robert | emma",
-    "relative": "mother | father | brother | sister | uncle | aunt | cousin | grandmother | grandfather | daughter",
-    "worker": "teacher | doctor | farmer | nurse | baker | driver | captain | gardener | dentist | lawyer | painter | plumber",
+    "name": "tom | anna | david | sarah | peter | lucy",
+    "relative": "mother | father | brother | sister | uncle | cousin",
+    "worker": "teacher | doctor | farmer | nurse | baker | driver",
     "person": """
         my <relative> | your <relative> | his <relative> | the <worker> | <name> | <name> | our neighbor | the old man |
-        the young woman | a stranger | my best friend
+        the young woman | my best friend
     """,
-    "group": "the children | my parents | the guests | the students | our neighbors | the whole family | her friends | the workers",
+    "group": "the children | my parents | the guests | the students | our neighbors | her friends",
     "weekday": "monday | tuesday | wednesday | thursday | friday | saturday | sunday",
-    "past": "yesterday | last night | last week | this morning | on <weekday> | two days ago | last summer | earlier today",
-    "future": "tomorrow | tonight | next week | on <weekday> | this afternoon | this evening | next month | after lunch | later today",
+    "past": "yesterday | last night | last week | this morning | on <weekday> | two days ago | last summer",
+    "future": "tomorrow | tonight | next week | on <weekday> | this afternoon | this evening | after lunch",
     "clock": """
         <hour> thirty | half past <hour> | quarter past <hour> | <hour> fifteen | <hour> forty five | quarter to <hour> |
         <hour> in the morning
     """,
     "hour": "one | two | three | four | five | six | seven | eight | nine | ten | eleven",
-    "few": "two | three | four | five | six | seven | eight | nine | ten | twelve | twenty | several | a few",
+    "few": "two | three | four | five | six | seven | eight | ten | twelve | a few",
     "minutes": "five | ten | fifteen | twenty | thirty | forty five",
-    "duration": "<few> days | <few> weeks | <few> months | <few> years | a long time | the whole winter",
+    "duration": "<few> days | <few> weeks | <few> months | <few> years | a long time",
     # --- places ---
-    "town": "london | paris | boston | berlin | chicago | dublin | madrid | oxford | sydney | toronto | vienna | denver",
-    "room": "kitchen | bedroom | bathroom | living room | hall | office | garage | basement | attic",
-    "shop": "market | corner shop | supermarket | village shop",
+    "town": "london | paris | boston | berlin | dublin | oxford",
+    "room": "kitchen | bedroom | bathroom | living room | office | garage",
+    "shop": "market | corner shop | village shop",
     "place": """
         the park | the library | the market | the river | the beach | the station | the museum | the hospital | the school |
-        the village | the harbor | the theater | the bank | the castle
+        the village | the bank
     """,
-    "surface": "the kitchen table | the shelf | the wooden chair | the old sofa | the floor | the window | the desk | the front door",
+    "surface": "the kitchen table | the shelf | the wooden chair | the floor | the desk",
     # --- things ---
-    "color": "green | yellow | white | black | orange | purple | brown | gray | pink | silver",
-    "clothing": "jacket | shirt | sweater | dress | scarf | hat | coat | skirt | belt",
+    "color": "green | yellow | white | black | orange | brown",
+    "clothing": "jacket | shirt | dress | hat | coat | skirt",
     "possession": "keys | glasses | gloves | <single_possession> | <single_possession> | <single_possession>",
-    "single_possession": "phone | wallet | umbrella | camera | passport | ticket | notebook",
-    "furniture": "table | lamp | carpet | mirror | clock | cupboard | curtain",
-    "box": "box | basket | suitcase | bag | ladder | bucket | blanket | parcel | bookcase",
-    "size": "big | small | heavy | light | large | little | old | new",
+    "single_possession": "phone | wallet | umbrella | camera | ticket | notebook",
+    "furniture": "table | lamp | mirror | clock | carpet",
+    "box": "box | basket | suitcase | bag | ladder | blanket",
+    "size": "big | small | heavy | light | old | new",
     "dish": """
-        rice and beans | tomato soup | chicken with potatoes | an apple pie | fresh pasta | fish and chips | a chocolate cake |
-        scrambled eggs | vegetable stew | roast beef
+        rice and beans | tomato soup | chicken with potatoes | an apple pie | fish and chips | a chocolate cake
     """,
-    "drink": "a cup of tea | some coffee | a glass of water | some orange juice | hot chocolate | lemonade | a bottle of milk",
-    "goods": "apples | bananas | lemons | eggs | carrots | onions | candles | envelopes | tomatoes | potatoes | oranges | stamps",
-    "ingredient": "sugar | salt | butter | cheese | bread | honey | garlic | pepper | cream | flour",
-    "vehicle": "bus | taxi | truck | ambulance | motorcycle | van",
-    "transport": "train | bus | ferry | flight",
-    "machine": "computer | radio | washing machine | printer | engine | elevator | heater | television | fridge",
-    "event": "concert | movie | meeting | wedding | football match | lecture | party | exam | holiday | play",
-    "verdict": """
-        boring | wonderful | too long | very good | a great success | difficult | really funny | better than expected |
-        a complete disaster
-    """,
-    "subject": """
-        history | music | physics | chemistry | french | spanish | chess | geography | painting | the piano | the guitar | the violin
-    """,
+    "drink": "a cup of tea | some coffee | a glass of water | some orange juice | a bottle of milk",
+    "goods": "apples | bananas | lemons | eggs | carrots | onions | tomatoes | potatoes | oranges",
+    "ingredient": "sugar | salt | butter | cheese | bread | honey",
+    "vehicle": "bus | taxi | truck | van",
+    "transport": "train | bus | flight",
+    "machine": "computer | radio | washing machine | printer | heater | television",
+    "event": "concert | movie | meeting | wedding | football match | party | exam",
+    "verdict": "boring | wonderful | too long | very good | a great success | difficult | really funny",
+    "subject": "history | music | french | spanish | chess | the piano | the guitar",
     # --- nature ---
-    "weather": "cold | hot | wet | windy | cloudy | dark | foggy | warm",
-    "beast": "dog | cat | horse | rabbit | fox | duck | squirrel | mouse | goat",
-    "pet": "dog | cat | horse | rabbit | duck | goat | mouse",
-    "two_beasts": """
-        the dog and the cat | the fox and the rabbit | the horse and the goat | the duck and the mouse | the squirrel and the fox
-    """,
-    "beast_size": "little | brown | hungry | lazy | gray | young | wild | sleepy",
-    "hid": "ran | jumped | slept | hid | was sitting | was waiting | disappeared",
-    "hid_together": "ran | jumped | slept | hid | were sitting | were waiting | disappeared",
-    "beast_place": """
-        behind the barn | under the tree | in the garden | beside the fence | near the bridge | under the bed | across the field |
-        behind the stone wall
-    """,
-    "plants": "roses | tulips | trees | vegetables | strawberries | herbs | sunflowers",
+    "weather": "cold | hot | wet | windy | cloudy | dark | warm",
+    "beast": "dog | cat | horse | rabbit | fox | duck | mouse",
+    "pet": "dog | cat | horse | rabbit | duck",
+    "two_beasts": "the dog and the cat | the fox and the rabbit | the horse and the duck | the cat and the mouse",
+    "beast_size": "little | brown | hungry | lazy | young | wild",
+    "hid": "ran | jumped | slept | was sitting | was waiting",
+    "hid_together": "ran | jumped | slept | were sitting | were waiting",
+    "beast_place": "under the tree | in the garden | near the bridge | under the bed | across the field | behind the house",
+    "plants": "roses | trees | vegetables | strawberries",
     # --- what people do ---
     "activity": """
         swim in the lake | visit <place> | play tennis | watch the <event> | travel to <town> | paint the <room> | bake some bread |
-        ride a bicycle | learn <subject> | go to <place> | climb the mountain | sleep all day | go fishing
+        ride a bicycle | learn <subject> | go to <place> | sleep all day
     """,
-    "outdoor": "swim | walk | ride a bicycle | eat outside | work in the garden | go fishing | play football | climb the hill",
-    "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room> | listen to music | finish the puzzle",
+    "outdoor": "swim | walk | ride a bicycle | eat outside | work in the garden | play football",
+    "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room> | listen to music",
     "chore": """
         lock the door | water the plants | feed the <pet> | wash the dishes | pay the bill | call the <worker> | close the window |
-        buy <ingredient> | clean the <room> | answer the letter | empty the bucket
+        buy <ingredient> | clean the <room> | answer the letter
     """,
     "request": """
-        pass the <ingredient> | open the window | help me with the <box> | speak more slowly | wait a moment | turn down the music |
-        say that again | bring me <drink> | show me the map | hold the ladder | send me the address
+        pass the <ingredient> | open the window | help me with the <box> | speak more slowly | wait a moment | say that again |
+        bring me <drink> | show me the map
     """,
-    "mischief": "smoke | shout | run | eat | sing | make any noise | play with matches | leave your shoes",
+    "mischief": "smoke | shout | run | eat | sing",
     "skill": """
         fix a bicycle | swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck | get to <place> |
-        use the <machine> | grow <plants>
+        use the <machine>
     """,
-    "subject_game": "chess | the piano | the guitar | the violin | tennis | cards",
-    "carried": "carried | pushed | dropped | found | lifted | brought | moved | borrowed",
-    "cooked": "cooked | made | prepared | ordered",
-    "drove": "drove | walked | hurried | returned | went | traveled",
-    "moved": "drove | traveled | returned | went | moved",
-    "injury": "head | knee | back | shoulder | finger | left foot | right arm | neck | throat",
-    "feeling": "tired | happy | angry | nervous | surprised | proud | lonely | worried | excited",
+    "subject_game": "chess | the piano | the guitar | tennis | cards",
+    "carried": "carried | pushed | dropped | found | moved | brought",
+    "cooked": "cooked | made | ordered",
+    "drove": "drove | walked | returned | went | traveled",
+    "moved": "drove | traveled | returned | went",
+    "injury": "head | knee | back | shoulder | finger | left foot | right arm",
+    "feeling": "tired | happy | angry | nervous | worried | excited",
     "reason": """
         the <event> was canceled | the <transport> was late | it was raining | her <relative> did not call |
-        the <machine> stopped working | there was nothing to eat | the door was locked
+        the <machine> stopped working | the door was locked
     """,
-    "opinion": "i think | i believe | i am sure | she believes | everybody knows | he told me | we heard",
+    "opinion": "i think | i believe | i am sure | everybody knows | he told me | we heard",
     "news": """
         the <transport> to <town> is late | <person> is moving to <town> | the <event> starts at <hour> | the bridge is closed |
-        the shop opens at <hour> | <person> is getting married | the road to <town> is icy | prices will rise again
+        the shop opens at <hour>
     """,
     "doing": """
-        having breakfast | having dinner | washing the dishes | playing cards | cleaning the <room> | looking for the <beast> |
-        waiting for the <transport> | drinking <drink> | talking about the <event>
+        having breakfast | having dinner | washing the dishes | playing cards | cleaning the <room> | waiting for the <transport> |
+        drinking <drink>
     """,
     # --- whole sentences; a longer list of short ones keeps the average at seven words ---
     "free": """
@@ -181,15 +170,15 @@ GRAMMAR = {
         <person> was <feeling> because <reason> | are you <feeling> | why are you so <feeling> | <person> looks <feeling> today |
         <opinion> <news> | <opinion> that <news> |
         the <vehicle> stopped in front of <place> | a <color> <vehicle> is waiting near <place> |
-        we planted <plants> behind the <room_house> | the <plants> grow well in the shade |
+        we planted <plants> behind the <room_house> | the <plants> grow well in the garden |
         <person> works at <place> | <person> is staying near <place> | she lived in <town> for <duration> |
         how far is it to <place> | which <transport> goes to <town>
     """,
-    "room_house": "house | garage | barn | school | cottage",
+    "room_house": "house | garage | school",
     # --- commands, as said to a machine ---
-    "device": "light | lamp | heater | radio | television | fan | alarm",
-    "genre": "jazz | rock | classical music | the news | some quiet music | my favorite song",
-    "task": "<chore> | call my <relative> | take the medicine | pack the suitcase | book the flight to <town>",
+    "device": "light | lamp | heater | radio | television | alarm",
+    "genre": "rock music | some music | the news | my favorite song",
+    "task": "<chore> | call my <relative> | pack the suitcase | book the flight to <town>",
     "command": """
         turn on the <device> in the <room> | turn off the <device> in the <room> | switch off the <room> <device> |
         set a timer for <minutes> minutes | set an alarm for <clock> | wake me up at <clock> | play <genre> in the <room> |

@@ -12,6 +12,7 @@ from omni_lib.text import BLANK
 
 SYMBOLS = 4
 TARGETS = st.lists(st.integers(1, SYMBOLS - 1), max_size=4)
+ROWS = st.tuples(st.lists(st.integers(1, 28), max_size=12), st.integers(1, 24))  # a target and its frames
 
 
 def random_log_probs(seed: int, frames: int, symbols: int = SYMBOLS) -> torch.Tensor:
@@ -31,7 +32,7 @@ def test_loss_is_minus_the_logarithm_of_the_summed_probability_of_all_paths(seed
         assert loss == math.inf
 
 
-@given(seed=st.integers(0, 1000), rows=st.lists(st.tuples(st.lists(st.integers(1, 28), max_size=12), st.integers(1, 24)), min_size=1, max_size=5))
+@given(seed=st.integers(0, 1000), rows=st.lists(ROWS, min_size=1, max_size=5))
 def test_a_row_is_feasible_exactly_where_its_loss_is_finite(seed, rows):
     targets, lengths = [target for target, _ in rows], torch.tensor([frames for _, frames in rows])
     log_probs = random_log_probs(seed, int(lengths.max()), 29).expand(len(rows), -1, -1)

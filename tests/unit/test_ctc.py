@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, collapse, ctc_loss, frames_needed, is_feasible
+from omni_lib.recogniser import Recogniser
 from omni_lib.text import BLANK, Vocabulary
 
 VOCABULARY = Vocabulary()
@@ -100,9 +102,6 @@ def test_frames_of_one_embedding_stand_together_and_in_order():
 
 def test_embeddings_do_not_depend_on_k():
     """With the same seed the encoder is the same, whatever the head emits."""
-    from omni_lib.config import Config
-    from omni_lib.recogniser import Recogniser
-
     outputs, mel = [], torch.randn(1, 60, 128)
     for k in (1, 2, 4):
         torch.manual_seed(0)
