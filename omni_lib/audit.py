@@ -99,24 +99,31 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
     return kept
 
 
-def readable_rows(path: str | Path, split: str | None, config: Config, report: Callable[[str], None]) -> list[Utterance]:
-    """The rows to evaluate on: those of `split`, or test, or all where no row names a split; the unreadable are listed.
+def readable(manifest: Manifest, config: Config, split: str | None, report: Callable[[str], None]) -> list[Utterance]:
+    """The rows of a split (of all, when None) that can be read; the others are listed through `report(line)`.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    if split is not None:
+        manifest.split(split)  # refuses an empty one by name
+    result = audit(manifest, config, None if split is None else (split,))
+    for problem in result.unreadable:
+        report(f"left out, {problem}")
+    if not result.readable:
+        raise UserError(f"{manifest.path} has no row{f' of split {split!r}' if split else ''} that can be read")
+    return result.readable
+
+
+def rows_to_evaluate(path: str | Path, split: str | None, config: Config, report: Callable[[str], None]) -> list[Utterance]:
+    """The readable rows of `split`; without one, those of test, or all where no row names a split.
 
     Raises:
         UserError: no row can be read, or the split is empty.
     """
     manifest = read_manifest(path, deal_splits=False)
-    if split is None and not any(utterance.split for utterance in manifest.utterances):
-        splits = None
-    else:
-        splits = (split or "test",)
-        manifest.split(*splits)
-    result = audit(manifest, config, splits)
-    for problem in result.unreadable:
-        report(f"left out, {problem}")
-    if not result.readable:
-        raise UserError(f"{path} has no row that can be read")
-    return result.readable
+    named = any(utterance.split for utterance in manifest.utterances)
+    return readable(manifest, config, split or ("test" if named else None), report)
 
 
 def describe(manifest: Manifest, result: Audit, config: Config) -> str:

@@ -38,7 +38,7 @@ class FeatureCache:
     def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float] = (1.0,), title: str = "features") -> None:
         """
         Raises:
-            UserError: an audio file cannot be read (`manifest.audit` finds these before).
+            UserError: an audio file cannot be read (`audit.readable` lists these before).
         """
         self.utterances = list(utterances)
         self.speeds = tuple(speeds)
@@ -57,11 +57,11 @@ class FeatureCache:
         return self._features[row][speed]
 
 
-def collate(features: Sequence[Tensor], targets: Sequence[list[int]], utterances: Sequence[Utterance]) -> Batch:
-    """Pad log-mels (frames, 128) to the longest of them."""
+def collate(cache: FeatureCache, rows: Sequence[int], features: Sequence[Tensor]) -> Batch:
+    """The batch of some `rows` of the cache, with `features` (frames, 128) of each, padded to the longest of them."""
     lengths = torch.tensor([len(feature) for feature in features])
     mel = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)  # (B, T, 128)
-    return Batch(mel, lengths, list(targets), list(utterances))
+    return Batch(mel, lengths, [cache.targets[row] for row in rows], [cache.utterances[row] for row in rows])
 
 
 def length_buckets(frames: Sequence[int], batch_size: int, rng: random.Random, jitter: float = 0.05) -> list[list[int]]:
@@ -89,11 +89,10 @@ def padding_share(batches: Iterable[Batch]) -> float:
 def evaluation_batches(cache: FeatureCache, batch_size: int) -> list[Batch]:
     """All utterances once, unaugmented, sorted by length."""
     order = sorted(range(len(cache)), key=lambda row: len(cache.features(row)))
-    return [_gather(cache, order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
-
-
-def _gather(cache: FeatureCache, rows: Sequence[int]) -> Batch:
-    return collate([cache.features(row) for row in rows], [cache.targets[row] for row in rows], [cache.utterances[row] for row in rows])
+    return [
+        collate(cache, rows, [cache.features(row) for row in rows])
+        for rows in (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+    ]
 
 
 class TrainingBatches:
@@ -130,7 +129,7 @@ class TrainingBatches:
                     spec_augment(feature, random.Random(f"mask {self.seed} {epoch} {row}"), self.fill)
                     for row, feature in zip(rows, features, strict=True)
                 ]
-            yield collate(features, [self.cache.targets[row] for row in rows], [self.cache.utterances[row] for row in rows])
+            yield collate(self.cache, rows, features)
 
 
 FREQUENCY_MASKS, FREQUENCY_WIDTH = 2, 27  # masks of at most so many of the 128 filters

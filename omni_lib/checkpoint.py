@@ -84,9 +84,16 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     return contents
 
 
-def checkpoint_config(contents: dict[str, Any]) -> Config:
-    """The settings that a checkpoint was trained with."""
-    return config_from_dict(contents["config"])
+def checkpoint_config(contents: dict[str, Any], path: str | Path) -> Config:
+    """The settings that the checkpoint `path` was trained with; those it does not name are at their defaults.
+
+    Raises:
+        UserError: it holds a setting that this version does not know.
+    """
+    try:
+        return config_from_dict(contents["config"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def load_weights(module: nn.Module, state: dict[str, Tensor], path: str | Path) -> None:

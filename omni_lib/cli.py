@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
     an4.add_argument("source", type=Path, nargs="?", help="the folder or .tar.gz; without it, where AN4 is published")
     an4.add_argument("--out", type=Path, default=Path("data/an4"))
+    an4.add_argument("--dev", choices=("usual", "confirmation"), default="usual", help="which ten speakers to hold out")
     an4.set_defaults(run=_data_an4)
     folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
     folder.add_argument("source", type=Path)
@@ -100,7 +101,8 @@ def _data_an4(options: argparse.Namespace) -> int:
     if options.source is None:
         print(an4.WHERE)
         return 0
-    print(f"AN4: {an4.prepare(options.source, options.out, report=print)}")
+    held_out = an4.CONFIRMATION_SPEAKERS if options.dev == "confirmation" else an4.DEV_SPEAKERS
+    print(f"AN4: {an4.prepare(options.source, options.out, report=print, dev_speakers=held_out)}")
     return 0
 
 
@@ -138,13 +140,13 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from omni_lib.audit import readable_rows
+    from omni_lib.audit import rows_to_evaluate
     from omni_lib.evaluation import evaluate
     from omni_lib.recogniser import load_recogniser
     from omni_lib.report import error_rates
 
     recogniser, config = load_recogniser(options.checkpoint)
-    rows = readable_rows(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
+    rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
     result = evaluate(recogniser, rows)
     if options.json:
         print(json.dumps({**result.summary(), "decoder": "greedy"}))

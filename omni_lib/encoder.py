@@ -42,24 +42,18 @@ class MaskedBatchNorm(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, …, C), mask (B, T) → the same shape; what stands beyond the mask is left to the caller to clear."""
         if self.training:
-            mean, variance, count = self.statistics(x, mask)
+            rows = x.flatten(0, -2)  # (B · T · …, C)
+            weight = mask.to(x.dtype).repeat_interleave(rows.shape[0] // mask.numel())  # 1 on rows of valid frames, 0 elsewhere
+            count = weight.sum().clamp_min(1)  # a batch of nothing but too short clips has no valid frame
+            mean = weight @ rows / count  # products with a vector: faster on a CPU than masking and summing
+            centred = x - mean
+            variance = weight @ centred.flatten(0, -2).square() / count
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)  # unbiased, as in the paper
         else:
-            mean, variance = self.running_mean, self.running_var
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return torch.addcmul(self.bias - mean * scale, x, scale)
-
-    @staticmethod
-    def statistics(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance (C,) over the valid frames of x (B, T, …, C), and how many values each was taken from."""
-        rows = x.flatten(0, -2)  # (B · T · …, C)
-        weight = mask.to(x.dtype).repeat_interleave(rows.shape[0] // mask.numel())  # 1 on rows of valid frames, 0 elsewhere
-        count = weight.sum().clamp_min(1)  # a batch of nothing but too short clips has no valid frame
-        mean = weight @ rows / count  # products with a vector: far faster on a CPU than masking and summing
-        variance = weight @ rows.square() / count - mean.square()
-        return mean, variance.clamp_min(0), count
+            centred, variance = x - self.running_mean, self.running_var
+        return torch.addcmul(self.bias, centred, self.weight * torch.rsqrt(variance + self.eps))
 
 
 class Subsampler(nn.Module):
@@ -243,7 +237,7 @@ class AudioEncoder(nn.Module):
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:
-    """`valid_frames`, with one frame left open in empty rows: a softmax over nothing would be NaN."""
+    """`valid_frames`, with one frame left open in empty rows: a softmax over nothing is NaN on some backends."""
     return valid_frames(lengths.clamp_min(1), frames)
 
 

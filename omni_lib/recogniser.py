@@ -38,7 +38,7 @@ def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
         UserError: the file is missing, damaged or no checkpoint of ours.
     """
     contents = load_checkpoint(path)
-    config = checkpoint_config(contents)
+    config = checkpoint_config(contents, path)
     recogniser = Recogniser(config)
     load_weights(recogniser.encoder, contents["enc"], path)
     load_weights(recogniser.head, contents["head"], path)

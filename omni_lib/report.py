@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from omni_lib.audit import readable
 from omni_lib.config import Config
-from omni_lib.errors import UserError
 from omni_lib.evaluation import Evaluation, evaluate
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
@@ -28,12 +28,10 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     """What a finished run can do: error rates on the test split (dev where there is none), a few transcripts, the file."""
     recogniser, _ = load_recogniser(training.checkpoint)
     manifest = read_manifest(config.data_path)
-    try:
-        split, rows = "test", manifest.split("test")
-    except UserError:
-        split, rows = "dev", manifest.split("dev")
-    result = evaluate(recogniser, rows)
-    lines = [f"Training complete! {split}: {error_rates(result)}"]
+    split = "test" if any(row.split == "test" for row in manifest.utterances) else "dev"
+    lines: list[str] = []
+    result = evaluate(recogniser, readable(manifest, config, split, report=lines.append))
+    lines.append(f"Training complete! {split}: {error_rates(result)}")
     pairs = list(zip(result.utterances, result.hypotheses, strict=True))
     for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:
         lines += [f"  said:  {row.text}", f"  heard: {heard}"]

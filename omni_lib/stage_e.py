@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from omni_lib.checkpoint import checkpoint_config, load_checkpoint, load_weights
 from omni_lib.encoder import AudioEncoder
@@ -17,7 +17,7 @@ def load_encoder(path: str | Path) -> AudioEncoder:
         UserError: the file is missing, damaged or no checkpoint of ours.
     """
     contents = load_checkpoint(path)
-    encoder = AudioEncoder.from_config(checkpoint_config(contents))
+    encoder = AudioEncoder.from_config(checkpoint_config(contents, path))
     load_weights(encoder, contents["enc"], path)
     return encoder.eval()
 
@@ -27,6 +27,3 @@ class AudioProjector(nn.Linear):
 
     def __init__(self, d_model: int = 192, d_thinker: int = 256) -> None:
         super().__init__(d_model, d_thinker)
-
-    def forward(self, embeddings: Tensor) -> Tensor:
-        return super().forward(embeddings)

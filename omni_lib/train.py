@@ -24,9 +24,9 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from omni_lib.audio import feature_statistics
-from omni_lib.audit import trainable
+from omni_lib.audit import readable, trainable
 from omni_lib.batching import Batch, FeatureCache, TrainingBatches
-from omni_lib.checkpoint import BEST, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.checkpoint import BEST, checkpoint_config, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import Config
 from omni_lib.decoding import blank_rate
 from omni_lib.encoder import count_parameters
@@ -100,7 +100,7 @@ class Trainer:
         manifest = read_manifest(config.data_path)
         rows = trainable(manifest, config, report)
         features = FeatureCache(rows, config.speeds, "training features")
-        self.dev = FeatureCache(manifest.split("dev"), title="dev features")
+        self.dev = FeatureCache(readable(manifest, config, "dev", report), title="dev features")
         report(f"Found {len(rows)} audio samples to train on, {len(self.dev)} to develop on")
         mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
         first_masked = config.spec_augment_from_epoch if config.spec_augment else None
@@ -285,10 +285,11 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
     saved = load_checkpoint(paths[-1])
     if "resume" not in saved:
         raise UserError(f"{paths[-1]} is for inference only and cannot be resumed: train into another save_dir")
+    before = checkpoint_config(saved, paths[-1]).to_dict()
     for key, value in config.to_dict().items():
-        if key != "save_dir" and saved["config"].get(key) != value:
+        if key != "save_dir" and before[key] != value:
             raise UserError(
-                f"{folder} was trained with {key} = {saved['config'].get(key)}, now it is {value}: "
+                f"{folder} was trained with {key} = {before[key]}, now it is {value}: "
                 "set it back to resume, or choose another save_dir"
             )
     return saved

@@ -28,6 +28,14 @@ class Transcript:
     words: list[Word]
 
 
+def shortest(recogniser: Recogniser) -> int:
+    """The least sound, in ms, that makes an embedding."""
+    frames = 1
+    while recogniser.encoder.output_lengths(frames) == 0:
+        frames += 1
+    return frames * HOP_LENGTH * 1000 // SAMPLE_RATE
+
+
 def transcribe(path: str | Path, recogniser: Recogniser, config: Config, warn: Callable[[str], None] | None = None) -> Transcript:
     """Transcribe one file greedily.
 
@@ -46,7 +54,7 @@ def transcribe(path: str | Path, recogniser: Recogniser, config: Config, warn: C
         return Transcript(path, "", [])
     mel = LogMel()(waveform)  # (frames, 128)
     if recogniser.encoder.output_lengths(len(mel)) == 0:
-        raise UserError(f"{path} is too short ({len(waveform) / SAMPLE_RATE * 1000:.0f} ms): the encoder needs at least 50 ms")
+        raise UserError(f"{path} is too short ({len(waveform) * 1000 // SAMPLE_RATE} ms): one embedding needs {shortest(recogniser)} ms")
     seconds = len(waveform) / SAMPLE_RATE
     if seconds > LONGEST:
         warn(f"{path} lasts {seconds:.0f} s, the training clips at most {LONGEST:.0f} s: expect more errors, or cut it at pauses")

@@ -25,7 +25,8 @@ from tqdm import tqdm
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.corpora.archive import unpack
-from omni_lib.corpora.building import building, file_sha256, is_built, sha256, write_clip
+from omni_lib.corpora.building import building, file_sha256, is_built, sha256
+from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 from omni_lib.text import normalise

@@ -1,4 +1,4 @@
-"""Where the prepared corpora are alike: one clip written, and a finished folder put into place in one go."""
+"""Where all corpora are alike: a finished folder is put into place in one go, and known again. Nothing here needs torch."""
 
 from __future__ import annotations
 
@@ -11,34 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import soundfile
-import torch
-from torch import Tensor
-
-from omni_lib.audio import SAMPLE_RATE
 from omni_lib.errors import UserError
 
 STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
-
-
-def write_clip(path: Path, waveform: Tensor) -> None:
-    """Write waveform (samples,), full scale ±1, as a 16 kHz mono WAV file of 16-bit samples.
-
-    A sample that came from 16 bits is written as it was; libsndfile's own rounding of floats would shift it by one.
-
-    Raises:
-        UserError: the samples are far beyond full scale, so that clipping would leave a square wave.
-        OSError: the file cannot be written.
-    """
-    peak = waveform.abs().max().item()
-    if peak > 2.0:
-        raise UserError(f"its samples reach {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
-    samples = (waveform * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        soundfile.write(path, samples.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    except soundfile.SoundFileError as error:  # a full disk, say: no fault of this one clip
-        raise OSError(f"{path.name}: {error}") from None
 
 
 def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
@@ -53,7 +28,7 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
     ours, manifest = found.get("corpus") == stamp["corpus"], out / "asr.csv"
     for name in ("asr.csv", "wav"):
         if (out / name).exists() and not ours:
-            raise UserError(f"{out / name} was not made by this command from {stamp['corpus']}: name another folder, or move it away")
+            raise UserError(f"{out / name} was not made by this command: name another folder, or move it away")
     if not manifest.exists():
         return False
     if sha256(manifest.read_bytes()) != found.get("asr_csv_sha256"):

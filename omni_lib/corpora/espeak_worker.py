@@ -37,7 +37,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True)
 class Take:
-    """How one sentence is said and recorded."""
+    """How one utterance is said and recorded."""
 
     path: str  # of the WAV file to write
     spoken: str  # what espeak is told to say
@@ -102,7 +102,7 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
     room_for_speech = LONGEST - take.lead - take.tail - take.rt60
     rate = take.rate
     speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
-    while len(speech) > room_for_speech * SAMPLE_RATE:  # a few variants drawl: too long a sentence is said again, faster
+    while len(speech) > room_for_speech * SAMPLE_RATE:  # a few variants drawl: too long an utterance is said again, faster
         rate = rate * 6 // 5
         if rate > FASTEST:
             raise UserError(f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it")

@@ -2,7 +2,8 @@
 
 A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random alternative of
 that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as syntax: what is cooked is food, and
-what barks is a dog. `write_lines` deals the sentences to the splits so that no sentence is ever said twice.
+what barks is a dog. `write_lines` strings one to three sentences of a kind together into an utterance, and deals the utterances to the
+splits so that no sentence is ever said twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from omni_lib.errors import UserError
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 
-# What share of each split is of which kind. The free sentences take the rest, whatever the rounding leaves.
+# What share of each split's utterances is of which kind. The free ones take the rest, whatever the rounding leaves.
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
 _RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
@@ -39,7 +40,7 @@ class Line:
 
     @property
     def text(self) -> str:
-        """All the words."""
+        """All its words, as the manifest has them: nothing marks where a sentence ends."""
         return " ".join(self.sentences)
 
 

@@ -3,21 +3,19 @@
     sentences.py → what is said        voices.py → by whom        acoustics.py → in which room
     espeak_worker.py speaks it, in processes of their own; this module plans, starts them and puts the result into place.
 
-The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`) and were before any training was tuned on them. The
-samples are the same on every run on one machine, but not across machines, where espeak-ng and the processor may round differently.
+The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md tells which drafts came before, and what was
+known of them. The samples are the same on every run on one machine, but not across machines, where espeak-ng and the processor may round
+differently.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -27,6 +25,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from omni_lib.corpora.acoustics import NOISES
+from omni_lib.corpora.building import building, is_built, sha256
 from omni_lib.corpora.espeak_worker import REMEDY, Take
 from omni_lib.corpora.sentences import CHAPTER_SAMPLES, Line, write_lines
 from omni_lib.corpora.voices import Voice, cast_voices
@@ -42,8 +41,6 @@ TEXTS_SHA256 = "d4bb1f56a926e0f604badbc2e9e3422a372b841ce8bb71673e770f8e95dd0325
 SHARDS = 16
 
 _QUESTION_WORDS = tuple(f"{word} " for word in "how where when why who which is are do can could would have".split())
-
-_STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
 
 
 def synthesise(
@@ -72,28 +69,15 @@ def synthesise(
         raise UserError(f"workers is {workers}: it must be 1 or more")
     utterances, takes = plan(seed, counts)
     stamp = {"corpus": "omni_lib synth", "version": VERSION, "seed": seed, "counts": counts, "texts_sha256": texts_sha256(utterances)}
-    if _holds(out, stamp):
+    if is_built(out, stamp):
         print(f"{out / 'asr.csv'} is already there", file=sys.stderr)
         return out / "asr.csv"
     if importlib.util.find_spec("espeakng_loader") is None:
         raise UserError(f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
-    try:
-        (partial / "wav").mkdir()
+    with building(out, stamp) as partial:
         with tqdm(total=len(takes), desc="speaking", unit="utterance", disable=not progress) as bar:
             _speak([replace(take, path=str((partial / take.path).resolve())) for take in takes], workers or os.cpu_count() or 1, bar.update)
         write_manifest(partial / "asr.csv", [replace(utterance, path=partial / utterance.path) for utterance in utterances])
-        stamp["asr_csv_sha256"] = _sha256((partial / "asr.csv").read_bytes())
-        (partial / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
-        _put_into_place(partial, out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out / "asr.csv"
 
 
@@ -116,7 +100,7 @@ def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Ta
 def texts_sha256(utterances: Sequence[Utterance]) -> str:
     """A fingerprint of what is said by whom in which split."""
     rows = [f"{u.split}\t{u.kind}\t{u.speaker}\t{u.text}\n" for u in utterances]
-    return _sha256("".join(rows).encode())
+    return sha256("".join(rows).encode())
 
 
 def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
@@ -139,7 +123,8 @@ def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
 
 
 def _spoken(line: Line) -> str:
-    """What espeak is told to say: the letter a by its phoneme, for espeak would take it for the article; questions as such."""
+    """What espeak is told to say: sentences with their full stop or question mark, for a pause and the tune; the letter a by its phoneme,
+    for espeak would take it for the article."""
     if line.kind == "spelling":
         return line.text.replace("a", "[['eI]]")
     return " ".join(sentence + ("?" if _asks(sentence) else ".") for sentence in line.sentences)
@@ -200,45 +185,3 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
     if not any(counts.values()):
         raise UserError("counts asks for no utterance at all")
     return {split: counts.get(split, 0) for split in SPLITS}  # train comes first: the rare words are dealt to it
-
-
-def _holds(out: Path, stamp: Mapping[str, object]) -> bool:
-    """Whether `out` holds the complete corpus that `stamp` describes.
-
-    Raises:
-        UserError: it holds something that this module did not make, or that was changed since.
-    """
-    manifest = out / "asr.csv"
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: name a folder")
-    found = {}
-    if (out / _STAMP).is_file():
-        try:
-            found = json.loads((out / _STAMP).read_text(encoding="utf-8"))
-        except ValueError:
-            pass
-    ours = isinstance(found, dict) and found.get("corpus") == stamp["corpus"]
-    if manifest.exists():
-        if not ours:
-            raise UserError(f"{manifest} is not of this corpus: name another folder, or move it away")
-        if _sha256(manifest.read_bytes()) != found.get("asr_csv_sha256"):
-            raise UserError(f"{manifest} was changed since it was made: name another folder, or move it away")
-    elif (out / "wav").exists() and not ours:
-        raise UserError(f"{out / 'wav'} is not of this corpus: name another folder, or move it away")
-    if not manifest.exists() or any(found.get(key) != value for key, value in stamp.items()):
-        return False
-    return len(list((out / "wav").glob("*.wav"))) >= sum(found["counts"].values())
-
-
-def _put_into_place(partial: Path, out: Path) -> None:
-    """Move a finished corpus to `out`, in place of an older one of ours. At every instant `asr.csv` is there only with all its files."""
-    out.mkdir(exist_ok=True)
-    (out / "asr.csv").unlink(missing_ok=True)
-    shutil.copyfile(partial / _STAMP, out / _STAMP)
-    shutil.rmtree(out / "wav", ignore_errors=True)
-    for name in ("wav", "asr.csv"):
-        (partial / name).replace(out / name)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from omni_lib.audio import LogMel, change_speed
-from omni_lib.audit import audit, ctc_frames, describe, duplicates_across_splits, mending_frames_per_embedding, readable_rows, trainable
+from omni_lib.audit import audit, ctc_frames, describe, duplicates_across_splits, mending_frames_per_embedding, rows_to_evaluate, trainable
 from omni_lib.config import Config
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
@@ -97,18 +97,18 @@ def test_files_that_cannot_be_read_are_listed_with_their_line(corpus, tmp_path):
     said: list[str] = []
     assert len(trainable(manifest, Config(), said.append)) == 2
     assert "1 rows cannot be read" in said[0] and "line 3" in said[1]
-    assert [row.text for row in readable_rows(tmp_path / "asr.csv", "train", Config(), said.append)] == ["one", "three"]
+    assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)] == ["one", "three"]
     assert "left out, line 3" in said[-1]
 
 
-def test_readable_rows_of_a_split_or_of_all_where_none_is_named(corpus, tmp_path):
+def test_rows_to_evaluate_of_a_split_or_of_all_where_none_is_named(corpus, tmp_path):
     corpus([(16_000, "one", "a", "train"), (16_000, "two", "b", "test")])
-    assert [row.text for row in readable_rows(tmp_path / "asr.csv", None, Config(), print)] == ["two"]
-    assert [row.text for row in readable_rows(tmp_path / "asr.csv", "train", Config(), print)] == ["one"]
+    assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", None, Config(), print)] == ["two"]
+    assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), print)] == ["one"]
     with pytest.raises(UserError, match="'dev'"):
-        readable_rows(tmp_path / "asr.csv", "dev", Config(), print)
+        rows_to_evaluate(tmp_path / "asr.csv", "dev", Config(), print)
     corpus([(16_000, "one", "a", ""), (16_000, "two", "b", "")])
-    assert len(readable_rows(tmp_path / "asr.csv", None, Config(), print)) == 2
+    assert len(rows_to_evaluate(tmp_path / "asr.csv", None, Config(), print)) == 2
 
 
 def test_the_description_has_the_figures(corpus):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from omni_lib.batching import FeatureCache, TrainingBatches, collate, evaluation_batches, length_buckets, padding_share, spec_augment
-from omni_lib.manifest import Utterance, read_manifest
+from omni_lib.manifest import read_manifest
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -20,12 +20,13 @@ def same(left, right) -> bool:
     return torch.equal(left.mel, right.mel) and torch.equal(left.lengths, right.lengths) and left.targets == right.targets
 
 
-def test_collate_pads_with_zeros_and_keeps_lengths():
-    batch = collate([torch.ones(3, 128), torch.ones(5, 128)], [[2], [3, 4]], [Utterance("a", "a"), Utterance("b", "bc")])
+def test_collate_pads_with_zeros_and_keeps_lengths(cache):
+    batch = collate(cache, [4, 2], [torch.ones(3, 128), torch.ones(5, 128)])
     assert batch.mel.shape == (2, 5, 128)
     assert batch.lengths.tolist() == [3, 5]
     assert torch.all(batch.mel[0, 3:] == 0) and torch.all(batch.mel[0, :3] == 1)
-    assert batch.targets == [[2], [3, 4]]
+    assert batch.targets == [cache.targets[4], cache.targets[2]]
+    assert batch.utterances == [cache.utterances[4], cache.utterances[2]]
     assert padding_share([batch]) == pytest.approx(0.2)
 
 

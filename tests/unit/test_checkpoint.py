@@ -56,7 +56,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     loaded = load_checkpoint(tmp_path / "new folder" / "a.pt")
     assert loaded.keys() == saved.keys()
     assert all(torch.equal(loaded["enc"][name], saved["enc"][name]) for name in saved["enc"])
-    assert loaded["step"] == 7 and checkpoint_config(loaded) == SMALL
+    assert loaded["step"] == 7 and checkpoint_config(loaded, tmp_path) == SMALL
     assert not list((tmp_path / "new folder").glob("*.partial"))
 
 
