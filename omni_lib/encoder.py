@@ -40,20 +40,24 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, …, C), mask (B, T) → the same shape; what stands beyond the mask is left to the caller to clear."""
-        if self.training:
-            rows = x.flatten(0, -2)  # (B · T · …, C)
-            weight = mask.to(x.dtype).repeat_interleave(rows.shape[0] // mask.numel())  # 1 on rows of valid frames, 0 elsewhere
-            count = weight.sum().clamp_min(1)  # a batch of nothing but too short clips has no valid frame
-            mean = weight @ rows / count  # products with a vector: faster on a CPU than masking and summing
-            centred = x - mean
-            variance = weight @ centred.flatten(0, -2).square() / count
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)  # unbiased, as in the paper
-        else:
-            centred, variance = x - self.running_mean, self.running_var
-        return torch.addcmul(self.bias, centred, self.weight * torch.rsqrt(variance + self.eps))
+        """x (B, T, …, C), mask (B, T) → the same shape, zero beyond the mask."""
+        frames = x.flatten(0, 1)  # (B · T, …, C)
+        index = mask.flatten().nonzero().squeeze(1)
+        valid = frames.index_select(0, index)  # (valid frames, …, C): torch's batch norm never meets the padding
+        training = self.training and len(index) > 1  # one frame has no variance
+        if len(index):
+            valid = torch.batch_norm(
+                valid.flatten(0, -2),
+                self.weight,
+                self.bias,
+                self.running_mean,
+                self.running_var,
+                training,
+                self.momentum,
+                self.eps,
+                torch.backends.cudnn.enabled,
+            ).view_as(valid)
+        return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
 
 class Subsampler(nn.Module):
@@ -71,13 +75,11 @@ class Subsampler(nn.Module):
         self.project = nn.Linear(channels * N_MELS // 4, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x, mask = x[..., None], valid_frames(lengths, x.shape[1])  # (B, T, 128, 1)
+        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 128, 1), zero beyond each length
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = x * mask[:, :, None, None]
             x = conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, T / 2, 64, 32), (B, T / 4, 32, 32)
             lengths = halve_up(lengths)
-            mask = valid_frames(lengths, x.shape[1])
-            x = F.silu(norm(x, mask))
+            x = F.silu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
         return self.project(x.flatten(2)), lengths
 
 

@@ -2,7 +2,7 @@
 
 A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random alternative of
 that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as syntax: what is cooked is food, and
-what barks is a dog. `write_lines` strings one to three sentences of a kind together into an utterance, and deals the utterances to the
+what barks is a dog. `write_lines` strings one to four sentences of a kind together into an utterance, and deals the utterances to the
 splits so that no sentence is ever said twice.
 """
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from omni_lib.corpora.word_lists import DATE_FORMS, GRAMMAR, MONTHS, NAMES_TO_SPELL, ORDINALS, UNITS, YEARS
+from omni_lib.corpora.word_lists import DATE_FORMS, GRAMMAR, MONTHS, NAMES_TO_SPELL, ORDINALS, SURNAMES_TO_SPELL, UNITS, YEARS
 from omni_lib.errors import UserError
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
@@ -23,16 +23,16 @@ KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
 _RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
 
-# Free sentences, dates and commands come one to three to an utterance, as many as this number of letters and spaces holds: a slow
-# voice needs ten seconds for them. Digits and spelled names come alone.
-LONGEST_TEXT = 105
-_SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3), "date": (1, 2, 3), "command": (1, 2, 3)}
+# Free sentences, dates and commands come one to four to an utterance, as many as this number of letters and spaces holds, so that
+# the slowest voice stays within ten seconds. Digits and spelled names come alone.
+LONGEST_TEXT = 140
+_SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
 _MAX_ATTEMPTS = 2000  # how often a sentence may come out as one already said before the grammar counts as used up
 
 
 @dataclass(frozen=True)
 class Line:
-    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to three sentences."""
+    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to four sentences."""
 
     split: str  # train, dev or test
     kind: str  # free, digits, spelling, date or command
@@ -71,8 +71,11 @@ class Writer:
         return " ".join(self._rng.choice(UNITS) for _ in range(self._rng.randint(4, 10)))
 
     def spelling(self) -> str:
-        """A name said letter by letter: "m a r y"."""
-        return " ".join(self._deal("name to spell", NAMES_TO_SPELL))
+        """A name, or a name and a surname, said letter by letter: "m a r y f o x"."""
+        names = [self._deal("name to spell", NAMES_TO_SPELL)]
+        if self._rng.random() < 0.7:
+            names.append(self._deal("surname to spell", SURNAMES_TO_SPELL))
+        return " ".join("".join(names))
 
     def date(self) -> str:
         """A day, with its year, weekday or time of day, in one of the ways that people say it."""

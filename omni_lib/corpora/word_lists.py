@@ -19,10 +19,9 @@ MONTHS = [
     ("july", 31), ("august", 31), ("september", 30), ("october", 31), ("november", 30), ("december", 31),
 ]  # fmt: skip
 
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _DECADES = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-YEARS = [f"{century} {decade} {unit}" for century in ("eighteen", "nineteen") for decade in _DECADES for unit in UNITS[1:]]
-YEARS += [f"twenty {teen}" for teen in _TEENS] + [f"twenty twenty {unit}" for unit in UNITS[1:]]
+YEARS = [f"{century} {decade} {unit}" for century in ("nineteen",) for decade in _DECADES for unit in UNITS[1:]]
+YEARS += [f"twenty twenty {unit}" for unit in UNITS[1:]]
 
 DATE_FORMS = [
     "{weekday} the {ordinal} of {month}",
@@ -44,6 +43,17 @@ NAMES_TO_SPELL = """
     valerie vera victor vincent violet virginia walter wanda wendy wilma winston xavier yasmin yvonne zack zelda zoe
 """.split()
 
+SURNAMES_TO_SPELL = """
+    adams bailey baker barnes bell bennett bishop black boyd brooks brown burke byrd campbell carter chavez clark cole collins cook
+    cooper cox craig cruz curtis davis dixon drake duncan dunn dyer evans farley ferguson fisher fleming flynn ford foster fox
+    franklin fuller garcia gibson gilbert goodwin graham grant green griffin hale hardy harper hayes hicks hoffman hopkins howard
+    hughes hunter jackson jenkins jennings johnson jordan kelly kennedy king knight lambert lawson lopez lynch marsh maxwell mccoy
+    mendez miller moody moore morgan murphy nash nelson newton obrien ortiz osborne owens page palmer parker perez phelps pierce
+    porter powell quinn ramsey reed reyes rhodes riley rivera rogers russell ryan schmidt sharp shaw silva skinner smith sparks
+    sullivan sutton taylor thompson tucker turner valdez vargas vaughn vazquez wagner walker walsh watkins webb weber white wolfe
+    woods wright yates york young zamora ziegler zimmerman
+""".split()
+
 GRAMMAR = {
     # --- people and the time of day ---
     "name": "tom | anna | david | sarah | peter | lucy",
@@ -58,12 +68,11 @@ GRAMMAR = {
     "past": "yesterday | last night | last week | this morning | on <weekday> | two days ago | last summer",
     "future": "tomorrow | tonight | next week | on <weekday> | this afternoon | this evening | after lunch",
     "clock": """
-        <hour> thirty | half past <hour> | quarter past <hour> | <hour> fifteen | <hour> forty five | quarter to <hour> |
+        <hour> thirty | half past <hour> | quarter past <hour> | quarter to <hour> |
         <hour> in the morning
     """,
     "hour": "one | two | three | four | five | six | seven | eight | nine | ten | eleven",
     "few": "two | three | four | five | six | seven | eight | ten | twelve | a few",
-    "minutes": "five | ten | fifteen | twenty | thirty | forty five",
     "duration": "<few> days | <few> weeks | <few> months | <few> years | a long time",
     # --- places ---
     "town": "london | paris | boston | berlin | dublin | oxford",
@@ -73,77 +82,67 @@ GRAMMAR = {
         the park | the library | the market | the river | the beach | the station | the museum | the hospital | the school |
         the village | the bank
     """,
-    "surface": "the kitchen table | the shelf | the wooden chair | the floor | the desk",
+    "surface": "the kitchen table | the floor | the desk",
     # --- things ---
     "color": "green | yellow | white | black | orange | brown",
-    "clothing": "jacket | shirt | dress | hat | coat | skirt",
+    "clothing": "jacket | dress | hat | coat",
     "possession": "keys | glasses | gloves | <single_possession> | <single_possession> | <single_possession>",
-    "single_possession": "phone | wallet | umbrella | camera | ticket | notebook",
-    "furniture": "table | lamp | mirror | clock | carpet",
+    "single_possession": "phone | wallet | camera | ticket",
+    "furniture": "table | lamp | clock | carpet",
     "box": "box | basket | suitcase | bag | ladder | blanket",
-    "size": "big | small | heavy | light | old | new",
+    "size": "big | small | heavy | old | new",
     "dish": """
         rice and beans | tomato soup | chicken with potatoes | an apple pie | fish and chips | a chocolate cake
     """,
-    "drink": "a cup of tea | some coffee | a glass of water | some orange juice | a bottle of milk",
+    "drink": "a cup of tea | some coffee | a glass of water | some milk",
     "goods": "apples | bananas | lemons | eggs | carrots | onions | tomatoes | potatoes | oranges",
     "ingredient": "sugar | salt | butter | cheese | bread | honey",
     "vehicle": "bus | taxi | truck | van",
     "transport": "train | bus | flight",
     "machine": "computer | radio | washing machine | printer | heater | television",
     "event": "concert | movie | meeting | wedding | football match | party | exam",
-    "verdict": "boring | wonderful | too long | very good | a great success | difficult | really funny",
-    "subject": "history | music | french | spanish | chess | the piano | the guitar",
+    "verdict": "boring | wonderful | too long | very good | really funny",
+    "subject": "music | french | spanish | chess | the piano | the guitar",
     # --- nature ---
-    "weather": "cold | hot | wet | windy | cloudy | dark | warm",
+    "weather": "cold | hot | wet | windy | warm",
     "beast": "dog | cat | horse | rabbit | fox | duck | mouse",
     "pet": "dog | cat | horse | rabbit | duck",
     "two_beasts": "the dog and the cat | the fox and the rabbit | the horse and the duck | the cat and the mouse",
-    "beast_size": "little | brown | hungry | lazy | young | wild",
+    "beast_size": "little | brown | hungry | young",
     "hid": "ran | jumped | slept | was sitting | was waiting",
     "hid_together": "ran | jumped | slept | were sitting | were waiting",
     "beast_place": "under the tree | in the garden | near the bridge | under the bed | across the field | behind the house",
-    "plants": "roses | trees | vegetables | strawberries",
+    "plants": "roses | trees",
     # --- what people do ---
     "activity": """
-        swim in the lake | visit <place> | play tennis | watch the <event> | travel to <town> | paint the <room> | bake some bread |
-        ride a bicycle | learn <subject> | go to <place> | sleep all day
+        swim in the lake | visit <place> | play tennis | watch the <event> | paint the <room> | ride a bicycle |
+        learn <subject> | go to <place> | go to <town>
     """,
     "outdoor": "swim | walk | ride a bicycle | eat outside | work in the garden | play football",
-    "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room> | listen to music",
+    "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room>",
     "chore": """
-        lock the door | water the plants | feed the <pet> | wash the dishes | pay the bill | call the <worker> | close the window |
-        buy <ingredient> | clean the <room> | answer the letter
+        lock the door | water the roses | feed the <pet> | wash the dishes | pay the bill | call the <worker> | close the window |
+        buy <ingredient> | clean the <room>
     """,
-    "request": """
-        pass the <ingredient> | open the window | help me with the <box> | speak more slowly | wait a moment | say that again |
-        bring me <drink> | show me the map
-    """,
-    "mischief": "smoke | shout | run | eat | sing",
+    "request": "open the window | help me with the <box> | bring me <drink> | show me the <box> | close the door | buy <ingredient>",
+    "mischief": "run | eat | sleep | play football",
     "skill": """
-        fix a bicycle | swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck | get to <place> |
-        use the <machine>
+        swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck | get to <place> | use the <machine>
     """,
     "subject_game": "chess | the piano | the guitar | tennis | cards",
-    "carried": "carried | pushed | dropped | found | moved | brought",
+    "carried": "carried | dropped | found | moved | brought",
     "cooked": "cooked | made | ordered",
     "drove": "drove | walked | returned | went | traveled",
     "moved": "drove | traveled | returned | went",
-    "injury": "head | knee | back | shoulder | finger | left foot | right arm",
-    "feeling": "tired | happy | angry | nervous | worried | excited",
-    "reason": """
-        the <event> was canceled | the <transport> was late | it was raining | her <relative> did not call |
-        the <machine> stopped working | the door was locked
-    """,
-    "opinion": "i think | i believe | i am sure | everybody knows | he told me | we heard",
+    "injury": "head | back | finger | left foot | right arm",
+    "feeling": "tired | happy | angry | worried",
+    "reason": "the <event> was boring | the <transport> was late | it was raining | the <machine> stopped working | the door was locked",
+    "opinion": "i think | i believe | everybody knows | he told me | we heard",
     "news": """
         the <transport> to <town> is late | <person> is moving to <town> | the <event> starts at <hour> | the bridge is closed |
         the shop opens at <hour>
     """,
-    "doing": """
-        having breakfast | having dinner | washing the dishes | playing cards | cleaning the <room> | waiting for the <transport> |
-        drinking <drink>
-    """,
+    "doing": "having breakfast | washing the dishes | playing cards | cleaning the <room> | waiting for the <transport> | drinking <drink>",
     # --- whole sentences; a longer list of short ones keeps the average at seven words ---
     "free": """
         <person> <cooked> <dish> for <group> | <person> <cooked> <dish> <past> |
@@ -165,27 +164,27 @@ GRAMMAR = {
         <person> has studied <subject> for <duration> | have you ever studied <subject> | i am learning <subject> |
         please do not <mischief> in the <room> | my <injury> hurts today | the <worker> looked at my <injury> |
         <person> lost the <possession> near <place> | i left my <possession> on the <transport> | is this your <single_possession> |
-        the <machine> stopped working <past> | who can repair the <machine> | the <machine> in the <room> is too loud |
+        the <machine> stopped working <past> | the <machine> in the <room> is too loud |
         when <person> arrived we were <doing> | i was <doing> when you called |
         <person> was <feeling> because <reason> | are you <feeling> | why are you so <feeling> | <person> looks <feeling> today |
         <opinion> <news> | <opinion> that <news> |
         the <vehicle> stopped in front of <place> | a <color> <vehicle> is waiting near <place> |
-        we planted <plants> behind the <room_house> | the <plants> grow well in the garden |
+        we planted <plants> behind the <room_house> |
         <person> works at <place> | <person> is staying near <place> | she lived in <town> for <duration> |
         how far is it to <place> | which <transport> goes to <town>
     """,
-    "room_house": "house | garage | school",
+    "room_house": "house | school",
     # --- commands, as said to a machine ---
     "device": "light | lamp | heater | radio | television | alarm",
-    "genre": "rock music | some music | the news | my favorite song",
-    "task": "<chore> | call my <relative> | pack the suitcase | book the flight to <town>",
+    "genre": "some music | the news",
+    "task": "<chore> | call my <relative>",
     "command": """
         turn on the <device> in the <room> | turn off the <device> in the <room> | switch off the <room> <device> |
-        set a timer for <minutes> minutes | set an alarm for <clock> | wake me up at <clock> | play <genre> in the <room> |
+        set an alarm for <clock> | wake me up at <clock> | play <genre> in the <room> |
         add <goods> to the shopping list | add <ingredient> and <goods> to the list | remind me to <task> |
-        remind me to <task> <future> | call my <relative> <future> | call the <worker> <future> | send a message to <name> |
+        remind me to <task> <future> | call my <relative> <future> | call the <worker> <future> |
         book a table for <few> on <weekday> |
-        show me the way to <place> | find a hotel in <town> | cancel the meeting on <weekday> | open the <room> window |
-        stop the music in the <room> | tell me the weather in <town>
+        show me the way to <place> | open the <room> window |
+        stop the music in the <room> | tell me the news
     """,
 }

@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,11 +18,13 @@ import soundfile
 from omni_lib.corpora import synth
 from omni_lib.corpora.acoustics import NOISES, PEAK, SAMPLE_RATE, noise, record, resample, reverberate
 from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST
+from omni_lib.corpora.sentences import write_lines
 from omni_lib.corpora.synth import DEFAULT_COUNTS, TEXTS_SHA256, plan, synthesise, texts_sha256
-from omni_lib.corpora.voices import FAMILIES, cast_voices
+from omni_lib.corpora.voices import ACCENTS, EXCLUDED, FAMILIES, cast_voices
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
+ROOT = Path(synth.__file__).parents[2]
 SMALL = {"train": 24, "dev": 4, "test": 4}
 
 
@@ -44,8 +49,9 @@ def test_every_split_has_its_voices_and_accents():
     utterances, _ = plan(0, DEFAULT_COUNTS)
     speakers = {split: {u.speaker for u in utterances if u.split == split} for split in DEFAULT_COUNTS}
     assert len(speakers["train"]) >= 75 and len(speakers["dev"]) >= 10 and len(speakers["test"]) >= 15
+    assert len(ACCENTS) == 6
     for split in DEFAULT_COUNTS:
-        assert len({u.accent for u in utterances if u.split == split}) >= 6
+        assert {u.accent for u in utterances if u.split == split} == set(ACCENTS)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -57,6 +63,21 @@ def test_no_variant_nor_a_sibling_of_it_is_heard_in_two_splits(seed):
     assert len(cast["dev"]) == 10 and len(cast["test"]) == 16
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_nobody_is_cast_who_is_hard_to_understand(seed):
+    variants = {voice.variant for voices in cast_voices(seed).values() for voice in voices}
+    assert variants == {variant for family in FAMILIES for variant in family}  # and nobody is forgotten
+    assert not variants & EXCLUDED
+    assert not [variant for variant in variants if re.search("whisper|robo|demon|croak", variant, re.IGNORECASE)]
+
+
+def test_every_variant_of_espeak_is_either_cast_or_excluded():
+    loader = pytest.importorskip("espeakng_loader")
+    installed = {file.name for file in (Path(loader.get_data_path()) / "voices" / "!v").iterdir()}
+    cast = [variant for family in FAMILIES for variant in family]
+    assert sorted([*cast, *EXCLUDED]) == sorted(installed)
+
+
 def test_circumstances_are_spread_over_their_ranges():
     _, takes = plan(0, DEFAULT_COUNTS)
     ratios, levels = [take.snr_db for take in takes], [take.level_db for take in takes]
@@ -66,10 +87,21 @@ def test_circumstances_are_spread_over_their_ranges():
     assert 0.4 < np.mean([take.rt60 > 0 for take in takes]) < 0.6
 
 
-def test_the_letter_a_is_not_spoken_as_the_article_and_questions_rise():
+def test_every_sentence_is_spoken_as_one_and_questions_rise():
+    utterances, takes = plan(0, DEFAULT_COUNTS)
+    lines = write_lines(DEFAULT_COUNTS, 0)
+    for line, take in zip(lines, takes, strict=True):
+        if line.kind != "spelling":
+            assert tuple(re.findall(r"([^.?]+)[.?](?: |$)", take.spoken)) == line.sentences
+            assert re.sub("[.?]", "", take.spoken) == line.text
+    spoken = {utterance.text: take.spoken for utterance, take in zip(utterances, takes, strict=True)}
+    assert spoken["how are you"] == "how are you?" and spoken["hello world"] == "hello world."
+    assert not [text for text in spoken.values() if re.search(r"(^|[.?] )do not [^.]*\?", text)]
+
+
+def test_the_letter_a_is_not_spoken_as_the_article():
     utterances, takes = plan(0, DEFAULT_COUNTS)
     spoken = {utterance.text: take.spoken for utterance, take in zip(utterances, takes, strict=True)}
-    assert spoken["how are you"] == "how are you?"
     spelled = next(u.text for u in utterances if u.kind == "spelling" and "a" in u.text)
     assert " a" not in spoken[spelled] and "[['eI]]" in spoken[spelled]
 
@@ -86,14 +118,24 @@ def test_files_are_what_the_manifest_says(corpus):
     assert all(u.speaker and u.kind and u.accent for u in manifest.utterances)
 
 
+def test_the_stamp_says_which_corpus_it_is(corpus):
+    stamp = json.loads((corpus.parent / "corpus.json").read_text())
+    manifest = hashlib.sha256(corpus.read_bytes()).hexdigest()
+    assert (stamp["version"], stamp["seed"], stamp["counts"], stamp["asr_csv_sha256"]) == (synth.VERSION, 0, SMALL, manifest)
+    assert stamp["texts_sha256"] == texts_sha256(plan(0, SMALL)[0])
+
+
 def test_recordings_are_16_khz_mono_pcm16_of_1_to_10_s_neither_silent_nor_clipped(corpus):
+    seconds = []
     for utterance in read_manifest(corpus).utterances:
         described = soundfile.info(utterance.path)
         assert (described.samplerate, described.channels, described.subtype) == (16000, 1, "PCM_16")
         waveform, _ = soundfile.read(utterance.path)
-        assert 1.0 <= SHORTEST - 0.001 <= len(waveform) / 16000 <= LONGEST + 0.001 <= 10.0
+        seconds.append(len(waveform) / 16000)
+        assert 1.0 <= SHORTEST - 0.001 <= seconds[-1] <= LONGEST + 0.001 <= 10.0
         assert np.abs(waveform).max() <= PEAK + 0.001
         assert -36 < 10 * np.log10(np.mean(waveform**2)) < -11
+    assert min(seconds) < 2 and max(seconds) > 6
 
 
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(corpus, tmp_path):
@@ -136,6 +178,19 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, stopped_by):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_while_it_speaks_ends_with_130_and_leaves_nothing(tmp_path):
+    command = [sys.executable, "-m", "omni_lib.cli", "data", "synth", "--out", str(tmp_path / "audio")]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.wav")) and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended before it spoke"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    complaint = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "interrupted" in complaint and "Traceback" not in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_stopped_between_the_moves_is_mended_by_the_next(tmp_path):
     csv = synthesise(tmp_path / "audio", counts={"train": 4}, progress=False)
     csv.unlink()
@@ -147,12 +202,12 @@ def test_a_run_stopped_between_the_moves_is_mended_by_the_next(tmp_path):
 
 def test_a_folder_of_the_users_own_is_refused_and_left_alone(tmp_path):
     (tmp_path / "asr.csv").write_text("audio_path,transcription\n")
-    with pytest.raises(UserError, match="asr.csv is not of this corpus"):
+    with pytest.raises(UserError, match="asr.csv was not made by this command"):
         synthesise(tmp_path, counts=SMALL)
     (tmp_path / "asr.csv").unlink()
     (tmp_path / "wav").mkdir()
     (tmp_path / "wav" / "mine.wav").write_bytes(b"mine")
-    with pytest.raises(UserError, match="wav is not of this corpus"):
+    with pytest.raises(UserError, match="wav was not made by this command"):
         synthesise(tmp_path, counts=SMALL)
     assert (tmp_path / "wav" / "mine.wav").read_bytes() == b"mine"
 
@@ -207,13 +262,14 @@ def test_a_library_that_does_not_load_is_said_with_its_remedy(tmp_path, monkeypa
 def test_an_unknown_voice_is_refused_by_the_worker():
     take = {**vars(plan(0, {"train": 1})[1][0]), "voice": "en-us+nobody"}
     worker = [sys.executable, "-m", "omni_lib.corpora.espeak_worker"]
-    result = subprocess.run(worker, input=json.dumps([take]), capture_output=True, text=True, cwd=Path(synth.__file__).parents[2])
+    result = subprocess.run(worker, input=json.dumps([take]), capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 2 and "en-us+nobody" in result.stderr
 
 
-def test_the_worker_never_imports_torch():
-    code = "import sys, omni_lib.corpora.espeak_worker; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(synth.__file__).parents[2], env=dict(os.environ)).returncode == 0
+@pytest.mark.parametrize("module", ["espeak_worker", "synth"])
+def test_speaking_never_imports_torch(module):
+    code = f"import sys, omni_lib.corpora.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ)).returncode == 0
 
 
 # --- acoustics ---
