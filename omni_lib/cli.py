@@ -1,4 +1,4 @@
-"""The command line: `omni data | train | evaluate | transcribe | doctor | lab`.
+"""The command line: `omni data | train | evaluate | lm | transcribe | doctor | lab`.
 
 Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a bug.
 """
@@ -65,8 +65,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--checkpoint", type=Path, required=True)
     evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
     evaluate.add_argument("--split", help="default: test; every row of a manifest without a split column")
+    evaluate.add_argument("--decoder", choices=("greedy", "beam"), default="greedy")
+    evaluate.add_argument("--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')")
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
+
+    lm = commands.add_parser("lm", help="language models").add_subparsers(title="language models", required=True)
+    build = lm.add_parser("build", help="count the word n-grams of a manifest's transcripts")
+    build.add_argument("--data", type=Path, required=True, metavar="CSV")
+    build.add_argument("--split", default="train")
+    build.add_argument("--out", type=Path, required=True, metavar="ARPA")
+    build.add_argument("--order", type=_positive, default=3)
+    build.set_defaults(run=_lm_build)
 
     transcribe = commands.add_parser("transcribe", help="write down what is said in sound files")
     transcribe.add_argument("--checkpoint", type=Path, required=True)
@@ -141,17 +151,32 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from omni_lib.audit import rows_to_evaluate
+    from omni_lib.beam_search import make_decoder
     from omni_lib.evaluation import evaluate
     from omni_lib.recogniser import load_recogniser
     from omni_lib.report import error_rates
 
+    if (options.decoder == "beam") != (options.lm is not None):
+        raise UserError("--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'")
     recogniser, config = load_recogniser(options.checkpoint)
+    decoder = make_decoder(options.lm, recogniser.vocabulary) if options.lm else None
     rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
-    result = evaluate(recogniser, rows)
+    result = evaluate(recogniser, rows, decoder)
     if options.json:
-        print(json.dumps({**result.summary(), "decoder": "greedy"}))
+        print(json.dumps({**result.summary(), "decoder": options.decoder}))
     else:
         print(error_rates(result))
+    return 0
+
+
+def _lm_build(options: argparse.Namespace) -> int:
+    from omni_lib.language_model import estimate, write_arpa
+    from omni_lib.manifest import read_manifest
+
+    rows = read_manifest(options.data).split(options.split)
+    model = estimate((row.text for row in rows), options.order)
+    write_arpa(model, options.out)
+    print(f"{options.order}-gram model of {len(rows)} transcripts, {len(model.words)} words: {options.out}")
     return 0
 
 
