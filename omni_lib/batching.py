@@ -132,8 +132,8 @@ class TrainingBatches:
             yield collate(self.cache, rows, features)
 
 
-FREQUENCY_MASKS, FREQUENCY_WIDTH = 2, 27  # masks of at most so many of the 128 filters
-TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 20  # masks of at most so many frames
+FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
+TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
 
 
 def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:

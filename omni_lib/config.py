@@ -39,7 +39,8 @@ class Config:
     max_impossible: float = 0.02  # share of training rows without a CTC path above which training refuses to start
     warmup_steps: int = 0  # steps in which the rate rises from 0 to learning_rate
     schedule: str = "constant"  # after the warm-up: constant, or cosine down to 0 at the last step
-    weight_decay: float = 0.0  # AdamW's, on matrices only
+    muon_rate: float = 0.0  # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW has them too
+    weight_decay: float = 0.0  # on matrices only
     gradient_clip: float = 1.0  # largest norm of the gradient of the loss in nats per character
     intermediate_ctc: float = 0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
     average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
@@ -85,6 +86,7 @@ _RANGES = {
     "ctc_frames_per_embedding": (1, 8),
     "max_impossible": (0.0, 1.0),
     "warmup_steps": (0, 10**9),
+    "muon_rate": (0.0, 1.0),
     "weight_decay": (0.0, 10.0),
     "gradient_clip": (0.0, 1e9),
     "intermediate_ctc": (0.0, 1.0),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from omni_lib.audit import readable
+from omni_lib.batching import FeatureCache
+from omni_lib.beam_search import make_decoder
 from omni_lib.config import Config
 from omni_lib.evaluation import Evaluation, evaluate
+from omni_lib.language_model import estimate, write_arpa
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.train import TrainingResult
@@ -30,8 +33,14 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     manifest = read_manifest(config.data_path)
     split = "test" if any(row.split == "test" for row in manifest.utterances) else "dev"
     lines: list[str] = []
-    result = evaluate(recogniser, readable(manifest, config, split, report=lines.append))
+    heard_rows = FeatureCache(readable(manifest, config, split, report=lines.append), title=f"{split} features")
+    result = evaluate(recogniser, heard_rows)
     lines.append(f"Training complete! {split}: {error_rates(result)}")
+
+    arpa = training.folder / "train_3gram.arpa"
+    write_arpa(estimate(row.text for row in manifest.split("train")), arpa)
+    with_words = evaluate(recogniser, heard_rows, make_decoder(arpa, recogniser.vocabulary))
+    lines.append(f"With a language model of the training transcripts: {error_rates(with_words).splitlines()[0]}")
     pairs = list(zip(result.utterances, result.hypotheses, strict=True))
     for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:
         lines += [f"  said:  {row.text}", f"  heard: {heard}"]

@@ -36,6 +36,7 @@ from omni_lib.interruption import StopRequest
 from omni_lib.manifest import read_manifest
 from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
 from omni_lib.objective import Loss, Objective
+from omni_lib.optimizer import Optimizers, schedule
 from omni_lib.recogniser import Recogniser
 from omni_lib.training_log import FILE_NAME, TrainingLog
 
@@ -114,7 +115,7 @@ class Trainer:
         self.objective = Objective(config, len(self.recogniser.vocabulary))
         self.model = nn.ModuleDict({"recogniser": self.recogniser, "objective": self.objective}).to(self.device)
         self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
-        self.optimizer = make_optimizer(self.model, config)
+        self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         parameters = count_parameters(self.recogniser.encoder) / 1e6
         report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...\nUsing device: {self.device}")
 
@@ -157,7 +158,7 @@ class Trainer:
         self.model.train()
         batch = Batch(batch.mel.to(self.device), batch.lengths.to(self.device), batch.targets, batch.utterances)
         loss = self.objective(self.recogniser, batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.zero_grad()
         loss.objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         if not torch.isfinite(norm):
@@ -166,9 +167,7 @@ class Trainer:
                 f"the gradient is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
                 "lower learning_rate and train into another save_dir"
             )
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.total_steps, self.config)
-        self.optimizer.step()
+        self.optimizers.step(schedule(self.step, self.total_steps, self.config))
         self.averaged.update_parameters(self.recogniser)
         self.step += 1
         return loss
@@ -196,7 +195,7 @@ class Trainer:
             ctc_loss=loss,
             wer=wer,
             blank_rate=self.window.blanks / self.window.steps,
-            learning_rate=learning_rate(self.step - 1, self.total_steps, self.config),
+            learning_rate=self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config),
             seconds_per_step=seconds_per_step,
         )
 
@@ -224,7 +223,7 @@ class Trainer:
             "resume": {
                 "model": self.model.state_dict(),
                 "averaged": self.averaged.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": self.optimizers.state_dict(),
                 "total_steps": self.total_steps,
                 "best_wer": self.best_wer,
                 "window": {**vars(self.window), "errors": vars(self.window.errors)},
@@ -251,28 +250,10 @@ class Trainer:
             )
         load_weights(self.model, resume["model"], self.folder)
         load_weights(self.averaged, resume["averaged"], self.folder)
-        self.optimizer.load_state_dict(resume["optimizer"])
+        self.optimizers.load_state_dict(resume["optimizers"])
         self.step, self.best_wer, self.metrics = saved["step"], resume["best_wer"], dict(saved["metrics"])
         self.window = Window(**{**resume["window"], "errors": ErrorCount(**resume["window"]["errors"])})
         self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
-
-
-def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019); biases and norms are not decayed."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
-
-
-def learning_rate(step: int, total_steps: int, config: Config) -> float:
-    """The rate of step `step` (from 0): a linear warm-up, then constant, or half a cosine down to zero."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    if config.schedule == "constant":
-        return config.learning_rate
-    progress = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None:

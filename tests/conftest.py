@@ -89,6 +89,7 @@ def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
             "ctc_frames_per_embedding": 2,
             "warmup_steps": 4,
             "schedule": "cosine",
+            "muon_rate": 0.02,
             "weight_decay": 0.01,
             "intermediate_ctc": 0.3,
             "average_decay": 0.9,

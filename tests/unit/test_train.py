@@ -21,7 +21,7 @@ from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
-from omni_lib.train import Trainer, learning_rate, train
+from omni_lib.train import Trainer, train
 from omni_lib.training_log import read_log
 
 STEPS = 18  # of a tiny run: 3 epochs of 6
@@ -191,15 +191,6 @@ def test_max_steps_does_not_bend_the_schedule(unbroken, make_tiny_config, tmp_pa
     """A run cut at step 8 has had the rates that the whole run had up to there."""
     train(make_tiny_config(tmp_path / "cut"), max_steps=8, report=quiet)
     assert entries(tmp_path / "cut") == [entry for entry in entries(unbroken[0].folder) if entry["step"] <= 8]
-
-
-def test_rate_rises_then_falls_to_zero():
-    config = Config(learning_rate=1.0, warmup_steps=10, schedule="cosine")
-    rates = [learning_rate(step, 100, config) for step in range(101)]
-    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert rates[10] == 1.0 and rates[55] == pytest.approx(0.5) and rates[100] == pytest.approx(0)
-    assert all(left > right for left, right in zip(rates[10:], rates[11:], strict=False))
-    assert {learning_rate(step, 100, Config()) for step in range(100)} == {1e-4}, "the chapter's is constant"
 
 
 # Stopping and going on

@@ -1,0 +1,73 @@
+"""Muon takes steps of equal length in every direction; the schedule is the one that the settings describe."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from omni_lib.config import Config
+from omni_lib.optimizer import Muon, Optimizers, orthogonalise, schedule
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(0, 1000))
+def test_singular_values_come_near_one_and_vectors_stay(rows, columns, seed):
+    left, _ = torch.linalg.qr(torch.randn(rows, min(rows, columns), generator=torch.Generator().manual_seed(seed)).double())
+    right, _ = torch.linalg.qr(torch.randn(columns, min(rows, columns), generator=torch.Generator().manual_seed(seed + 1)).double())
+    stretched = left @ torch.diag(torch.linspace(1.0, 0.05, min(rows, columns)).double()) @ right.T
+    found = orthogonalise(stretched)
+    along = left.T @ found @ right  # diagonal where the singular vectors are kept
+    assert torch.allclose(along, torch.diag(along.diagonal()), atol=1e-6)
+    assert 0.5 < along.diagonal().min() and along.diagonal().max() < 1.3
+
+
+def test_a_step_has_the_length_of_the_rate_whatever_the_gradient():
+    for scale in (1e-3, 1.0, 1e3):
+        weight = nn.Parameter(torch.zeros(8, 8))
+        optimizer = Muon([weight], lr=0.1)
+        weight.grad = scale * torch.eye(8)
+        optimizer.step()
+        assert torch.allclose(weight.diagonal(), torch.full((8,), -0.1), atol=0.03)
+        assert (weight - torch.diag(weight.diagonal())).abs().max() < 1e-4
+
+
+def test_it_finds_the_least_squares():
+    torch.manual_seed(0)
+    wanted, inputs = torch.randn(6, 4), torch.randn(64, 4)
+    layer = nn.Linear(4, 6, bias=False)
+    optimizer = Muon(list(layer.parameters()), lr=0.1)
+    for step in range(200):
+        optimizer.zero_grad()
+        (layer(inputs) - inputs @ wanted.T).square().mean().backward()
+        optimizer.param_groups[0]["lr"] = 0.1 * (1 - step / 200)
+        optimizer.step()
+    assert torch.allclose(layer.weight, wanted, atol=0.05)
+
+
+def test_every_parameter_has_one_optimiser():
+    blocks = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
+    model = nn.ModuleDict({"blocks": blocks, "head": nn.Linear(4, 29)})
+    for rate, expected in ((0.0, 1), (0.02, 2)):
+        optimizers = Optimizers(blocks, model, Config(muon_rate=rate, weight_decay=0.1))
+        owned = [id(p) for member in optimizers.members for group in member.param_groups for p in group["params"]]
+        assert len(optimizers.members) == expected
+        assert sorted(owned) == sorted(id(p) for p in model.parameters())
+        undecayed = [p for group in optimizers.members[0].param_groups if not group["weight_decay"] for p in group["params"]]
+        assert all(p.ndim == 1 for p in undecayed) and len(undecayed) == 4
+
+
+def test_share_scales_every_rate():
+    blocks = nn.Linear(4, 4)
+    optimizers = Optimizers(blocks, blocks, Config(learning_rate=1e-3, muon_rate=0.02))
+    blocks(torch.ones(1, 4)).sum().backward()
+    optimizers.step(0.25)
+    assert [member.param_groups[0]["lr"] for member in optimizers.members] == [0.25e-3, 0.005]
+
+
+def test_rate_rises_then_falls_to_zero():
+    config = Config(warmup_steps=10, schedule="cosine")
+    shares = [schedule(step, 100, config) for step in range(101)]
+    assert shares[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert shares[10] == 1.0 and shares[55] == pytest.approx(0.5) and shares[100] == pytest.approx(0)
+    assert all(left > right for left, right in zip(shares[10:], shares[11:], strict=False))
+    assert {schedule(step, 100, Config()) for step in range(100)} == {1.0}, "the chapter's is constant"
