@@ -4,7 +4,8 @@ A gradient matrix is dominated by a few directions; AdamW takes most of its step
 every direction a step of the same length: it replaces the momentum by the nearest orthogonal matrix. A small encoder then
 learns from the same utterances in markedly fewer epochs.
 
-torch.optim.Muon does the same in bfloat16, which many laptops' processors only emulate; this one computes in the weights' own precision.
+torch.optim.Muon always computes in bfloat16, which many laptops' processors only emulate, slowly; this one does so where the
+hardware multiplies it natively, and in the weights' own precision elsewhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from omni_lib.config import Config
+
+
+def fast_type(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where `device` multiplies it natively, else None: the iteration below forgives its rounding."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    native = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
 
 
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -36,6 +45,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.type = fast_type(parameters[0].device)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
@@ -47,10 +57,10 @@ class Muon(torch.optim.Optimizer):
                 if not state:
                     state["momentum"] = torch.zeros_like(parameter)
                 average = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                update = orthogonalise(parameter.grad.lerp(average, group["momentum"]))
+                update = orthogonalise(parameter.grad.lerp(average, group["momentum"]).to(self.type or parameter.dtype))
                 rows, columns = parameter.shape
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
+                parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
 
 
 class Optimizers:
