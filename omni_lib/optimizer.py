@@ -11,6 +11,7 @@ hardware multiplies it natively, and in the weights' own precision elsewhere.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 
 import torch
@@ -27,21 +28,20 @@ def fast_type(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
 
 
-def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix with the singular vectors of `matrix` (M, N) and singular values near 1 (0.7 to 1.2).
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Matrices (…, M, N), M ≤ N, with the singular vectors of `matrices` and singular values near 1 (0.7 to 1.2).
 
     Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly.
     """
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    x = x / (x.norm() + 1e-7)  # no singular value above 1, or the iteration diverges
+    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value above 1, or the iteration diverges
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+    return x
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, for parameters that are matrices (M, N)."""
+    """Nesterov momentum, orthogonalised, for parameters that are matrices."""
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
@@ -50,17 +50,29 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
         for group in self.param_groups:
+            alike: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)  # lying down or standing, by shape
             for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                average = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                update = orthogonalise(parameter.grad.lerp(average, group["momentum"]).to(self.type or parameter.dtype))
-                rows, columns = parameter.shape
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
+                if parameter.grad is not None:
+                    alike[tuple(sorted(parameter.shape))].append(parameter)
+            for parameters in alike.values():
+                updates = orthogonalise(torch.stack([_lying(self._momentum(p, group["momentum"])) for p in parameters]))
+                for parameter, update in zip(parameters, updates.to(parameters[0].dtype), strict=True):
+                    rows, columns = parameter.shape
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    lying = _lying(parameter)
+                    lying.add_(update, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
+
+    def _momentum(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        average = state["momentum"].lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(average, momentum).to(self.type or parameter.dtype)
+
+
+def _lying(matrix: Tensor) -> Tensor:
+    """A view with no more rows than columns."""
+    return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
 
 
 class Optimizers:
