@@ -8,10 +8,13 @@ The score of a transcript is log P(text | sound), summed over its paths, + `LM_W
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
+import os
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -20,7 +23,7 @@ from torch import Tensor
 from omni_lib.language_model import END, START, LanguageModel, read_arpa
 from omni_lib.text import BLANK, Vocabulary
 
-LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # chosen on AN4's dev speakers
+LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # plausible values, not tuned
 BEAM = 100  # prefixes kept from frame to frame
 SPACE = 1
 
@@ -102,19 +105,20 @@ class FlashlightDecoder:
         with tempfile.TemporaryDirectory() as folder:
             lexicon = Path(folder) / "lexicon.txt"
             lexicon.write_text("".join(f"{word} {' '.join(word)} |\n" for word in model.words), encoding="utf-8")
-            self.decoder = ctc_decoder(
-                lexicon=str(lexicon),
-                tokens=symbols,
-                lm=str(arpa),
-                beam_size=beam,
-                beam_threshold=1e4,
-                lm_weight=LM_WEIGHT,
-                word_score=WORD_BONUS,
-                log_add=True,
-                blank_token=symbols[BLANK],
-                sil_token="|",
-                unk_word="<unk>",
-            )
+            with _silence():
+                self.decoder = ctc_decoder(
+                    lexicon=str(lexicon),
+                    tokens=symbols,
+                    lm=str(arpa),
+                    beam_size=beam,
+                    beam_threshold=1e4,
+                    lm_weight=LM_WEIGHT,
+                    word_score=WORD_BONUS,
+                    log_add=True,
+                    blank_token=symbols[BLANK],
+                    sil_token="|",
+                    unk_word="<unk>",
+                )
 
     def __call__(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         texts = []
@@ -123,6 +127,19 @@ class FlashlightDecoder:
             best = self.decoder(emissions)[0]
             texts.append(" ".join(best[0].words) if best else "")
         return texts
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Close the process' standard error for a moment: KenLM draws a progress bar there, from C++."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _reach(beams: dict, prefix: tuple, blank: float, letter: float, bonus: float) -> None:
