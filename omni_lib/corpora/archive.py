@@ -82,7 +82,8 @@ def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_fil
             continue  # folders are made when a file needs them
         if not member.isreg() or member.issparse():
             raise UserError(f"{member.name!r}, which is no plain file but a link, a device or the like")
-        tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
+        if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
+            tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
         target.parent.mkdir(parents=True, exist_ok=True)
         source = members.extractfile(member)
         try:
