@@ -1,7 +1,11 @@
 """The command line: its exit status, and what goes to which stream."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -11,6 +15,8 @@ from omni_lib.cli import main
 from omni_lib.evaluation import evaluate
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -169,3 +175,13 @@ def test_a_moved_checkpoint_still_works(trained, tones_csv, tmp_path, capsys):
     shutil.copy(trained[0].checkpoint, tmp_path / "elsewhere.pt")
     assert main(["evaluate", "--checkpoint", str(tmp_path / "elsewhere.pt"), "--data", str(tones_csv), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["utterances"] == 8
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    """As `omni data an4 | head -0` does: the other end of the pipe is closed before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "omni_lib.cli", "data", "an4"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writing)
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
