@@ -87,19 +87,6 @@ def _refuse_truncated(path: Path) -> None:
         raise UserError(f"{path} is truncated: its header promises {promised} bytes, the file has {actual}; copy it again")
 
 
-def count_samples(path: str | Path) -> int:
-    """The number of 16 kHz samples that `read_audio` would return, from the header alone.
-
-    Raises:
-        UserError: the header cannot be read.
-    """
-    try:
-        header = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise UserError(f"{path} cannot be read as sound ({str(error).rpartition(': ')[2].rstrip('.')})") from None
-    return -(-header.frames * SAMPLE_RATE // header.samplerate)
-
-
 def change_speed(waveform: Tensor, speed: float) -> Tensor:
     """Play `waveform` (samples,) faster (speed > 1) or slower, pitch and all, as a tape machine would.
 
