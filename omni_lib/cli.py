@@ -1,4 +1,4 @@
-"""The command line: `omni data | train | evaluate | lm | transcribe | doctor | lab`.
+"""The command line: `omni data | train | evaluate | lm | transcribe | export | doctor | lab`.
 
 Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a bug.
 """
@@ -89,6 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE")
     transcribe.add_argument("--json", action="store_true", help="with the times of the words")
     transcribe.set_defaults(run=_transcribe)
+
+    export = commands.add_parser("export", help="a small file for inference: half precision, with its error rate inside")
+    export.add_argument("--checkpoint", type=Path, required=True)
+    export.add_argument("--data", type=Path, required=True, metavar="CSV", help="what to measure the exported model on")
+    export.add_argument("--split", help="default: test; every row of a manifest without a split column")
+    export.add_argument("--limits", default="", metavar="TEXT", help="what the model should not be trusted with")
+    export.add_argument("--out", type=Path, required=True, metavar="PT")
+    export.set_defaults(run=_export)
 
     commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
     commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks").set_defaults(run=_lab)
@@ -204,6 +212,25 @@ def _transcribe(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([{"path": str(t.path), "text": t.text, "words": [asdict(word) for word in t.words]} for t in transcripts]))
     return 2 if failures else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from omni_lib.audit import rows_to_evaluate
+    from omni_lib.evaluation import evaluate
+    from omni_lib.export import export_for_inference, record
+    from omni_lib.recogniser import load_recogniser
+    from omni_lib.report import error_rates
+
+    if options.out.exists():
+        raise UserError(f"{options.out} exists: remove it, or choose another name")
+    _, config = load_recogniser(options.checkpoint)
+    rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
+    export_for_inference(options.checkpoint, options.out)
+    recogniser, _ = load_recogniser(options.out)
+    result = evaluate(recogniser, rows)
+    record(options.out, {**result.summary(), "decoder": "greedy", "split": options.split or "test"}, options.limits)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

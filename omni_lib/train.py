@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from omni_lib.audit import readable, trainable
 from omni_lib.batching import Batch, FeatureCache, TrainingBatches
 from omni_lib.checkpoint import BEST, checkpoint_config, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import Config
-from omni_lib.decoding import blank_rate
+from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
@@ -59,7 +59,7 @@ class Window:
 
     steps: int = 0
     loss: float = 0.0  # summed nats per utterance
-    blanks: float = 0.0  # summed share of frames that say blank
+    posteriors: Posteriors = Posteriors()
     errors: ErrorCount = NO_ERRORS  # of greedy transcripts of the training batches
 
 
@@ -182,7 +182,7 @@ class Trainer:
         heard = self.recogniser.greedy(loss.log_probs, loss.lengths)
         self.window.steps += 1
         self.window.loss += loss.per_utterance.mean().item()
-        self.window.blanks += blank_rate(loss.log_probs, loss.lengths)
+        self.window.posteriors += posteriors(loss.log_probs, loss.lengths)
         self.window.errors += total([word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)])
 
     def _log_window(self, epoch: int, seconds_per_step: float) -> None:
@@ -194,10 +194,14 @@ class Trainer:
             epoch=epoch,
             ctc_loss=loss,
             wer=wer,
-            blank_rate=self.window.blanks / self.window.steps,
+            blank_rate=self.window.posteriors.blank_rate,
+            peakiness=self.window.posteriors.peakiness,
+            entropy=self.window.posteriors.entropy,
             learning_rate=self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config),
             seconds_per_step=seconds_per_step,
         )
+        if warning := diagnose([entry for entry in self.log.entries if entry["type"] == "step"]):
+            self.report(f"! Step {self.step}: {warning}")
 
     def _evaluate_epoch(self, epoch: int) -> None:
         result = evaluate(self.averaged.module, self.dev)
@@ -226,7 +230,7 @@ class Trainer:
                 "optimizers": self.optimizers.state_dict(),
                 "total_steps": self.total_steps,
                 "best_wer": self.best_wer,
-                "window": {**vars(self.window), "errors": vars(self.window.errors)},
+                "window": asdict(self.window),
             },
         }
 
@@ -252,7 +256,8 @@ class Trainer:
         load_weights(self.averaged, resume["averaged"], self.folder)
         self.optimizers.load_state_dict(resume["optimizers"])
         self.step, self.best_wer, self.metrics = saved["step"], resume["best_wer"], dict(saved["metrics"])
-        self.window = Window(**{**resume["window"], "errors": ErrorCount(**resume["window"]["errors"])})
+        window = resume["window"]
+        self.window = Window(**window | {"errors": ErrorCount(**window["errors"]), "posteriors": Posteriors(**window["posteriors"])})
         self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
 
 

@@ -1,9 +1,8 @@
 """Greedy decoding."""
 
-import pytest
 import torch
 
-from omni_lib.decoding import blank_rate, greedy
+from omni_lib.decoding import greedy
 from omni_lib.text import BLANK, Vocabulary
 
 VOCABULARY = Vocabulary()
@@ -27,9 +26,3 @@ def test_surplus_spaces_are_squeezed_out():
 
 def test_nothing_to_decode():
     assert greedy(torch.zeros(2, 0, 29), torch.tensor([0, 0]), VOCABULARY) == ["", ""]
-
-
-def test_blank_rate_counts_valid_frames_only():
-    assert blank_rate(*log_probs_of("____", "ab")) == pytest.approx(4 / 6)
-    assert blank_rate(*log_probs_of("a_b_")) == pytest.approx(0.5)
-    assert blank_rate(torch.zeros(1, 0, 29), torch.tensor([0])) == 0.0

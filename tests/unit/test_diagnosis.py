@@ -1,0 +1,79 @@
+"""The live diagnosis: what the posteriors of a batch are called, and when a run is said to be ill."""
+
+import math
+
+import pytest
+import torch
+
+from omni_lib.diagnosis import Posteriors, diagnose, posteriors
+from omni_lib.text import BLANK, Vocabulary
+
+VOCABULARY = Vocabulary()
+
+
+def certain(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """log_probs that are sure of these paths (_ for blank), padded with the letter z, and lengths."""
+    longest = max(map(len, paths))
+    indices = [[BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths]
+    logits = 50.0 * torch.nn.functional.one_hot(torch.tensor(indices, dtype=torch.long), 29)
+    return logits.log_softmax(-1), torch.tensor([len(path) for path in paths])
+
+
+def entries(*blank_rates: float, loss=lambda index: 50.0) -> list[dict]:
+    return [
+        {"step": 100 * (i + 1), "epoch": i + 1, "ctc_loss": loss(i), "blank_rate": rate, "entropy": 0.4}
+        for i, rate in enumerate(blank_rates)
+    ]
+
+
+def test_counts_stop_at_the_end_of_each_utterance():
+    counted = posteriors(*certain("____", "ab"))
+    assert counted.frames == 6
+    assert counted.blank_rate == pytest.approx(4 / 6)
+    assert (counted.letters, counted.single_frame_letters) == (2, 2)
+    assert counted.entropy == pytest.approx(0, abs=1e-6)
+
+
+def test_peakiness_is_the_share_of_letters_of_one_frame():
+    assert posteriors(*certain("aa_b_cc_d")).peakiness == pytest.approx(0.5)
+
+
+def test_ignorance_has_the_entropy_of_all_symbols():
+    log_probs = torch.zeros(2, 5, 29).log_softmax(-1)
+    assert posteriors(log_probs, torch.tensor([5, 3])).entropy == pytest.approx(math.log(29), rel=1e-5)
+
+
+def test_batches_add_up_to_what_they_are_together():
+    left, right = posteriors(*certain("a_b_")), posteriors(*certain("cc", "___"))
+    both = left + right
+    assert both.frames == 9
+    assert both.blank_rate == pytest.approx(5 / 9)
+    assert both.peakiness == pytest.approx(2 / 3)
+
+
+def test_nothing_was_heard():
+    nothing = posteriors(torch.zeros(1, 0, 29), torch.tensor([0]))
+    assert nothing == Posteriors()
+    assert (nothing.blank_rate, nothing.peakiness, nothing.entropy) == (0, 0, 0)
+
+
+def test_the_first_epochs_on_the_plateau_are_usual():
+    assert diagnose([]) is None
+    assert diagnose(entries(0.99, 0.99)) is None
+
+
+def test_a_plateau_that_lasts_is_named_with_its_remedy():
+    message = diagnose(entries(0.99, 0.99, 0.99))
+    assert "blank plateau" in message
+    assert "99% of the frames" in message
+    assert "learning_rate" in message and "spec_augment_from_epoch" in message
+
+
+def test_a_run_that_has_left_the_plateau_is_well():
+    assert diagnose(entries(0.99, 0.99, 0.7, 0.6)) is None
+
+
+def test_a_loss_that_comes_apart_is_named_with_the_step_of_its_lowest():
+    message = diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 45.0][index]))
+    assert "coming apart" in message and "step 200" in message and "muon_rate" in message
+    assert diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 25.0][index])) is None

@@ -1,0 +1,79 @@
+"""A checkpoint as a small file to hand on."""
+
+import json
+
+import pytest
+import torch
+
+from omni_lib.checkpoint import load_checkpoint
+from omni_lib.cli import main
+from omni_lib.errors import UserError
+from omni_lib.evaluation import evaluate
+from omni_lib.export import export_for_inference, record
+from omni_lib.manifest import read_manifest
+from omni_lib.recogniser import load_recogniser
+from omni_lib.stage_e import load_encoder
+from omni_lib.train import train
+
+
+@pytest.fixture
+def exported(trained, tones_csv, tmp_path):
+    out = tmp_path / "small.pt"
+    checkpoint = str(trained[0].checkpoint)
+    arguments = ["export", "--checkpoint", checkpoint, "--data", str(tones_csv), "--limits", "tones only", "--out", str(out)]
+    assert main(arguments) == 0
+    return out
+
+
+def test_it_holds_half_the_bytes_of_the_weights_and_nothing_to_resume_from(exported, trained):
+    contents = load_checkpoint(exported)
+    assert "resume" not in contents
+    weights = sum(t.numel() for part in ("enc", "head") for t in contents[part].values())
+    assert exported.stat().st_size < 2.5 * weights + 60_000
+    assert exported.stat().st_size < trained[0].checkpoint.stat().st_size / 5
+
+
+def test_the_error_rate_inside_is_the_one_that_it_reaches(exported, tones_csv):
+    contents = load_checkpoint(exported)
+    recogniser, _ = load_recogniser(exported)
+    result = evaluate(recogniser, read_manifest(tones_csv).split("test"))
+    assert contents["metrics"]["wer"] == result.wer
+    assert contents["metrics"]["utterances"] == len(result.utterances)
+    assert contents["limits"] == "tones only"
+
+
+def test_loaded_again_it_computes_in_single_precision_and_nearly_the_same(exported, trained):
+    mel, lengths = torch.randn(1, 100, 128), torch.tensor([100])
+    small, full = load_encoder(exported), load_encoder(trained[0].checkpoint)
+    assert {parameter.dtype for parameter in small.parameters()} == {torch.float32}
+    torch.testing.assert_close(small(mel, lengths)[0], full(mel, lengths)[0], atol=0.02, rtol=0.02)
+    assert torch.equal(small.feature_mean, full.feature_mean)
+
+
+def test_it_cannot_be_resumed_and_says_so_kindly(exported, make_tiny_config, tmp_path):
+    config = make_tiny_config(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    exported.rename(tmp_path / "run" / "audio_enc_step_3.pt")
+    with pytest.raises(UserError, match="for inference only"):
+        train(config, resume=True)
+
+
+def test_an_existing_file_is_never_overwritten(exported, trained, tones_csv, capsys):
+    before = exported.read_bytes()
+    assert main(["export", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--out", str(exported)]) == 2
+    assert "remove it, or choose another name" in capsys.readouterr().err
+    assert exported.read_bytes() == before
+
+
+def test_a_training_checkpoint_takes_no_record(trained):
+    with pytest.raises(UserError, match="export it first"):
+        record(trained[0].checkpoint, {}, "")
+
+
+def test_metrics_are_plain_values(exported):
+    assert json.loads(json.dumps(load_checkpoint(exported)["metrics"]))["decoder"] == "greedy"
+
+
+def test_the_settings_travel(exported, trained):
+    assert load_recogniser(exported)[1] == trained[1]
+    assert export_for_inference(exported, exported.with_name("again.pt")).exists()
