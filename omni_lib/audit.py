@@ -11,6 +11,7 @@ import soundfile
 from tqdm import tqdm
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio, samples_at_speed
+from omni_lib.augmentation import stretched
 from omni_lib.config import Config
 from omni_lib.ctc import frames_needed
 from omni_lib.encoder import embedding_lengths
@@ -31,9 +32,14 @@ class Audit:
     samples: dict[Utterance, int] = field(default_factory=dict)  # at 16 kHz
 
 
+def fastest(config: Config) -> float:
+    """How many times as fast as spoken training will hear an utterance at most."""
+    return max(config.speeds) / (1 - config.tempo_perturb)
+
+
 def ctc_frames(samples: int, config: Config) -> int:
-    """CTC frames that `samples` (16 kHz) become at the fastest speed that training will use."""
-    frames = samples_at_speed(samples, max(config.speeds)) // HOP_LENGTH
+    """CTC frames that `samples` (16 kHz) become at the fastest that training will hear them."""
+    frames = stretched(samples_at_speed(samples, max(config.speeds)) // HOP_LENGTH, 1 - config.tempo_perturb)
     return embedding_lengths(frames, config.downsample_time) * config.ctc_frames_per_embedding
 
 
@@ -78,7 +84,7 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
     """
     result = audit(manifest, config, ("train",))
     share = len(result.impossible) / max(len(result.readable), 1)
-    speed = f" at speed {max(config.speeds)}" if config.speed_perturb else ""
+    speed = f" at speed {fastest(config):.2f}" if fastest(config) > 1 else ""
     if share > config.max_impossible:
         mend = mending_frames_per_embedding(result, config)
         remedy = f"set ctc_frames_per_embedding to {mend}" if mend else "check that texts and files belong together"
@@ -148,7 +154,7 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
             lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")
     lines.append(
         f"no CTC path: {len(result.impossible)} rows ({share:.1%}) at {config.ctc_frames_per_embedding} CTC frames per "
-        f"{config.downsample_time * 10} ms embedding and speed {max(config.speeds)}"
+        f"{config.downsample_time * 10} ms embedding and speed {fastest(config):.2f}"
     )
     if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
         lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")

@@ -1,4 +1,4 @@
-"""From a manifest to batches: the feature cache, length buckets, augmentation, and padding.
+"""From a manifest to batches: the feature cache, length buckets, and padding.
 
 Whatever is random here is drawn from (seed, epoch, row) and never from a shared stream, so that a run that was stopped
 and resumed sees exactly the batches that it would have seen.
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from omni_lib.audio import N_MELS, LogMel, change_speed, read_audio
+from omni_lib.audio import LogMel, change_speed, read_audio
+from omni_lib.augmentation import spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.config import Config
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
 
@@ -95,60 +97,59 @@ def evaluation_batches(cache: FeatureCache, batch_size: int) -> list[Batch]:
     ]
 
 
-class TrainingBatches:
-    """The batches of each epoch: speed perturbation, buckets, SpecAugment; `epoch` counts from 1."""
+@dataclass(frozen=True)
+class Rendition:
+    """How one row of the cache is heard in one epoch."""
 
-    def __init__(self, cache: FeatureCache, batch_size: int, seed: int, spec_augment_from_epoch: int | None, fill: Tensor) -> None:
+    row: int
+    speed: float  # of the waveform: pitch and tempo together
+    stretch: float  # of time alone, as a factor of the length
+    warp: float  # of frequency alone
+    frames: int  # what comes of it
+
+
+class TrainingBatches:
+    """The batches of each epoch, augmented as the settings say; `epoch` counts from 1."""
+
+    def __init__(self, cache: FeatureCache, config: Config, fill: Tensor) -> None:
         """
         Args:
-            spec_augment_from_epoch: first epoch with masks, or None for none at all.
-            fill: (128,) what a masked place holds: the feature mean, which normalisation turns into zero.
+            fill: (128,) what a mask of SpecAugment holds: the feature mean, which normalisation turns into zero.
         """
-        self.cache, self.batch_size, self.seed = cache, batch_size, seed
-        self.spec_augment_from_epoch, self.fill = spec_augment_from_epoch, fill
+        self.cache, self.config, self.fill = cache, config, fill
 
     def __len__(self) -> int:
         """Batches in one epoch."""
-        return -(-len(self.cache) // self.batch_size)
+        return -(-len(self.cache) // self.config.batch_size)
 
-    def plan(self, epoch: int) -> tuple[list[list[int]], list[float]]:
-        """The rows of every batch of `epoch`, and the speed of every row."""
-        rng = random.Random(f"plan {self.seed} {epoch}")
-        speeds = [rng.choice(self.cache.speeds) for _ in range(len(self.cache))]
-        frames = [len(self.cache.features(row, speed)) for row, speed in enumerate(speeds)]
-        return length_buckets(frames, self.batch_size, rng), speeds
+    def plan(self, epoch: int) -> list[list[Rendition]]:
+        """What every batch of `epoch` holds."""
+        rng = random.Random(f"plan {self.config.seed} {epoch}")
+        renditions = [self._rendition(row, rng) for row in range(len(self.cache))]
+        buckets = length_buckets([rendition.frames for rendition in renditions], self.config.batch_size, rng)
+        return [[renditions[row] for row in rows] for rows in buckets]
+
+    def _rendition(self, row: int, rng: random.Random) -> Rendition:
+        tempo, tract = self.config.tempo_perturb, self.config.vocal_tract_perturb
+        speed = rng.choice(self.cache.speeds)
+        stretch, warp = rng.uniform(1 - tempo, 1 + tempo), rng.uniform(1 - tract, 1 + tract)
+        return Rendition(row, speed, stretch, warp, stretched(len(self.cache.features(row, speed)), stretch))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
         """The batches of `epoch` from number `start` on."""
-        plan, speeds = self.plan(epoch)
-        masked = self.spec_augment_from_epoch is not None and epoch >= self.spec_augment_from_epoch
-        for rows in plan[start:]:
-            features = [self.cache.features(row, speeds[row]) for row in rows]
+        masked = self.config.spec_augment and epoch >= self.config.spec_augment_from_epoch
+        for renditions in self.plan(epoch)[start:]:
+            features = [self._features(rendition) for rendition in renditions]
+            rows = [rendition.row for rendition in renditions]
             if masked:
                 features = [
-                    spec_augment(feature, random.Random(f"mask {self.seed} {epoch} {row}"), self.fill)
+                    spec_augment(feature, random.Random(f"mask {self.config.seed} {epoch} {row}"), self.fill)
                     for row, feature in zip(rows, features, strict=True)
                 ]
             yield collate(self.cache, rows, features)
 
-
-FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
-TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
-
-
-def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:
-    """Mask bands of frequency and stretches of time of a log-mel (frames, 128) (Park et al. 2019, "SpecAugment").
-
-    The number of time masks grows with the length, so that a short clip is not covered.
-    """
-    mel = mel.clone()
-    frames = len(mel)
-    for _ in range(FREQUENCY_MASKS):
-        width = rng.randint(0, FREQUENCY_WIDTH)
-        low = rng.randint(0, N_MELS - width)
-        mel[:, low : low + width] = fill[low : low + width]
-    for _ in range(round(frames / 100 * TIME_MASKS_PER_SECOND)):
-        width = rng.randint(0, min(TIME_WIDTH, frames // 5))
-        first = rng.randint(0, frames - width)
-        mel[first : first + width] = fill
-    return mel
+    def _features(self, rendition: Rendition) -> Tensor:
+        mel = self.cache.features(rendition.row, rendition.speed)
+        if rendition.warp != 1:
+            mel = warp_frequency(mel, rendition.warp)
+        return stretch_time(mel, rendition.stretch)

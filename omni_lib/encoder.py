@@ -26,7 +26,7 @@ def valid_frames(lengths: Tensor, frames: int) -> Tensor:
 
 
 class MaskedBatchNorm(nn.Module):
-    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, …, C) whose statistics count the valid frames only.
+    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, C) whose statistics count the valid frames only.
 
     torch.nn.BatchNorm1d would average the padding in: the more padding, the smaller the variance.
     """
@@ -40,14 +40,14 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, …, C), mask (B, T) → the same shape, zero beyond the mask."""
-        frames = x.flatten(0, 1)  # (B · T, …, C)
+        """x (B, T, C), mask (B, T) → the same shape, zero beyond the mask."""
+        frames = x.flatten(0, 1)  # (B · T, C)
         index = mask.flatten().nonzero().squeeze(1)
-        valid = frames.index_select(0, index)  # (valid frames, …, C): torch's batch norm never meets the padding
+        valid = frames.index_select(0, index)  # (valid frames, C): torch's batch norm never meets the padding
         training = self.training and len(index) > 1  # one frame has no variance
         if len(index):
             valid = torch.batch_norm(
-                valid.flatten(0, -2),
+                valid,
                 self.weight,
                 self.bias,
                 self.running_mean,
@@ -56,31 +56,31 @@ class MaskedBatchNorm(nn.Module):
                 self.momentum,
                 self.eps,
                 torch.backends.cudnn.enabled,
-            ).view_as(valid)
+            )
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
 
 class Subsampler(nn.Module):
     """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): 10 ms frames become 40 ms frames.
 
-    Two convolutions of stride 2 over the picture of time and frequency, so that a sound a little higher or lower is the
-    same sound. Each is followed by a batch norm: without it, training sits on the all-blank plateau for many epochs.
+    Two convolutions of stride 2 over time. Each is followed by a batch norm: without it, training sits on the all-blank
+    plateau for many epochs.
     """
 
-    def __init__(self, d_model: int, channels: int = 32) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
         # No bias: a batch norm follows, which would subtract it again and leave its gradient to rounding noise.
-        self.convs = nn.ModuleList([nn.Conv2d(c, channels, 3, stride=2, padding=1, bias=False) for c in (1, channels)])
-        self.norms = nn.ModuleList([MaskedBatchNorm(channels), MaskedBatchNorm(channels)])
-        self.project = nn.Linear(channels * N_MELS // 4, d_model)
+        self.convs = nn.ModuleList([nn.Conv1d(c, d_model, 3, stride=2, padding=1, bias=False) for c in (N_MELS, d_model)])
+        self.norms = nn.ModuleList([MaskedBatchNorm(d_model), MaskedBatchNorm(d_model)])
+        self.project = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 128, 1), zero beyond each length
+        x = x * valid_frames(lengths, x.shape[1])[..., None]  # (B, T, 128), zero beyond each length
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # (B, T / 2, 64, 32), (B, T / 4, 32, 32)
+            x = conv(x.transpose(1, 2)).transpose(1, 2)  # (B, T / 2, C), (B, T / 4, C)
             lengths = halve_up(lengths)
             x = F.silu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
-        return self.project(x.flatten(2)), lengths
+        return self.project(x), lengths
 
 
 def halve_up(length):

@@ -54,9 +54,7 @@ def character_errors(reference: str, hypothesis: str) -> ErrorCount:
 
 
 def _count(output: jiwer.WordOutput | jiwer.CharacterOutput) -> ErrorCount:
-    return ErrorCount(
-        output.substitutions, output.deletions, output.insertions, output.hits + output.substitutions + output.deletions
-    )
+    return ErrorCount(output.substitutions, output.deletions, output.insertions, output.hits + output.substitutions + output.deletions)
 
 
 def total(counts: Sequence[ErrorCount]) -> ErrorCount:

@@ -28,10 +28,12 @@ def fast_type(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
 
 
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Matrices (…, M, N), M ≤ N, with the singular vectors of `matrices` and singular values near 1 (0.7 to 1.2).
+def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
+    """Matrices (…, M, N), M ≤ N, with the singular vectors of `matrices` and singular values brought towards 1.
 
-    Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly.
+    Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly. Each step raises a small
+    singular value about 3.4-fold, so three of them take all above a fiftieth of the Frobenius norm to between 0.68 and 1.21. Jordan
+    takes five; on this encoder three cost two fifths less and the loss falls no slower.
     """
     x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # no singular value above 1, or the iteration diverges
     for _ in range(steps):

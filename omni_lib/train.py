@@ -104,8 +104,7 @@ class Trainer:
         self.dev = FeatureCache(readable(manifest, config, "dev", report), title="dev features")
         report(f"Found {len(rows)} audio samples to train on, {len(self.dev)} to develop on")
         mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
-        first_masked = config.spec_augment_from_epoch if config.spec_augment else None
-        self.batches = TrainingBatches(features, config.batch_size, config.seed, first_masked, mean.float())
+        self.batches = TrainingBatches(features, config, mean.float())
         self.total_steps = len(self.batches) * config.num_epochs
 
         torch.manual_seed(config.seed)
@@ -275,8 +274,7 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
     for key, value in config.to_dict().items():
         if key != "save_dir" and before[key] != value:
             raise UserError(
-                f"{folder} was trained with {key} = {before[key]}, now it is {value}: "
-                "set it back to resume, or choose another save_dir"
+                f"{folder} was trained with {key} = {before[key]}, now it is {value}: set it back to resume, or choose another save_dir"
             )
     return saved
 

@@ -64,7 +64,7 @@ def test_any_json_object_is_a_config_or_one_line_of_refusal(tmp_path: Path, sett
     assert load_config(path) == config, "a config that was saved loads the same"
 
 
-@given(text=st.text("{}[]\",:/\\\n eE.019-truefalsn", max_size=60))
+@given(text=st.text('{}[]",:/\\\n eE.019-truefalsn', max_size=60))
 def test_any_text_is_a_config_or_one_line_of_refusal(tmp_path: Path, text: str):
     path = tmp_path / "any.json"
     path.write_text(text)

@@ -8,9 +8,19 @@ import soundfile
 import torch
 
 from omni_lib.audio import LogMel, change_speed
-from omni_lib.audit import audit, ctc_frames, describe, duplicates_across_splits, mending_frames_per_embedding, rows_to_evaluate, trainable
+from omni_lib.audit import (
+    audit,
+    ctc_frames,
+    describe,
+    duplicates_across_splits,
+    fastest,
+    mending_frames_per_embedding,
+    rows_to_evaluate,
+    trainable,
+)
+from omni_lib.augmentation import stretch_time
 from omni_lib.config import Config
-from omni_lib.encoder import AudioEncoder
+from omni_lib.encoder import AudioEncoder, embedding_lengths
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance, read_manifest, write_manifest
 
@@ -135,3 +145,13 @@ def test_duplicates_across_splits_are_told_from_those_within_one():
     assert duplicates_across_splits(within) == {"speaker": [], "transcription": [], "audio file": []}
     across = [row("a.wav", "one", "s", "train"), row("a.wav", "one", "s", "dev")]
     assert duplicates_across_splits(across) == {"speaker": ["s"], "transcription": ["one"], "audio file": ["a.wav"]}
+
+
+@pytest.mark.parametrize("speed_perturb", [False, True])
+def test_the_shortest_rendition_counts_too(speed_perturb):
+    config = Config(ctc_frames_per_embedding=2, speed_perturb=speed_perturb, tempo_perturb=0.12)
+    samples = 48_000
+    mel = LogMel()(change_speed(torch.zeros(samples), 1.1) if speed_perturb else torch.zeros(samples))
+    shortest = stretch_time(mel, 1 - config.tempo_perturb)
+    assert ctc_frames(samples, config) == 2 * embedding_lengths(len(shortest))
+    assert fastest(config) == pytest.approx((1.1 if speed_perturb else 1.0) / 0.88)

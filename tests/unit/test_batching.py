@@ -5,10 +5,17 @@ import random
 import pytest
 import torch
 
-from omni_lib.batching import FeatureCache, TrainingBatches, collate, evaluation_batches, length_buckets, padding_share, spec_augment
+from omni_lib.batching import FeatureCache, TrainingBatches, collate, evaluation_batches, length_buckets, padding_share
+from omni_lib.config import Config
 from omni_lib.manifest import read_manifest
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
+
+
+def batches_of(cache: FeatureCache, **settings) -> TrainingBatches:
+    """Batches of 4, all augmentation on unless said otherwise."""
+    everything = {"spec_augment": True, "tempo_perturb": 0.1, "vocal_tract_perturb": 0.05, "batch_size": 4}
+    return TrainingBatches(cache, Config(**everything | settings), FILL)
 
 
 @pytest.fixture(scope="module")
@@ -53,44 +60,55 @@ def test_buckets_waste_little_and_differ_between_draws():
 
 
 def test_an_epoch_is_the_same_whenever_it_is_asked_for_and_unlike_the_others(cache):
-    first, again = TrainingBatches(cache, 4, 0, 1, FILL), TrainingBatches(cache, 4, 0, 1, FILL)
+    first, again = batches_of(cache), batches_of(cache)
     list(again.epoch(7))  # whatever was drawn before
     assert all(same(a, b) for a, b in zip(first.epoch(2), again.epoch(2), strict=True))
     assert first.plan(1) != first.plan(2)
-    assert first.plan(1) != TrainingBatches(cache, 4, 1, 1, FILL).plan(1)
+    assert first.plan(1) != batches_of(cache, seed=1).plan(1)
 
 
 def test_an_epoch_entered_in_its_middle_goes_on_as_it_would_have(cache):
-    batches = TrainingBatches(cache, 4, 0, 1, FILL)
+    batches = batches_of(cache)
     whole = list(batches.epoch(3))
     assert len(whole) == len(batches) == 6
     assert all(same(a, b) for a, b in zip(whole[4:], batches.epoch(3, start=4), strict=True))
 
 
 def test_all_speeds_are_heard(cache):
-    batches = TrainingBatches(cache, 4, 0, None, FILL)
-    assert {speed for epoch in (1, 2) for speed in batches.plan(epoch)[1]} == {0.9, 1.0, 1.1}
+    batches = batches_of(cache)
+    renditions = [rendition for epoch in (1, 2) for batch in batches.plan(epoch) for rendition in batch]
+    assert {rendition.speed for rendition in renditions} == {0.9, 1.0, 1.1}
     assert len(cache.features(0, 1.1)) < len(cache.features(0)) < len(cache.features(0, 0.9))
 
 
-@pytest.mark.parametrize(("from_epoch", "masked"), [(None, [False] * 3), (1, [True] * 3), (3, [False, False, True])])
-def test_masks_begin_with_the_epoch_asked_for(cache, from_epoch, masked):
-    batches = TrainingBatches(cache, 4, 0, from_epoch, FILL)
+def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(cache):
+    batches = batches_of(cache)
+    for epoch in (1, 2):
+        plan = batches.plan(epoch)
+        for renditions, batch in zip(plan, batches.epoch(epoch), strict=True):
+            assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
+            assert all(0.9 <= r.stretch <= 1.1 and 0.95 <= r.warp <= 1.05 for r in renditions)
+    stretches = {rendition.stretch for batch in plan for rendition in batch}
+    assert len(stretches) == len(cache), "each its own"
+
+
+def test_without_augmentation_the_cache_is_what_is_heard(cache):
+    settings = {"spec_augment": False, "tempo_perturb": 0.0, "vocal_tract_perturb": 0.0}
+    batches = batches_of(cache, **settings)
+    for renditions, batch in zip(batches.plan(1), batches.epoch(1), strict=True):
+        for number, rendition in enumerate(renditions):
+            heard = batch.mel[number, : batch.lengths[number]]
+            assert torch.equal(heard, cache.features(rendition.row, rendition.speed))
+
+
+@pytest.mark.parametrize(("settings", "masked"), [
+    ({"spec_augment": False}, [False] * 3),
+    ({}, [True] * 3),
+    ({"spec_augment_from_epoch": 3}, [False, False, True]),
+])  # fmt: skip
+def test_masks_begin_with_the_epoch_asked_for(cache, settings, masked):
+    batches = batches_of(cache, **settings)
     assert [any((batch.mel < -400).any().item() for batch in batches.epoch(epoch)) for epoch in (1, 2, 3)] == masked
-
-
-@pytest.mark.parametrize("frames", [0, 1, 4, 49, 51, 100, 1000])
-def test_masks_hold_the_fill_and_spare_the_rest(frames):
-    mel = torch.randn(frames, 128)
-    before = mel.clone()
-    shares = []
-    for seed in range(40):
-        masked = spec_augment(mel, random.Random(seed), FILL)
-        changed = masked != mel
-        assert torch.equal(masked[changed], FILL.expand(frames, -1)[changed])
-        shares.append(changed.float().mean().item() if frames else 0.0)
-    assert torch.equal(mel, before), "the cache is not written to"
-    assert frames == 0 or 0.05 < sum(shares) / len(shares) < 0.6
 
 
 def test_evaluation_hears_every_row_once_unaltered_and_sorted(cache):

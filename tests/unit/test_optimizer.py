@@ -10,6 +10,13 @@ from omni_lib.config import Config
 from omni_lib.optimizer import Muon, Optimizers, orthogonalise, schedule
 
 
+@given(st.floats(0.02, 1.0))
+def test_a_singular_value_above_a_fiftieth_of_the_norm_is_brought_near_one(value):
+    other = (1 - value**2) ** 0.5
+    found = orthogonalise(torch.tensor([[value, 0.0], [0.0, other]], dtype=torch.float64))
+    assert 0.68 < found[0, 0] < 1.21
+
+
 @given(st.integers(2, 40), st.integers(0, 40), st.integers(0, 1000))
 def test_singular_values_come_near_one_and_vectors_stay(rows, more, seed):
     columns = rows + more

@@ -244,7 +244,7 @@ def test_resuming_a_finished_run_changes_nothing(unbroken, make_tiny_config):
 
 @pytest.mark.parametrize("change", [{"learning_rate": 1e-4}, {"batch_size": 5}, {"spec_augment": False}, {"seed": 3}])
 def test_resuming_with_another_setting_is_refused_by_name(unbroken, make_tiny_config, change):
-    (name, value), = change.items()
+    ((name, value),) = change.items()
     with pytest.raises(UserError, match=f"was trained with {name} = .*, now it is {value}: "):
         train(make_tiny_config(unbroken[0].folder, **change), resume=True, report=quiet)
 

@@ -1,0 +1,68 @@
+"""Training hears each recording a little differently every time; what is said stays the same.
+
+Speed perturbation changes the waveform (`audio.change_speed`) and is computed once for each speed. What is here changes log-mels,
+cheaply enough to be drawn anew for every utterance in every epoch. All of it takes a log-mel (frames, 128) and leaves it as it was.
+"""
+
+from __future__ import annotations
+
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from omni_lib.audio import N_MELS
+
+FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
+TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
+
+
+def stretched(frames: int, factor: float) -> int:
+    """The length that `stretch_time` makes of `frames`."""
+    return max(1, round(frames * factor)) if frames else 0
+
+
+def stretch_time(mel: Tensor, factor: float) -> Tensor:
+    """Speak slower (`factor` above 1) or faster at the same pitch: (frames, 128) → (`stretched` frames, 128)."""
+    frames = stretched(len(mel), factor)
+    if len(mel) in (0, frames):
+        return mel
+    return F.interpolate(mel.T[None], size=frames, mode="linear")[0].T
+
+
+def warp_frequency(mel: Tensor, factor: float) -> Tensor:
+    """A vocal tract of another length (Jaitly & Hinton 2013, "Vocal tract length perturbation").
+
+    Filter i takes the value that stood at filter i · `factor`: above 1 the formants move down, as in a longer throat. What
+    would lie beyond the last filter repeats it.
+    """
+    places = (torch.arange(N_MELS) * factor).clamp(max=N_MELS - 1)
+    low = places.long().clamp(max=N_MELS - 2)
+    share = places - low
+    matrix = torch.zeros(N_MELS, N_MELS)  # (from, to): one product is far quicker than two gathers
+    filters = torch.arange(N_MELS)
+    matrix[low, filters] = 1 - share
+    matrix[low + 1, filters] += share
+    return mel @ matrix
+
+
+def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:
+    """Mask bands of frequency and stretches of time (Park et al. 2019, "SpecAugment").
+
+    The number of time masks grows with the length, so that a short clip is not covered.
+
+    Args:
+        fill: (128,) what a masked place holds: the feature mean, which normalisation turns into zero.
+    """
+    mel = mel.clone()
+    frames = len(mel)
+    for _ in range(FREQUENCY_MASKS):
+        width = rng.randint(0, FREQUENCY_WIDTH)
+        low = rng.randint(0, N_MELS - width)
+        mel[:, low : low + width] = fill[low : low + width]
+    for _ in range(round(frames / 100 * TIME_MASKS_PER_SECOND)):
+        width = rng.randint(0, min(TIME_WIDTH, frames // 5))
+        first = rng.randint(0, frames - width)
+        mel[first : first + width] = fill
+    return mel

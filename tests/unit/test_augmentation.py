@@ -1,0 +1,68 @@
+"""What training hears differs each time, and only as far as it is meant to."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_lib.augmentation import spec_augment, stretch_time, stretched, warp_frequency
+
+FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
+
+
+@given(st.integers(1, 500), st.floats(0.5, 1.5))
+def test_stretched_is_the_length_that_comes_out(frames, factor):
+    mel = torch.randn(frames, 128)
+    before = mel.clone()
+    out = stretch_time(mel, factor)
+    assert out.shape == (stretched(frames, factor), 128)
+    assert mel.min() - 1e-4 <= out.min() and out.max() <= mel.max() + 1e-4, "between its neighbours"
+    assert torch.equal(mel, before), "the cache is not written to"
+
+
+def test_a_stretched_sound_comes_later_in_proportion():
+    mel = torch.zeros(200, 128)
+    mel[100] = 1.0
+    assert abs(stretch_time(mel, 1.2)[:, 0].argmax().item() - 120) <= 1
+    assert abs(stretch_time(mel, 0.8)[:, 0].argmax().item() - 80) <= 1
+    assert torch.equal(stretch_time(mel, 1.0), mel)
+
+
+def test_a_longer_throat_moves_the_formants_down():
+    mel = torch.zeros(3, 128)
+    mel[:, 66] = 1.0
+    assert warp_frequency(mel, 1.1)[0].argmax().item() == 60
+    assert warp_frequency(mel, 0.9)[0].argmax().item() == 73
+
+
+@given(st.floats(0.7, 1.3))
+def test_warping_interpolates_between_filters_and_repeats_the_last(factor):
+    ramp = torch.arange(128.0).repeat(2, 1)
+    expected = (torch.arange(128) * factor).clamp(max=127).repeat(2, 1)
+    torch.testing.assert_close(warp_frequency(ramp, factor), expected, atol=1e-3, rtol=1e-5)
+
+
+def test_a_warp_by_one_changes_nothing():
+    mel = torch.randn(5, 128)
+    assert torch.equal(warp_frequency(mel, 1.0), mel)
+
+
+def test_nothing_stays_nothing():
+    assert stretch_time(torch.zeros(0, 128), 1.2).shape == (0, 128)
+    assert warp_frequency(torch.zeros(0, 128), 1.2).shape == (0, 128)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 4, 49, 51, 100, 1000])
+def test_masks_hold_the_fill_and_spare_the_rest(frames):
+    mel = torch.randn(frames, 128)
+    before = mel.clone()
+    shares = []
+    for seed in range(40):
+        masked = spec_augment(mel, random.Random(seed), FILL)
+        changed = masked != mel
+        assert torch.equal(masked[changed], FILL.expand(frames, -1)[changed])
+        shares.append(changed.float().mean().item() if frames else 0.0)
+    assert torch.equal(mel, before), "the cache is not written to"
+    assert frames == 0 or 0.05 < sum(shares) / len(shares) < 0.6
