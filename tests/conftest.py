@@ -94,6 +94,8 @@ def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
             "intermediate_ctc": 0.3,
             "average_decay": 0.9,
             "speed_perturb": True,
+            "tempo_perturb": 0.1,
+            "vocal_tract_perturb": 0.02,
             "spec_augment": True,
             "spec_augment_from_epoch": 2,
             "log_every": 4,

@@ -1,0 +1,163 @@
+"""The systems that are compared: ours, and three peers from libraries, all from scratch and fed the same batches.
+
+Each is a `System`: a module that maps mel (B, T, 128), lengths (B,) to log_probs (B, T', 29), lengths (B,), a loss, and an optimiser.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from omni_lib.batching import Batch
+from omni_lib.config import Config
+from omni_lib.ctc import CTCHead, ctc_loss
+from omni_lib.decoding import greedy
+from omni_lib.encoder import Subsampler, count_parameters, valid_frames
+from omni_lib.objective import Objective
+from omni_lib.optimizer import Optimizers, schedule
+from omni_lib.recogniser import Recogniser
+from omni_lib.text import Vocabulary
+
+RATES = (3e-4, 1e-3, 2e-3, 4e-3)  # peak rates that a peer may choose from
+WARM_UP_STEPS = 100
+
+
+class Hearing(nn.Module):
+    """What `evaluation.evaluate` needs of a peer: log-probabilities and a greedy decoder."""
+
+    vocabulary = Vocabulary()
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("deviation", deviation.float())
+
+    def normalise(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """Zero mean and unit variance for each filter, zero beyond the end."""
+        return (mel - self.mean) / self.deviation * valid_frames(lengths, mel.shape[1])[..., None]
+
+    def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
+        return greedy(log_probs, lengths, self.vocabulary)
+
+
+class Parakeet(Hearing):
+    """Hugging Face's `ParakeetForCTC` (FastConformer), hidden 144, 4 layers, 3 heads, feed-forward 576.
+
+    The channels of its subsampling are chosen so that either form has about 2.2 million parameters.
+    """
+
+    def __init__(self, mean: Tensor, deviation: Tensor, factor: int) -> None:
+        super().__init__(mean, deviation)
+        from transformers import ParakeetCTCConfig, ParakeetForCTC
+
+        encoder = {
+            "hidden_size": 144,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 3,
+            "intermediate_size": 576,
+            "num_mel_bins": 128,
+            "subsampling_factor": factor,
+            "subsampling_conv_channels": {8: 96, 4: 64}[factor],
+        }
+        self.model = ParakeetForCTC(ParakeetCTCConfig(vocab_size=29, pad_token_id=0, encoder_config=encoder))
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        mask = valid_frames(lengths, mel.shape[1])
+        logits = self.model(input_features=self.normalise(mel, lengths), attention_mask=mask).logits
+        return logits.log_softmax(dim=-1), self.model.encoder._get_subsampling_output_length(lengths).long()
+
+
+class TorchaudioConformer(Hearing):
+    """torchaudio's `Conformer` behind our subsampler, at 25 Hz, with our CTC head."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__(mean, deviation)
+        from torchaudio.models import Conformer
+
+        channels = 144
+        self.subsampler = Subsampler(channels)
+        self.blocks = Conformer(channels, num_heads=4, ffn_dim=576, num_layers=4, depthwise_conv_kernel_size=15, dropout=0.1)
+        self.head = CTCHead(channels, len(self.vocabulary))
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, lengths = self.subsampler(self.normalise(mel, lengths), lengths)
+        x, lengths = self.blocks(x[:, : int(lengths.max())], lengths)
+        return self.head(x, lengths)
+
+
+@dataclass
+class System:
+    """A model in training."""
+
+    name: str
+    model: nn.Module
+    evaluated: nn.Module  # the weights that are judged: averaged where the system averages
+    parameters: int
+    step: Callable[[Batch, int, int], None]  # batch, number of the step, length of the schedule
+
+
+def ours(config: Config, mean: Tensor, deviation: Tensor, rate: float | None = None) -> System:
+    """omni_lib's recogniser as `config` has it: Muon, intermediate CTC, averaged weights."""
+    recogniser = Recogniser(config)
+    recogniser.encoder.feature_mean.copy_(mean)
+    recogniser.encoder.feature_deviation.copy_(deviation)
+    objective = Objective(config, len(recogniser.vocabulary))
+    everything = nn.ModuleDict({"recogniser": recogniser, "objective": objective})
+    optimizers = Optimizers(recogniser.encoder.blocks, everything, config)
+    averaged = AveragedModel(recogniser, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True)
+
+    def step(batch: Batch, number: int, total: int) -> None:
+        everything.train()
+        optimizers.zero_grad()
+        objective(recogniser, batch).objective.backward()
+        nn.utils.clip_grad_norm_(everything.parameters(), config.gradient_clip)
+        optimizers.step(schedule(number, total, config))
+        averaged.update_parameters(recogniser)
+
+    return System("ours", recogniser, averaged.module, count_parameters(recogniser), step)
+
+
+def peer(name: str, model: Hearing, optimizers: Optimizers, config: Config) -> System:
+    """A peer in a plain CTC training with `optimizers`."""
+
+    def step(batch: Batch, number: int, total: int) -> None:
+        model.train()
+        optimizers.zero_grad()
+        losses = ctc_loss(*model(batch.mel, batch.lengths), batch.targets)
+        (losses.sum() / sum(map(len, batch.targets))).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        optimizers.step(schedule(number, total, config))
+
+    return System(name, model, model, count_parameters(model), step)
+
+
+def parakeet(factor: int, config: Config, mean: Tensor, deviation: Tensor, rate: float | None) -> System:
+    """ParakeetForCTC with AdamW at peak `rate`."""
+    plain = replace(config, learning_rate=rate, muon_rate=0.0, warmup_steps=WARM_UP_STEPS)
+    model = Parakeet(mean, deviation, factor)
+    return peer(f"parakeet_{factor}x", model, Optimizers(nn.Module(), model, plain), plain)
+
+
+def conformer(config: Config, mean: Tensor, deviation: Tensor, rate: float | None) -> System:
+    """torchaudio's Conformer in our loop: Muon for the matrices of its blocks (at our rate), AdamW at peak `rate` for the rest."""
+    settings = replace(config, learning_rate=rate, warmup_steps=WARM_UP_STEPS)
+    model = TorchaudioConformer(mean, deviation)
+    return peer("torchaudio_conformer", model, Optimizers(model.blocks, model, settings), settings)
+
+
+SYSTEMS: dict[str, Callable[[Config, Tensor, Tensor, float | None], System]] = {
+    "ours": ours,
+    "parakeet_8x": lambda *arguments: parakeet(8, *arguments),
+    "parakeet_4x": lambda *arguments: parakeet(4, *arguments),
+    "torchaudio_conformer": conformer,
+}
+
+
+def is_finite(module: nn.Module) -> bool:
+    """Whether every weight is a number: a rate that is too high ends otherwise."""
+    return all(math.isfinite(torch.sum(parameter).item()) for parameter in module.parameters())

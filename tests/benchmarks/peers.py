@@ -1,0 +1,165 @@
+"""Word error rate against wall-clock: ours and three peers, on the same data, machine and budget, in one run.
+
+    python tests/benchmarks/peers.py                     everything: some three hours, alone on the machine
+    python tests/benchmarks/peers.py --minutes 5         one budget
+    python tests/benchmarks/peers.py --smoke             seconds a budget: proves that it runs, measures nothing
+    python tests/benchmarks/peers.py --draw              the figure again, from the results
+
+It makes a venv of its own (.venv-peers) for the peers. Every peer first tries four peak rates for `--screen` minutes each; the best goes
+on to the budgets. A budget is seconds of training: the schedule is as long as the steps that fit in, timed just before, and evaluation
+stops the clock. Rows that are in the result file already are not run again, so an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+VENV = ROOT / ".venv-peers"
+CURVE_POINTS = 8  # evaluations on the way
+TIMED_STEPS = 20
+
+
+def enter_venv() -> None:
+    """Go on in the peers' venv, made at the first call."""
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = (HERE / "peers-requirements.txt").read_text() + (ROOT / "constraints.txt").read_text()
+    stamp = VENV / "ready"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print("making .venv-peers: some minutes and 6 GB the first time", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+        install = ["install", "-q", "-c", "constraints.txt", "-r", str(HERE / "peers-requirements.txt"), "-e", "."]
+        subprocess.run([str(python), "-m", "pip", *install], cwd=ROOT, check=True)
+        stamp.write_text(wanted)
+    sys.exit(subprocess.run([str(python), *sys.argv], env=os.environ | {"OMNI_PEERS": "inside"}).returncode)
+
+
+def measure(name: str, rate: float | None, seconds: float, data: Any, config: Any) -> dict[str, Any]:
+    """Train one system for `seconds` and evaluate it on dev."""
+    import torch
+    from peer_systems import SYSTEMS, is_finite
+
+    from omni_lib.batching import TrainingBatches
+    from omni_lib.evaluation import evaluate
+
+    cache, dev, mean, deviation = data
+    batches = TrainingBatches(cache, config, mean.float())
+
+    def stream():
+        for epoch in range(1, 1_000_000):
+            yield from batches.epoch(epoch)
+
+    torch.manual_seed(config.seed)
+    rehearsal, source = SYSTEMS[name](config, mean, deviation, rate), stream()
+    for number in range(TIMED_STEPS + 5):
+        if number == 5:
+            began = time.perf_counter()
+        rehearsal.step(next(source), number, 10**6)
+    per_step = (time.perf_counter() - began) / TIMED_STEPS
+    total = max(CURVE_POINTS, int(0.98 * seconds / per_step))  # a little slack: no run may end after its budget
+
+    torch.manual_seed(config.seed)
+    system, source = SYSTEMS[name](config, mean, deviation, rate), stream()
+    spent, curve = 0.0, []
+    for number in range(total):
+        began = time.perf_counter()
+        system.step(next(source), number, total)
+        spent += time.perf_counter() - began
+        if (number + 1) % max(1, total // CURVE_POINTS) == 0 and number + 1 < total:
+            curve.append([spent, evaluate(system.evaluated, dev).wer])
+        if spent > seconds:
+            break
+    result = evaluate(system.evaluated, dev)
+    return {
+        "system": name,
+        "rate": rate,
+        "budget_seconds": seconds,
+        "seconds": spent,
+        "steps": number + 1,
+        "schedule_steps": total,
+        "epochs": (number + 1) / len(batches),
+        "parameters": system.parameters,
+        "finite": is_finite(system.model),
+        "wer": result.wer,
+        "wer_ci95": list(result.interval()),
+        "cer": result.cer,
+        "curve": [*curve, [spent, result.wer]],
+    }
+
+
+def load(data: Path, config: Any) -> Any:
+    """Training and dev features, and the statistics of the former."""
+    from omni_lib.audio import feature_statistics
+    from omni_lib.audit import readable, trainable
+    from omni_lib.batching import FeatureCache
+    from omni_lib.manifest import read_manifest
+
+    manifest = read_manifest(data / "asr.csv")
+    cache = FeatureCache(trainable(manifest, config, print), config.speeds, "training features")
+    dev = FeatureCache(readable(manifest, config, "dev", print), title="dev features")
+    return cache, dev, *feature_statistics([cache.features(row) for row in range(len(cache))])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, nargs="+", default=[5, 10, 20])
+    parser.add_argument("--screen", type=float, default=3, help="minutes for each rate that a peer tries")
+    parser.add_argument("--data", type=Path, default=ROOT / "data/an4")
+    parser.add_argument("--config", default=str(ROOT / "configs/an4.json"))
+    parser.add_argument("--out", type=Path, default=HERE / "results/peers.json")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--draw", action="store_true")
+    options = parser.parse_args()
+    sys.path.insert(0, str(HERE))
+    if options.draw:
+        from peers_figure import draw
+
+        print(draw(options.out))
+        return
+    if os.environ.get("OMNI_PEERS") != "inside":
+        enter_venv()
+    compare(options)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Every system, screened and at every budget; a row of the result file each."""
+    from peer_systems import RATES, SYSTEMS
+    from record import add_row, provenance, read_rows
+
+    from omni_lib.config import load_config
+
+    config = load_config(options.config, [f"data_path={options.data / 'asr.csv'}"])
+    data = load(options.data, config)
+    rates = RATES[:2] if options.smoke else RATES
+    minutes, screen = ([0.1], 0.05) if options.smoke else (options.minutes, options.screen)
+
+    def row(stage: str, name: str, rate: float | None, budget: float) -> dict[str, Any]:
+        wanted = {"stage": stage, "system": name, "rate": rate, "budget_seconds": 60 * budget}
+        for known in read_rows(options.out):
+            if all(known[key] == value for key, value in wanted.items()):
+                return known
+        fresh = {"stage": stage} | measure(name, rate, 60 * budget, data, config) | provenance()
+        add_row(options.out, fresh)
+        print(
+            f"{stage} {name} rate {rate} {budget} min: dev WER {fresh['wer']:.1%}, {fresh['steps']} steps, {fresh['seconds']:.0f} s",
+            flush=True,
+        )
+        return fresh
+
+    for name in SYSTEMS:
+        best = None
+        if name != "ours":
+            best = min((row("screening", name, rate, screen) for rate in rates), key=lambda result: result["wer"])["rate"]
+        for budget in minutes:
+            row("budget", name, best, budget)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The figure of `peers.py`, drawn from its result file alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from record import read_rows
+
+from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, page_style
+
+STYLES = {
+    "ours": (BLUE, "o", "ours"),
+    "parakeet_8x": (ORANGE, "s", "ParakeetForCTC, 8x"),
+    "parakeet_4x": (GREEN, "^", "ParakeetForCTC, 4x"),
+    "torchaudio_conformer": (PURPLE, "D", "torchaudio Conformer"),
+}
+
+
+def draw(results: Path) -> Path:
+    """Write `results` with the ending .svg: dev WER at each budget, with its 95% interval by speaker, and the longest run's curve."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in read_rows(results) if row["stage"] == "budget"]
+    with page_style():
+        figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+        for name, (colour, marker, label) in STYLES.items():
+            mine = sorted((row for row in rows if row["system"] == name), key=lambda row: row["budget_seconds"])
+            if not mine:
+                continue
+            minutes = [row["seconds"] / 60 for row in mine]
+            rates = [100 * row["wer"] for row in mine]
+            spread = [[100 * (r["wer"] - r["wer_ci95"][0]) for r in mine], [100 * (r["wer_ci95"][1] - r["wer"]) for r in mine]]
+            axes.errorbar(minutes, rates, spread, color=colour, marker=marker, capsize=3, linestyle="-", label=label)
+            curve = mine[-1]["curve"]
+            axes.plot([s / 60 for s, _ in curve], [100 * w for _, w in curve], color=colour, linewidth=1, linestyle=":")
+        axes.set(xlabel="minutes of training on 2 cores", ylabel="dev word error rate (%)", ylim=(0, 105))
+        axes.set_title("CMU AN4, from scratch, greedy (dotted: on the way of the longest run)")
+        axes.legend()
+        out = results.with_suffix(".svg")
+        figure.savefig(out, metadata={"Date": None})
+        plt.close(figure)
+    return out

@@ -1,0 +1,102 @@
+"""The parts of the benchmarks that decide what a result file says. The measurements themselves run by hand."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import ablate
+import peer_systems
+import peers_figure
+import profile_step
+import record
+
+from omni_lib.batching import FeatureCache, collate
+from omni_lib.config import Config
+from omni_lib.manifest import read_manifest
+
+
+def test_rows_are_added_and_never_lost(tmp_path):
+    path = tmp_path / "results" / "rows.json"
+    assert record.read_rows(path) == []
+    record.add_row(path, {"a": 1})
+    record.add_row(path, {"b": 2})
+    assert record.read_rows(path) == [{"a": 1}, {"b": 2}]
+
+
+def test_a_result_says_where_it_comes_from():
+    found = record.provenance()
+    assert set(found) == {"command", "commit", "machine"}
+    assert found["machine"]["torch"] == torch.__version__
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_first_moment_at_or_below_the_headline_counts():
+    assert ablate.first_below(0.123, [0.9, 0.123, 0.5, 0.1], [10.0, 20.0, 30.0, 40.0]) == 20.0
+    assert ablate.first_below(0.123, [0.9, 0.2], [10.0, 20.0]) is None
+
+
+def run_row(wer: float, reached: float | None) -> dict:
+    return {"seed": 0, "wer": wer, "seconds_to_headline": reached, "seconds_per_step": 0.2}
+
+
+def test_a_row_holds_mean_and_deviation_and_the_table_shows_what_was_not_reached():
+    row = ablate.summary("configs/an4.json", ["muon_rate=0"], [run_row(0.10, 60.0), run_row(0.14, None)])
+    assert row["wer_mean"] == pytest.approx(0.12) and row["wer_sd"] == pytest.approx(0.0283, abs=1e-4)
+    assert "| an4 | muon_rate=0 | 2 | 12.0% ± 2.8% | 0.20 | not reached by every seed |" in ablate.table([row])
+    alone = ablate.summary("configs/an4.json", [], [run_row(0.10, 60.0)])
+    assert "| an4 | – | 1 | 10.0% | 0.20 | 60 |" in ablate.table([alone])
+
+
+def test_a_whole_training_makes_a_row(make_tiny_config, tmp_path):
+    config = make_tiny_config(tmp_path / "unused")
+    row = ablate.measure(config, seed=1)
+    assert row["seed"] == 1 and row["wer"] >= 0 and row["seconds_per_step"] > 0
+    assert not (tmp_path / "unused").exists()
+
+
+def test_an_inner_part_is_taken_out_of_the_outer_one():
+    watch = profile_step.Stopwatch()
+    watch.begin_step()
+    with watch.part("outer"):
+        with watch.part("inner"):
+            time.sleep(0.05)
+    parts = watch.medians()
+    assert parts["inner"] >= 0.05 and parts["outer"] < parts["inner"]
+
+
+def test_a_profile_names_every_part_and_leaves_torch_as_it_was(make_tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(profile_step, "best_product_rate", lambda: 1e11)
+    backward = torch.Tensor.backward
+    result = profile_step.profile(make_tiny_config(tmp_path / "run", muon_rate=0.02), steps=2)
+    assert torch.Tensor.backward is backward
+    assert {"making the batch (waiting)", "subsampler, forward", "backward", "Muon", "AdamW", "weight averaging"} <= set(result["parts"])
+    assert result["gflop_per_step"] > 0 and 0 <= result["padding_share"] < 1
+    assert "GFLOP/s" in profile_step.table(result)
+
+
+@pytest.mark.parametrize("name", ["ours", "torchaudio_conformer"])
+def test_a_system_takes_a_real_step_and_can_be_judged(name, tones_csv):
+    cache = FeatureCache(read_manifest(tones_csv).split("train")[:3])
+    config = Config(dropout=0.0, ctc_frames_per_embedding=3, muon_rate=0.02, average_decay=0.9, intermediate_ctc=0.3)
+    system = peer_systems.SYSTEMS[name](config, torch.zeros(128), torch.ones(128), 1e-3)
+    assert 1.9e6 < system.parameters < 2.6e6
+    before = torch.nn.utils.parameters_to_vector(system.model.parameters()).detach().clone()
+    batch = collate(cache, [0, 1, 2], [cache.features(row) for row in range(3)])
+    system.step(batch, 0, 10)
+    after = torch.nn.utils.parameters_to_vector(system.model.parameters()).detach()
+    assert not torch.equal(before, after) and peer_systems.is_finite(system.model)
+    log_probs, lengths = system.evaluated.eval()(batch.mel, batch.lengths)
+    assert log_probs.shape[2] == 29 and log_probs.shape[1] == lengths.max()
+    assert len(system.evaluated.greedy(log_probs, lengths)) == 3
+
+
+def test_the_figure_is_drawn_from_the_rows_alone(tmp_path):
+    row = {"stage": "budget", "system": "ours", "budget_seconds": 300, "seconds": 290.0, "wer": 0.1, "wer_ci95": [0.08, 0.12]}
+    record.add_row(tmp_path / "peers.json", row | {"curve": [[100.0, 0.5], [290.0, 0.1]]})
+    drawn = peers_figure.draw(tmp_path / "peers.json")
+    assert drawn.suffix == ".svg" and "<svg" in drawn.read_text()
