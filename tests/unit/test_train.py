@@ -304,15 +304,21 @@ def test_few_impossible_rows_are_left_out_by_name(make_tiny_config, tmp_path, on
     assert all(math.isfinite(entry["ctc_loss"]) for entry in entries(result.folder) if entry["type"] == "step")
 
 
-def test_rows_are_judged_at_the_fastest_speed_that_is_used(make_tiny_config, tmp_path, write_rows):
-    """A text that just fits at speed 1.0 does not at 1.1."""
+@pytest.mark.parametrize(("augmentation", "speed"), [
+    ({"speed_perturb": True}, "1.10"),
+    ({"tempo_perturb": 0.12}, "1.14"),
+    ({"speed_perturb": True, "tempo_perturb": 0.12}, "1.25"),
+])  # fmt: skip
+def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(make_tiny_config, tmp_path, write_rows, augmentation, speed):
+    """A text that just fits as it was spoken does not when it is heard faster."""
     path = write_rows([("bad cab dad", "a", "train"), ("abe", "abe", "dev")])
     fits = embedding_lengths(soundfile.info(path.parent / "clip_0.wav").frames // 160)
     write_rows([("bad cab dad", ("ab" * fits)[:fits], "train"), ("abe", "abe", "dev")])
-    config = make_tiny_config(tmp_path / "run", data_path=str(path), ctc_frames_per_embedding=1, speed_perturb=True)
-    with pytest.raises(UserError, match="at speed 1.1"):
-        train(config, report=quiet)
-    assert train(replace(config, speed_perturb=False), max_steps=1, report=quiet).step == 1
+    plain = {"speed_perturb": False, "tempo_perturb": 0.0}
+    config = make_tiny_config(tmp_path / "run", data_path=str(path), ctc_frames_per_embedding=1, **plain)
+    with pytest.raises(UserError, match=f"at speed {speed}"):
+        train(replace(config, **augmentation), report=quiet)
+    assert train(config, max_steps=1, report=quiet).step == 1
 
 
 @pytest.mark.parametrize(("downsample_time", "k"), [(8, 4), (4, 2), (8, 1)])
@@ -327,6 +333,7 @@ def test_the_loss_in_the_middle_has_a_path_wherever_the_one_at_the_end_has(make_
         ctc_frames_per_embedding=k,
         downsample_time=downsample_time,
         speed_perturb=False,
+        tempo_perturb=0.0,
         spec_augment=False,
     )
     assert train(config, max_steps=2, report=quiet).step == 2
