@@ -6,13 +6,14 @@ cheaply enough to be drawn anew for every utterance in every epoch. All of it ta
 
 from __future__ import annotations
 
+import math
 import random
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from omni_lib.audio import N_MELS
+from omni_lib.audio import LOG_FLOOR, N_MELS
 
 FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
 TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
@@ -45,6 +46,17 @@ def warp_frequency(mel: Tensor, factor: float) -> Tensor:
     matrix[low, filters] = 1 - share
     matrix[low + 1, filters] += share
     return mel @ matrix
+
+
+def colour(mel: Tensor, rng: random.Random, deviation: float) -> Tensor:
+    """Another microphone, nearer or farther: a gain over all, and one for each of six frequencies, linear between them.
+
+    Args:
+        deviation: of each gain, in nats of power (1 nat is 4.3 dB). Nothing falls below the floor of `LogMel`.
+    """
+    gains = torch.tensor([rng.gauss(0, deviation) for _ in range(6)])
+    curve = F.interpolate(gains[None, None], size=N_MELS, mode="linear", align_corners=True)[0, 0] + rng.gauss(0, deviation)
+    return (mel + curve).clamp_min(math.log(LOG_FLOOR))
 
 
 def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:

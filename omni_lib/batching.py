@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from omni_lib.audio import LogMel, change_speed, read_audio
-from omni_lib.augmentation import spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
 from omni_lib.config import Config
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
@@ -137,19 +137,19 @@ class TrainingBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
         """The batches of `epoch` from number `start` on."""
-        masked = self.config.spec_augment and epoch >= self.config.spec_augment_from_epoch
         for renditions in self.plan(epoch)[start:]:
-            features = [self._features(rendition) for rendition in renditions]
-            rows = [rendition.row for rendition in renditions]
-            if masked:
-                features = [
-                    spec_augment(feature, random.Random(f"mask {self.config.seed} {epoch} {row}"), self.fill)
-                    for row, feature in zip(rows, features, strict=True)
-                ]
-            yield collate(self.cache, rows, features)
+            features = [self._features(rendition, epoch) for rendition in renditions]
+            yield collate(self.cache, [rendition.row for rendition in renditions], features)
 
-    def _features(self, rendition: Rendition) -> Tensor:
+    def _features(self, rendition: Rendition, epoch: int) -> Tensor:
+        config = self.config
+        rng = random.Random(f"sound {config.seed} {epoch} {rendition.row}")
         mel = self.cache.features(rendition.row, rendition.speed)
         if rendition.warp != 1:
             mel = warp_frequency(mel, rendition.warp)
-        return stretch_time(mel, rendition.stretch)
+        mel = stretch_time(mel, rendition.stretch)
+        if config.colour_perturb:
+            mel = colour(mel, rng, config.colour_perturb)
+        if config.spec_augment and epoch >= config.spec_augment_from_epoch:
+            mel = spec_augment(mel, rng, self.fill)
+        return mel

@@ -43,10 +43,12 @@ class Config:
     weight_decay: float = 0.0  # on matrices only
     gradient_clip: float = 1.0  # largest norm of the gradient of the loss in nats per character
     intermediate_ctc: float = 0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
+    word_ctc: float = 0.0  # weight of a CTC loss over whole words before the last block
     average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
     speed_perturb: bool = False  # train at speeds 0.9, 1.0 and 1.1 (Ko et al. 2015)
     tempo_perturb: float = 0.0  # train at up to so much longer and shorter, drawn anew each time, at the same pitch
     vocal_tract_perturb: float = 0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
+    colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
     log_every: int = 100  # steps between log lines
@@ -92,9 +94,11 @@ _RANGES = {
     "weight_decay": (0.0, 10.0),
     "gradient_clip": (0.0, 1e9),
     "intermediate_ctc": (0.0, 1.0),
+    "word_ctc": (0.0, 10.0),
     "average_decay": (0.0, 0.99999),
     "tempo_perturb": (0.0, 0.5),
     "vocal_tract_perturb": (0.0, 0.5),
+    "colour_perturb": (0.0, 5.0),
     "spec_augment_from_epoch": (1, 100_000),
     "log_every": (1, 10**9),
 }

@@ -1,9 +1,9 @@
 """The audio encoder: raw log-mels (B, T, 128) → embeddings (B, T', 192), one every 80 ms.
 
-    Subsampler     10 ms frames → 40 ms   two convolutions of stride 2
-    EncoderBlock   x n_layers / 2         self-attention, convolution, feed-forward at 25 Hz
-    Pool           40 ms → 80 ms          mean of neighbours
-    EncoderBlock   x n_layers / 2         the same at 12.5 Hz
+    Subsampler     10 ms frames → 40 ms   convolutions over time and frequency
+    EncoderBlock   a quarter of them      self-attention, convolution, feed-forward at 25 Hz
+    PairPool       40 ms → 80 ms          two neighbours become one
+    EncoderBlock   the others             the same at 12.5 Hz
 
 Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
 of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
@@ -26,7 +26,7 @@ def valid_frames(lengths: Tensor, frames: int) -> Tensor:
 
 
 class MaskedBatchNorm(nn.Module):
-    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, C) whose statistics count the valid frames only.
+    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, …, C) whose statistics count the valid frames only.
 
     torch.nn.BatchNorm1d would average the padding in: the more padding, the smaller the variance.
     """
@@ -40,14 +40,14 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, C), mask (B, T) → the same shape, zero beyond the mask."""
-        frames = x.flatten(0, 1)  # (B · T, C)
+        """x (B, T, …, C), mask (B, T) → the same shape, zero beyond the mask."""
+        frames = x.flatten(0, 1)  # (B · T, …, C)
         index = mask.flatten().nonzero().squeeze(1)
-        valid = frames.index_select(0, index)  # (valid frames, C): torch's batch norm never meets the padding
+        valid = frames.index_select(0, index)  # (valid frames, …, C): torch's batch norm never meets the padding
         training = self.training and len(index) > 1  # one frame has no variance
         if len(index):
             valid = torch.batch_norm(
-                valid,
+                valid.flatten(0, -2),
                 self.weight,
                 self.bias,
                 self.running_mean,
@@ -56,31 +56,49 @@ class MaskedBatchNorm(nn.Module):
                 self.momentum,
                 self.eps,
                 torch.backends.cudnn.enabled,
-            )
+            ).view_as(valid)
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
 
 class Subsampler(nn.Module):
     """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): 10 ms frames become 40 ms frames.
 
-    Two convolutions of stride 2 over time. Each is followed by a batch norm: without it, training sits on the all-blank
-    plateau for many epochs.
+    A log-mel is a picture, and a sound a little higher or later is the same sound: three convolutions over time and frequency
+    halve one or both, and a fourth adds what it sees to what it is given. Neighbouring filters are averaged first, which costs
+    little (a harmonic is no clue to the letter) and halves the work. Each convolution is followed by a batch norm: without
+    it, training sits on the all-blank plateau for many epochs.
     """
 
-    def __init__(self, d_model: int) -> None:
+    STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 64 bands become 8
+
+    def __init__(self, d_model: int, channels: int = 32) -> None:
         super().__init__()
+        sizes = (1, channels, channels, 2 * channels)
         # No bias: a batch norm follows, which would subtract it again and leave its gradient to rounding noise.
-        self.convs = nn.ModuleList([nn.Conv1d(c, d_model, 3, stride=2, padding=1, bias=False) for c in (N_MELS, d_model)])
-        self.norms = nn.ModuleList([MaskedBatchNorm(d_model), MaskedBatchNorm(d_model)])
-        self.project = nn.Linear(d_model, d_model)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+            for before, after, stride in zip(sizes, sizes[1:], self.STRIDES, strict=False)
+        )
+        self.norms = nn.ModuleList(MaskedBatchNorm(after) for after in sizes[1:])
+        self.residual = nn.Conv2d(sizes[-1], sizes[-1], 3, padding=1, bias=False)
+        self.residual_norm = MaskedBatchNorm(sizes[-1])
+        self.project = nn.Linear(sizes[-1] * N_MELS // 16, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = x * valid_frames(lengths, x.shape[1])[..., None]  # (B, T, 128), zero beyond each length
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(x.transpose(1, 2)).transpose(1, 2)  # (B, T / 2, C), (B, T / 4, C)
-            lengths = halve_up(lengths)
-            x = F.silu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
-        return self.project(x), lengths
+        x = F.avg_pool1d(x, 2)  # (B, T, 64)
+        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 64, 1), zero beyond each length
+        for conv, norm, (time_stride, _) in zip(self.convs, self.norms, self.STRIDES, strict=True):
+            x = over_time_and_frequency(conv, x)  # (B, T / 2, 32, C), (B, T / 2, 16, C), (B, T / 4, 8, 2 C)
+            lengths = halve_up(lengths) if time_stride == 2 else lengths
+            x = F.relu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
+        mask = valid_frames(lengths, x.shape[1])
+        x = x + F.relu(self.residual_norm(over_time_and_frequency(self.residual, x), mask))
+        return self.project(x.flatten(2)), lengths
+
+
+def over_time_and_frequency(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """`conv` of a picture whose channels come last, as its memory has them: (B, T, F, C) → (B, T', F', C')."""
+    return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
 def halve_up(length):
@@ -99,10 +117,21 @@ def embedding_lengths(frames, downsample_time: int = 8):
     return halve_down(quarter) if downsample_time == 8 else quarter
 
 
-def pool_pairs(x: Tensor) -> Tensor:
-    """Mean of neighbouring frames: (B, T, C) → (B, T // 2, C)."""
-    pairs = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2))  # (B, T // 2, 2, C)
-    return pairs.mean(dim=2)
+class PairPool(nn.Module):
+    """Two neighbouring frames become one, by a linear map that knows which came first: (B, T, C) → (B, T // 2, C).
+
+    It begins as their mean. A mean would forget their order, and with it which of two letters was said first.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * d_model, d_model)
+        with torch.no_grad():
+            self.linear.weight.copy_(torch.eye(d_model).repeat(1, 2) / 2)
+            self.linear.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).flatten(2))
 
 
 def rotate(x: Tensor) -> Tensor:
@@ -154,11 +183,18 @@ class ConvolutionModule(nn.Module):
         return self.output(F.silu(self.norm(x, mask)))
 
 
+class SquaredReLU(nn.Module):
+    """max(x, 0)² (So et al. 2021, "Primer", section 4.1): no exponential, which would cost as much as a small matrix product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x).square()
+
+
 class FeedForward(nn.Sequential):
-    """Two linear maps with a gate-like nonlinearity between them, for each frame alone."""
+    """Two linear maps with a nonlinearity between them, for each frame alone."""
 
     def __init__(self, d_model: int, d_ff: int, dropout: float) -> None:
-        super().__init__(nn.Linear(d_model, d_ff), nn.SiLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
+        super().__init__(nn.Linear(d_model, d_ff), SquaredReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
 
 
 class EncoderBlock(nn.Module):
@@ -197,11 +233,12 @@ class AudioEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.d_model, self.downsample_time = d_model, downsample_time
-        self.pool_before = n_layers // 2 if downsample_time == 8 else None  # the block before which 40 ms become 80 ms
+        self.pool_before = n_layers // 4  # the block before which 40 ms become 80 ms
         self.register_buffer("feature_mean", torch.zeros(N_MELS))
         self.register_buffer("feature_deviation", torch.ones(N_MELS))
         self.subsampler = Subsampler(d_model)
         self.dropout = nn.Dropout(dropout)
+        self.pool = PairPool(d_model) if downsample_time == 8 else None
         self.blocks = nn.ModuleList(EncoderBlock(d_model, n_heads, d_ff, dropout) for _ in range(n_layers))
         self.norm = nn.LayerNorm(d_model)
 
@@ -215,27 +252,28 @@ class AudioEncoder(nn.Module):
         return embedding_lengths(lengths, self.downsample_time)
 
     def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        embeddings, lengths, _, _ = self.forward_with_middle(mel, lengths)
-        return embeddings, lengths
+        x, lengths = self.hidden_states(mel, lengths)[-1]
+        return self.embed(x, lengths)[:, : self.output_lengths(mel.shape[1])], lengths
 
-    def forward_with_middle(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """As `forward`, and what stands in the middle of the blocks: (B, T'', d_model) at 25 Hz, lengths (B,)."""
+    def hidden_states(self, mel: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What stands behind each block: (B, T'', d_model), lengths (B,). Training listens there too."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
         x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
         x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
         mask = attention_mask(lengths, x.shape[1])
-        middle, middle_lengths = x, lengths
+        states = []
         for index, block in enumerate(self.blocks):
-            if index == len(self.blocks) // 2:
-                middle, middle_lengths = x, lengths
-            if index == self.pool_before:
-                x, lengths = pool_pairs(x), halve_down(lengths)  # (B, T / 8, C)
+            if self.pool is not None and index == self.pool_before:
+                x, lengths = self.pool(x), halve_down(lengths)  # (B, T / 8, C)
                 mask = attention_mask(lengths, x.shape[1])
             x = block(x, mask)
-        x = self.norm(x) * valid_frames(lengths, x.shape[1])[..., None]
-        x = x[:, : self.output_lengths(mel.shape[1])]
-        return x, lengths, middle, middle_lengths
+            states.append((x, lengths))
+        return states
+
+    def embed(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings of the last hidden state: normalised, zero beyond each length."""
+        return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None]
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from omni_lib.batching import Batch
 from omni_lib.config import Config
-from omni_lib.ctc import CTCHead, ctc_loss
+from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
+from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 
 
@@ -23,26 +26,63 @@ class Loss:
 
 
 class Objective(nn.Module):
-    """CTC at the end of the encoder, and a weaker one in its middle that helps the first blocks to learn.
+    """CTC at the end of the encoder, and two more on the way there, which exist in training only (not in `enc`, nor in `head`).
 
-    The middle head (Lee & Watanabe 2021, "Intermediate loss regularization for CTC-based speech recognition") exists in
-    training only; it is neither in `enc` nor in `head`.
+    In the middle, letters again: the first blocks learn sooner (Lee & Watanabe 2021, "Intermediate loss regularization for CTC-based
+    speech recognition"). Before the last block, whole words: most of what a small encoder gets wrong are words with a letter
+    amiss, and a word that is known as one is spelled as one (multitask CTC over several units: Sanabria & Metze 2018).
     """
 
-    def __init__(self, config: Config, symbols: int) -> None:
+    def __init__(self, config: Config, symbols: int, texts: Iterable[str]) -> None:
+        """
+        Args:
+            texts: the training transcripts, whose words the middle of the encoder learns to know.
+        """
         super().__init__()
-        self.intermediate_weight = config.intermediate_ctc
-        # The middle runs at 40 ms; as many CTC frames a second as at the end, so that no row has a path there and none here.
-        k = -(-config.ctc_frames_per_embedding * 4 // config.downsample_time)
-        self.middle_head = CTCHead(config.d_model, symbols, k) if config.intermediate_ctc else None
+        self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
+        # As many CTC frames as at the end, so that no row has a path there and none here.
+        self.letters = CTCHead(config.d_model, symbols, config.ctc_frames_per_embedding) if self.letters_weight else None
+        self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
     def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
         characters = sum(map(len, batch.targets))
-        embeddings, lengths, middle, middle_lengths = recogniser.encoder.forward_with_middle(batch.mel, batch.lengths)
-        log_probs, lengths = recogniser.head(embeddings, lengths)
-        per_utterance = ctc_loss(log_probs, lengths, batch.targets)
+        states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
+        x, lengths = states[-1]
+        log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
+        per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
         objective = per_utterance.sum() / characters
-        if self.middle_head is not None:
-            middle_loss = ctc_loss(*self.middle_head(middle, middle_lengths), batch.targets).sum() / characters
-            objective = (1 - self.intermediate_weight) * objective + self.intermediate_weight * middle_loss
-        return Loss(objective, per_utterance.detach(), log_probs.detach(), lengths)
+        if self.letters is not None:
+            middle = ctc_loss(*self.letters(*states[max(0, len(states) // 2 - 1)]), batch.targets).sum() / characters
+            objective = (1 - self.letters_weight) * objective + self.letters_weight * middle
+        if self.words is not None:
+            x, lengths = states[-2:][0]
+            objective = objective + self.words_weight * self.words.loss(x, lengths, batch.utterances) / characters
+        return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
+
+
+class WordHead(nn.Module):
+    """CTC over the words of the training transcripts, at one frame an embedding.
+
+    A word that occurs but once cannot be told from its recording: all such share one class.
+    """
+
+    OTHER = 1  # class index; 0 is the blank
+
+    def __init__(self, d_model: int, texts: Iterable[str]) -> None:
+        super().__init__()
+        counts = Counter(word for text in texts for word in text.split())
+        known = sorted(word for word, count in counts.items() if count > 1)
+        self.index = {word: self.OTHER + 1 + place for place, word in enumerate(known)}
+        self.norm = nn.LayerNorm(d_model)
+        self.head = CTCHead(d_model, len(known) + 2)
+
+    def targets(self, texts: Iterable[str]) -> list[list[int]]:
+        """Class indices of the words of each text."""
+        return [[self.index.get(word, self.OTHER) for word in text.split()] for text in texts]
+
+    def loss(self, x: Tensor, lengths: Tensor, utterances: Sequence[Utterance]) -> Tensor:
+        """Nats, summed over the utterances that have a frame for each word: one that spells too fast for that does not count here."""
+        targets = self.targets(row.text for row in utterances)
+        fits = [row for row, frames in enumerate(lengths.tolist()) if is_feasible(targets[row], frames)]
+        log_probs = self.head(self.norm(x), lengths)[0]
+        return ctc_loss(log_probs[fits], lengths[fits], [targets[row] for row in fits]).sum() if fits else log_probs.new_zeros(())

@@ -111,7 +111,7 @@ class Trainer:
         self.recogniser = Recogniser(config)
         self.recogniser.encoder.feature_mean.copy_(mean)
         self.recogniser.encoder.feature_deviation.copy_(deviation)
-        self.objective = Objective(config, len(self.recogniser.vocabulary))
+        self.objective = Objective(config, len(self.recogniser.vocabulary), [row.text for row in rows])
         self.model = nn.ModuleDict({"recogniser": self.recogniser, "objective": self.objective}).to(self.device)
         self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
