@@ -20,6 +20,8 @@ from omni_lib.config import Config
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
 
+FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -60,13 +62,18 @@ class FeatureCache:
 
 
 def collate(cache: FeatureCache, rows: Sequence[int], features: Sequence[Tensor]) -> Batch:
-    """The batch of some `rows` of the cache, with `features` (frames, 128) of each, padded to the longest of them."""
+    """The batch of some `rows` of the cache, with `features` (frames, 128) of each, padded to the longest of them.
+
+    The longest is rounded up to a multiple of `FRAMES_ROUNDED_TO`: the CPU's kernels are compiled anew for every shape of a batch,
+    and few shapes are soon all known.
+    """
     lengths = torch.tensor([len(feature) for feature in features])
     mel = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)  # (B, T, 128)
+    mel = torch.nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % FRAMES_ROUNDED_TO))
     return Batch(mel, lengths, [cache.targets[row] for row in rows], [cache.utterances[row] for row in rows])
 
 
-def length_buckets(frames: Sequence[int], batch_size: int, rng: random.Random, jitter: float = 0.05) -> list[list[int]]:
+def length_buckets(frames: Sequence[int], batch_size: int, rng: random.Random, jitter: float = 0.03) -> list[list[int]]:
     """Group rows of similar length into batches, and put the batches in random order.
 
     Sorting by length wastes least on padding, and puts the same rows together in every epoch; lengths are therefore

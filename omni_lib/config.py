@@ -51,6 +51,7 @@ class Config:
     colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
+    mixed_precision: bool = False  # products in bfloat16, where the processor multiplies it natively
     log_every: int = 100  # steps between log lines
 
     def __post_init__(self) -> None:

@@ -64,12 +64,11 @@ class Subsampler(nn.Module):
     """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): 10 ms frames become 40 ms frames.
 
     A log-mel is a picture, and a sound a little higher or later is the same sound: three convolutions over time and frequency
-    halve one or both, and a fourth adds what it sees to what it is given. Neighbouring filters are averaged first, which costs
-    little (a harmonic is no clue to the letter) and halves the work. Each convolution is followed by a batch norm: without
-    it, training sits on the all-blank plateau for many epochs.
+    halve one or both, and a fourth adds what it sees to what it is given. Each is followed by a batch norm: without it, training
+    sits on the all-blank plateau for many epochs.
     """
 
-    STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 64 bands become 8
+    STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 128 filters become 16 bands
 
     def __init__(self, d_model: int, channels: int = 32) -> None:
         super().__init__()
@@ -85,14 +84,14 @@ class Subsampler(nn.Module):
         self.project = nn.Linear(sizes[-1] * N_MELS // 16, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.avg_pool1d(x, 2)  # (B, T, 64)
-        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 64, 1), zero beyond each length
+        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 128, 1), zero beyond each length
         for conv, norm, (time_stride, _) in zip(self.convs, self.norms, self.STRIDES, strict=True):
-            x = over_time_and_frequency(conv, x)  # (B, T / 2, 32, C), (B, T / 2, 16, C), (B, T / 4, 8, 2 C)
+            x = over_time_and_frequency(conv, x)  # (B, T / 2, 64, C), (B, T / 2, 32, C), (B, T / 4, 16, 2 C)
             lengths = halve_up(lengths) if time_stride == 2 else lengths
             x = F.relu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
         mask = valid_frames(lengths, x.shape[1])
         x = x + F.relu(self.residual_norm(over_time_and_frequency(self.residual, x), mask))
+        x = x.unflatten(2, (-1, 2)).mean(dim=3)  # (B, T / 4, 8, 2 C): fewer parameters in the projection
         return self.project(x.flatten(2)), lengths
 
 
@@ -140,10 +139,10 @@ def rotate(x: Tensor) -> Tensor:
     Channel pair (i, i + D/2) at position t turns by the angle t / 10000^(2i / D), so that the product of a query and a
     key depends on how far apart they are and not on where they stand.
     """
-    half = x.shape[-1] // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=x.dtype) / half)
-    angles = torch.arange(x.shape[-2], device=x.device, dtype=x.dtype)[:, None] * rates  # (T, D/2)
-    cosine, sine = angles.cos(), angles.sin()
+    half, exact = x.shape[-1] // 2, torch.promote_types(x.dtype, torch.float32)  # bfloat16 cannot count past 256
+    rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=exact) / half)
+    angles = torch.arange(x.shape[-2], device=x.device, dtype=exact)[:, None] * rates  # (T, D/2)
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x[..., :half], x[..., half:]
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
@@ -163,7 +162,10 @@ class SelfAttention(nn.Module):
         query, key, value = (
             each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
-        attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=mask[:, None, None, :])
+        if x.device.type == "cpu" and query.dtype == torch.bfloat16:  # torch's attention on the CPU is slower in bfloat16
+            query, key, value = query.float(), key.float(), value.float()
+        with torch.autocast(x.device.type, enabled=False):
+            attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=mask[:, None, None, :])
         return self.output(attended.transpose(1, 2).flatten(2))
 
 

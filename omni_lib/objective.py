@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
+from omni_lib.hardware import fast_type
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 
@@ -39,6 +41,7 @@ class Objective(nn.Module):
             texts: the training transcripts, whose words the middle of the encoder learns to know.
         """
         super().__init__()
+        self.mixed_precision = config.mixed_precision
         self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
         # As many CTC frames as at the end, so that no row has a path there and none here.
         self.letters = CTCHead(config.d_model, symbols, config.ctc_frames_per_embedding) if self.letters_weight else None
@@ -46,7 +49,11 @@ class Objective(nn.Module):
 
     def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
         characters = sum(map(len, batch.targets))
-        states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
+        device = batch.mel.device
+        fast = fast_type(device) if self.mixed_precision else None
+        with torch.autocast(device.type, dtype=fast, enabled=fast is not None):
+            states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
+        states = [(x.float() if fast else x, lengths) for x, lengths in states]  # heads and CTC need the full precision
         x, lengths = states[-1]
         log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
         per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)

@@ -18,14 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from omni_lib.config import Config
-
-
-def fast_type(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where `device` multiplies it natively, else None: the iteration below forgives its rounding."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    native = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
+from omni_lib.hardware import fast_type
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:

@@ -32,6 +32,7 @@ from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
+from omni_lib.hardware import keep_freed_memory, remember_kernels
 from omni_lib.interruption import StopRequest
 from omni_lib.manifest import read_manifest
 from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
@@ -95,6 +96,8 @@ class Trainer:
 
     def __init__(self, config: Config, folder: Path, report: Callable[[str], None]) -> None:
         self.config, self.folder, self.report = config, folder, report
+        remember_kernels()
+        keep_freed_memory()
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
         report(f"Loading audio data from {config.data_path}...")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from omni_lib.batching import Batch
+from omni_lib.batching import Batch, FeatureCache
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss
 from omni_lib.decoding import greedy
@@ -25,6 +25,16 @@ from omni_lib.text import Vocabulary
 
 RATES = (3e-4, 1e-3, 2e-3, 4e-3)  # peak rates that a peer may choose from
 WARM_UP_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What every system is given."""
+
+    training: FeatureCache
+    dev: FeatureCache
+    mean: Tensor  # (128,) of the training features
+    deviation: Tensor  # (128,)
 
 
 class Hearing(nn.Module):
@@ -101,12 +111,12 @@ class System:
     step: Callable[[Batch, int, int], None]  # batch, number of the step, length of the schedule
 
 
-def ours(config: Config, mean: Tensor, deviation: Tensor, rate: float | None = None) -> System:
-    """omni_lib's recogniser as `config` has it: Muon, intermediate CTC, averaged weights."""
+def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
+    """omni_lib's recogniser as `config` has it: Muon, CTC on the way, averaged weights."""
     recogniser = Recogniser(config)
-    recogniser.encoder.feature_mean.copy_(mean)
-    recogniser.encoder.feature_deviation.copy_(deviation)
-    objective = Objective(config, len(recogniser.vocabulary))
+    recogniser.encoder.feature_mean.copy_(corpus.mean)
+    recogniser.encoder.feature_deviation.copy_(corpus.deviation)
+    objective = Objective(config, len(recogniser.vocabulary), [row.text for row in corpus.training.utterances])
     everything = nn.ModuleDict({"recogniser": recogniser, "objective": objective})
     optimizers = Optimizers(recogniser.encoder.blocks, everything, config)
     averaged = AveragedModel(recogniser, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True)
@@ -136,21 +146,21 @@ def peer(name: str, model: Hearing, optimizers: Optimizers, config: Config) -> S
     return System(name, model, model, count_parameters(model), step)
 
 
-def parakeet(factor: int, config: Config, mean: Tensor, deviation: Tensor, rate: float | None) -> System:
+def parakeet(factor: int, config: Config, corpus: Corpus, rate: float | None) -> System:
     """ParakeetForCTC with AdamW at peak `rate`."""
     plain = replace(config, learning_rate=rate, muon_rate=0.0, warmup_steps=WARM_UP_STEPS)
-    model = Parakeet(mean, deviation, factor)
+    model = Parakeet(corpus.mean, corpus.deviation, factor)
     return peer(f"parakeet_{factor}x", model, Optimizers(nn.Module(), model, plain), plain)
 
 
-def conformer(config: Config, mean: Tensor, deviation: Tensor, rate: float | None) -> System:
+def conformer(config: Config, corpus: Corpus, rate: float | None) -> System:
     """torchaudio's Conformer in our loop: Muon for the matrices of its blocks (at our rate), AdamW at peak `rate` for the rest."""
     settings = replace(config, learning_rate=rate, warmup_steps=WARM_UP_STEPS)
-    model = TorchaudioConformer(mean, deviation)
+    model = TorchaudioConformer(corpus.mean, corpus.deviation)
     return peer("torchaudio_conformer", model, Optimizers(model.blocks, model, settings), settings)
 
 
-SYSTEMS: dict[str, Callable[[Config, Tensor, Tensor, float | None], System]] = {
+SYSTEMS: dict[str, Callable[[Config, Corpus, float | None], System]] = {
     "ours": ours,
     "parakeet_8x": lambda *arguments: parakeet(8, *arguments),
     "parakeet_4x": lambda *arguments: parakeet(4, *arguments),

@@ -41,7 +41,7 @@ def enter_venv() -> None:
     sys.exit(subprocess.run([str(python), *sys.argv], env=os.environ | {"OMNI_PEERS": "inside"}).returncode)
 
 
-def measure(name: str, rate: float | None, seconds: float, data: Any, config: Any) -> dict[str, Any]:
+def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: Any) -> dict[str, Any]:
     """Train one system for `seconds` and evaluate it on dev."""
     import torch
     from peer_systems import SYSTEMS, is_finite
@@ -49,15 +49,14 @@ def measure(name: str, rate: float | None, seconds: float, data: Any, config: An
     from omni_lib.batching import TrainingBatches
     from omni_lib.evaluation import evaluate
 
-    cache, dev, mean, deviation = data
-    batches = TrainingBatches(cache, config, mean.float())
+    batches = TrainingBatches(corpus.training, config, corpus.mean.float())
 
     def stream():
         for epoch in range(1, 1_000_000):
             yield from batches.epoch(epoch)
 
     torch.manual_seed(config.seed)
-    rehearsal, source = SYSTEMS[name](config, mean, deviation, rate), stream()
+    rehearsal, source = SYSTEMS[name](config, corpus, rate), stream()
     for number in range(TIMED_STEPS + 5):
         if number == 5:
             began = time.perf_counter()
@@ -66,17 +65,17 @@ def measure(name: str, rate: float | None, seconds: float, data: Any, config: An
     total = max(CURVE_POINTS, int(0.98 * seconds / per_step))  # a little slack: no run may end after its budget
 
     torch.manual_seed(config.seed)
-    system, source = SYSTEMS[name](config, mean, deviation, rate), stream()
+    system, source = SYSTEMS[name](config, corpus, rate), stream()
     spent, curve = 0.0, []
     for number in range(total):
         began = time.perf_counter()
         system.step(next(source), number, total)
         spent += time.perf_counter() - began
         if (number + 1) % max(1, total // CURVE_POINTS) == 0 and number + 1 < total:
-            curve.append([spent, evaluate(system.evaluated, dev).wer])
+            curve.append([spent, evaluate(system.evaluated, corpus.dev).wer])
         if spent > seconds:
             break
-    result = evaluate(system.evaluated, dev)
+    result = evaluate(system.evaluated, corpus.dev)
     return {
         "system": name,
         "rate": rate,
@@ -96,6 +95,8 @@ def measure(name: str, rate: float | None, seconds: float, data: Any, config: An
 
 def load(data: Path, config: Any) -> Any:
     """Training and dev features, and the statistics of the former."""
+    from peer_systems import Corpus
+
     from omni_lib.audio import feature_statistics
     from omni_lib.audit import readable, trainable
     from omni_lib.batching import FeatureCache
@@ -104,7 +105,7 @@ def load(data: Path, config: Any) -> Any:
     manifest = read_manifest(data / "asr.csv")
     cache = FeatureCache(trainable(manifest, config, print), config.speeds, "training features")
     dev = FeatureCache(readable(manifest, config, "dev", print), title="dev features")
-    return cache, dev, *feature_statistics([cache.features(row) for row in range(len(cache))])
+    return Corpus(cache, dev, *feature_statistics([cache.features(row) for row in range(len(cache))]))
 
 
 def main() -> None:
@@ -136,7 +137,7 @@ def compare(options: argparse.Namespace) -> None:
     from omni_lib.config import load_config
 
     config = load_config(options.config, [f"data_path={options.data / 'asr.csv'}"])
-    data = load(options.data, config)
+    corpus = load(options.data, config)
     rates = RATES[:2] if options.smoke else RATES
     minutes, screen = ([0.1], 0.05) if options.smoke else (options.minutes, options.screen)
 
@@ -145,7 +146,7 @@ def compare(options: argparse.Namespace) -> None:
         for known in read_rows(options.out):
             if all(known[key] == value for key, value in wanted.items()):
                 return known
-        fresh = {"stage": stage} | measure(name, rate, 60 * budget, data, config) | provenance()
+        fresh = {"stage": stage} | measure(name, rate, 60 * budget, corpus, config) | provenance()
         add_row(options.out, fresh)
         print(
             f"{stage} {name} rate {rate} {budget} min: dev WER {fresh['wer']:.1%}, {fresh['steps']} steps, {fresh['seconds']:.0f} s",

@@ -79,10 +79,10 @@ def instrument(trainer: training.Trainer, watch: Stopwatch) -> None:
     """Hang the stopwatch on the parts of a trainer's step."""
     encoder = trainer.recogniser.encoder
     watch.wrap(trainer.objective, "forward", "head and CTC, forward")  # less what is inside it, and named here
-    watch.wrap(encoder, "forward_with_middle", "encoder, between its parts")
+    watch.wrap(encoder, "hidden_states", "encoder, between its parts")
     watch.wrap(encoder.subsampler, "forward", "subsampler, forward")
     for index, block in enumerate(encoder.blocks):
-        pooled = encoder.pool_before is not None and index >= encoder.pool_before
+        pooled = encoder.pool is not None and index >= encoder.pool_before
         watch.wrap(block, "forward", f"blocks at {12.5 if pooled else 25} Hz, forward")
     watch.wrap(torch.Tensor, "backward", "backward")
     watch.wrap(nn.utils, "clip_grad_norm_", "clipping")
@@ -180,10 +180,11 @@ def table(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="configs/audio_enc_tiny.json")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--out", type=Path, default=RESULTS / "profile.json")
     options = parser.parse_args()
-    result = profile(load_config(options.config), options.steps)
+    result = profile(load_config(options.config, options.set), options.steps)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(table(result))

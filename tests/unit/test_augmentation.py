@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.augmentation import spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -52,6 +52,24 @@ def test_a_warp_by_one_changes_nothing():
 def test_nothing_stays_nothing():
     assert stretch_time(torch.zeros(0, 128), 1.2).shape == (0, 128)
     assert warp_frequency(torch.zeros(0, 128), 1.2).shape == (0, 128)
+
+
+def test_colour_is_one_smooth_gain_for_the_whole_clip():
+    mel = torch.randn(40, 128)
+    before = mel.clone()
+    gain = colour(mel, random.Random(1), 0.8) - mel
+    assert torch.allclose(gain, gain[:1].expand_as(gain), atol=1e-5), "the same at every moment"
+    assert gain[0].std() > 0.1
+    assert gain[0].diff().diff().abs().gt(1e-4).sum() <= 8, "straight between six frequencies"
+    assert torch.equal(mel, before), "the cache is not written to"
+
+
+def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
+    mel = torch.zeros(1, 128)
+    gains = torch.stack([colour(mel, random.Random(seed), 0.5)[0] for seed in range(400)])
+    assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), "two gains at the ends of the curve"
+    silence = torch.full((3, 128), -13.8155)
+    assert colour(silence, random.Random(2), 3.0).min() >= -13.8156
 
 
 @pytest.mark.parametrize("frames", [0, 1, 4, 49, 51, 100, 1000])

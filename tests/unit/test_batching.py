@@ -27,14 +27,19 @@ def same(left, right) -> bool:
     return torch.equal(left.mel, right.mel) and torch.equal(left.lengths, right.lengths) and left.targets == right.targets
 
 
+@pytest.mark.parametrize(("longest", "padded"), [(0, 0), (1, 16), (16, 16), (17, 32), (500, 512)])
+def test_batches_come_in_few_shapes(cache, longest, padded):
+    assert collate(cache, [0], [torch.ones(longest, 128)]).mel.shape == (1, padded, 128)
+
+
 def test_collate_pads_with_zeros_and_keeps_lengths(cache):
     batch = collate(cache, [4, 2], [torch.ones(3, 128), torch.ones(5, 128)])
-    assert batch.mel.shape == (2, 5, 128)
+    assert batch.mel.shape == (2, 16, 128), "the longest, rounded up"
     assert batch.lengths.tolist() == [3, 5]
     assert torch.all(batch.mel[0, 3:] == 0) and torch.all(batch.mel[0, :3] == 1)
     assert batch.targets == [cache.targets[4], cache.targets[2]]
     assert batch.utterances == [cache.utterances[4], cache.utterances[2]]
-    assert padding_share([batch]) == pytest.approx(0.2)
+    assert padding_share([batch]) == pytest.approx(1 - (3 + 5) / 32)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 100])

@@ -82,8 +82,8 @@ def test_a_profile_names_every_part_and_leaves_torch_as_it_was(make_tiny_config,
 @pytest.mark.parametrize("name", ["ours", "torchaudio_conformer"])
 def test_a_system_takes_a_real_step_and_can_be_judged(name, tones_csv):
     cache = FeatureCache(read_manifest(tones_csv).split("train")[:3])
-    config = Config(dropout=0.0, ctc_frames_per_embedding=3, muon_rate=0.02, average_decay=0.9, intermediate_ctc=0.3)
-    system = peer_systems.SYSTEMS[name](config, torch.zeros(128), torch.ones(128), 1e-3)
+    config = Config(dropout=0.0, ctc_frames_per_embedding=3, muon_rate=0.02, average_decay=0.9, intermediate_ctc=0.3, word_ctc=0.5)
+    system = peer_systems.SYSTEMS[name](config, peer_systems.Corpus(cache, cache, torch.zeros(128), torch.ones(128)), 1e-3)
     assert 1.9e6 < system.parameters < 2.6e6
     before = torch.nn.utils.parameters_to_vector(system.model.parameters()).detach().clone()
     batch = collate(cache, [0, 1, 2], [cache.features(row) for row in range(3)])

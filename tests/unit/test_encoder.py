@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, SelfAttention, count_parameters, rotate
+from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, PairPool, SelfAttention, count_parameters, rotate
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
 
@@ -144,6 +144,23 @@ def test_rotary_scores_depend_on_how_far_apart_positions_are_and_not_on_where():
         diagonal = scores.diagonal(offset)
         torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-12, rtol=0)
     assert len({round(value, 6) for value in scores[0].tolist()}) == 12, "positions make a difference"
+
+
+def test_rotary_counts_exactly_in_bfloat16_too():
+    """Position 401 rounds to 402 in bfloat16; the angle must not."""
+    x = torch.ones(1, 1, 402, 8)
+    torch.testing.assert_close(rotate(x.bfloat16()).float(), rotate(x), atol=0.02, rtol=0)
+
+
+def test_a_pool_begins_as_the_mean_of_two_neighbours_and_leaves_an_odd_one_out():
+    x = torch.randn(2, 5, 6)
+    torch.testing.assert_close(PairPool(6)(x), (x[:, 0:4:2] + x[:, 1:4:2]) / 2)
+    assert PairPool(6)(x[:, :1]).shape == (2, 0, 6)
+
+
+def test_a_quarter_of_the_blocks_work_at_25_hz_and_the_others_at_12_and_a_half():
+    states = small_encoder(n_layers=4).eval().hidden_states(torch.randn(1, 100, 128), torch.tensor([100]))
+    assert [(x.shape[1], lengths.item()) for x, lengths in states] == [(25, 25), (12, 12), (12, 12), (12, 12)]
 
 
 def test_rotary_leaves_lengths_of_vectors_alone():

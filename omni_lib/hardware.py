@@ -1,0 +1,44 @@
+"""What this machine does fast, and how to let it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+import torch
+
+# mallopt's names for its settings, from glibc's malloc.h
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+
+
+def fast_type(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where `device` multiplies it natively, else None: laptops' processors may only emulate it, slowly."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    native = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
+
+
+def remember_kernels(kernels: int = 16_384) -> None:
+    """Have oneDNN keep as many compiled kernels as a training has shapes: of its usual 1024 it would soon lose those it needs again.
+
+    Heeded where oneDNN has not computed anything yet; a setting of your own stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
+
+
+def keep_freed_memory() -> bool:
+    """Have the C library keep the memory that tensors free, for the next ones; false where it cannot be told (not glibc).
+
+    A step frees and asks for hundreds of megabytes in pieces. By default glibc hands the large ones back to the kernel, which
+    zeroes every page of them again a moment later.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        settings = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
+        return all(library.mallopt(name, value) == 1 for name, value in settings.items())
+    except (OSError, AttributeError):
+        return False

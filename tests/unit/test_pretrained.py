@@ -1,0 +1,41 @@
+"""The committed models are what they say they are: small, for inference only, and as good as the figure inside them."""
+
+from pathlib import Path
+
+import pytest
+
+from omni_lib.checkpoint import load_checkpoint
+from omni_lib.corpora.synth import synthesise
+from omni_lib.encoder import count_parameters
+from omni_lib.evaluation import evaluate
+from omni_lib.manifest import read_manifest
+from omni_lib.recogniser import load_recogniser
+from omni_lib.stage_e import load_encoder
+
+PRETRAINED = sorted((Path(__file__).parents[2] / "data" / "pretrained").glob("*.pt"))
+
+
+def test_there_is_one_for_the_embedded_corpus():
+    assert "audio_enc_tiny.pt" in [path.name for path in PRETRAINED]
+
+
+@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.name)
+def test_it_is_small_and_says_what_it_reaches_and_where_it_ends(path):
+    contents = load_checkpoint(path)
+    assert path.stat().st_size < 6_000_000
+    assert "resume" not in contents
+    assert 0 < contents["metrics"]["wer"] < 1
+    assert len(contents["limits"]) > 40
+    assert count_parameters(load_encoder(path)) <= 2_500_000
+
+
+@pytest.mark.slow
+def test_on_the_embedded_test_set_it_is_as_good_as_it_says(tmp_path):
+    """The corpus is spoken anew here; another processor may round a sample or a weight otherwise, and a few words with it."""
+    path = Path(__file__).parents[2] / "data" / "pretrained" / "audio_enc_tiny.pt"
+    recogniser, _ = load_recogniser(path)
+    rows = read_manifest(synthesise(tmp_path / "audio", progress=False)).split("test")
+    result = evaluate(recogniser, rows)
+    stored = load_checkpoint(path)["metrics"]
+    assert len(result.utterances) == stored["utterances"] == 200
+    assert result.wer == pytest.approx(stored["wer"], abs=0.005)
