@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
 
 FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
+LARGEST_STRETCH = 1.1  # of a clip that is stretched to the length of its batch
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,28 @@ class TrainingBatches:
         rng = random.Random(f"plan {self.config.seed} {epoch}")
         renditions = [self._rendition(row, rng) for row in range(len(self.cache))]
         buckets = length_buckets([rendition.frames for rendition in renditions], self.config.batch_size, rng)
-        return [[renditions[row] for row in rows] for rows in buckets]
+        plan = [[renditions[row] for row in rows] for rows in buckets]
+        return [self._as_long_as_the_longest(batch) for batch in plan] if self.config.tempo_perturb else plan
 
     def _rendition(self, row: int, rng: random.Random) -> Rendition:
         tempo, tract = self.config.tempo_perturb, self.config.vocal_tract_perturb
         speed = rng.choice(self.cache.speeds)
         stretch, warp = rng.uniform(1 - tempo, 1 + tempo), rng.uniform(1 - tract, 1 + tract)
         return Rendition(row, speed, stretch, warp, stretched(len(self.cache.features(row, speed)), stretch))
+
+    def _as_long_as_the_longest(self, batch: list[Rendition]) -> list[Rendition]:
+        """Where the tempo is free anyway, clips of nearly one length are stretched to it, and nothing is padded.
+
+        Only slower, never faster than the audit of CTC paths has judged them.
+        """
+        longest = max(rendition.frames for rendition in batch)
+        longest += -longest % FRAMES_ROUNDED_TO
+        return [
+            replace(rendition, frames=longest, stretch=longest / len(self.cache.features(rendition.row, rendition.speed)))
+            if 0 < longest <= rendition.frames * LARGEST_STRETCH
+            else rendition
+            for rendition in batch
+        ]
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
         """The batches of `epoch` from number `start` on."""

@@ -43,21 +43,25 @@ class MaskedBatchNorm(nn.Module):
         """x (B, T, …, C), mask (B, T) → the same shape, zero beyond the mask."""
         frames = x.flatten(0, 1)  # (B · T, …, C)
         index = mask.flatten().nonzero().squeeze(1)
+        if len(index) == len(frames):  # nothing is padded
+            return self._normalise(frames).view_as(x)
         valid = frames.index_select(0, index)  # (valid frames, …, C): torch's batch norm never meets the padding
-        training = self.training and len(index) > 1  # one frame has no variance
         if len(index):
-            valid = torch.batch_norm(
-                valid.flatten(0, -2),
-                self.weight,
-                self.bias,
-                self.running_mean,
-                self.running_var,
-                training,
-                self.momentum,
-                self.eps,
-                torch.backends.cudnn.enabled,
-            ).view_as(valid)
+            valid = self._normalise(valid)
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
+
+    def _normalise(self, frames: Tensor) -> Tensor:
+        return torch.batch_norm(
+            frames.flatten(0, -2),
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            self.training and len(frames) > 1,  # one frame has no variance
+            self.momentum,
+            self.eps,
+            torch.backends.cudnn.enabled,
+        ).view_as(frames)
 
 
 class Subsampler(nn.Module):

@@ -83,7 +83,7 @@ class Optimizers:
         matrices = [p for p in model.parameters() if id(p) in others and p.ndim >= 2]
         vectors = [p for p in model.parameters() if id(p) in others and p.ndim < 2]  # biases and norms are not decayed
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        self.members: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))]
+        self.members: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)]
         self.peaks = [config.learning_rate]
         if taken:
             self.members.append(Muon(taken, config.muon_rate, weight_decay=config.weight_decay))

@@ -35,12 +35,12 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     lines: list[str] = []
     heard_rows = FeatureCache(readable(manifest, config, split, report=lines.append), title=f"{split} features")
     result = evaluate(recogniser, heard_rows)
-    lines.append(f"Training complete! {split}: {error_rates(result)}")
+    lines.append(f"Training complete! {split}, greedy: {error_rates(result)}")
 
     arpa = training.folder / "train_3gram.arpa"
     write_arpa(estimate(row.text for row in manifest.split("train")), arpa)
     with_words = evaluate(recogniser, heard_rows, make_decoder(arpa, recogniser.vocabulary))
-    lines.append(f"With a language model of the training transcripts: {error_rates(with_words).splitlines()[0]}")
+    lines.append(f"{split}, beam search with a 3-gram of the training transcripts: {error_rates(with_words).splitlines()[0]}")
     pairs = list(zip(result.utterances, result.hypotheses, strict=True))
     for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:
         lines += [f"  said:  {row.text}", f"  heard: {heard}"]

@@ -25,7 +25,7 @@ def test_full_training_runs_and_ends_with_an_error_rate(make_tiny_config, tmp_pa
 
     printed = "\n".join(output_of(cell) for cell in notebook.cells if cell.cell_type == "code")
     assert "[Step 18/18] ctc_loss=" in printed
-    assert "Training complete! test: WER" in printed
+    assert "Training complete! test, greedy: WER" in printed and "test, beam search with a 3-gram" in printed
     pictures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     assert len(pictures) == 1
     assert (tmp_path / "run" / "audio_enc_step_18.pt").exists()
