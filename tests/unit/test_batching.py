@@ -108,7 +108,7 @@ def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(c
             assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
             assert all(0.9 <= r.stretch <= 1.1 * 1.1 and 0.95 <= r.warp <= 1.05 for r in renditions)
     stretches = {rendition.stretch for batch in plan for rendition in batch}
-    assert len(stretches) == len(cache), "each its own"
+    assert len(stretches) > 0.8 * len(cache), "nearly each its own: clips of one length in one batch share theirs"
 
 
 def test_without_augmentation_the_cache_is_what_is_heard(cache):
