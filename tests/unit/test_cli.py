@@ -28,7 +28,7 @@ def config_file(tiny_config, tmp_path):
 def test_train_ends_with_error_rate_examples_and_checkpoint(config_file, tmp_path, capsys):
     assert main(["train", "--config", config_file, "--set", "num_epochs=1"]) == 0
     out = capsys.readouterr().out
-    assert "test: WER" in out and "95% interval" in out
+    assert "test, greedy: WER" in out and "test, beam search with a 3-gram" in out and "95% interval" in out
     assert out.count("said:") == out.count("heard:") == 3
     assert str(tmp_path / "run" / "audio_enc_step_6.pt") in out
 
