@@ -46,7 +46,7 @@ class Config:
     word_ctc: float = 0.0  # weight of a CTC loss over whole words before the last block
     average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
     speed_perturb: bool = False  # train at speeds 0.9, 1.0 and 1.1 (Ko et al. 2015)
-    tempo_perturb: float = 0.0  # train at up to so much longer and shorter, drawn anew each time, at the same pitch
+    tempo_perturb: float = 0.0  # train at up to so much longer and shorter, at the same pitch; then as long as the longest of the batch
     vocal_tract_perturb: float = 0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
     colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)

@@ -20,12 +20,27 @@ def fast_type(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else None
 
 
+def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
+    """A context in which products are computed in `fast_type`, where that is wanted and there is one."""
+    fast = fast_type(device) if mixed_precision else None
+    return torch.autocast(device.type, dtype=fast, enabled=fast is not None)
+
+
 def remember_kernels(kernels: int = 16_384) -> None:
     """Have oneDNN keep as many compiled kernels as a training has shapes: of its usual 1024 it would soon lose those it needs again.
 
     Heeded where oneDNN has not computed anything yet; a setting of your own stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process has held, in bytes; None on Windows, which has no `resource`."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def keep_freed_memory() -> bool:

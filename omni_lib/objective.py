@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
-from omni_lib.hardware import fast_type
+from omni_lib.hardware import autocast
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 
@@ -49,21 +48,18 @@ class Objective(nn.Module):
 
     def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
         characters = sum(map(len, batch.targets))
-        device = batch.mel.device
-        fast = fast_type(device) if self.mixed_precision else None
-        with torch.autocast(device.type, dtype=fast, enabled=fast is not None):
+        with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
-        states = [(x.float() if fast else x, lengths) for x, lengths in states]  # heads and CTC need the full precision
-        x, lengths = states[-1]
+        states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
+        middle, before_last, (x, lengths) = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)], states[-1]
         log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
         per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
         objective = per_utterance.sum() / characters
         if self.letters is not None:
-            middle = ctc_loss(*self.letters(*states[max(0, len(states) // 2 - 1)]), batch.targets).sum() / characters
-            objective = (1 - self.letters_weight) * objective + self.letters_weight * middle
+            letters = ctc_loss(*self.letters(*middle), batch.targets).sum() / characters
+            objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
-            x, lengths = states[-2:][0]
-            objective = objective + self.words_weight * self.words.loss(x, lengths, batch.utterances) / characters
+            objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
         return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
 
 

@@ -7,6 +7,7 @@ from omni_lib.batching import FeatureCache
 from omni_lib.beam_search import make_decoder
 from omni_lib.config import Config
 from omni_lib.evaluation import Evaluation, evaluate
+from omni_lib.hardware import peak_memory
 from omni_lib.language_model import estimate, write_arpa
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
@@ -45,6 +46,8 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:
         lines += [f"  said:  {row.text}", f"  heard: {heard}"]
     minutes, seconds = divmod(round(training.seconds), 60)
-    lines.append(f"Time: {minutes} min {seconds:02d} s. Checkpoint: {training.checkpoint}")
+    memory = peak_memory()
+    held = f" Peak memory: {memory / 1e9:.1f} GB." if memory else ""
+    lines.append(f"This session: {minutes} min {seconds:02d} s.{held} Checkpoint: {training.checkpoint}")
     lines.append("Ready for Stage E!")
     return "\n".join(lines)

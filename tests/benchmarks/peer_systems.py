@@ -18,6 +18,7 @@ from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss
 from omni_lib.decoding import greedy
 from omni_lib.encoder import Subsampler, count_parameters, valid_frames
+from omni_lib.hardware import autocast
 from omni_lib.objective import Objective
 from omni_lib.optimizer import Optimizers, schedule
 from omni_lib.recogniser import Recogniser
@@ -138,7 +139,9 @@ def peer(name: str, model: Hearing, optimizers: Optimizers, config: Config) -> S
     def step(batch: Batch, number: int, total: int) -> None:
         model.train()
         optimizers.zero_grad()
-        losses = ctc_loss(*model(batch.mel, batch.lengths), batch.targets)
+        with autocast(batch.mel.device, config.mixed_precision):  # the peers have what we have
+            log_probs, lengths = model(batch.mel, batch.lengths)
+        losses = ctc_loss(log_probs.float(), lengths, batch.targets)
         (losses.sum() / sum(map(len, batch.targets))).backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         optimizers.step(schedule(number, total, config))

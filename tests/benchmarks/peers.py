@@ -135,7 +135,10 @@ def compare(options: argparse.Namespace) -> None:
     from record import add_row, provenance, read_rows
 
     from omni_lib.config import load_config
+    from omni_lib.hardware import keep_freed_memory, remember_kernels
 
+    remember_kernels()
+    keep_freed_memory()
     config = load_config(options.config, [f"data_path={options.data / 'asr.csv'}"])
     corpus = load(options.data, config)
     rates = RATES[:2] if options.smoke else RATES

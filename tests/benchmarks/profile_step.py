@@ -4,7 +4,7 @@
 
 The parts are timed from outside, by wrapping the calls of a real `Trainer` on its real data; the library carries no clocks. Multiplications
 and additions are counted by torch's FlopCounterMode on the same batches (Muon's products included), and held against the best rate of a
-float32 matrix product found in the same run.
+matrix product found in the same run, of the type that the settings compute in.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from record import RESULTS, provenance
 from omni_lib import train as training
 from omni_lib.batching import Batch, padding_share
 from omni_lib.config import Config, load_config
+from omni_lib.hardware import fast_type
 
 WARM_UP = 5  # steps before the clock counts: allocators and thread pools settle
 
@@ -120,11 +121,11 @@ def arithmetic(trainer: training.Trainer, batches: list[Batch]) -> float:
     return counter.get_total_flops() / len(batches)
 
 
-def best_product_rate(sizes: tuple[int, ...] = (256, 512, 768, 1024, 1536, 2048), seconds: float = 0.5) -> float:
-    """The best operations per second of a square float32 matrix product on this machine, now."""
+def best_product_rate(kind: torch.dtype, sizes: tuple[int, ...] = (256, 512, 768, 1024, 1536, 2048), seconds: float = 0.5) -> float:
+    """The best operations per second of a square matrix product in `kind` on this machine, now."""
     best = 0.0
     for size in sizes:
-        left, right = torch.randn(size, size), torch.randn(size, size)
+        left, right = torch.randn(2, size, size).to(kind)
         left @ right
         began, products = time.perf_counter(), 0
         while time.perf_counter() - began < seconds:
@@ -149,7 +150,8 @@ def profile(config: Config, steps: int) -> dict[str, Any]:
         finally:
             torch.Tensor.backward, nn.utils.clip_grad_norm_ = backward, clip
         waste = padding_share(trainer.batches.epoch(1))
-    rate = best_product_rate()
+    kind = (fast_type(trainer.device) if config.mixed_precision else None) or torch.float32
+    rate = best_product_rate(kind)
     return {
         "config": Path(config.save_dir).name,
         "steps": steps,
@@ -158,6 +160,7 @@ def profile(config: Config, steps: int) -> dict[str, Any]:
         "gflop_per_step": operations / 1e9,
         "gflops_reached": operations / step / 1e9,
         "gflops_best_product": rate / 1e9,
+        "product_type": str(kind).removeprefix("torch."),
         "share_of_best": operations / step / rate,
         "padding_share": waste,
     } | provenance()
@@ -172,7 +175,8 @@ def table(result: dict[str, Any]) -> str:
         f"| **a step** (median of {result['steps']}) | **{1000 * result['seconds_per_step']:.1f}** | |",
         "",
         f"{result['gflop_per_step']:.1f} GFLOP a step, {result['gflops_reached']:.0f} GFLOP/s: {result['share_of_best']:.0%} of the best "
-        f"matrix product here ({result['gflops_best_product']:.0f} GFLOP/s). Padding: {result['padding_share']:.1%} of the frames.",
+        f"{result['product_type']} matrix product here ({result['gflops_best_product']:.0f} GFLOP/s). "
+        f"Padding: {result['padding_share']:.1%} of the frames.",
     ]
     return "\n".join(lines)
 

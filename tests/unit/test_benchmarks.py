@@ -70,7 +70,7 @@ def test_an_inner_part_is_taken_out_of_the_outer_one():
 
 
 def test_a_profile_names_every_part_and_leaves_torch_as_it_was(make_tiny_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(profile_step, "best_product_rate", lambda: 1e11)
+    monkeypatch.setattr(profile_step, "best_product_rate", lambda kind: 1e11)
     backward = torch.Tensor.backward
     result = profile_step.profile(make_tiny_config(tmp_path / "run", muon_rate=0.02), steps=2)
     assert torch.Tensor.backward is backward

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from omni_lib import hardware
-from omni_lib.hardware import fast_type, keep_freed_memory, remember_kernels
+from omni_lib.hardware import autocast, fast_type, keep_freed_memory, peak_memory, remember_kernels
 
 
 @pytest.mark.parametrize(("capabilities", "expected"), [
@@ -23,6 +23,25 @@ def test_bfloat16_only_where_the_processor_multiplies_it(monkeypatch, capabiliti
 
 def test_other_devices_are_left_alone():
     assert fast_type(torch.device("meta")) is None
+
+
+@pytest.mark.parametrize(("wanted", "native", "expected"), [
+    (True, True, torch.bfloat16),
+    (True, False, torch.float32),
+    (False, True, torch.float32),
+])  # fmt: skip
+def test_products_are_rounded_where_it_is_wanted_and_native(monkeypatch, wanted, native, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    with autocast(torch.device("cpu"), wanted):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource module")
+def test_peak_memory_counts_what_was_held_and_let_go():
+    before = peak_memory()
+    held = b"x" * (before + 2**27)  # more than ever before, and written to, so that the system has to find it
+    del held
+    assert before + 2**27 <= peak_memory() < 8 * before + 2**31
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
