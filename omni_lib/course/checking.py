@@ -1,0 +1,235 @@
+"""Exercises that answer back: not attempted, not yet, or right, and in words that help.
+
+    from omni_lib.course.lessons import mel_features as lesson
+
+    lesson.hertz_to_mel.check(hertz_to_mel)    # your function
+    lesson.hertz_to_mel.hint()                 # one more hint each time
+    lesson.hertz_to_mel.solution()
+
+A check never sees a name of yours but the function it is given, calls it with seeded inputs, easy ones first, and compares with
+a reference of torch or of this library. How far you are is kept in one file of yours (`progress`), and nowhere else.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omni_lib.course.progress import Progress
+from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet, described, shown
+
+
+class Outcome(Enum):
+    NOT_ATTEMPTED = "not attempted"
+    NOT_YET = "not yet"
+    RIGHT = "right"
+
+
+_SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
+_COLOURS = {Outcome.NOT_ATTEMPTED: "#808080", Outcome.NOT_YET: "#E69F00", Outcome.RIGHT: "#009E73"}  # Okabe & Ito 2008
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found, as text and, in a notebook, as a box."""
+
+    outcome: Outcome
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{_SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
+
+    def _repr_html_(self) -> str:
+        box = f"border-left: 4px solid {_COLOURS[self.outcome]}; padding: 2px 10px; white-space: pre-wrap"
+        message = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message, quote=False))
+        return f'<div style="{box}"><b>{_SIGNS[self.outcome]} {self.outcome.value}.</b> {message}</div>'
+
+
+@dataclass(frozen=True)
+class Note:
+    """Markdown to be shown: a hint or a solution."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What a code exercise and a question have in common.
+
+    `key` is unique in the course and begins with the lesson's number: "01.hertz_to_mel".
+    """
+
+    key: str
+
+    @property
+    def blank(self) -> str:
+        """What is said to somebody who has not answered."""
+        raise NotImplementedError
+
+    def examine(self, answer: Any) -> str:
+        """A word of praise, which explains, for a right answer.
+
+        Raises:
+            NotAttempted, NotYet: it is not right.
+        """
+        raise NotImplementedError
+
+    def check(self, answer: Any = ...) -> Verdict:
+        """Judge an answer, and remember the outcome."""
+        try:
+            verdict = Verdict(Outcome.RIGHT, self.examine(answer))
+        except NotAttempted:
+            return Verdict(Outcome.NOT_ATTEMPTED, self.blank)
+        except NotYet as found:
+            verdict = Verdict(Outcome.NOT_YET, str(found))
+        Progress.mine().record(self.key, right=verdict.outcome is Outcome.RIGHT)
+        return verdict
+
+
+@dataclass(frozen=True)
+class CodeExercise(Exercise):
+    """A function to write.
+
+    `judge` is given an `Attempt` and raises NotYet; `answer` is our solution, whose source `solution()` shows. `plug_in` names the place
+    in the library that a right answer can take over for twenty real training steps.
+    """
+
+    goal: str
+    difficulty: int  # 1 (a line) to 5 (think for a while)
+    minutes: int  # an estimate
+    judge: Callable[[Attempt], None]
+    answer: Callable[..., Any]
+    hints: tuple[str, ...]
+    praise: str
+    plug_in: Any = None  # plug_in.PlugIn | None
+
+    @property
+    def blank(self) -> str:
+        return f"{self.goal}\nDifficulty {'●' * self.difficulty}{'○' * (5 - self.difficulty)}, about {self.minutes} minutes (an estimate)."
+
+    def examine(self, answer: Any) -> str:
+        attempt = Attempt(answer)
+        self.judge(attempt)
+        return self.praise
+
+    def hint(self) -> Note:
+        """The next hint, more telling each time."""
+        number = min(Progress.mine().one_more_hint(self.key), len(self.hints))
+        return Note("\n\n".join(f"**Hint {place} of {len(self.hints)}.** {hint}" for place, hint in enumerate(self.hints[:number], 1)))
+
+    def solution(self) -> Note:
+        """A way to write it; yours may differ."""
+        return Note(f"```python\n{source_of(self.answer)}\n```")
+
+    def try_in_training(self, function: Any) -> Any:
+        """Run twenty real training steps with `function` in the library's place, beside twenty without it.
+
+        Raises:
+            UserError: there is no such place for this exercise, or the function is not right yet.
+        """
+        from omni_lib.course.plug_in import train_with
+
+        return train_with(self, function)
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The source of a function of the library, dedented, without a trailing newline."""
+    return textwrap.dedent(inspect.getsource(function)).rstrip()
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise NotYet with `message` unless `holds`."""
+    if not holds:
+        raise NotYet(message)
+
+
+def expect_equal(attempt: Attempt, arguments: tuple[Any, ...], expected: Any, why: str = "") -> None:
+    """The answer for `arguments` must equal a plain value: a number, a text, a list of those (a tuple or 1-D tensor will do)."""
+    got = attempt(*arguments)
+    if isinstance(got, (Tensor, np.ndarray, np.generic)):
+        got = got.tolist()
+    plain = list(got) if isinstance(got, tuple) else got
+    if isinstance(expected, (int, float)) and not isinstance(expected, bool) and not isinstance(plain, (int, float)):
+        raise NotYet(f"called with {shown(arguments)}, your function returns {described(got)}; a number is wanted")
+    if plain != (list(expected) if isinstance(expected, tuple) else expected):
+        raise NotYet(f"called with {shown(arguments)}, your function returns {described_value(got)}, and it should be {expected!r}. {why}".strip())
+
+
+def described_value(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else described(value)
+
+
+def expect_close(
+    attempt: Attempt, arguments: tuple[Any, ...], expected: Tensor | float, why: str = "", axes: str = "", tolerance: float | None = None
+) -> Tensor:
+    """The answer for `arguments` must be a tensor (array, number, list) near `expected`; it is returned, in float64.
+
+    Args:
+        axes: names of the axes of `expected`, such as "B T D", to say which are exchanged or missing.
+        tolerance: relative to the largest value; by default what the answer's precision allows.
+    """
+    got, wanted = attempt(*arguments), torch.as_tensor(expected).detach().double()
+    try:
+        tensor = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"your function returns {described(got)}; a tensor of shape {tuple(wanted.shape)} is wanted") from None
+    if tensor.is_complex():
+        raise NotYet("your function returns complex numbers; their size (`.abs()`) or its square is wanted")
+    if tuple(tensor.shape) != tuple(wanted.shape):
+        raise NotYet(_shape_message(tuple(tensor.shape), tuple(wanted.shape), axes))
+    if tolerance is None:
+        tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
+    close, value = torch.isclose(tensor.double(), wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True), tensor.double()
+    if not bool(close.all()):
+        raise NotYet(f"called with {shown(arguments)}: {_value_message(value, wanted, close)} {why}".strip())
+    return value
+
+
+def _scale(wanted: Tensor) -> float:
+    finite = wanted[wanted.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 1.0
+
+
+def _shape_message(got: tuple[int, ...], wanted: tuple[int, ...], axes: str) -> str:
+    names = axes.split()
+    label = f" = ({', '.join(names)})" if names else ""
+    message = f"your function returns shape {got}; shape {wanted}{label} is wanted"
+    if sorted(got) == sorted(wanted):
+        where = f": {names[-1]} comes last here" if names else ""
+        return f"{message}. The axes are in another order{where} (`transpose`, `permute`)"
+    if len(got) == len(wanted) - 1:
+        return f"{message}. An axis is missing (did a sum or a mean swallow it? `keepdim=True`, `[None]`)"
+    if len(got) == len(wanted) + 1:
+        return f"{message}. There is one axis too many (`squeeze`, or an index)"
+    return message
+
+
+def _value_message(got: Tensor, wanted: Tensor, close: Tensor) -> str:
+    if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
+        return f"{int(got.isnan().sum())} of {got.numel()} values are NaN (0 / 0, log of a negative number, or inf - inf?)."
+    if got.ndim == 0:
+        return f"your function returns {float(got):.6g}, and it should be {float(wanted):.6g}."
+    first = tuple(int(i) for i in (~close).nonzero()[0])
+    place = f"at index {first if len(first) > 1 else first[0]} it is {float(got[first]):.6g} and should be {float(wanted[first]):.6g}"
+    message = f"{int((~close).sum())} of {got.numel()} values differ; {place}."
+    both = got[(wanted != 0) & wanted.isfinite()] / wanted[(wanted != 0) & wanted.isfinite()]
+    if both.numel() > 1 and torch.allclose(both, both[0].expand_as(both), rtol=1e-3) and not 0.999 < float(both[0]) < 1.001:
+        message += f" Every value is {float(both[0]):.4g} times what it should be."
+    return message

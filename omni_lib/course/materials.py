@@ -1,0 +1,31 @@
+"""What the lessons are about: a handful of clips that come with the course, the trained encoder, and the corpus, made when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import omni_lib
+from omni_lib.config import Config
+from omni_lib.corpora.synth import synthesise
+from omni_lib.manifest import Utterance, read_manifest
+from omni_lib.recogniser import Recogniser, load_recogniser
+
+ROOT = Path(omni_lib.__file__).resolve().parents[1]  # the clone: omni_lib is installed in place
+CLIPS = ROOT / "data" / "clips" / "asr.csv"
+PRETRAINED = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt"
+CORPUS = ROOT / "data" / "audio" / "asr.csv"
+
+
+def clips() -> dict[str, Utterance]:
+    """The clips of `data/clips` by name: "hello", "digits", …; all but the chapter's three samples are of the test set."""
+    return {utterance.path.stem: utterance for utterance in read_manifest(CLIPS).utterances}
+
+
+def pretrained() -> tuple[Recogniser, Config]:
+    """The recogniser trained on the embedded corpus, in evaluation mode, and its settings."""
+    return load_recogniser(PRETRAINED)
+
+
+def corpus() -> Path:
+    """The manifest of the embedded corpus; made first where there is none, in about a minute."""
+    return CORPUS if CORPUS.exists() else synthesise(CORPUS.parent)
