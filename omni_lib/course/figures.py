@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -35,6 +39,30 @@ def page_style() -> Iterator[None]:
     }
     with plt.rc_context(style):
         yield
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as an image that says in words what it shows, to who cannot see it and where no image is loaded."""
+
+    png: bytes
+    description: str
+
+    def __repr__(self) -> str:
+        return f"[figure: {self.description}]"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        encoded = base64.b64encode(self.png).decode()
+        alternative = html.escape(self.description, quote=True)
+        return {"text/plain": repr(self), "image/png": encoded}, {"image/png": {"alt": alternative}}
+
+
+def shown(figure: Figure, description: str, dpi: int = 80) -> Picture:
+    """Draw `figure` once, with `description` as its alternative text, and close it."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi)
+    plt.close(figure)
+    return Picture(file.getvalue(), description)
 
 
 def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None = None) -> Figure:

@@ -1,0 +1,192 @@
+"""Notebooks as they are committed: executed, so that they read well on a code host, and the same whoever executes them.
+
+    python -m omni_lib.course.notebooks [notebooks/01_mel_features.ipynb …]     (or `make notebooks`)
+
+A notebook is run from its first cell to its last with an empty progress file. What differs from run to run is taken out: sound,
+widget states, time stamps, and the names of this machine. Exercises stay blank; `solved` fills them in, for the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from omni_lib.course.checking import CodeExercise, Exercise, source_of
+from omni_lib.course.materials import ROOT
+from omni_lib.course.questions import ShortText
+from omni_lib.errors import UserError
+
+FOLDER = ROOT / "notebooks"
+LESSONS = {  # notebook -> module of its exercises
+    "00_start_here": "start_here",
+    "01_mel_features": "mel_features",
+    "02_encoder": "encoder",
+    "03_ctc_alignment": "ctc_alignment",
+    "04_wer": "error_rate",
+    "05_full_training": "full_training",
+    "06_stage_e": "stage_e",
+}
+LARGEST = 1_500_000  # bytes of a committed notebook
+QUIET = {"quiet", "exercise"}  # tags of cells that show nothing
+WIDGET = "application/vnd.jupyter.widget-view+json"
+_SOUND = re.compile(r"data:audio/[^\"']*")
+
+
+def lesson_of(path: Path) -> Any:
+    """The module that holds the exercises of a notebook."""
+    return import_module(f"omni_lib.course.lessons.{LESSONS[path.stem]}")
+
+
+def execute(path: Path, timeout: int = 600) -> NotebookNode:
+    """The notebook at `path`, run as a learner would run it who has not answered anything.
+
+    Raises:
+        UserError: a cell fails, or takes longer than `timeout` seconds.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+    notebook = nbformat.read(path, as_version=4)
+    with fresh_home():
+        try:
+            NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+        except (CellExecutionError, CellTimeoutError) as error:
+            raise UserError(f"{path.name} does not run: {str(error).strip().splitlines()[-1]}") from error
+    return notebook
+
+
+@contextmanager
+def fresh_home() -> Iterator[Path]:
+    """For as long as this lasts, a progress file of nobody's."""
+    before = os.environ.get("OMNI_HOME")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["OMNI_HOME"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            if before is None:
+                del os.environ["OMNI_HOME"]
+            else:
+                os.environ["OMNI_HOME"] = before
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Take out of an executed notebook what differs from run to run and from machine to machine; in place.
+
+    Raises:
+        UserError: an output names a folder of this machine.
+    """
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata = NotebookNode(kernelspec=kernel, language_info={"name": "python"})
+    count = 0
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        for key in ("execution", "widgets", "ExecuteTime"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        cell.outputs = [_normalised(output, count) for output in cell.outputs if not _is_noise(output)]
+        if str(ROOT) in str(cell.outputs) or str(Path.home()) + os.sep in str(cell.outputs):
+            raise UserError(f"the output of cell {number} names a folder of this machine: show a path relative to the project")
+    return notebook
+
+
+def _is_noise(output: NotebookNode) -> bool:
+    return output.output_type == "stream" and output.name == "stderr"  # progress bars and warnings
+
+
+def _normalised(output: NotebookNode, count: int) -> NotebookNode:
+    if "execution_count" in output:
+        output.execution_count = count
+    data = output.get("data", {})
+    data.pop(WIDGET, None)  # a model that no kernel has any more; the static figure beside it stays
+    if "text/html" in data:
+        data["text/html"] = _SOUND.sub("", data["text/html"])
+    return output
+
+
+def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:
+    """The notebook with every exercise done and every question answered rightly; in place, without outputs.
+
+    Raises:
+        KeyError, AttributeError: a cell names an exercise that the lesson does not have.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        tags, names = cell.metadata.get("tags", []), cell.metadata.get("omni", {})
+        if "exercise" in tags:
+            cell.source = source_of(getattr(lesson, names["exercise"]).answer)
+        elif "question" in tags:
+            cell.source = cell.source.replace("(...)", f"({right_answer(getattr(lesson, names['question']))!r})")
+    return notebook
+
+
+def right_answer(exercise: Exercise) -> Any:
+    """What `exercise.check` takes for right."""
+    if isinstance(exercise, CodeExercise):
+        return exercise.answer
+    return exercise.model if isinstance(exercise, ShortText) else exercise.right
+
+
+def faults(notebook: NotebookNode, lesson: Any) -> list[str]:
+    """What is wrong with a committed notebook, a line each: nothing, one hopes."""
+    found = []
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    if counts != list(range(1, len(counts) + 1)):
+        found.append(f"execution counts are {counts}: run `make notebooks`")
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        tags = set(cell.metadata.get("tags", []))
+        if not cell.outputs and not tags & QUIET:
+            found.append(f"cell {number} shows nothing to compare: give it an output, or the tag quiet\n{cell.source}")
+        if len(cell.source.splitlines()) > 25 and "exercise" not in tags:
+            found.append(f"cell {number} is longer than 25 lines")
+        if _SOUND.search(str(cell.outputs)):
+            found.append(f"cell {number} stores sound: run `make notebooks`")
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}) and not output.get("metadata", {}).get("image/png", {}).get("alt"):
+                found.append(f"cell {number} has a picture without alternative text: figures.shown(figure, '…')")
+    used = {name for cell in notebook.cells for name in cell.metadata.get("omni", {}).values()}
+    offered = {exercise.key.split(".", 1)[1] for exercise in lesson.EXERCISES}
+    if used != offered:
+        found.append(f"exercises in the notebook but not in the lesson, or the other way round: {sorted(used ^ offered)}")
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Execute, normalise and write back the notebooks named, or all; exit status."""
+    paths = [Path(name) for name in arguments] or sorted(FOLDER.glob("*.ipynb"))
+    status = 0
+    for path in paths:
+        try:
+            notebook = normalise(execute(path))
+        except UserError as error:
+            print(error, file=sys.stderr)
+            status = 2
+            continue
+        nbformat.validate(notebook)
+        path.write_text(nbformat.writes(notebook, version=4, indent=1) + "\n", encoding="utf-8")
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+        for fault in faults(notebook, lesson_of(path)):
+            print(f"  ! {fault}")
+            status = status or 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""Sound in a notebook: a player, and beside it in words what it plays."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from omni_lib.audio import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Player:
+    """An audio element that is complete in itself: nothing is fetched, and it works in every notebook."""
+
+    samples: np.ndarray  # (samples,) within -1…1
+    rate: int  # Hz
+    name: str
+
+    @property
+    def caption(self) -> str:
+        """Name, length and level (RMS, dB below full scale)."""
+        level = 10 * math.log10(max(float(np.mean(self.samples**2)), 1e-12)) if len(self.samples) else -math.inf
+        return f"▶ {self.name}: {len(self.samples) / self.rate:.2f} s, {level:.0f} dB"
+
+    def __repr__(self) -> str:
+        return self.caption
+
+    def _repr_html_(self) -> str:
+        file = io.BytesIO()
+        soundfile.write(file, self.samples, self.rate, format="WAV", subtype="PCM_16")
+        data = base64.b64encode(file.getvalue()).decode()
+        label = html.escape(self.caption)
+        return f'<figure style="margin:0"><audio controls aria-label="{label}" src="data:audio/wav;base64,{data}"></audio><figcaption>{label}</figcaption></figure>'
+
+
+def play(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE, name: str = "sound") -> Player:
+    """A player of `waveform` (samples,), made quieter where it would clip."""
+    samples = torch.as_tensor(waveform).detach().double().cpu().numpy().reshape(-1)
+    peak = float(np.abs(samples).max()) if len(samples) else 0.0
+    return Player(samples / peak if peak > 1 else samples, rate, name)
