@@ -15,7 +15,7 @@ endif
 VENV_PYTHON := .venv/bin/python
 OMNI := .venv/bin/omni
 
-.PHONY: train test lab doctor setup clean help
+.PHONY: train test lab notebooks doctor setup clean help
 
 train: setup ## synthesise the corpus, train the encoder, show its word error rate
 	@$(OMNI) data synth --out data/audio
@@ -28,6 +28,10 @@ test: setup ## check the code and run the tests
 lab: setup ## open JupyterLab on your own copies of the notebooks
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) lab
+
+notebooks: setup ## run the notebooks again and store what they show, for those who change them
+	@$(OMNI) data synth --out data/audio
+	@$(VENV_PYTHON) -m omni_lib.course.notebooks
 
 doctor: setup ## say what is missing on this machine, and the remedy
 	@$(OMNI) doctor

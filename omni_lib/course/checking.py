@@ -168,7 +168,8 @@ def expect_equal(attempt: Attempt, arguments: tuple[Any, ...], expected: Any, wh
     if isinstance(expected, (int, float)) and not isinstance(expected, bool) and not isinstance(plain, (int, float)):
         raise NotYet(f"called with {shown(arguments)}, your function returns {described(got)}; a number is wanted")
     if plain != (list(expected) if isinstance(expected, tuple) else expected):
-        raise NotYet(f"called with {shown(arguments)}, your function returns {described_value(got)}, and it should be {expected!r}. {why}".strip())
+        found = f"called with {shown(arguments)}, your function returns {described_value(got)}"
+        raise NotYet(f"{found}, and it should be {expected!r}. {why}".strip())
 
 
 def described_value(value: Any) -> str:

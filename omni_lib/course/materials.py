@@ -1,4 +1,4 @@
-"""What the lessons are about: a handful of clips that come with the course, the trained encoder, and the corpus, made when it is asked for."""
+"""What the lessons are about: some clips that come with the course, the trained encoder, and the corpus, made when it is asked for."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 VERSION = 1
+_unsaved: dict[str, dict[str, Any]] = {}  # progress of somebody whose folder cannot be written
 
 
 def home() -> Path:
@@ -29,17 +30,22 @@ class Progress:
         return cls(home() / "progress.json")
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Exercise key → {"right": bool, "tries": int, "hints": int}; a damaged file counts as none, and is kept beside as .damaged."""
+        """Exercise key → {"right": bool, "tries": int, "hints": int}; nothing where the file cannot be understood."""
+        try:
+            return self._load()
+        except (OSError, _NotOurs):
+            return {}
+
+    def _load(self) -> dict[str, dict[str, Any]]:
         try:
             contents = json.loads(self.path.read_text(encoding="utf-8"))
-            exercises = contents["exercises"]
             if contents["version"] > VERSION:
-                return {}  # of a later course: `_change` leaves it alone
-            return {str(key): _entry(value) for key, value in exercises.items()}
+                raise _NotOurs(later=True)
+            return {str(key): _entry(value) for key, value in contents["exercises"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _NotOurs(later=False) from None
 
     def record(self, key: str, *, right: bool) -> None:
         """One more try; what was right once stays right."""
@@ -74,28 +80,30 @@ class Progress:
         return changed
 
     def _update(self, update: Any) -> None:
-        """Change the file under a lock. A folder that cannot be written costs the memory of it, never the answer."""
+        """Change the file under a lock. Where that cannot be, it is remembered as long as Python runs."""
+        exercises = _unsaved
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path.with_suffix(".lock"))
-            with lock.acquire(timeout=5):
-                exercises = self.read()
-                if self.path.exists() and not exercises and self.path.stat().st_size:
-                    self._set_aside()
+            with FileLock(self.path.with_suffix(".lock"), timeout=5):
+                try:
+                    exercises = self._load()
+                except _NotOurs as found:
+                    if found.later:
+                        raise
+                    self.path.replace(self.path.with_suffix(".damaged"))  # kept, rather than overwritten
+                    exercises = {}
                 update(exercises)
                 _replace(self.path, json.dumps({"version": VERSION, "exercises": exercises}, indent=1, sort_keys=True) + "\n")
-        except (OSError, TimeoutError):
-            update(self.read())
+        except (OSError, _NotOurs):  # a lock that cannot be had is an OSError too
+            update(exercises)
 
-    def _set_aside(self) -> None:
-        """Keep what cannot be understood, rather than overwrite it."""
-        try:
-            understood = json.loads(self.path.read_text(encoding="utf-8"))
-            if understood == {"version": VERSION, "exercises": {}}:
-                return
-        except ValueError:
-            pass
-        self.path.replace(self.path.with_suffix(".damaged"))
+
+class _NotOurs(Exception):
+    """The progress file is damaged, or of a later version of the course."""
+
+    def __init__(self, later: bool) -> None:
+        super().__init__()
+        self.later = later
 
 
 def _entry(value: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Choice(Exercise):
     def examine(self, answer: Any) -> str:
         if answer is ... or answer is None:
             raise NotAttempted
-        letter = answer.strip().lower() if isinstance(answer, str) else answer
+        letter = answer.strip().lower() if isinstance(answer, str) else ""
         if letter not in self.options:
             raise NotYet(f"answer with one of the letters {', '.join(self.options)}; this is {described(answer)}")
         if letter != self.right:

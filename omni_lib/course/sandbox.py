@@ -52,7 +52,8 @@ class Attempt:
         given = copy.deepcopy(arguments)
         result, self.printed = call(self.function, given, self.seconds, shown(arguments))
         if not unchanged(arguments, given):
-            raise NotYet(f"your function changes its input: called with {shown(arguments)}, it leaves {shown(given)} behind. Work on a copy")
+            found = f"your function changes its input: called with {shown(arguments)}, it leaves {shown(given)} behind"
+            raise NotYet(f"{found}. Work on a copy")
         if result is ...:
             raise NotAttempted
         if result is None:

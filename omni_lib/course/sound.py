@@ -38,7 +38,8 @@ class Player:
         soundfile.write(file, self.samples, self.rate, format="WAV", subtype="PCM_16")
         data = base64.b64encode(file.getvalue()).decode()
         label = html.escape(self.caption)
-        return f'<figure style="margin:0"><audio controls aria-label="{label}" src="data:audio/wav;base64,{data}"></audio><figcaption>{label}</figcaption></figure>'
+        audio = f'<audio controls aria-label="{label}" src="data:audio/wav;base64,{data}"></audio>'
+        return f'<figure style="margin:0">{audio}<figcaption>{label}</figcaption></figure>'
 
 
 def play(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE, name: str = "sound") -> Player:

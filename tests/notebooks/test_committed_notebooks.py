@@ -1,0 +1,102 @@
+"""The notebooks as they are committed: what they store is what they compute, with exercises blank and with exercises done.
+
+nbval runs in a process of its own for each notebook, so that a kernel that dies takes nothing else with it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from omni_lib.course.notebooks import FOLDER, LARGEST, LESSONS, faults, lesson_of, normalise, solved
+from omni_lib.course.progress import Progress
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NOTEBOOKS = [FOLDER / f"{name}.ipynb" for name in LESSONS]
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def nbval(path, home, *options):
+    """Run nbval over one notebook; (exit status, what it said)."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={path.parent}"]
+    sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
+    environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+    command += [*options, sanitize, str(path)]
+    done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900)
+    return done.returncode, done.stdout + done.stderr
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+@each
+def test_a_notebook_is_well_kept(path):
+    notebook = read(path)
+    assert faults(notebook, lesson_of(path)) == []
+    assert path.stat().st_size < LARGEST
+    assert read(path) == normalise(notebook), "run `make notebooks`"
+
+
+@each
+def test_it_stores_neither_paths_nor_times(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/home/|/Users/|/root/|/tmp/|[A-Z]:\\\\Users|\b\d{4}-\d\d-\d\dT\d\d:\d\d", text)
+
+
+@each
+def test_every_section_has_prose_and_the_lesson_ends_with_its_references(path):
+    notebook = read(path)
+    assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} · ")
+    assert any(re.search(r"^#+ References", cell.source, re.MULTILINE) for cell in notebook.cells[-4:] if cell.cell_type == "markdown")
+
+
+@pytest.mark.slow
+@each
+def test_blank_it_computes_what_it_stores(path, tmp_path):
+    status, said = nbval(path, tmp_path, "--nbval")
+    assert status == 0, said
+    assert " passed" in said
+
+
+@pytest.mark.slow
+@each
+def test_solved_it_runs_and_every_check_is_right(path, tmp_path):
+    lesson = lesson_of(path)
+    notebook = solved(read(path), lesson)
+    (tmp_path / "home").mkdir()
+    nbformat.write(notebook, tmp_path / path.name)
+    status, said = nbval(tmp_path / path.name, tmp_path / "home", "--nbval-lax")
+    assert status == 0, said
+    progress = Progress(tmp_path / "home" / "progress.json").read()
+    assert {key for key, entry in progress.items() if entry["right"]} == {exercise.key for exercise in lesson.EXERCISES}
+
+
+def first_comparable(notebook):
+    """Number of the first code cell whose stored text can be changed."""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            if any("text" in output or "text/plain" in output.get("data", {}) for output in cell.outputs):
+                return number
+    raise AssertionError("no cell of this notebook is compared with anything")
+
+
+@pytest.mark.slow
+@each
+def test_a_changed_output_is_noticed(path, tmp_path):
+    notebook = read(path)
+    number = first_comparable(notebook)
+    notebook.cells = notebook.cells[: number + 1]
+    for output in notebook.cells[number].outputs:
+        if "text" in output:
+            output.text += "7"
+        elif "text/plain" in output.get("data", {}):
+            output.data["text/plain"] += "7"
+    nbformat.write(notebook, tmp_path / path.name)
+    status, said = nbval(tmp_path / path.name, tmp_path, "--nbval")
+    assert status == 1 and " 1 failed" in said, said

@@ -1,0 +1,218 @@
+"""The checker itself: it must survive every answer, and say what is wrong with it."""
+
+import json
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_lib.course.checking import CodeExercise, Outcome, expect_close, expect_equal
+from omni_lib.course.progress import Progress
+from omni_lib.course.questions import Choice, Number, ShortText
+from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet
+
+
+@pytest.fixture(autouse=True)
+def my_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNI_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def double_every_value(x):
+    return 2 * x
+
+
+def judge(attempt):
+    for values in ([1.0, 2.0], [[0.0, -1.0], [3.0, 4.0], [5.0, 6.0]]):
+        expect_close(attempt, (torch.tensor(values),), 2 * torch.tensor(values), axes="T D" if isinstance(values[0], list) else "T")
+
+
+DOUBLE = CodeExercise(
+    key="99.double", goal="Double.", difficulty=1, minutes=1, judge=judge, answer=double_every_value, hints=("One.", "Two."), praise="Yes."
+)
+
+
+def loops(x):
+    while True:
+        pass
+
+
+def loops_and_catches(x):
+    while True:
+        try:
+            time.sleep(0.001)
+        except Exception:
+            pass
+
+
+def leaves(x):
+    sys.exit(3)
+
+
+def scribbles(x):
+    x.mul_(2)
+    return x
+
+
+def recurses(x):
+    return recurses(x)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda x: x, "differ"),
+        (lambda x: 3 * x, "1.5 times what it should be"),
+        (lambda x: (2 * x).T if x.ndim == 2 else 2 * x, "another order"),
+        (lambda x: (2 * x)[None], "one axis too many"),
+        (lambda x: (2 * x).sum(-1) if x.ndim == 2 else 2 * x, "An axis is missing"),
+        (lambda x: x * float("nan"), "NaN"),
+        (lambda x: None, "is the `return` missing"),
+        (lambda x: "2", "a tensor of shape (2,) is wanted"),
+        (lambda x: torch.complex(2 * x, x), "complex"),
+        (lambda x, y: x, "raises TypeError"),
+        (lambda x: 1 / 0, "raises ZeroDivisionError"),
+        (leaves, "raises SystemExit"),
+        (recurses, "raises RecursionError"),
+        (scribbles, "changes its input"),
+        (3, "your function itself"),
+        (torch.ones(2), "your function itself"),
+    ],
+)
+def test_what_is_wrong_is_said(answer, says):
+    verdict = DOUBLE.check(answer)
+    assert verdict.outcome is Outcome.NOT_YET
+    assert says in verdict.message and says.split("`")[0] in verdict._repr_html_().replace("&quot;", '"')
+
+
+@pytest.mark.parametrize("answer", [loops, loops_and_catches])
+def test_an_endless_loop_is_ended(answer):
+    with pytest.raises(NotYet, match="was not done after"):
+        Attempt(answer, seconds=0.3)(torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        double_every_value,
+        lambda x: x.double() * 2,
+        lambda x: (2 * x).half(),
+        lambda x: 2 * x.numpy(),
+        lambda x: (2 * x).tolist(),
+        lambda x: torch.stack([2 * row for row in x]),
+    ],
+)
+def test_every_right_form_passes(answer):
+    assert DOUBLE.check(answer).outcome is Outcome.RIGHT
+
+
+def unwritten(x):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("blank", [..., lambda x: ..., unwritten])
+def test_a_blank_is_not_attempted_and_not_counted(blank, my_home):
+    verdict = DOUBLE.check(blank)
+    assert verdict.outcome is Outcome.NOT_ATTEMPTED and "Double." in repr(verdict)
+    assert not (my_home / "progress.json").exists()
+
+
+def test_what_an_answer_prints_does_not_mix_with_the_verdict(capsys):
+    assert DOUBLE.check(lambda x: print("noise") or 2 * x).outcome is Outcome.RIGHT
+    assert "noise" not in capsys.readouterr().out
+
+
+def test_hints_come_one_by_one_and_the_solution_is_our_source():
+    assert [repr(DOUBLE.hint()).count("Hint") for _ in range(3)] == [1, 2, 2]
+    assert "return 2 * x" in repr(DOUBLE.solution())
+
+
+@given(st.one_of(st.none(), st.integers(), st.text(max_size=5), st.floats(), st.lists(st.integers(), max_size=3), st.binary(max_size=3)))
+def test_no_answer_of_any_type_raises(answer):
+    for exercise in (DOUBLE, CHOICE, NUMBER, TEXT):
+        assert exercise.check(answer).outcome in Outcome
+        assert exercise.check(lambda *arguments: answer).outcome in Outcome
+
+
+CHOICE = Choice("99.choice", "Which?", {"a": "this", "b": "that"}, "b", {"a": "No: this is not that.", "b": "Indeed."})
+NUMBER = Number("99.number", "How many?", 12, 0, "Twelve.", slips=((13, "You rounded up."),))
+TEXT = ShortText("99.text", "Why?", ((r"lengths?", "What differs?"),), "Because lengths differ.", ((r"silence", "Blank is not silence."),))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "outcome", "says"),
+    [
+        (CHOICE, "B", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "a", Outcome.NOT_YET, "this is not that"),
+        (CHOICE, "c", Outcome.NOT_YET, "one of the letters a, b"),
+        (CHOICE, ..., Outcome.NOT_ATTEMPTED, "b)  that"),
+        (NUMBER, 12.0, Outcome.RIGHT, "Twelve"),
+        (NUMBER, np.int64(12), Outcome.RIGHT, "Twelve"),
+        (NUMBER, 13, Outcome.NOT_YET, "rounded up"),
+        (NUMBER, 2, Outcome.NOT_YET, "too low"),
+        (NUMBER, float("nan"), Outcome.NOT_YET, "no number"),
+        (NUMBER, "many", Outcome.NOT_YET, "a number is wanted"),
+        (NUMBER, ..., Outcome.NOT_ATTEMPTED, "How many?"),
+        (TEXT, "The LENGTH of it", Outcome.RIGHT, "Because lengths differ"),
+        (TEXT, "Just because", Outcome.NOT_YET, "What differs?"),
+        (TEXT, "length and silence", Outcome.NOT_YET, "Blank is not silence"),
+        (TEXT, 5, Outcome.NOT_YET, "a sentence in quotes"),
+        (TEXT, "", Outcome.NOT_ATTEMPTED, "Why?"),
+    ],
+)
+def test_questions(question, answer, outcome, says):
+    verdict = question.check(answer)
+    assert verdict.outcome is outcome and says in repr(verdict)
+
+
+def test_expect_equal_takes_tensors_and_tuples_for_lists():
+    for form in ([1, 2], (1, 2), torch.tensor([1, 2]), np.array([1, 2])):
+        expect_equal(Attempt(lambda _, form=form: form), ("x",), [1, 2])
+    with pytest.raises(NotYet, match=r"returns \[1\], and it should be \[1, 2\]. Look"):
+        expect_equal(Attempt(lambda _: [1]), ("x",), [1, 2], "Look")
+    with pytest.raises(NotAttempted):
+        expect_equal(Attempt(lambda _: ...), ("x",), [1, 2])
+
+
+def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
+    NUMBER.check(1)
+    NUMBER.check(12)
+    NUMBER.check(1)  # what was right stays right
+    DOUBLE.hint()
+    assert Progress.mine().read() == {
+        "99.number": {"right": True, "tries": 2, "hints": 0},
+        "99.double": {"right": False, "tries": 0, "hints": 1},
+    }
+    Progress.mine().record("01.other", right=True)
+    Progress.mine().reset("99")
+    assert list(Progress.mine().read()) == ["01.other"]
+    assert [path.name for path in my_home.iterdir() if path.suffix == ".tmp"] == []
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 1, "exercises": {"99.number": 3}}', "\x00\xff"])
+def test_a_damaged_progress_file_is_kept_aside_and_begun_anew(my_home, damage):
+    my_home.mkdir()
+    (my_home / "progress.json").write_text(damage, encoding="latin-1")
+    assert NUMBER.check(12).outcome is Outcome.RIGHT
+    assert Progress.mine().read()["99.number"]["right"]
+    if damage:
+        assert (my_home / "progress.damaged").read_text(encoding="latin-1") == damage
+
+
+def test_progress_of_a_later_version_is_not_touched(my_home):
+    my_home.mkdir()
+    later = json.dumps({"version": 2, "exercises": {"99.number": {"stars": 5}}})
+    (my_home / "progress.json").write_text(later)
+    assert NUMBER.check(12).outcome is Outcome.RIGHT
+    assert (my_home / "progress.json").read_text() == later
+
+
+def test_an_unwritable_home_costs_the_memory_and_not_the_verdict(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("OMNI_HOME", str(tmp_path / "file"))
+    assert NUMBER.check(12).outcome is Outcome.RIGHT
+    assert [repr(DOUBLE.hint()).count("Hint") for _ in range(2)] == [1, 2]

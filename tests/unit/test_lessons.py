@@ -1,0 +1,72 @@
+"""Every exercise of the course is proven: blank, solved, solved in other ways, and wrong in the ways that people are."""
+
+from importlib import import_module
+
+import pytest
+
+from omni_lib.course.checking import CodeExercise, Outcome
+from omni_lib.course.notebooks import LESSONS, right_answer
+from omni_lib.course.questions import Choice
+
+MODULES = {name: import_module(f"omni_lib.course.lessons.{name}") for name in LESSONS.values()}
+WRONG = {name: import_module(f"omni_lib.course.lessons.{name}_wrong") for name in LESSONS.values()}
+EXERCISES = [(name, exercise) for name, module in MODULES.items() for exercise in module.EXERCISES]
+everyone = pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=[exercise.key for _, exercise in EXERCISES])
+
+
+@pytest.fixture(autouse=True)
+def my_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNI_HOME", str(tmp_path))
+
+
+def short_name(exercise):
+    return exercise.key.split(".", 1)[1]
+
+
+@everyone
+def test_a_blank_is_not_attempted(lesson, exercise):
+    assert exercise.check(...).outcome is Outcome.NOT_ATTEMPTED
+    assert len(exercise.blank) > 20
+
+
+@everyone
+def test_the_solution_is_right(lesson, exercise):
+    verdict = exercise.check(right_answer(exercise))
+    assert verdict.outcome is Outcome.RIGHT, verdict
+    assert len(verdict.message) > 20, "a right answer deserves a word of explanation"
+
+
+@everyone
+def test_other_right_answers_are_right(lesson, exercise):
+    for answer in getattr(WRONG[lesson], "OTHER_RIGHT", {}).get(short_name(exercise), []):
+        verdict = exercise.check(answer)
+        assert verdict.outcome is Outcome.RIGHT, (answer, verdict)
+
+
+@everyone
+def test_wrong_answers_are_wrong_and_hear_why(lesson, exercise):
+    wrong = WRONG[lesson].WRONG[short_name(exercise)]
+    assert len(wrong) >= (len(exercise.options) - 1 if isinstance(exercise, Choice) else 3)
+    for answer, says in wrong:
+        verdict = exercise.check(answer)
+        assert verdict.outcome is Outcome.NOT_YET, (answer, verdict)
+        assert says and says in verdict.message, (answer, verdict)
+
+
+@everyone
+def test_it_is_complete(lesson, exercise):
+    assert exercise.key == f"{MODULES[lesson].NUMBER}.{short_name(exercise)}"
+    assert getattr(MODULES[lesson], short_name(exercise)) is exercise
+    if isinstance(exercise, CodeExercise):
+        assert 1 <= exercise.difficulty <= 5 and exercise.minutes > 0 and len(exercise.hints) >= 2
+        assert exercise.answer.__name__ == short_name(exercise) and f"def {short_name(exercise)}" in repr(exercise.solution())
+    if isinstance(exercise, Choice):
+        assert exercise.replies.keys() == exercise.options.keys()
+        assert len(exercise.options) >= 3
+
+
+def test_the_course_is_as_large_as_it_says():
+    code = [exercise for _, exercise in EXERCISES if isinstance(exercise, CodeExercise)]
+    assert len(code) >= 25
+    assert len(EXERCISES) - len(code) >= 30
+    assert len({exercise.key for _, exercise in EXERCISES}) == len(EXERCISES)
