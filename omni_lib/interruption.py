@@ -1,21 +1,44 @@
-"""Ctrl-C and a polite kill end a run after the step at hand, with everything saved."""
+"""Ctrl-C, a polite kill, or a file named `stop` in the run's folder end a run after the step at hand, with everything saved.
+
+The file needs no signal, so it works on Windows, from another terminal and from a notebook:
+
+    touch checkpoints/audio_enc_tiny/stop
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
+
+STOP_FILE = "stop"
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask the run in `folder` to save and end."""
+    (folder / STOP_FILE).touch()
+
+
+def clear_stop(folder: Path) -> None:
+    """Forget what an earlier run was asked."""
+    (folder / STOP_FILE).unlink(missing_ok=True)
 
 
 class StopRequest:
-    """Inside `with StopRequest() as stop:`, SIGINT and SIGTERM set `stop.requested`; a second SIGINT interrupts at once.
+    """Inside `with StopRequest(folder) as stop:`, SIGINT, SIGTERM and the stop file set `stop.requested`.
 
-    Signals reach a program's main thread only; elsewhere (a notebook's worker thread) nothing is caught.
+    A second SIGINT interrupts at once. Signals reach a program's main thread only; elsewhere (a notebook's worker thread) only the file is heeded.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._signalled = False
         self._previous: dict[int, object] = {}
+
+    @property
+    def requested(self) -> bool:
+        return self._signalled or (self.folder / STOP_FILE).exists()
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
@@ -26,8 +49,9 @@ class StopRequest:
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        clear_stop(self.folder)  # it has been obeyed, or came too late
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self._signalled and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.requested = True
+        self._signalled = True

@@ -39,7 +39,10 @@ from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
 from omni_lib.objective import Loss, Objective
 from omni_lib.optimizer import Optimizers, schedule
 from omni_lib.recogniser import Recogniser
+from omni_lib.run_lock import RunLock
 from omni_lib.training_log import FILE_NAME, TrainingLog
+
+TRANSCRIPTS = 3  # dev utterances of which the log keeps what was heard after each epoch
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class TrainingResult:
     checkpoint: Path  # the last one saved
     step: int
     total_steps: int
-    interrupted: bool  # by Ctrl-C, a polite kill or max_steps
+    interrupted: bool  # by Ctrl-C, a polite kill, the stop file or max_steps
     seconds: float  # of this session, data and evaluation included
 
 
@@ -74,19 +77,21 @@ def train(
         report: called with each line that a person should see.
 
     Raises:
-        UserError: the folder holds a run and `resume` is false, the data cannot be trained on, or the loss is no number.
+        UserError: another process trains into the folder, it holds a run and `resume` is false, the data cannot be trained on, or
+            the loss is no number.
     """
     began = time.monotonic()
     folder = Path(config.save_dir)
-    saved = _newest_checkpoint(folder, config, resume)
-    if saved and saved["resume"]["total_steps"] <= saved["step"]:
-        path = periodic_checkpoints(folder)[-1]
-        return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
-    trainer = Trainer(config, folder, report)
-    if saved:
-        trainer.restore(saved)
-        report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
-    interrupted = trainer.run(max_steps)
+    with RunLock(folder):
+        saved = _newest_checkpoint(folder, config, resume)
+        if saved and saved["resume"]["total_steps"] <= saved["step"]:
+            path = periodic_checkpoints(folder)[-1]
+            return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
+        trainer = Trainer(config, folder, report)
+        if saved:
+            trainer.restore(saved)
+            report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
+        interrupted = trainer.run(max_steps)
     path = folder / f"audio_enc_step_{trainer.step}.pt"
     return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, time.monotonic() - began)
 
@@ -131,7 +136,7 @@ class Trainer:
         """Train on; true when it ended before the schedule did."""
         last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
         per_epoch = len(self.batches)
-        with StopRequest() as stop, tqdm(total=self.total_steps, initial=self.step, unit="step", disable=None) as bar:
+        with StopRequest(self.folder) as stop, tqdm(total=self.total_steps, initial=self.step, unit="step", disable=None) as bar:
             window_began = time.monotonic()
             while self.step < last and not stop.requested:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
@@ -201,6 +206,7 @@ class Trainer:
             entropy=self.window.posteriors.entropy,
             learning_rate=self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config),
             seconds_per_step=seconds_per_step,
+            total_steps=self.total_steps,
         )
         if warning := diagnose([entry for entry in self.log.entries if entry["type"] == "step"]):
             self.report(f"! Step {self.step}: {warning}")
@@ -209,7 +215,9 @@ class Trainer:
         result = evaluate(self.averaged.module, self.dev)
         self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
-        self.log.add(type="epoch", step=self.step, epoch=epoch, **self.metrics)
+        heard = dict(zip((row.path for row in result.utterances), result.hypotheses, strict=True))
+        transcripts = [{"said": row.text, "heard": heard[row.path]} for row in self.dev.utterances[:TRANSCRIPTS]]
+        self.log.add(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
         if result.wer < self.best_wer:
             self.best_wer = result.wer
             save_checkpoint(self.folder / BEST, self.state())

@@ -1,0 +1,138 @@
+"""Two trainings into one folder, stale locks, and stopping without signals, with real processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
+from omni_lib.cli import main
+from omni_lib.errors import UserError
+from omni_lib.interruption import STOP_FILE, ask_to_stop
+from omni_lib.run_lock import LOCK, RunLock, RunRecord, read_record
+from omni_lib.train import train
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+
+
+def holder(folder) -> subprocess.Popen:
+    """Another process that holds the lock on `folder` until its standard input is closed."""
+    code = "import sys; from pathlib import Path; from omni_lib.run_lock import RunLock\n"
+    code += "with RunLock(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def ended(process: subprocess.Popen) -> int:
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def long_run(make_tiny_config, tmp_path, *arguments) -> subprocess.Popen:
+    """A training of 1200 steps that has logged its first."""
+    config = make_tiny_config(tmp_path / "run", num_epochs=200, log_every=1, checkpoint_freq=1000)
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "omni_lib.train", "--config", str(tmp_path / "config.json"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    while process.poll() is None and not (tmp_path / "run" / "training_log.json").exists():
+        time.sleep(0.01)
+    return process
+
+
+def test_a_folder_is_locked_while_another_process_holds_it_and_free_afterwards(tmp_path):
+    process = holder(tmp_path)
+    with pytest.raises(UserError, match=f"^process {process.pid} on .* is training into {tmp_path}: .*choose another save_dir$"):
+        RunLock(tmp_path).__enter__()
+    assert ended(process) == 0
+    with RunLock(tmp_path):
+        assert read_record(tmp_path).pid == os.getpid()
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    process = holder(tmp_path)
+    process.kill()
+    ended(process)
+    assert (tmp_path / LOCK).exists() and read_record(tmp_path).pid == process.pid and read_record(tmp_path).process() is None
+    with RunLock(tmp_path):
+        pass
+
+
+def test_one_process_cannot_train_into_a_folder_twice(tmp_path):
+    with RunLock(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()} "):
+        RunLock(tmp_path).__enter__()
+    with RunLock(tmp_path):
+        pass
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError, match="no such data"), RunLock(tmp_path / "run"):
+        raise UserError("no such data")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_record_names_one_process_for_good(tmp_path):
+    record = RunRecord.of(os.getpid(), ["python"], tmp_path)
+    assert record.process().pid == os.getpid()
+    later = RunRecord(record.pid, record.started - 60, record.host, record.command, record.directory)  # the pid was used before
+    elsewhere = RunRecord(record.pid, record.started, "another computer", record.command, record.directory)
+    assert later.process() is None and elsewhere.process() is None
+    for damaged in ("", "[]", '{"pid": 3}'):
+        (tmp_path / "run.json").write_text(damaged)
+        assert read_record(tmp_path) is None
+
+
+def test_a_second_training_is_refused_in_one_line_and_the_first_goes_on(make_tiny_config, tmp_path, capsys):
+    process = long_run(make_tiny_config, tmp_path)
+    try:
+        for resume in ([], ["--resume"]):
+            assert main(["train", "--config", str(tmp_path / "config.json"), *resume]) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"omni: process {process.pid} on ") and str(tmp_path / "run") in line
+        assert process.poll() is None
+    finally:
+        process.kill()
+        ended(process)
+    assert main(["train", "--config", str(tmp_path / "config.json"), "--resume", "--max-steps", "1"]) == 0, "killed: nothing is locked"
+
+
+def test_the_stop_file_saves_and_exits_130(make_tiny_config, tmp_path):
+    process = long_run(make_tiny_config, tmp_path)
+    try:
+        ask_to_stop(tmp_path / "run")
+        out, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, out
+    step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
+    assert 0 < step < 1200 and f"Stopped at step {step}/1200" in out
+    assert not (tmp_path / "run" / STOP_FILE).exists(), "obeyed"
+
+
+def test_a_stale_stop_file_stops_nothing(make_tiny_config, tmp_path):
+    config = make_tiny_config(tmp_path / "run", num_epochs=1)
+    (tmp_path / "run").mkdir()
+    ask_to_stop(tmp_path / "run")
+    result = train(config, report=lambda line: None)
+    assert (result.step, result.interrupted) == (6, False)
+
+
+def test_the_stop_file_is_heeded_between_steps(make_tiny_config, tmp_path):
+    config = make_tiny_config(tmp_path / "run", log_every=1)
+
+    def report(line: str) -> None:
+        if line.startswith("[Step 3/"):
+            ask_to_stop(tmp_path / "run")
+
+    assert train(config, report=report).step == 3
+    assert train(config, resume=True, report=lambda line: None).step == 18
