@@ -28,7 +28,8 @@ def clear_stop(folder: Path) -> None:
 class StopRequest:
     """Inside `with StopRequest(folder) as stop:`, SIGINT, SIGTERM and the stop file set `stop.requested`.
 
-    A second SIGINT interrupts at once. Signals reach a program's main thread only; elsewhere (a notebook's worker thread) only the file is heeded.
+    A second SIGINT interrupts at once. Signals reach a program's main thread only; elsewhere (a notebook's worker thread) only the
+    file is heeded.
     """
 
     def __init__(self, folder: Path) -> None:
