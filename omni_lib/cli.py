@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     an4.add_argument("--out", type=Path, default=Path("data/an4"))
     an4.add_argument("--dev", choices=("usual", "confirmation"), default="usual", help="which ten speakers to hold out")
     an4.set_defaults(run=_data_an4)
+    voice = data.add_parser("voice", help="AN4 as it is and in noisy rooms, and the embedded corpus: for a learner's own voice")
+    voice.add_argument("--an4", type=Path, default=Path("data/an4"), help="what 'omni data an4' made")
+    voice.add_argument("--synth", type=Path, default=Path("data/audio"), help="what 'omni data synth' made")
+    voice.add_argument("--out", type=Path, default=Path("data/voice"))
+    voice.add_argument("--seed", type=int, default=0, help="of the rooms and the noise")
+    voice.set_defaults(run=_data_voice)
     folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
     folder.add_argument("source", type=Path)
     folder.add_argument("--out", type=Path, required=True)
@@ -127,6 +133,13 @@ def _data_an4(options: argparse.Namespace) -> int:
         return 0
     held_out = an4.CONFIRMATION_SPEAKERS if options.dev == "confirmation" else an4.DEV_SPEAKERS
     print(f"AN4: {an4.prepare(options.source, options.out, report=print, dev_speakers=held_out)}")
+    return 0
+
+
+def _data_voice(options: argparse.Namespace) -> int:
+    from omni_lib.corpora import voice
+
+    print(f"Manifest: {voice.prepare(options.an4, options.synth, options.out, options.seed, report=print)}")
     return 0
 
 

@@ -43,6 +43,13 @@ def reverberate(waveform: Waveform, rt60: float, direct_db: float, rng: np.rando
     return np.fft.irfft(np.fft.rfft(waveform, padded) * np.fft.rfft(response, padded), padded)[:length]
 
 
+def band_limit(waveform: Waveform, low: float, high: float) -> Waveform:
+    """What a microphone or a telephone leaves of a sound: `low` to `high` Hz, faded out over half an octave beyond either end."""
+    frequencies = np.maximum(np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE), 1.0)
+    octaves_outside = np.maximum(np.log2(low / frequencies), np.log2(frequencies / high))
+    return np.fft.irfft(np.fft.rfft(waveform) * np.clip(1 - 2 * octaves_outside, 0, 1), len(waveform))
+
+
 def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
     """Noise of one of the `NOISES`, of unit power.
 

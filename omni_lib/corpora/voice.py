@@ -1,0 +1,153 @@
+"""The corpus of a model for a learner's own voice: people, people in noisy rooms, and synthetic sentences. `omni data voice`.
+
+    train   AN4's training speakers as they were recorded (kind an4), each clip once more in a small noisy room (an4_room),
+            and the embedded corpus' train split (free, digits, date, command, spelling)
+    dev     the same of AN4's dev speakers and of the embedded dev split
+    test    the embedded test split; the official test part of AN4 is never touched
+
+AN4 was recorded with a headset in a quiet office; a learner sits at a laptop. The room copies are to AN4 what `synth.py`'s
+rooms are to the embedded corpus. `Evaluation.by("kind")` tells the parts apart.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from omni_lib.audio import read_audio
+from omni_lib.corpora.acoustics import NOISES, PEAK, Waveform, band_limit, record, reverberate
+from omni_lib.corpora.building import STAMP, building, is_built, sha256
+from omni_lib.corpora.clips import write_clip
+from omni_lib.errors import UserError
+from omni_lib.manifest import SPLITS, Utterance, read_manifest, write_manifest
+
+VERSION = 1  # of what is written: a change of it makes a corpus anew
+
+
+@dataclass(frozen=True)
+class Room:
+    """The circumstances under which a clip is heard once more."""
+
+    rt60: float  # seconds that the room takes to fall by 60 dB
+    direct_db: float  # direct sound over reverberation
+    noise: str  # one of acoustics.NOISES
+    snr_db: float  # over the whole clip, its pauses included
+    level_db: float  # dBFS
+    low: float  # Hz: what the microphone passes
+    high: float
+    lead: float  # seconds of background before and after the clip
+    tail: float
+    seed: int  # of the room's echoes and the noise
+
+
+def draw_room(seed: int, name: str) -> Room:
+    """The room of the clip called `name`: the same one every time."""
+    rng = random.Random(f"room {seed} {name}")
+    return Room(
+        rt60=rng.uniform(0.1, 0.5),
+        direct_db=rng.uniform(0.0, 15.0),
+        noise=rng.choice(NOISES),
+        snr_db=rng.uniform(5.0, 30.0),
+        level_db=rng.uniform(-40.0, -12.0),
+        low=rng.uniform(50.0, 300.0),
+        high=rng.uniform(3400.0, 8000.0),
+        lead=rng.uniform(0.0, 0.5),
+        tail=rng.uniform(0.0, 0.5),
+        seed=rng.getrandbits(31),
+    )
+
+
+def hear_in(room: Room, clip: Waveform) -> Waveform:
+    """`clip` (samples,) at 16 kHz as a microphone in `room` picks it up: longer by lead, tail and reverberation."""
+    rng = np.random.default_rng(room.seed)
+    speech = reverberate(clip, room.rt60, room.direct_db, rng)
+    recording = record(speech, room.lead, room.tail, 0.0, room.snr_db, room.noise, room.level_db, rng)
+    recording = band_limit(recording, room.low, room.high)
+    return recording * min(1.0, PEAK / np.abs(recording).max())
+
+
+def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[str], None] = print) -> Path:
+    """Write `out/asr.csv` and `out/wav/{an4,an4_room,synth}/` (16 kHz mono PCM16), and return the path of the CSV file.
+
+    Args:
+        an4: the folder that `omni data an4` made; its split decides who is in dev.
+        synth: the folder that `omni data synth` made.
+        out: the folder to write; one that holds this very corpus already is left as it is.
+        seed: of the rooms and the noise.
+        report: is told, line by line, what was made.
+
+    Raises:
+        UserError: one of the two corpora is not there, or is damaged, or `out` holds something else.
+    """
+    an4, synth, out = Path(an4), Path(synth), Path(out)
+    people = [row for row in _rows(an4, "CMU AN4", "omni data an4 SOURCE") if row.split != "test"]
+    sentences = _rows(synth, "omni_lib synth", "omni data synth")
+    stamp = {"corpus": "omni_lib voice", "version": VERSION, "seed": seed, "source_sha256": _fingerprint([*people, *sentences])}
+    if is_built(out, stamp):
+        report(f"{out / 'asr.csv'} is already there, made from the same sources")
+        return out / "asr.csv"
+    with building(out, stamp) as partial:
+        wav = partial / "wav"
+        utterances = _copied(people, an4 / "wav", wav / "an4", "an4") + _copied(sentences, synth / "wav", wav / "synth")
+        for row in tqdm(people, desc="hearing AN4 in rooms", unit="clip", leave=False, disable=None):
+            name = row.path.relative_to(an4 / "wav")
+            heard = hear_in(draw_room(seed, name.as_posix()), read_audio(row.path).double().numpy())
+            write_clip(wav / "an4_room" / name, torch.from_numpy(heard))
+            utterances.append(replace(row, path=wav / "an4_room" / name, kind="an4_room"))
+        utterances.sort(key=lambda row: SPLITS.index(row.split))
+        write_manifest(partial / "asr.csv", utterances)
+    report(_summary(utterances))
+    return out / "asr.csv"
+
+
+def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:
+    """All rows of one of our own corpora.
+
+    Raises:
+        UserError: `folder` does not hold it whole.
+    """
+    remedy = f"make it with '{command} --out {folder}'"
+    try:
+        found = json.loads((folder / STAMP).read_text(encoding="utf-8"))["corpus"]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise UserError(f"{folder} does not hold the corpus that is wanted here: {remedy}") from None
+    if found != corpus:
+        raise UserError(f"{folder} holds another corpus ({found}): {remedy}")
+    if not (folder / "asr.csv").is_file():
+        raise UserError(f"{folder / 'asr.csv'} does not exist: {remedy}")
+    manifest = read_manifest(folder / "asr.csv", deal_splits=False)
+    if manifest.problems:
+        raise UserError(f"{manifest.path} {manifest.problems[0]} ({len(manifest.problems)} rows in all): remove {folder}, and {remedy}")
+    return manifest.utterances
+
+
+def _copied(rows: Sequence[Utterance], source: Path, target: Path, kind: str | None = None) -> list[Utterance]:
+    """Copy the clips, so that the corpus stands by itself; the rows as they are now."""
+    copies = []
+    for row in rows:
+        path = target / row.path.relative_to(source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(row.path, path)
+        copies.append(replace(row, path=path, kind=kind or row.kind))
+    return copies
+
+
+def _fingerprint(rows: Sequence[Utterance]) -> str:
+    """A hash that changes when a text, a split or the size of a clip does."""
+    return sha256(repr([({**asdict(row), "path": row.path.name}, row.path.stat().st_size) for row in rows]).encode())
+
+
+def _summary(utterances: Sequence[Utterance]) -> str:
+    kinds = {"an4": "of people", "an4_room": "of people in rooms"}
+    counts = Counter((row.split, kinds.get(row.kind, "synthetic")) for row in utterances)
+    splits = (f"{split} " + " + ".join(f"{n} {kind}" for (of, kind), n in counts.items() if of == split) for split in SPLITS)
+    return f"{len(utterances)} utterances written: " + "; ".join(splits)
