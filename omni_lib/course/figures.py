@@ -91,3 +91,30 @@ def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None =
         wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate", ylim=(0, 105))
         wer.legend()
     return figure
+
+
+def compared_curves(runs: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figure:
+    """Loss and dev WER of several runs in one figure.
+
+    Args:
+        runs: of each run its name and its log's entries.
+    """
+    with page_style():
+        figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+        for (name, entries), colour, line in zip(runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False):
+            steps = [entry for entry in entries if entry["type"] == "step"]
+            epochs = [entry for entry in entries if entry["type"] == "epoch"]
+            loss.plot([e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=colour, linestyle=line, label=name)
+            wer.plot(
+                [e["step"] for e in epochs],
+                [100 * e["dev_wer"] for e in epochs],
+                color=colour,
+                linestyle=line,
+                marker="o",
+                markersize=3,
+                label=name,
+            )
+        loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
+        wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate on dev", ylim=(0, None))
+        loss.legend()
+    return figure
