@@ -1,0 +1,239 @@
+"""CTC under your fingers: a path collapses step by step, the feasible region opens with k, a clip's probability flows to its text.
+
+from omni_lib.course.widgets.ctc_explorer import ctc_explorer
+
+ctc_explorer()
+"""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets as widgets
+import torch
+
+from omni_lib.alignment import best_path
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
+from omni_lib.course import materials
+from omni_lib.course.figures import Picture
+from omni_lib.course.trellis import (
+    VOCABULARY,
+    Collapse,
+    backward_mass,
+    best_states,
+    count_alignments,
+    forward_mass,
+    random_alignment,
+    read_path,
+    region,
+    write_path,
+)
+from omni_lib.course.widgets.explorer import Explorer, button, controls
+from omni_lib.course.widgets.sound_picture import SoundPicture
+from omni_lib.course.widgets.trellis_pictures import RegionCanvas, TrellisCanvas, collapse_table
+from omni_lib.ctc import frames_needed
+from omni_lib.encoder import embedding_lengths
+from omni_lib.errors import UserError
+from omni_lib.text import normalise
+
+VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
+MASSES = {"forward: all beginnings": "forward", "backward: all endings": "backward", "both: all whole paths": "both"}
+LONGEST_TEXT = 90  # characters; the longest clip says 81
+LONGEST_PATH = 60  # frames, as many as fit into a table that one can read
+
+
+def ctc_explorer(text: str = "hello", path: str = "hhe_ll_loo") -> CTCExplorer:
+    """An explorer that begins with `text` and a path for it (a-z, space, and _ for blank)."""
+    return CTCExplorer(text, path)
+
+
+class CTCExplorer(Explorer):
+    """Three views of the same idea: many paths spell one text."""
+
+    def __init__(self, text: str, path: str) -> None:
+        super().__init__("ctc", "CTC explorer")
+        self.view = widgets.ToggleButtons(options=VIEWS, description="view", style={"button_width": "auto", "description_width": "4em"})
+        self.view.add_class("omni-view")
+        self.text = widgets.Text(text, description="text", continuous_update=True)
+        self.path = widgets.Text(path, description="path, _ is blank", continuous_update=True)
+        self.step = widgets.IntSlider(3, min=0, max=3, description="step")
+        self.another = button("a path that spells it", "omni-another-path", "random")
+        self.steps = widgets.HTML()
+        self.steps.add_class("omni-collapse")
+
+        self.seconds = widgets.FloatSlider(0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f")
+        self.k = widgets.IntSlider(1, min=1, max=4, description="k, CTC frames each")
+        self.counter = widgets.HTML()
+        self.counter.add_class("omni-counter")
+        self.region_picture = SoundPicture()
+        self.region_picture.add_class("omni-region")
+
+        self.clips = materials.clips()
+        self.clip = widgets.Dropdown(options=list(self.clips), description="clip")
+        self.transcript = widgets.Text(self.clips[self.clip.value].text, description="its text")
+        self.mass = widgets.Dropdown(options=MASSES, description="mass")
+        self.best = widgets.Checkbox(True, description="show the best path", indent=False)
+        self.trellis_picture = SoundPicture()
+        self.trellis_picture.add_class("omni-trellis")
+
+        self._draws = 0
+        self._region_canvas, self._trellis_canvas = RegionCanvas(), TrellisCanvas()
+        self._recogniser, self._config = materials.pretrained()
+        self._heard: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
+        self._sections = {
+            VIEWS[0]: widgets.VBox([controls(self.text, self.path, self.step, self.another), self.steps]),
+            VIEWS[1]: widgets.VBox([controls(self.text, self.seconds, self.k), self.counter, self.region_picture]),
+            VIEWS[2]: widgets.VBox([controls(self.clip, self.transcript, self.mass, self.best), self.trellis_picture]),
+        }
+        self.children = [self.heading, self.view, *self._sections.values(), self.summary]
+        for control in (self.path, self.text, self.step, self.seconds, self.k, self.transcript, self.mass, self.best, self.view):
+            self.react_to(control)
+        self.clip.observe(self._new_clip, names="value")
+        self.another.on_click(lambda _: self.guarded(self._another_path))
+        self.refresh()
+
+    def refresh(self) -> None:
+        for name, section in self._sections.items():
+            section.layout.display = "" if name == self.view.value else "none"
+        {VIEWS[0]: self._collapse, VIEWS[1]: self._region, VIEWS[2]: self._trellis}[self.view.value]()
+
+    def still(self) -> Picture:
+        words = self.summary.value
+        if not self.trellis_picture.image:
+            self._trellis()
+        self.summary.value = words
+        return Picture(self.trellis_picture.image, f"CTC explorer. {self.trellis_picture.alt}")
+
+    def _target(self, text: str) -> tuple[str, list[int]]:
+        """The text as the vocabulary has it, and its class indices."""
+        text = normalise(text)
+        if len(text) > LONGEST_TEXT:
+            raise UserError(f"the text has {len(text)} characters: {LONGEST_TEXT} are as many as the picture holds")
+        return text, VOCABULARY.encode(text)
+
+    # --- a path becomes a text ---
+
+    def _collapse(self) -> None:
+        path = Collapse(read_path(self.path.value))
+        if len(path.path) > LONGEST_PATH:
+            raise UserError(f"the path has {len(path.path)} frames: {LONGEST_PATH} are as many as the table holds")
+        self.steps.value = collapse_table(path, self.step.value)
+        text, target = self._target(self.text.value)
+        self.say(_judged(path, text, target))
+
+    def _another_path(self) -> None:
+        _, target = self._target(self.text.value)
+        self._draws += 1
+        frames = max(frames_needed(target), len(self.path.value))
+        self.path.value = write_path(random_alignment(target, frames, seed=self._draws))
+
+    # --- which cells lie on a path ---
+
+    def _region(self) -> None:
+        text, target = self._target(self.text.value)
+        embeddings = embedding_lengths(round(100 * self.seconds.value))
+        frames = embeddings * self.k.value
+        count, needed = count_alignments(target, frames), frames_needed(target)
+        verdict = (
+            f"{number(count)} valid alignment{'s' * (count != 1)}"
+            if count
+            else "no valid alignment, the loss would be infinite"
+        )
+        self.counter.value = f'<span style="font-size: 1.3em"><b>{html.escape(verdict)}</b></span>'
+        words = (
+            f"{self.seconds.value:.2f} s of sound make {embeddings} embeddings, and at k = {self.k.value} {frames} CTC frames; "
+            f"'{text}' needs {needed}: {verdict}."
+        )
+        cells = region(target, frames)
+        image = self._region_canvas.draw(cells, target)
+        share = f"{int(cells.feasible.sum())} of {cells.feasible.size} cells of the trellis lie on a valid path."
+        self.region_picture.show(image, f"Trellis of '{text}': {words} {share}")
+        self.say(f"{words} {share}")
+
+    # --- a real clip ---
+
+    def _new_clip(self, _change: dict) -> None:
+        text = self.clips[self.clip.value].text
+        if self.transcript.value == text:
+            self.guarded(self.refresh)
+        self.transcript.value = text  # redraws when it changes
+
+    def _listen(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        if name not in self._heard:
+            waveform = read_audio(self.clips[name].path)
+            mel = LogMel()(waveform)
+            with torch.inference_mode():
+                log_probs, lengths = self._recogniser(mel[None], torch.tensor([len(mel)]))
+            self._heard[name] = waveform, log_probs[0, : lengths[0]]
+        return self._heard[name]
+
+    def _trellis(self) -> None:
+        text, target = self._target(self.transcript.value)
+        waveform, log_probs = self._listen(self.clip.value)
+        seconds_per_frame = self._config.downsample_time * HOP_LENGTH / SAMPLE_RATE / self._config.ctc_frames_per_embedding
+        path = best_path(log_probs, target)  # raises where there is none
+        forward = forward_mass(log_probs, target)
+        mass = {
+            "forward": lambda: forward,
+            "backward": lambda: backward_mass(log_probs, target),
+            "both": lambda: forward + backward_mass(log_probs, target),
+        }[self.mass.value]()
+        states = best_states(path) if self.best.value else None
+        image = self._trellis_canvas.draw(mass, log_probs, target, states, seconds_per_frame)
+        picture = self.trellis_picture
+        whole = float(forward[-1, -2:].logsumexp(dim=0))
+        alone = float(log_probs[torch.arange(len(path)), torch.tensor(path)].double().sum())
+        words = (
+            f"'{text}' in {len(log_probs)} CTC frames: {number(count_alignments(target, len(log_probs)))} alignments, together "
+            f"{-whole:.1f} nats of loss; the best path alone has {_percent(alone - whole)} of their probability. "
+            f"Read greedily, the clip says '{self._recogniser.greedy(log_probs[None], torch.tensor([len(log_probs)]))[0]}'."
+        )
+        with picture.hold_sync():
+            picture.show(image, f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}")
+            picture.place(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
+            picture.hear(waveform, f"the clip '{self.clip.value}'")
+            picture.notes, picture.seconds_per_note = _frame_notes(log_probs, seconds_per_frame), seconds_per_frame
+        self.say(words)
+
+
+def _judged(path: Collapse, text: str, target: list[int]) -> str:
+    """What there is to say about a path and the text that it should spell."""
+    frames, needed = len(path.path), frames_needed(target)
+    if path.text == text and text:
+        count = count_alignments(target, frames)
+        return f"This path spells '{text}', and so do {number(count - 1)} others of {frames} frames."
+    if frames < needed:
+        why = f" No path of {frames} frames can spell '{text}': it needs {needed}."
+    elif needed > len(target) and path.text == "".join(a for a, b in zip(text, [*text[1:], ""], strict=True) if a != b):
+        why = " Between the two of a doubled letter a path needs a blank, or they merge into one."
+    else:
+        why = ""
+    return f"This path spells '{path.text}', not '{text}'.{why}"
+
+
+def number(count: int) -> str:
+    """A count in words that one can read: 1,287, or 4.2 × 10^21."""
+    if count < 10**9:
+        return f"{count:,}"
+    digits = str(count)
+    return f"{digits[0]}.{digits[1]} × 10^{len(digits) - 1}"
+
+
+def _percent(log_share: float) -> str:
+    share = 100 * float(torch.tensor(log_share).exp())
+    return f"{share:.0f}%" if share >= 1 else f"{share:.1g}%"
+
+
+def _frame_notes(log_probs: torch.Tensor, seconds_per_frame: float) -> list[str]:
+    """What each frame hears: its three likeliest symbols."""
+    top = log_probs.exp().topk(3, dim=-1)
+    notes = []
+    for t, (shares, symbols) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
+        heard = [f"{name_of(symbol)} {share:.0%}" for share, symbol in zip(shares, symbols, strict=True) if share >= 0.005]
+        notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(heard)}")
+    return notes
+
+
+def name_of(symbol: int) -> str:
+    """How a class index is written in a picture: its letter, or its name where that cannot be seen."""
+    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol])

@@ -1,0 +1,121 @@
+"""What all explorers are: controls, pictures, and what the pictures show in words.
+
+An explorer is an ordinary ipywidgets box, so it works wherever widgets do. Where no kernel runs (a code host, a printed page)
+the same output holds a static figure and its description beside the widget, and those are shown instead.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from omni_lib.course.figures import ORANGE, Picture, page_style
+from omni_lib.errors import UserError
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+DPI = 100
+_STYLE = {"description_width": "8.5em"}
+_WIDE = {"width": "auto", "max_width": "34em", "margin": "2px 8px"}
+
+
+class Canvas:
+    """A figure that is drawn again and again: its axes and artists stay, only their data change.
+
+    Subclasses make the artists once in `page_style` and change them before `png`. No pyplot, so nothing keeps a figure alive
+    that its explorer has forgotten.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        """A transparent figure of `width` by `height` inches."""
+        with page_style():
+            self.figure = Figure(figsize=(width, height), dpi=DPI)
+            FigureCanvasAgg(self.figure)
+
+    def png(self) -> bytes:
+        """The figure as it is now."""
+        file = io.BytesIO()
+        with page_style():  # ticks that are new take their colour when they are drawn
+            self.figure.canvas.print_png(file, pil_kwargs={"compress_level": 1})  # speed before size
+        return file.getvalue()
+
+    def span(self, axes: Any) -> tuple[float, float]:
+        """Where `axes` lies in the figure from left to right, as two shares of its width."""
+        box = axes.get_position()
+        return float(box.x0), float(box.x1)
+
+
+class Explorer(widgets.VBox):
+    """A box of controls and pictures whose `refresh` redraws everything from the controls.
+
+    Args:
+        name: "mel" gives the CSS classes `omni-explorer` and `omni-mel-explorer`.
+    """
+
+    def __init__(self, name: str, title: str) -> None:
+        self.summary = widgets.HTML()
+        self.summary.add_class("omni-summary")
+        self.heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
+        super().__init__()
+        for each in ("omni-explorer", f"omni-{name}-explorer"):
+            self.add_class(each)
+
+    def refresh(self) -> None:
+        """Redraw from the controls."""
+        raise NotImplementedError
+
+    def still(self) -> Picture:
+        """What stands for the explorer where no kernel runs."""
+        raise NotImplementedError
+
+    def react_to(self, *controls: widgets.Widget) -> None:
+        """Call `refresh` whenever the value of one of `controls` changes."""
+        for control in controls:
+            control.observe(lambda change: self.guarded(self.refresh), names="value")
+
+    def guarded(self, action: Any, *arguments: Any) -> None:
+        """Call `action`; a UserError becomes a line below the controls, since a callback's traceback is shown to nobody."""
+        try:
+            action(*arguments)
+        except UserError as error:
+            self.say(str(error), warning=True)
+
+    def say(self, text: str, warning: bool = False) -> None:
+        """Show `text` where screen readers announce what changes."""
+        sign, colour = ("⚠ ", ORANGE) if warning else ("", "transparent")
+        box = f"border-left: 4px solid {colour}; padding: 2px 10px; line-height: 1.5"
+        self.summary.value = f'<div role="status" aria-live="polite" style="{box}">{sign}{html.escape(text)}</div>'
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = self.still()._repr_mimebundle_()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {WIDGET_VIEW: view, **data}, metadata
+
+
+def controls(*rows: widgets.Widget) -> widgets.Box:
+    """Controls side by side, as many as fit; each gets the width and the label column that all have."""
+    for each in rows:
+        if "description" in each.traits() and not isinstance(each, widgets.Button | widgets.ToggleButton):
+            each.style, each.layout = dict(_STYLE), dict(_WIDE)
+    grid = widgets.Layout(display="grid", grid_template_columns="repeat(auto-fit, minmax(21em, 1fr))", width="100%", max_width="76em")
+    return widgets.Box(list(rows), layout=grid)
+
+
+def button(description: str, css_class: str, icon: str = "") -> widgets.Button:
+    """A button as wide as its words."""
+    made = widgets.Button(description=description, icon=icon, layout=widgets.Layout(width="auto", max_width="26em", margin="2px 8px"))
+    made.add_class(css_class)
+    return made
+
+
+def table(rows: Iterable[str], caption: str) -> str:
+    """An HTML table of finished rows with a caption for screen readers, which scrolls by itself where it is too wide."""
+    body = "".join(rows)
+    style = "border-collapse: collapse; width: auto; margin: 0; font-size: 14px"
+    label = html.escape(caption, quote=True)
+    return f'<div role="region" tabindex="0" aria-label="{label}" style="overflow-x: auto"><table style="{style}">{body}</table></div>'

@@ -1,0 +1,115 @@
+// The browser's half of SoundPicture: image, player, play-head, and the second that was pointed at.
+
+// One object URL at a time: the old one is given back some time after the bytes change, for it may still be loading.
+function objectUrl(type) {
+  let url = null;
+  return (bytes) => {
+    const old = url;
+    if (old) setTimeout(() => URL.revokeObjectURL(old), 10_000);
+    url = bytes && bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type })) : null;
+    return url;
+  };
+}
+
+function element(parent, tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  parent.append(made);
+  return made;
+}
+
+function render({ model, el }) {
+  el.classList.add("omni-sound-picture");
+  const frame = element(el, "div", "frame");
+  const image = element(frame, "img", "picture");
+  const head = element(frame, "div", "play-head");
+  const player = element(el, "div", "player");
+  const audio = element(player, "audio", "sound");
+  const label = element(player, "span", "label");
+  const note = element(el, "div", "note");
+  audio.controls = true;
+  audio.preload = "auto";
+  head.hidden = true;
+
+  const imageUrl = objectUrl("image/png");
+  const soundUrl = objectUrl("audio/wav");
+  let request = 0;
+  let second = null; // of the axis, where the play-head stands; null before anything was played or pointed at
+
+  function showImage() {
+    const url = imageUrl(model.get("image"));
+    frame.style.display = url === null ? "none" : "";
+    if (url !== null) image.src = url;
+  }
+
+  function showWords() {
+    image.alt = model.get("alt");
+    label.textContent = model.get("sound_label");
+    audio.setAttribute("aria-label", `play ${model.get("sound_label")}`);
+  }
+
+  function showSound() {
+    const url = soundUrl(model.get("sound"));
+    player.style.display = url === null ? "none" : "";
+    if (url !== null) audio.src = url;
+    else audio.removeAttribute("src");
+    second = null;
+    place();
+  }
+
+  function place() {
+    const [left, right] = [model.get("left"), model.get("right")];
+    const [start, end] = [model.get("axis_start"), model.get("axis_end")];
+    const notes = model.get("notes");
+    const outside = second === null || second < start - 1e-6 || second > end + 1e-6;
+    head.hidden = outside;
+    head.style.left = outside ? "0" : `${100 * (left + ((right - left) * (second - start)) / (end - start))}%`;
+    note.style.display = notes.length ? "" : "none";
+    const index = second === null ? 0 : Math.floor(second / model.get("seconds_per_note") + 1e-6);
+    note.textContent = notes.length ? notes[Math.min(Math.max(index, 0), notes.length - 1)] : "";
+  }
+
+  function follow() {
+    second = model.get("sound_start") + audio.currentTime;
+    place();
+    request = audio.paused ? 0 : requestAnimationFrame(follow);
+  }
+
+  function point(event) {
+    const box = image.getBoundingClientRect();
+    const share = (event.clientX - box.left) / box.width;
+    const [left, right] = [model.get("left"), model.get("right")];
+    if (share < left || share > right) return;
+    const [start, end] = [model.get("axis_start"), model.get("axis_end")];
+    second = start + ((share - left) / (right - left)) * (end - start);
+    const heard = second - model.get("sound_start");
+    if (audio.duration && heard >= 0 && heard <= audio.duration) audio.currentTime = heard;
+    place();
+    model.set("pointed", second);
+    model.save_changes();
+  }
+
+  audio.addEventListener("play", () => { cancelAnimationFrame(request); follow(); });
+  audio.addEventListener("seeked", () => { if (audio.paused) follow(); });
+  audio.addEventListener("ended", follow);
+  image.addEventListener("click", point);
+  const changes = [
+    ["change:image", showImage],
+    ["change:sound", showSound],
+    ["change:alt change:sound_label", showWords],
+    ["change:left change:right change:axis_start change:axis_end change:notes change:seconds_per_note change:sound_start", place],
+  ];
+  for (const [names, react] of changes) model.on(names, react);
+  showImage();
+  showWords();
+  showSound();
+  return () => {
+    for (const [names, react] of changes) model.off(names, react);
+    cancelAnimationFrame(request);
+    audio.pause();
+    imageUrl(null);
+    soundUrl(null);
+  };
+}
+
+export default { render };

@@ -1,0 +1,139 @@
+"""The pictures of the CTC explorer: a path's table, the feasible region, and the trellis of a clip."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import ListedColormap, to_rgba
+from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
+from torch import Tensor
+
+from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
+from omni_lib.course.trellis import BLANK_SIGN, VOCABULARY, Collapse, Region, states_of
+from omni_lib.course.widgets.explorer import Canvas, table
+from omni_lib.text import BLANK
+
+DEEPEST = 12.0  # nats below the frame's best cell: what is darker than e^-12 is nothing
+MOST_LETTERS = 26  # state labels that can be read beside one another; of a longer text only the words are named
+SHOWN = {BLANK: BLANK_SIGN, 1: "␣"}
+
+
+def collapse_table(path: Collapse, step: int) -> str:
+    """The path, its runs, its runs without blanks, and the text, as far as `step` (0 to 3)."""
+    runs = path.runs
+    cells = [
+        [_cell(symbol) for symbol in path.path],
+        [_cell(symbol, frames) for symbol, frames in runs],
+        [_cell(symbol, frames, dropped=symbol == BLANK) for symbol, frames in runs],
+        [f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{html.escape(path.text) or "(nothing)"}</b></td>'],
+    ]
+    names = ("path, one symbol a frame", "step 1: merge what repeats", "step 2: drop the blanks", "step 3: the text")
+    header = '<th scope="row" style="text-align: left; padding-right: 12px; white-space: nowrap; font-weight: normal">{}</th>'
+    rows = [f"<tr>{header.format(name)}{''.join(row)}</tr>" for name, row in zip(names, cells, strict=True)]
+    return table(rows[: step + 1], f"a path of {len(path.path)} frames collapses to '{path.text}'")
+
+
+def _cell(symbol: int, frames: int = 1, dropped: bool = False) -> str:
+    colour = INK if symbol == BLANK else BLUE
+    line = "dashed" if dropped else "solid"
+    shown = "" if dropped else html.escape(SHOWN.get(symbol, VOCABULARY.symbols[symbol]))
+    title = "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
+    style = f"border: 2px {line} {colour}; text-align: center; min-width: 22px; height: 26px; padding: 0 4px; font-family: monospace"
+    return f'<td colspan="{frames}" title="{title}" style="{style}">{shown}</td>'
+
+
+def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:
+    """(state, label) of the marks on the axis of states: each letter, or, where that is too many, the start of each word."""
+    letters = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in target]
+    if len(letters) <= MOST_LETTERS:
+        return [(2 * index + 1, letter) for index, letter in enumerate(letters)]
+    labels, start = [], 0
+    for word in VOCABULARY.decode(target).split(" "):
+        labels.append((2 * start + 1, word))
+        start += len(word) + 1
+    return labels
+
+
+class RegionCanvas(Canvas):
+    """Cells of the trellis by whether a path can come from the start, go on to the end, or both."""
+
+    def __init__(self) -> None:
+        super().__init__(9.6, 4.2)
+        kinds = (("from the start only", BLUE, 0.35), ("to the end only", ORANGE, 0.35), ("on a valid path", GREEN, 1.0))
+        colours = ListedColormap([(0, 0, 0, 0), *(to_rgba(colour, alpha) for _, colour, alpha in kinds)])
+        with page_style():
+            self.axes = self.figure.add_axes((0.09, 0.13, 0.69, 0.83))
+            self.image = self.axes.imshow([[0]], cmap=colours, vmin=0, vmax=3, aspect="auto", origin="lower", interpolation="nearest")
+            self.axes.grid(False)
+            self.axes.set(xlabel="CTC frame", ylabel="state: the text with blanks between")
+            handles = [Patch(color=to_rgba(colour, alpha), label=label) for label, colour, alpha in kinds]
+            self.axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+
+    def draw(self, cells: Region, target: Sequence[int]) -> bytes:
+        """The PNG of `cells`."""
+        states, frames = cells.from_start.shape
+        self.image.set_data(cells.from_start.astype(int) + 2 * cells.to_end.astype(int) if frames else np.zeros((states, 1)))
+        self.image.set_extent((-0.5, max(frames, 1) - 0.5, -0.5, states - 0.5))
+        marks = state_labels(target)
+        with page_style():
+            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks])
+            step = max(1, frames // 12)
+            self.axes.set_xticks(range(0, max(frames, 1), step))
+        return self.png()
+
+
+class TrellisCanvas(Canvas):
+    """Mass in the trellis of a clip, with the best path, above the posteriors of the symbols of its text."""
+
+    def __init__(self) -> None:
+        super().__init__(9.6, 6.4)
+        with page_style():
+            self.axes = self.figure.add_axes((0.1, 0.46, 0.78, 0.5))
+            self.below = self.figure.add_axes((0.1, 0.09, 0.78, 0.31))
+            options = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
+            self.mass = self.axes.imshow([[0.0]], cmap="viridis", vmin=-DEEPEST, vmax=0, **options)
+            self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **options)
+            seen_on_all = [Stroke(linewidth=3.5, foreground="white"), Normal()]
+            (self.path,) = self.axes.plot([], [], color="black", linewidth=1.5, path_effects=seen_on_all, label="best path")
+            self.axes.legend(loc="upper left", labelcolor="white")
+            for axes in (self.axes, self.below):
+                axes.grid(False)
+            self.axes.set(ylabel="state")
+            self.below.set(xlabel="time (s)", ylabel="posterior of")
+            above, under = (self.figure.add_axes((0.9, bottom, 0.015, height)) for bottom, height in ((0.46, 0.5), (0.09, 0.31)))
+            self.figure.colorbar(self.mass, cax=above, label="nats below the frame's best")
+            self.figure.colorbar(self.posteriors, cax=under, label="probability")
+
+    def time_span(self) -> tuple[float, float]:
+        """Where the axis of time lies in the picture."""
+        return self.span(self.axes)
+
+    def draw(self, mass: Tensor, log_probs: Tensor, target: Sequence[int], states: Sequence[int] | None, seconds: float) -> bytes:
+        """The PNG.
+
+        Args:
+            mass: (T, 2 L + 1), natural logarithms.
+            log_probs: (T, symbols).
+            target: class indices, L of them.
+            states: of the best path, one a frame; None leaves it out.
+            seconds: of a CTC frame.
+        """
+        frames, end = len(log_probs), len(log_probs) * seconds
+        relative = (mass - mass.amax(dim=1, keepdim=True)).clamp_min(-DEEPEST).T.numpy()  # (S, T)
+        self.mass.set_data(relative)
+        self.mass.set_extent((0, end, -0.5, len(states_of(target)) - 0.5))
+        self.path.set_data((np.arange(frames) + 0.5) * seconds if states else [], states or [])
+        self.path.set_visible(bool(states))
+        self.axes.get_legend().set_visible(bool(states))
+        symbols = [BLANK, *sorted(set(target))]
+        self.posteriors.set_data(log_probs[:, symbols].exp().T.numpy())
+        self.posteriors.set_extent((0, end, -0.5, len(symbols) - 0.5))
+        marks = state_labels(target)
+        with page_style():
+            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
+            names = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in symbols]
+            self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
+        return self.png()

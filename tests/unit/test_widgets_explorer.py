@@ -1,0 +1,93 @@
+"""What all explorers are: a static figure beside the widget, errors as one line, pictures with sound."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.widgets.explorer import WIDGET_VIEW, Canvas, Explorer
+from omni_lib.course.widgets.sound_picture import SoundPicture, wav_bytes
+from omni_lib.errors import UserError
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Line(Canvas):
+    def __init__(self):
+        super().__init__(2, 1)
+        with page_style():
+            self.axes = self.figure.add_axes((0.2, 0.2, 0.6, 0.6))
+            (self.line,) = self.axes.plot([0, 1], [0, 1])
+
+    def draw(self, end: float) -> bytes:
+        self.line.set_ydata([0, end])
+        return self.png()
+
+
+class Small(Explorer):
+    def __init__(self):
+        super().__init__("small", "A <small> explorer")
+        self.children = [self.heading, self.summary]
+
+    def still(self) -> Picture:
+        return Picture(Line().draw(1), "a line")
+
+
+def test_the_output_holds_the_widget_and_a_picture_with_its_words():
+    explorer = Small()
+    data, metadata = explorer._repr_mimebundle_()
+    assert data[WIDGET_VIEW]["model_id"] == explorer.model_id
+    assert base64.b64decode(data["image/png"]).startswith(PNG)
+    assert "a line" in data["text/plain"] and metadata["image/png"]["alt"] == "a line"
+    assert {"omni-explorer", "omni-small-explorer"} <= set(explorer._dom_classes)
+    assert "&lt;small&gt;" in explorer.heading.value
+
+
+def test_a_user_error_is_a_line_and_another_error_is_a_bug():
+    explorer = Small()
+
+    def refuse():
+        raise UserError("this <b>one</b>")
+
+    def fail():
+        raise ZeroDivisionError
+
+    explorer.guarded(refuse)
+    assert "⚠ this &lt;b&gt;one&lt;/b&gt;" in explorer.summary.value and 'role="status"' in explorer.summary.value
+    explorer.say("well again")
+    assert "⚠" not in explorer.summary.value
+    with pytest.raises(ZeroDivisionError):
+        explorer.guarded(fail)
+
+
+def test_a_canvas_draws_again_on_a_transparent_ground():
+    canvas = Line()
+    first, second = canvas.draw(1), canvas.draw(0.5)
+    assert first.startswith(PNG) and first != second
+    assert canvas.draw(1) == first
+    assert canvas.span(canvas.axes) == pytest.approx((0.2, 0.8))
+    assert np.asarray(canvas.figure.canvas.buffer_rgba())[0, 0, 3] == 0
+
+
+def test_sound_becomes_a_wav_file():
+    samples, rate = soundfile.read(io.BytesIO(wav_bytes(0.5 * torch.sin(torch.arange(1600) / 5))))
+    assert (len(samples), rate) == (1600, 16_000)
+    assert abs(samples).max() == pytest.approx(0.5, abs=1e-3)
+    loud, _ = soundfile.read(io.BytesIO(wav_bytes(np.array([4.0, -2.0]))))
+    assert loud == pytest.approx([1.0, -0.5], abs=1e-3)
+    assert wav_bytes(torch.zeros(0)) == b""
+
+
+def test_a_sound_picture_carries_its_parts_to_the_browser():
+    picture = SoundPicture()
+    picture.show(PNG, "words")
+    picture.hear(torch.zeros(160), "silence", start=0.5)
+    picture.place((0.1, 0.9), 0.5, 1.5)
+    state = picture.get_state()
+    assert (state["alt"], state["sound_label"], state["sound_start"]) == ("words", "silence", 0.5)
+    assert (state["left"], state["right"], state["axis_start"], state["axis_end"]) == (0.1, 0.9, 0.5, 1.5)
+    assert "export default" in state["_esm"] and ".omni-sound-picture" in state["_css"]
