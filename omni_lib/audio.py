@@ -9,12 +9,14 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import torch
 import torchaudio
 from torch import Tensor, nn
 
 from omni_lib.errors import UserError
+from omni_lib.memory import available
 
 SAMPLE_RATE = 16_000  # Hz
 HOP_LENGTH = 160  # samples: 10 ms
@@ -22,6 +24,10 @@ WINDOW_LENGTH = 400  # samples: 25 ms
 N_FFT = 1024  # points; see LogMel
 N_MELS = 128
 LOG_FLOOR = 1e-6  # added to the mel power before the logarithm, so that digital silence is finite
+LOUDEST = 2.0**31  # integers that were taken for floats; beyond that the power of a sample may overflow
+
+_BLOCK = 2**20  # samples of each channel that are read at a time: of many channels only the mean is kept
+_BYTES_PER_SAMPLE = 16  # of the mono signal at its own rate and at 16 kHz, with the copies that are made on the way
 
 
 def read_audio(path: str | Path) -> Tensor:
@@ -40,7 +46,8 @@ def read_audio(path: str | Path) -> Tensor:
         _refuse_truncated(path)
         with soundfile.SoundFile(path) as file:
             expected, rate = file.frames, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True)  # (samples, channels)
+            _refuse_too_long(path, expected, rate)
+            samples = _mixed_down(file)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         reason = "headerless samples" if isinstance(error, TypeError) else str(error).rpartition(": ")[2].rstrip(".")
         raise UserError(f"{path} cannot be read as sound ({reason}): use WAV, FLAC, OGG or MP3") from None
@@ -50,10 +57,32 @@ def read_audio(path: str | Path) -> Tensor:
         raise UserError(f"{path} is empty: it holds no samples")
     if len(samples) < expected:
         raise UserError(f"{path} is truncated: its header promises {expected} samples, {len(samples)} can be read")
-    waveform = torch.from_numpy(samples).mean(dim=1)
+    waveform = torch.from_numpy(samples)
     if not torch.isfinite(waveform).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
+    if (peak := waveform.abs().max().item()) > LOUDEST:
+        raise UserError(f"{path} has samples of {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
     return _resample(waveform, rate, path)
+
+
+def _mixed_down(file: soundfile.SoundFile) -> np.ndarray:
+    """The mean of the channels: (samples,), float32."""
+    blocks = []
+    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):  # (samples, channels)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused afterwards, by name
+            blocks.append(block.mean(axis=1))
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
+    """The memory should not be full of one file when that turns out to be too long; nor of one whose header lies."""
+    seconds = samples / max(rate, 1)
+    needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), available()
+    if needed > free:
+        raise UserError(
+            f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and {free / 1e9:.1f} GB of memory "
+            "are free: cut it at pauses, or export it again if it is not so long"
+        )
 
 
 def _resample(waveform: Tensor, rate: int, path: Path) -> Tensor:

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -112,8 +113,25 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     if kind == "float" and type(value) is int:
         value = float(value) if abs(value) < 2**1023 else math.inf  # JSON has no largest number, a float has
     if type(value).__name__ != kind or (kind == "float" and not math.isfinite(value)):
-        raise UserError(f"{name} is {json.dumps(value)}: it must be {_KINDS[kind]}")
+        raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
+    if kind == "str" and not _can_name_a_file(value):
+        raise UserError(f"{name} is {_shown(value)}: no file can have that name")
     return value
+
+
+def _shown(value: Any) -> str:
+    """`value` as JSON has it; what comes from a stranger's checkpoint may be no JSON at all."""
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return f"of the type {type(value).__name__}"
+
+
+def _can_name_a_file(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+        return False
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
@@ -127,7 +145,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # bytes that are no UTF-8, a NUL byte in the name
         raise UserError(f"{path} cannot be read as text: {error}") from None
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)
@@ -169,7 +187,7 @@ def _parse_override(override: str) -> dict[str, Any]:
         raise UserError(f"--set {override!r} must have the form key=value")
     try:
         return {key.strip(): json.loads(value)}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {key.strip(): value}  # a bare text, such as a path
 
 

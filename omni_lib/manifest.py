@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from omni_lib.errors import UserError
+from omni_lib.errors import UserError, one_line
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
@@ -43,7 +43,7 @@ class Problem:
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        return one_line(f"line {self.line}: {self.reason}")
 
 
 @dataclass
@@ -110,6 +110,11 @@ def read_table(path: Path, required: Sequence[str] = (), delimiter: str = ",") -
         raise UserError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8 text") from None
     except csv.Error as error:
         raise UserError(f"{path} from line {reader.line_num + 1} on: {error} (is a quote not closed?)") from None
+    except ValueError:
+        raise UserError(f"{path} contains a NUL byte: no file can have that name") from None
+    twice = sorted({column for column in header if column and header.count(column) > 1})
+    if twice:
+        raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
     missing = [column for column in required if column not in header]
     if missing:
         raise UserError(f"{path} lacks the column {' and '.join(missing)}: its first line is audio_path,transcription[,speaker][,split]")

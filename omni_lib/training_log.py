@@ -34,7 +34,8 @@ class TrainingLog:
 
     def add(self, **entry: Any) -> None:
         self.entries.append(entry)
-        write_atomically(self.path, json.dumps({"config": self.config, "entries": self.entries}, indent=1).encode())
+        contents = {"config": self.config, "entries": self.entries}
+        write_atomically(self.path, json.dumps(contents, indent=1, allow_nan=False).encode())  # NaN is no JSON
 
 
 def read_log(path: str | Path) -> dict[str, Any]:
@@ -45,10 +46,10 @@ def read_log(path: str | Path) -> dict[str, Any]:
     """
     try:
         log = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(log["entries"], list):
+        if not all(isinstance(entry["step"], int) for entry in log["entries"]):
             raise TypeError
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: a run writes it at its first log line") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path} is no training log: delete it, and the run will begin a new one") from None
     return log
