@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from omni_lib.audio import LogMel, change_speed, read_audio
+from omni_lib.audio import N_MELS, LogMel, change_speed, read_audio
 from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
 from omni_lib.config import Config
+from omni_lib.distributed import my_share
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
 
@@ -68,7 +69,9 @@ def collate(cache: FeatureCache, rows: Sequence[int], features: Sequence[Tensor]
     The longest is rounded up to a multiple of `FRAMES_ROUNDED_TO`: the CPU's kernels are compiled anew for every shape of a batch,
     and few shapes are soon all known.
     """
-    lengths = torch.tensor([len(feature) for feature in features])
+    lengths = torch.tensor([len(feature) for feature in features], dtype=torch.long)
+    if not rows:  # of a batch that has fewer rows than a distributed run has processes
+        return Batch(torch.zeros(0, FRAMES_ROUNDED_TO, N_MELS), lengths, [], [])
     mel = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)  # (B, T, 128)
     mel = torch.nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % FRAMES_ROUNDED_TO))
     return Batch(mel, lengths, [cache.targets[row] for row in rows], [cache.utterances[row] for row in rows])
@@ -159,8 +162,9 @@ class TrainingBatches:
         ]
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
-        """The batches of `epoch` from number `start` on."""
-        for renditions in self.plan(epoch)[start:]:
+        """The batches of `epoch` from number `start` on; of each, what is this process' share."""
+        for batch in self.plan(epoch)[start:]:
+            renditions = my_share(batch, [rendition.frames for rendition in batch])
             features = [self._features(rendition, epoch) for rendition in renditions]
             yield collate(self.cache, [rendition.row for rendition in renditions], features)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from omni_lib.audio import N_MELS
 from omni_lib.config import Config
+from omni_lib.distributed import sum_over_ranks, world_size
 
 
 def valid_frames(lengths: Tensor, frames: int) -> Tensor:
@@ -45,12 +46,14 @@ class MaskedBatchNorm(nn.Module):
         index = mask.flatten().nonzero().squeeze(1)
         if len(index) == len(frames):  # nothing is padded
             return self._normalise(frames).view_as(x)
-        valid = frames.index_select(0, index)  # (valid frames, …, C): torch's batch norm never meets the padding
-        if len(index):
-            valid = self._normalise(valid)
+        valid = self._normalise(frames.index_select(0, index))  # (valid frames, …, C): torch's batch norm never meets the padding
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
     def _normalise(self, frames: Tensor) -> Tensor:
+        if self.training and world_size() > 1:
+            return self._normalise_over_ranks(frames)
+        if not len(frames):
+            return frames
         return torch.batch_norm(
             frames.flatten(0, -2),
             self.weight,
@@ -62,6 +65,20 @@ class MaskedBatchNorm(nn.Module):
             self.eps,
             torch.backends.cudnn.enabled,
         ).view_as(frames)
+
+    def _normalise_over_ranks(self, frames: Tensor) -> Tensor:
+        """The same with the statistics of all ranks' frames, of which this one may have none (torch.nn.SyncBatchNorm wants a GPU)."""
+        rows = frames.flatten(0, -2).to(torch.promote_types(frames.dtype, torch.float32))
+        sums = sum_over_ranks(torch.cat([rows.sum(dim=0), rows.new_tensor([len(rows)])]))
+        count = sums[-1].clamp_min(1)
+        mean = sums[:-1] / count
+        deviations = rows - mean
+        variance = sum_over_ranks(deviations.square().sum(dim=0)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)
+        normalised = deviations * (variance + self.eps).rsqrt() * self.weight + self.bias
+        return normalised.to(frames.dtype).view_as(frames)
 
 
 class Subsampler(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from omni_lib.batching import Batch, FeatureCache, evaluation_batches
+from omni_lib.distributed import gathered, rank, world_size
 from omni_lib.manifest import Utterance
 from omni_lib.metrics import ErrorCount, bootstrap_interval, character_errors, total, word_errors
 from omni_lib.recogniser import Recogniser
@@ -71,18 +72,24 @@ class Evaluation:
 def evaluate(
     recogniser: Recogniser, utterances: FeatureCache | Sequence[Utterance], decoder: Decoder | None = None, batch_size: int = 16
 ) -> Evaluation:
-    """Transcribe every utterance, greedily unless another decoder is given; no dropout, no augmentation."""
+    """Transcribe every utterance, greedily unless another decoder is given; no dropout, no augmentation.
+
+    Within a distributed run every rank must call it: each transcribes some of the batches, and all get the whole result.
+    """
     cache = utterances if isinstance(utterances, FeatureCache) else FeatureCache(utterances)
     decode = decoder or recogniser.greedy
     was_training, device = recogniser.training, next(recogniser.parameters()).device
     recogniser.eval()
     rows: list[Utterance] = []
-    heard: list[str] = []
+    heard: dict[int, list[str]] = {}  # by number of the batch
     with torch.inference_mode():
         batch: Batch
-        for batch in evaluation_batches(cache, batch_size):
-            log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
-            heard += decode(log_probs.cpu(), lengths.cpu())
+        for number, batch in enumerate(evaluation_batches(cache, batch_size)):
             rows += batch.utterances
+            if number % world_size() == rank():
+                log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
+                heard[number] = decode(log_probs.cpu(), lengths.cpu())
     recogniser.train(was_training)
-    return Evaluation(rows, heard)
+    for others in gathered(heard):
+        heard |= others
+    return Evaluation(rows, [text for number in sorted(heard) for text in heard[number]])

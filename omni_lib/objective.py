@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
+from omni_lib.distributed import mean_over_ranks
 from omni_lib.hardware import autocast
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
@@ -47,7 +48,7 @@ class Objective(nn.Module):
         self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
     def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
-        characters = sum(map(len, batch.targets))
+        characters = mean_over_ranks(sum(map(len, batch.targets)))
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
@@ -61,6 +62,17 @@ class Objective(nn.Module):
         if self.words is not None:
             objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
         return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
+
+
+class Learner(nn.Module):
+    """All that has weights in training, as one module: a batch → its loss."""
+
+    def __init__(self, recogniser: Recogniser, objective: Objective) -> None:
+        super().__init__()
+        self.recogniser, self.objective = recogniser, objective
+
+    def forward(self, batch: Batch) -> Loss:
+        return self.objective(self.recogniser, batch)
 
 
 class WordHead(nn.Module):
@@ -88,4 +100,4 @@ class WordHead(nn.Module):
         targets = self.targets(row.text for row in utterances)
         fits = [row for row, frames in enumerate(lengths.tolist()) if is_feasible(targets[row], frames)]
         log_probs = self.head(self.norm(x), lengths)[0]
-        return ctc_loss(log_probs[fits], lengths[fits], [targets[row] for row in fits]).sum() if fits else log_probs.new_zeros(())
+        return ctc_loss(log_probs[fits], lengths[fits], [targets[row] for row in fits]).sum()

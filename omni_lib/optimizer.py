@@ -40,7 +40,8 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self.type = fast_type(parameters[0].device)
+        first = parameters[0]
+        self.type = fast_type(first.device) if first.dtype == torch.float32 else None  # who asks for double precision shall have it
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:

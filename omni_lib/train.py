@@ -29,6 +29,7 @@ from omni_lib.batching import Batch, FeatureCache, TrainingBatches
 from omni_lib.checkpoint import BEST, checkpoint_config, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import Config
 from omni_lib.diagnosis import Posteriors, diagnose, posteriors
+from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, on_writer, rank, session
 from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
@@ -36,7 +37,7 @@ from omni_lib.hardware import keep_freed_memory, remember_kernels
 from omni_lib.interruption import StopRequest
 from omni_lib.manifest import read_manifest
 from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
-from omni_lib.objective import Loss, Objective
+from omni_lib.objective import Learner, Loss, Objective
 from omni_lib.optimizer import Optimizers, schedule
 from omni_lib.recogniser import Recogniser
 from omni_lib.run_lock import RunLock
@@ -82,15 +83,16 @@ def train(
     """
     began = time.monotonic()
     folder = Path(config.save_dir)
-    with RunLock(folder):
+    with session(), on_writer(RunLock(folder)):
         saved = _newest_checkpoint(folder, config, resume)
+        agree(saved and saved["step"], f"not all processes see the same checkpoints in {folder}: choose a save_dir that all machines share")
         if saved and saved["resume"]["total_steps"] <= saved["step"]:
             path = periodic_checkpoints(folder)[-1]
             return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
         trainer = Trainer(config, folder, report)
         if saved:
             trainer.restore(saved)
-            report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
+            trainer.report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
         interrupted = trainer.run(max_steps)
     path = folder / f"audio_enc_step_{trainer.step}.pt"
     return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, time.monotonic() - began)
@@ -100,7 +102,8 @@ class Trainer:
     """Data, model and optimiser of one run, and the step that has been reached."""
 
     def __init__(self, config: Config, folder: Path, report: Callable[[str], None]) -> None:
-        self.config, self.folder, self.report = config, folder, report
+        self.config, self.folder = config, folder
+        self.report = report = report if is_writer() else lambda line: None
         remember_kernels()
         keep_freed_memory()
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -120,7 +123,8 @@ class Trainer:
         self.recogniser.encoder.feature_mean.copy_(mean)
         self.recogniser.encoder.feature_deviation.copy_(deviation)
         self.objective = Objective(config, len(self.recogniser.vocabulary), [row.text for row in rows])
-        self.model = nn.ModuleDict({"recogniser": self.recogniser, "objective": self.objective}).to(self.device)
+        self.model = Learner(self.recogniser, self.objective).to(self.device)
+        self.parallel = data_parallel(self.model)
         self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         parameters = count_parameters(self.recogniser.encoder) / 1e6
@@ -136,9 +140,10 @@ class Trainer:
         """Train on; true when it ended before the schedule did."""
         last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
         per_epoch = len(self.batches)
-        with StopRequest(self.folder) as stop, tqdm(total=self.total_steps, initial=self.step, unit="step", disable=None) as bar:
-            window_began = time.monotonic()
-            while self.step < last and not stop.requested:
+        no_bar = None if is_writer() else True  # None: only in a terminal
+        with StopRequest(self.folder) as stop, tqdm(total=self.total_steps, initial=self.step, unit="step", disable=no_bar) as bar:
+            window_began, stopped = time.monotonic(), anywhere(stop.requested)
+            while self.step < last and not stopped:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
                     self.report(f"Epoch {epoch}/{self.config.num_epochs}:")
@@ -154,22 +159,24 @@ class Trainer:
                         window_began += time.monotonic() - paused
                     if self.step % self.config.checkpoint_freq == 0 and self.step < last:
                         self.save()
-                    if self.step >= last or stop.requested:
+                    stopped = anywhere(stop.requested)
+                    if self.step >= last or stopped:
                         break
         self.save()
         return self.step < self.total_steps
 
     def train_step(self, batch: Batch) -> Loss:
         """One batch forward, backward, and one step of the optimiser."""
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)  # dropout of this step, whatever ran before it
+        # dropout of this step, whatever ran before it, and of this rank
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step + (rank() << 48))
         self.model.train()
         batch = Batch(batch.mel.to(self.device), batch.lengths.to(self.device), batch.targets, batch.utterances)
-        loss = self.objective(self.recogniser, batch)
+        loss = self.parallel(batch)
         self.optimizers.zero_grad()
         loss.objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         if not torch.isfinite(norm):
-            names = ", ".join(row.path.name for row in batch.utterances)
+            names = ", ".join(row.path.name for utterances in gathered(batch.utterances) for row in utterances)
             raise UserError(
                 f"the gradient is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
                 "lower learning_rate and train into another save_dir"
@@ -187,12 +194,17 @@ class Trainer:
 
     def _count(self, loss: Loss, batch: Batch) -> None:
         heard = self.recogniser.greedy(loss.log_probs, loss.lengths)
+        errors = total([word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)])
+        of_ranks = gathered((loss.per_utterance.cpu(), posteriors(loss.log_probs, loss.lengths), errors))
         self.window.steps += 1
-        self.window.loss += loss.per_utterance.mean().item()
-        self.window.posteriors += posteriors(loss.log_probs, loss.lengths)
-        self.window.errors += total([word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)])
+        self.window.loss += torch.cat([per_utterance for per_utterance, _, _ in of_ranks]).mean().item()
+        for _, seen, errors in of_ranks:
+            self.window.posteriors += seen
+            self.window.errors += errors
 
     def _log_window(self, epoch: int, seconds_per_step: float) -> None:
+        if not is_writer():
+            return
         loss, wer = self.window.loss / self.window.steps, self.window.errors.rate
         self.report(f"[Step {self.step}/{self.total_steps}] ctc_loss={loss:.2f} wer={wer:.1%} | {seconds_per_step:.2f}s/step")
         self.log.add(
@@ -213,6 +225,8 @@ class Trainer:
 
     def _evaluate_epoch(self, epoch: int) -> None:
         result = evaluate(self.averaged.module, self.dev)
+        if not is_writer():
+            return
         self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
         heard = dict(zip((row.path for row in result.utterances), result.hypotheses, strict=True))
@@ -245,6 +259,8 @@ class Trainer:
         }
 
     def save(self) -> None:
+        if not is_writer():
+            return
         name = f"audio_enc_step_{self.step}.pt"
         save_checkpoint(self.folder / name, self.state())
         rotate(self.folder)
