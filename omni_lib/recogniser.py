@@ -6,11 +6,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from omni_lib.checkpoint import checkpoint_config, load_checkpoint, load_weights
+from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead
 from omni_lib.decoding import greedy
 from omni_lib.encoder import AudioEncoder
+from omni_lib.errors import UserError
 from omni_lib.text import Vocabulary
 
 
@@ -39,7 +40,8 @@ def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
     """
     contents = load_checkpoint(path)
     config = checkpoint_config(contents, path)
-    recogniser = Recogniser(config)
-    load_weights(recogniser.encoder, contents["enc"], path)
-    load_weights(recogniser.head, contents["head"], path)
-    return recogniser.eval(), config
+    if not isinstance(contents["enc"], dict) or not isinstance(contents["head"], dict):
+        raise UserError(f"{path} does not fit: its enc or its head holds no weights")
+    parts = {"encoder": contents["enc"], "head": contents["head"]}
+    state = {f"{part}.{name}": value for part, weights in parts.items() for name, value in weights.items()}
+    return filled(lambda: Recogniser(config), state, path).eval(), config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from omni_lib.checkpoint import checkpoint_config, load_checkpoint, load_weights
+from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
 from omni_lib.encoder import AudioEncoder
 
 
@@ -17,9 +17,8 @@ def load_encoder(path: str | Path) -> AudioEncoder:
         UserError: the file is missing, damaged or no checkpoint of ours.
     """
     contents = load_checkpoint(path)
-    encoder = AudioEncoder.from_config(checkpoint_config(contents, path))
-    load_weights(encoder, contents["enc"], path)
-    return encoder.eval()
+    config = checkpoint_config(contents, path)
+    return filled(lambda: AudioEncoder.from_config(config), contents["enc"], path).eval()
 
 
 class AudioProjector(nn.Linear):
