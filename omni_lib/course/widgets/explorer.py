@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
@@ -61,6 +62,7 @@ class Explorer(widgets.VBox):
         self.summary = widgets.HTML()
         self.summary.add_class("omni-summary")
         self.heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
+        self._held = False
         super().__init__()
         for each in ("omni-explorer", f"omni-{name}-explorer"):
             self.add_class(each)
@@ -76,7 +78,17 @@ class Explorer(widgets.VBox):
     def react_to(self, *controls: widgets.Widget) -> None:
         """Call `refresh` whenever the value of one of `controls` changes."""
         for control in controls:
-            control.observe(lambda change: self.guarded(self.refresh), names="value")
+            control.observe(lambda change: None if self._held else self.guarded(self.refresh), names="value")
+
+    @contextmanager
+    def one_refresh(self) -> Iterator[None]:
+        """However many controls are changed inside, the picture is drawn once, at the end."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self.guarded(self.refresh)
 
     def guarded(self, action: Any, *arguments: Any) -> None:
         """Call `action`; a UserError becomes a line below the controls, since a callback's traceback is shown to nobody."""

@@ -1,0 +1,126 @@
+"""Curves that are redrawn every few seconds: SVG, written by hand because it costs a hundredth of a drawn figure.
+
+The page's own ink and type are used, so that they read in light and dark, and lines stay sharp at every zoom.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omni_lib.course.figures import BLUE, CHAPTER_TIMELINE, GREEN, ORANGE, PURPLE
+
+INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 12, 30, 38
+_MOST_POINTS = 300  # a curve has no more: there are not more pixels either
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart."""
+
+    label: str
+    colour: str
+    points: Sequence[tuple[float, float]]
+    dashes: str = ""
+    dots: bool = False
+
+
+def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) -> str:
+    """Loss, word error rate beside the chapter's timeline, blank rate and learning rate of a run, as HTML.
+
+    Args:
+        entries: of the training log.
+        total_steps: length of the schedule; the last step logged when None.
+    """
+    steps = [entry for entry in entries if entry["type"] == "step"]
+    epochs = [entry for entry in entries if entry["type"] == "epoch"]
+    length = total_steps or max((entry["step"] for entry in entries), default=1)
+
+    def of(rows: Sequence[dict[str, Any]], key: str, scale: float = 1.0) -> list[tuple[float, float]]:
+        return [(row["step"], scale * row[key]) for row in rows if key in row]
+
+    timeline = [(share * length, 100 * rate) for share, rate in CHAPTER_TIMELINE]
+    charts = (
+        chart("CTC loss (nats per utterance)", length, [Series("training", BLUE, of(steps, "ctc_loss"), dots=True)]),
+        chart(
+            "Word error rate (%)",
+            length,
+            [
+                Series("the chapter's timeline", INK, timeline, dashes="2 4"),
+                Series("training batches", ORANGE, of(steps, "wer", 100), dashes="6 3"),
+                Series("dev", BLUE, of(epochs, "dev_wer", 100), dots=True),
+            ],
+            at_least=100,
+        ),
+        chart("Blank rate (% of CTC frames)", length, [Series("blank", GREEN, of(steps, "blank_rate", 100))], at_least=100, height=150),
+        chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 12px;max-width:64em;color:{INK}">{"".join(charts)}</div>'
+
+
+def chart(title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230) -> str:
+    """A line chart over steps 0 to `length`, with its y axis from 0.
+
+    Args:
+        at_least: what the y axis reaches even if no value does.
+    """
+    top = max([at_least, *(y for line in series for _, y in line.points if math.isfinite(y))]) or 1.0
+    ticks = round_numbers(top)
+    top = max(top, ticks[-1])
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = _LEFT + (_WIDTH - _LEFT - _RIGHT) * x / max(length, 1)
+        return round(across, 1), round(height - _BOTTOM - (height - _TOP - _BOTTOM) * y / top, 1)
+
+    parts = [_text(_LEFT, 16, title, "start", bold=True)]
+    for tick in ticks:
+        _, y = place(0, tick)
+        parts.append(f'<path d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity=".18"/>')
+        parts.append(_text(_LEFT - 6, y + 4, f"{tick:g}", "end"))
+    for tick in round_numbers(length, 5):
+        x, y = place(tick, 0)
+        parts.append(_text(x, y + 15, f"{tick:g}", "middle"))
+    parts.append(_text(_WIDTH - _RIGHT, height - 6, "step", "end"))
+    for row, line in enumerate(series):
+        stroke = f'style="stroke:{line.colour}" stroke-width="2" fill="none" stroke-dasharray="{line.dashes}"'
+        points = [place(x, y) for x, y in _thinned(line.points) if math.isfinite(y)]
+        parts.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" {stroke}/>')
+        if line.dots and len(points) <= 60:
+            parts += [f'<circle cx="{x}" cy="{y}" r="2.5" style="fill:{line.colour}"/>' for x, y in points]
+        if len(series) > 1:
+            y = _TOP + 8 + 16 * row
+            parts.append(f'<path d="M{_WIDTH - 158} {y - 4}h22" {stroke}/>' + _text(_WIDTH - 130, y, line.label, "start"))
+    label = html.escape(f"{title}: " + "; ".join(_in_words(line) for line in series), quote=True)
+    return (
+        f'<svg class="omni-chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" '
+        f'style="flex:1 1 22em;min-width:0;max-width:31em" font-size="12">{"".join(parts)}</svg>'
+    )
+
+
+def round_numbers(top: float, count: int = 4) -> list[float]:
+    """About `count` round numbers from 0 up to `top`: steps of 1, 2, 2.5 or 5 times a power of ten."""
+    rough = top / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    return [step * number for number in range(int(top / step + 1e-9) + 1)]
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    stride = math.ceil(len(points) / _MOST_POINTS)
+    return points if stride < 2 else [*points[:-1:stride], points[-1]]
+
+
+def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
+    weight = ' font-weight="600"' if bold else ""
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="currentColor"{weight}>{html.escape(text)}</text>'
+
+
+def _in_words(line: Series) -> str:
+    if not line.points:
+        return f"{line.label}, nothing yet"
+    (x, y) = line.points[-1]
+    return f"{line.label}, {len(line.points)} points, {y:.3g} at step {x:g}"

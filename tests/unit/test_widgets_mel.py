@@ -1,0 +1,86 @@
+"""The mel explorer, moved control by control: text, picture and sound follow."""
+
+import io
+
+import pytest
+import soundfile
+
+from omni_lib.course.widgets.mel_explorer import MelExplorer, mel_explorer
+from omni_lib.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def shared() -> MelExplorer:
+    return mel_explorer("hello")
+
+
+@pytest.fixture
+def explorer(shared) -> MelExplorer:
+    shared.reset.click()
+    shared.clip.value = "hello"
+    shared.part.value = (0.0, shared.part.max)
+    return shared
+
+
+def seconds(wav: bytes) -> float:
+    samples, rate = soundfile.read(io.BytesIO(wav))
+    return len(samples) / rate
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "words"),
+    [
+        ("window", 40, "131 frames × 128 filters"),
+        ("hop", 5, "262 frames × 128 filters = 33,536 numbers"),
+        ("n_fft", 400, "a bin every 40.0 Hz; 4 of the 128 filters contain none"),
+        ("filters", 40, "131 frames × 40 filters = 5,240 numbers"),
+        ("clip", "digits", "235 frames"),
+        ("part", (0.2, 0.6), "131 frames"),
+        ("hop", 30, "The hop is longer than the window"),
+    ],
+)
+def test_each_control_changes_picture_and_words(explorer, control, value, words):
+    before = explorer.picture.image
+    getattr(explorer, control).value = value
+    assert explorer.picture.image != before
+    assert words in explorer.summary.value and words in explorer.picture.alt
+
+
+def test_it_plays_what_it_shows(explorer):
+    assert seconds(explorer.picture.sound) == pytest.approx(1.31, abs=0.005)
+    explorer.part.value = (0.2, 0.6)
+    assert seconds(explorer.picture.sound) == pytest.approx(0.4)
+    assert (explorer.picture.sound_start, explorer.picture.axis_start, explorer.picture.axis_end) == (0.2, 0.2, 0.6)
+    explorer.clip.value = "digits"
+    assert seconds(explorer.picture.sound) == pytest.approx(2.35, abs=0.01), "another clip is shown whole"
+
+
+def test_a_window_longer_than_the_fft_is_explained_and_forgiven(explorer):
+    before = explorer.picture.image
+    explorer.n_fft.value = 256
+    assert "⚠ a window of 25 ms has 400 samples, more than an FFT of 256 points holds" in explorer.summary.value
+    assert explorer.picture.image == before
+    explorer.remake.click()
+    assert "⚠ choose an FFT at least as long" in explorer.summary.value
+    explorer.window.value = 16
+    assert "⚠" not in explorer.summary.value and explorer.picture.image != before
+
+
+def test_the_mel_is_made_audible_until_the_settings_change(explorer):
+    assert not explorer.remade.sound
+    explorer.part.value = (0.1, 0.7)
+    explorer.remake.click()
+    assert seconds(explorer.remade.sound) == pytest.approx(0.6) and explorer.remade.image
+    assert "nats on average" in explorer.summary.value
+    explorer.filters.value = 20
+    assert not explorer.remade.sound and not explorer.remade.image
+    explorer.hop.value = 20
+    explorer.remake.click()
+    assert "⚠ windows of 25.0 ms every 20.0 ms" in explorer.summary.value
+
+
+def test_the_static_figure_and_a_clip_that_is_not_there(explorer):
+    data, _ = explorer._repr_mimebundle_()
+    assert "Mel explorer. Waveform, spectrogram" in data["text/plain"] and len(data["image/png"]) > 10_000
+    with pytest.raises(UserError, match="no clip 'helo': choose one of hello, how"):
+        mel_explorer("helo")
