@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument("--out", type=Path, default=Path("data/voice"))
     voice.add_argument("--seed", type=int, default=0, help="of the rooms and the noise")
     voice.set_defaults(run=_data_voice)
+    for name, title in (("librispeech", "LibriSpeech"), ("ljspeech", "LJSpeech"), ("commonvoice", "English Common Voice")):
+        published = data.add_parser(name, help=f"{title}, from its published archives or folders")
+        published.add_argument("source", nargs="*", help="folder, archive or address; without any, where it is published")
+        published.add_argument("--out", type=Path, default=Path("data") / name)
+        published.set_defaults(run=_data_published, corpus=name)
     folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
     folder.add_argument("source", type=Path)
     folder.add_argument("--out", type=Path, required=True)
@@ -140,6 +145,17 @@ def _data_voice(options: argparse.Namespace) -> int:
     from omni_lib.corpora import voice
 
     print(f"Manifest: {voice.prepare(options.an4, options.synth, options.out, options.seed, report=print)}")
+    return 0
+
+
+def _data_published(options: argparse.Namespace) -> int:
+    from omni_lib.corpora import commonvoice, librispeech, ljspeech
+
+    corpus = {"librispeech": librispeech, "ljspeech": ljspeech, "commonvoice": commonvoice}[options.corpus]
+    if options.source:
+        print(f"Manifest: {corpus.prepare(options.source, options.out, report=print)}")
+    else:
+        print(corpus.WHERE)
     return 0
 
 

@@ -1,10 +1,11 @@
-"""Unpack a stranger's .tar or .tar.gz without letting it write anywhere else, fill the disk or fill the memory.
+"""Unpack a stranger's .tar, .tar.gz or .tar.bz2 without letting it write anywhere else, fill the disk or fill the memory.
 
 What an archive's header promises is not believed: bytes are counted as they come out of the decompressor.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import tarfile
 import zlib
@@ -17,6 +18,7 @@ MAX_BYTES = 2**30  # unpacked, all files together: ten times the size of AN4
 MAX_FILES = 20_000
 _MAX_EXTENDED_HEADER = 2**16  # bytes; tarfile reads a long name or a pax header into memory whole
 _CHUNK = 2**18  # bytes
+_UNZIPPED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 _EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 
@@ -55,18 +57,18 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
     try:
         into.mkdir(parents=True)
         with open(archive, "rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(archive) if zipped else open(archive, "rb") as file:
+            unzipped = _UNZIPPED.get(file.read(2), open)
+        with unzipped(archive, "rb") as file:
             # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
             stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:
                 _write_members(members, into, max_bytes, max_files)
-            while stream.read(_CHUNK):  # to the very end, where gzip has its checksum
+            while stream.read(_CHUNK):  # to the very end, where gzip and bzip2 have a checksum
                 pass
     except UserError as error:
         raise UserError(f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is published") from None
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, UnicodeError, ValueError, OverflowError) as error:
-        raise UserError(f"{archive} is damaged or no .tar.gz archive ({error}): fetch it again") from None
+        raise UserError(f"{archive} is damaged or no tar archive ({error}): fetch it again") from None
     except OSError as error:
         raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
 
@@ -74,6 +76,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
 def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_files: int) -> None:
     written = count = 0
     for member in members:
+        members.members.clear()  # tarfile would remember all of them: gigabytes for a million clips
         count += 1
         if count > max_files:
             raise UserError(f"more than {max_files} files")

@@ -71,7 +71,8 @@ def _put_into_place(partial: Path, out: Path, stamp: Mapping[str, Any]) -> None:
     (partial / STAMP).write_text(json.dumps(complete, indent=2) + "\n", encoding="utf-8")
     (partial / STAMP).replace(out / STAMP)
     shutil.rmtree(out / "wav", ignore_errors=True)
-    (partial / "wav").replace(out / "wav")
+    if clips:
+        (partial / "wav").replace(out / "wav")
     (partial / "asr.csv").replace(out / "asr.csv")
 
 

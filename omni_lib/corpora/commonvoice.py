@@ -1,0 +1,77 @@
+"""Common Voice (Ardila et al. 2020): people at their own microphones reading a sentence. `omni data commonvoice SOURCE`
+
+    cv-corpus-…/en/train.tsv  dev.tsv  test.tsv      client_id  path  …  sentence  …  accents  …
+    cv-corpus-…/en/clips/common_voice_en_1.mp3
+
+The official splits are kept: train.tsv, dev.tsv and test.tsv share no speaker. validated.tsv holds more and is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from omni_lib.corpora.published import Rows, only_file, read_lines, roots, write
+from omni_lib.errors import UserError
+from omni_lib.manifest import SPLITS
+
+WHERE = """\
+Common Voice, English: sentences read by volunteers at their own microphones, MP3. Published by Mozilla, a new version every few
+months, at https://commonvoice.mozilla.org/ (datasets). A version of English is an archive of tens of gigabytes; the delta
+segments between versions are small, but have no official splits.
+Licence: CC0 (public domain). You have to agree on the site not to try to find out who the speakers are, and every download has
+an address of its own; so the site has to hand it to you, and no command can.
+When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
+
+VERSION = 1  # of what is written
+_SPEAKER = 16  # of the 128 hexadecimal digits of a client_id: enough to tell a million people apart
+
+
+def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
+    """Write `out/asr.csv`, and return its path. The MP3 files stay where they are.
+
+    Lines of the three tables = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+
+    Raises:
+        UserError: the source is not English Common Voice, or `out` holds something else.
+    """
+    if len(sources) != 1:
+        raise UserError("Common Voice is one folder or one archive: name just that")
+    (root,) = roots(sources, out, report)
+    first = only_file(root, ("train.tsv", "en/train.tsv", "*/en/train.tsv"))
+    if first is None or not (first.parent / "clips").is_dir():
+        raise UserError(f"{root} is not English Common Voice: it holds no en/train.tsv with a folder clips beside it")
+    rows = Rows()
+    for split in SPLITS:
+        if (first.parent / f"{split}.tsv").is_file():
+            _read_split(first.parent, split, rows)
+        else:
+            report(f"{split}.tsv is not there: no row has the split {split}")
+    return write("Common Voice", VERSION, rows, out, report)
+
+
+def _read_split(folder: Path, split: str, rows: Rows) -> None:
+    table = folder / f"{split}.tsv"
+    (_, first), *lines = read_lines(table) or [(1, "")]
+    header = first.split("\t")  # no CSV: a quote is a quote
+    missing = [column for column in ("client_id", "path", "sentence") if column not in header]
+    if missing:
+        raise UserError(f"{table} lacks the column {' and '.join(missing)}: fetch Common Voice again")
+    seen = set()
+    for line, content in tqdm(lines, desc=f"{split}.tsv", unit="row", leave=False, disable=None):
+        where, cells = f"{table.name} line {line}", content.split("\t")
+        if len(cells) != len(header):
+            rows.problems.append(f"{where}: {len(cells)} cells instead of {len(header)}")
+            continue
+        row = dict(zip(header, cells, strict=True))
+        name, locale = row["path"], row.get("locale", "en")
+        if name in seen or not name or Path(name).name != name:
+            rows.problems.append(f"{where}: the path {name[:80]!r} stands there twice, is empty or leads elsewhere")
+        elif locale.partition("-")[0] != "en":
+            rows.problems.append(f"{where}: its language is {locale!r}, and the rules for transcripts are English ones")
+        else:
+            accent = row.get("accents", row.get("accent", ""))
+            rows.add(where, folder / "clips" / name, row["sentence"], row["client_id"][:_SPEAKER], split, accent=accent)
+        seen.add(name)

@@ -1,0 +1,148 @@
+"""Fetch an archive from where its corpus is published: goes on where it was cut off, and is checked at the end."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import requests
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from omni_lib.errors import UserError
+
+_PATIENCE = (10, 60)  # seconds to be answered, and between two pieces
+_CHUNK = 2**18  # bytes
+_LIST = "md5sum.txt"  # OpenSLR publishes one beside its archives
+
+
+def is_address(source: str) -> bool:
+    return urlsplit(source).scheme in ("http", "https")
+
+
+def archive_name(url: str) -> str:
+    """The name of the file that `url` leads to, which may well have no letter that a file system dislikes.
+
+    Raises:
+        UserError: it has none.
+    """
+    name = Path(unquote(urlsplit(url).path)).name
+    if not name or name.startswith(".") or any(c in name for c in '\\:*?"<>|\0'):
+        raise UserError(f"{url} does not end in the name of an archive: give the address of the file itself")
+    return name
+
+
+def download(url: str, folder: Path, report: Callable[[str], None] = print) -> Path:
+    """The file behind `url`, in `folder`; what an earlier, interrupted call has fetched of it is not fetched again.
+
+    Its length is held against what the server promised, and its MD5 sum against the list `md5sum.txt` beside it, where there
+    is one. While it is incomplete it is called `<name>.part`.
+
+    Raises:
+        UserError: there is no connection, the server refuses, the disk is full, or what arrived is not what was promised.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target, part = folder / archive_name(url), folder / f"{archive_name(url)}.part"
+    state = folder / f"{part.name}.json"
+    try:
+        with FileLock(folder / f".{target.name}.lock", timeout=0):
+            if not target.exists():
+                _fetch(url, part, state)
+                _check(url, part, state, report)
+                part.replace(target)
+                state.unlink(missing_ok=True)
+    except Timeout:
+        raise UserError(f"another process is fetching {target}: let it end") from None
+    except requests.RequestException as error:
+        raise UserError(
+            f"{url} cannot be fetched ({_reason(error)}): when you are online, give the same command again and it goes on; "
+            "or fetch the file by other means and name it instead"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"{folder} is on a full disk: make room, then the same command goes on") from None
+        raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
+    return target
+
+
+def _fetch(url: str, part: Path, state: Path) -> None:
+    """Append to `part` what it lacks; `state` holds the server's name of the version, so that two are never joined."""
+    have, version = part.stat().st_size if part.exists() else 0, _read_version(state)
+    headers = {"Accept-Encoding": "identity"}
+    if have and version:
+        headers |= {"Range": f"bytes={have}-", "If-Range": version}
+    with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as answer:
+        if answer.status_code == 416:  # nothing is lacking, or the file has become shorter: only the start can tell
+            part.unlink()
+            state.unlink(missing_ok=True)
+            return _fetch(url, part, state)
+        answer.raise_for_status()
+        if answer.status_code != 206:
+            have = 0
+        length = answer.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdigit() else None
+        if total is not None and shutil.disk_usage(part.parent).free < total - have:
+            raise UserError(f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make room")
+        # A weak ETag promises no equal bytes, so it cannot be gone on with.
+        strong = answer.headers.get("ETag") if not answer.headers.get("ETag", "W/").startswith("W/") else None
+        state.write_text(json.dumps({"version": strong or answer.headers.get("Last-Modified", "")}), encoding="utf-8")
+        with (
+            open(part, "ab" if have else "wb") as file,
+            tqdm(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, leave=False, disable=None) as bar,
+        ):
+            for chunk in answer.iter_content(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+    arrived = part.stat().st_size
+    if total is not None and arrived != total:
+        raise requests.ConnectionError(f"it ended after {arrived:,} of {total:,} bytes")
+
+
+def _read_version(state: Path) -> str:
+    try:
+        return str(json.loads(state.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _check(url: str, part: Path, state: Path, report: Callable[[str], None]) -> None:
+    """Hold `part` against the published list of sums.
+
+    Raises:
+        UserError: it differs; the file is removed, since going on with it would not mend it.
+    """
+    name, promised = archive_name(url), ""
+    try:
+        answer = requests.get(urljoin(url, _LIST), timeout=_PATIENCE)
+        lines = answer.text.splitlines() if answer.ok else []
+    except requests.RequestException:
+        lines = []
+    for line in lines:
+        cells = line.split()
+        if len(cells) == 2 and cells[1].lstrip("*") == name:
+            promised = cells[0].lower()
+    if not promised:
+        report(f"{name}: no {_LIST} beside it names it; its length is right, and unpacking checks it once more")
+        return
+    with open(part, "rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != promised:
+        part.unlink()
+        state.unlink(missing_ok=True)
+        raise UserError(f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same command again")
+    report(f"{name}: {part.stat().st_size:,} bytes, its MD5 sum is the published one")
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The innermost words of an error whose outer ones are addresses of objects."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    cause: BaseException = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    return getattr(cause, "strerror", None) or str(cause) or type(error).__name__

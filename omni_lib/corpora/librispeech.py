@@ -1,0 +1,79 @@
+"""LibriSpeech (Panayotov et al. 2015): about 1000 hours of audio books. `omni data librispeech SOURCE…`
+
+    LibriSpeech/dev-clean/84/121123/84-121123.trans.txt      84-121123-0000 GO DO YOU HEAR
+    LibriSpeech/dev-clean/84/121123/84-121123-0000.flac      subset / speaker / chapter
+
+The official subsets are kept: those called train-… become the split train, dev-… dev, test-… test, and the column `kind` holds
+the subset's own name, so that `omni evaluate` shows clean and other apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from omni_lib.corpora.published import Rows, read_lines, roots, write
+from omni_lib.errors import UserError
+
+WHERE = """\
+LibriSpeech: about 1000 hours of read English audio books, 16 kHz FLAC, 2484 speakers. Published at https://www.openslr.org/12/
+Each subset is an archive of its own:
+  dev-clean 337 MB, dev-other 314 MB, test-clean 346 MB, test-other 328 MB
+  train-clean-100 6.3 GB, train-clean-360 23 GB, train-other-500 30 GB
+Licence: CC BY 4.0; the recordings are of LibriVox, in the public domain.
+Give what you have, folders and archives, in one command; or addresses, and what is lacking is fetched, as in
+  omni data librispeech https://www.openslr.org/resources/12/dev-clean.tar.gz https://www.openslr.org/resources/12/train-clean-100.tar.gz
+An interrupted download goes on when the same command is given again."""
+
+SUBSETS = ("train-clean-100", "train-clean-360", "train-other-500", "dev-clean", "dev-other", "test-clean", "test-other")
+VERSION = 1  # of what is written
+
+
+def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
+    """Write `out/asr.csv` of the subsets that `sources` hold, and return its path. The FLAC files stay where they are.
+
+    Utterances of the lists = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+
+    Args:
+        sources: folders, archives or addresses of LibriSpeech, of a subset, or of what holds some.
+        out: the folder to write.
+
+    Raises:
+        UserError: a source is none of these, or `out` holds something else.
+    """
+    rows = Rows()
+    subsets: dict[str, Path] = {}
+    for root in roots(sources, out, report):
+        found = _subsets(root)
+        if not found:
+            raise UserError(f"{root} is not LibriSpeech: it holds none of the folders {', '.join(SUBSETS)}")
+        for subset in found:
+            if subset.name in subsets and subsets[subset.name] != subset:
+                raise UserError(f"{subset.name} is given twice: {subsets[subset.name]} and {subset}")
+            subsets[subset.name] = subset
+    for name, folder in subsets.items():
+        _read_subset(folder, name, rows)
+    return write("LibriSpeech", VERSION, rows, out, report)
+
+
+def _subsets(root: Path) -> list[Path]:
+    inside = [parent / name for parent in (root, root / "LibriSpeech") for name in SUBSETS if (parent / name).is_dir()]
+    return inside or ([root] if root.name in SUBSETS else [])
+
+
+def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
+    for table in tqdm(sorted(folder.glob("*/*/*.trans.txt")), desc=subset, unit="chapter", leave=False, disable=None):
+        speaker, seen = table.parent.parent.name, set()
+        for line, content in read_lines(table):
+            where = f"{subset} {table.name} line {line}"
+            name, _, transcript = content.partition(" ")
+            if name in seen or Path(name).name != name:
+                rows.problems.append(f"{where}: {name!r} stands there twice or is no name of an utterance")
+                continue
+            seen.add(name)
+            rows.add(where, table.parent / f"{name}.flac", transcript, speaker, subset.partition("-")[0], kind=subset)
+        for path in sorted(table.parent.glob("*.flac")):
+            if path.stem not in seen:
+                rows.problems.append(f"{subset} {path.name}: {table.name} does not say what is said in it")

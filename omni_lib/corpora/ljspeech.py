@@ -1,0 +1,61 @@
+"""LJSpeech (Ito & Johnson 2017): one reader, 24 hours of non-fiction. `omni data ljspeech SOURCE`
+
+    LJSpeech-1.1/metadata.csv              LJ001-0001|as printed|with numbers written out
+    LJSpeech-1.1/wavs/LJ001-0001.wav       22.05 kHz
+
+There is no official split. Neighbouring clips continue one another, so whole sections are held out, spread over the whole:
+those whose number ends in 0 (LJ010, LJ020, …) are test, those that end in 5 are dev, the other eight in ten are train. With
+one voice in all splits, a word error rate here tells nothing about other people's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omni_lib.corpora.published import Rows, only_file, read_lines, roots, write
+from omni_lib.errors import UserError
+
+WHERE = """\
+LJ Speech 1.1: 13,100 clips, 24 hours of one woman reading seven non-fiction books, 22.05 kHz WAV.
+Published at https://keithito.com/LJ-Speech-Dataset/ as LJSpeech-1.1.tar.bz2, 2.6 GB. Licence: public domain.
+Give the folder or the archive; or its address, and it is fetched:
+  omni data ljspeech https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2
+An interrupted download goes on when the same command is given again."""
+
+VERSION = 1  # of what is written
+SPEAKER = "lj"
+_NAME = re.compile(r"LJ(?P<section>\d{3})-\d{4}", re.ASCII)
+
+
+def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
+    """Write `out/asr.csv`, and return its path. The WAV files stay where they are.
+
+    Lines of metadata.csv = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+
+    Raises:
+        UserError: the source is not LJSpeech, or `out` holds something else.
+    """
+    if len(sources) != 1:
+        raise UserError("LJSpeech is one folder or one archive: name just that")
+    (root,) = roots(sources, out, report)
+    table = only_file(root, ("metadata.csv", "*/metadata.csv"))
+    if table is None or not (table.parent / "wavs").is_dir():
+        raise UserError(f"{root} is not LJSpeech: it holds no metadata.csv with a folder wavs beside it")
+    rows, seen = Rows(), set()
+    for line, content in read_lines(table):
+        where, cells = f"{table.name} line {line}", content.split("|")  # no CSV: a quote is a quote
+        match = _NAME.fullmatch(cells[0])
+        if match is None or len(cells) != 3 or cells[0] in seen:
+            rows.problems.append(f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form LJ001-0001|text|text")
+            continue
+        seen.add(cells[0])
+        split = {"0": "test", "5": "dev"}.get(match["section"][-1], "train")
+        rows.add(where, table.parent / "wavs" / f"{cells[0]}.wav", cells[2], SPEAKER, split)
+    rows.problems += [
+        f"wavs/{path.name}: {table.name} does not name it"
+        for path in sorted((table.parent / "wavs").glob("*.wav"))
+        if path.stem not in seen
+    ]
+    return write("LJSpeech", VERSION, rows, out, report)

@@ -1,0 +1,190 @@
+"""What the published corpora share: their archives, and a manifest of sound that stays where it is.
+
+Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate; a copy as 16 kHz WAV would take the 60 GB of
+LibriSpeech's FLAC to 115, and every log-mel is computed once anyway and kept (`feature_cache.py`). So `asr.csv` names the
+files themselves: by absolute paths in a folder of yours, by relative ones below `out/audio/` where an archive was unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from omni_lib.corpora.archive import unpack
+from omni_lib.corpora.building import building, is_built, sha256
+from omni_lib.corpora.download import archive_name, download, is_address
+from omni_lib.corpora.transcripts import spoken
+from omni_lib.errors import UserError
+from omni_lib.manifest import SPLITS, Utterance, write_manifest
+
+LARGEST = 250 * 10**9  # bytes unpacked, and
+MOST_FILES = 5_000_000  # files, of any one archive: more than the largest of Common Voice has
+SHOWN = 10  # problems that are printed; all are in left_out.txt
+LEFT_OUT = "left_out.txt"
+_ORIGIN = ".archive.json"  # in an unpacked folder: of which archive
+
+
+@dataclass
+class Rows:
+    """The rows of a corpus that can be used, and what is wrong with the others."""
+
+    utterances: list[Utterance] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, where: str, path: Path, transcript: str, speaker: str, split: str, kind: str = "", accent: str = "") -> None:
+        """One row as it is published; `where` (a list and a line) is how it is called if it has to be left out."""
+        try:
+            if not path.is_file() or path.stat().st_size == 0:
+                raise UserError(f"its sound {path.name} is missing or empty")
+            text = spoken(transcript)
+            if not text:
+                raise UserError("the transcription holds no word")
+        except UserError as error:
+            self.problems.append(f"{where}: {error}")
+            return
+        self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
+
+
+def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
+    """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`, addresses fetched first.
+
+    What was fetched or unpacked by an earlier call is not again.
+
+    Raises:
+        UserError: a source does not exist, cannot be fetched, or is no archive that can be trusted.
+    """
+    found = []
+    for source in map(str, sources):
+        if is_address(source):
+            folder = _unpacked_folder(out, archive_name(source))
+            if not _origin(folder):
+                archive = download(source, out / "downloads", report)
+                _unpack_once(archive, folder, report)
+                archive.unlink()  # it would only take the room twice
+            found.append(folder)
+        elif Path(source).is_dir():
+            found.append(Path(source).resolve())
+        elif Path(source).is_file():
+            found.append(_unpack_once(Path(source), _unpacked_folder(out, Path(source).name), report))
+        else:
+            raise UserError(f"{source} does not exist: name a folder, an archive or an address (http…)")
+    return found
+
+
+def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[str], None]) -> Path:
+    """Write `out/asr.csv`, and `out/left_out.txt` where rows are left out; return the path of the CSV file.
+
+    Raises:
+        UserError: there is no row, or `out` holds something else.
+    """
+    if not rows.utterances:
+        raise UserError(f"no row of {corpus} can be used; the first problem: {rows.problems[0] if rows.problems else 'there is none'}")
+    for problem in rows.problems[:SHOWN]:
+        report(f"left out, {problem}")
+    if len(rows.problems) > SHOWN:
+        report(f"left out, {len(rows.problems) - SHOWN} more: {out / LEFT_OUT}")
+    ordered = sorted(rows.utterances, key=lambda row: (SPLITS.index(row.split), str(row.path)))
+    stamp = {"corpus": corpus, "version": version, "rows_sha256": sha256("".join(f"{row}\n" for row in ordered).encode())}
+    is_built(out, stamp)  # refuses a folder of somebody else's work before anything is written
+    base = out.resolve()
+    with building(out, stamp) as partial:
+        inside = (row.path.is_relative_to(base) for row in ordered)
+        moved = [
+            replace(row, path=partial / row.path.relative_to(base)) if here else row for row, here in zip(ordered, inside, strict=True)
+        ]
+        write_manifest(partial / "asr.csv", moved)
+    if rows.problems:
+        (out / LEFT_OUT).write_text("".join(f"{problem}\n" for problem in rows.problems), encoding="utf-8")
+    else:
+        (out / LEFT_OUT).unlink(missing_ok=True)
+    report(_summary(corpus, rows))
+    return out / "asr.csv"
+
+
+def _summary(corpus: str, rows: Rows) -> str:
+    counts = Counter(row.split for row in rows.utterances)
+    voices: dict[str, set[str]] = {}
+    for row in rows.utterances:
+        voices.setdefault(row.split, set()).add(row.speaker)
+    parts = ", ".join(f"{split} {counts[split]} of {len(voices[split])} speakers" for split in SPLITS if counts[split])
+    return f"{corpus}: {len(rows.utterances)} utterances ({parts}), {len(rows.problems)} left out"
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a published list that are not blank, with their 1-based numbers.
+
+    Raises:
+        UserError: it cannot be read as UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 at byte {error.start}: fetch the corpus again") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): fetch the corpus again") from None
+    return [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
+    """The one file below `folder` that matches the first pattern that any does; None where no pattern does.
+
+    Raises:
+        UserError: there are several.
+    """
+    for pattern in patterns:
+        matches = sorted(folder.glob(pattern))
+        if len(matches) > 1:
+            raise UserError(f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name the folder of one")
+        if matches:
+            return matches[0]
+    return None
+
+
+def _unpacked_folder(out: Path, archive: str) -> Path:
+    stem = archive
+    for suffix in (".gz", ".tgz", ".bz2", ".tar"):
+        stem = stem.removesuffix(suffix)
+    return (out / "audio" / stem).resolve()
+
+
+def _origin(folder: Path) -> dict[str, object]:
+    """Name and size of the archive that a whole, unpacked folder was made of; empty where there is none."""
+    try:
+        found = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> Path:
+    """`folder` with what `archive` holds, there wholly or not at all."""
+    origin = {"archive": archive.name, "bytes": archive.stat().st_size}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{folder.name}.lock", timeout=0):
+            if _origin(folder) == origin:
+                return folder
+            free = shutil.disk_usage(folder.parent).free
+            if free < archive.stat().st_size:  # sound is packed already: an archive of it grows a little, never shrinks
+                raise UserError(f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room")
+            report(f"unpacking {archive}")
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)  # of a call that was killed
+            try:
+                unpack(archive, partial, LARGEST, MOST_FILES)
+                (partial / _ORIGIN).write_text(json.dumps(origin) + "\n", encoding="utf-8")
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.replace(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except Timeout:
+        raise UserError(f"another process is unpacking into {folder}: let it end") from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+    return folder

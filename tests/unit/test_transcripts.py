@@ -1,0 +1,82 @@
+"""What published transcripts become: written out where there is one usual reading, refused where there is none."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_lib.corpora.transcripts import spoken
+from omni_lib.errors import UserError
+from omni_lib.text import Vocabulary, normalise
+
+READINGS = {
+    "GO DO YOU HEAR": "go do you hear",
+    "I DON'T KNOW THE KING'S": "i dont know the kings",
+    "“Don’t,” she said – twice…": "dont she said twice",
+    "Mr. and Mrs. Smith, Dr Jones": "mister and missus smith doctor jones",
+    "Col. Ives of Smith & Co. and Capt. Hale": "colonel ives of smith and company and captain hale",
+    "St. John lives on Main St.": "saint john lives on main street",
+    "No. 5 and no. six; No. Never.": "number five and number six no never",
+    "The U.S. Army": "the u s army",
+    "0 and 12 and 121 and 12345": "zero and twelve and one hundred twenty one and twelve thousand three hundred forty five",
+    "1,250,000": "one million two hundred fifty thousand",
+    "999,000,000,001": "nine hundred ninety nine billion one",
+    "3.14, 0.5.": "three point one four zero point five",
+    "1905, 1800 and 1999": "nineteen oh five eighteen hundred and nineteen ninety nine",
+    "2008 and 2019": "two thousand eight and twenty nineteen",
+    "the 1960s": "the nineteen sixties",
+    "1st 2nd 3rd 11th 21st 100th": "first second third eleventh twenty first one hundredth",
+    "7% of $5, $1, £1.50, $2.05 and €1,000.00": (
+        "seven percent of five dollars one dollar one pound fifty two dollars oh five and one thousand euros"
+    ),
+    "1 + 2": "one plus two",
+    "me @ home": "me at home",
+    "naïve café, Æsop": "naive cafe aesop",
+    "cafe\u0301": "cafe",
+    "": "",
+    " … — ": "",
+}
+
+
+@pytest.mark.parametrize("transcript", READINGS)
+def test_one_usual_reading_is_written_out(transcript):
+    assert spoken(transcript) == READINGS[transcript]
+
+
+FIGURES = "B52|3/4|10:30|555-1234|1914-18|007|2th|50s|10,00|1,00,000|1234567890123|3.4.5|1..2|x²|Henry VIII"
+OTHERS = "$|$5.5|$1.5 million|½|пока|日本|#1|a = b|10°"
+
+
+@pytest.mark.parametrize("transcript", [*FIGURES.split("|"), *OTHERS.split("|")])
+def test_what_has_no_single_reading_is_refused_by_name(transcript):
+    with pytest.raises(UserError) as refusal:
+        spoken(f"see {transcript} here")
+    assert "\n" not in str(refusal.value)
+
+
+def test_capitals_alone_make_no_roman_numeral():
+    assert spoken("THE XI OF THEM") == "the xi of them"
+
+
+@given(st.integers(0, 10**12 - 1))
+def test_every_whole_number_is_read(number):
+    words = spoken(f"it is {number}")
+    assert re.fullmatch("[a-z]+( [a-z]+)*", words) and words.startswith("it is ")
+    assert words == spoken(f"it is {number:,}") or 1100 <= number <= 2099  # without a comma those are years
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_spelled_in_the_vocabulary_or_refused(text):
+    try:
+        words = spoken(text)
+    except UserError:
+        return
+    assert normalise(words) == words
+    Vocabulary().encode(words)
+
+
+@given(st.text("abc XYZ'.,!?-éü\"", max_size=60))
+def test_text_without_figures_is_what_normalise_makes_of_it(text):
+    if not re.search(r"[XYZ]{2}", text):
+        assert spoken(text) == normalise(text)
