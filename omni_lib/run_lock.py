@@ -4,8 +4,8 @@ Two trainings into one folder would overwrite each other's checkpoints. So a run
 belongs to the process, not to the file: however the process ends, a kill and a power cut included, the system lets go of it, and
 the file that stays behind locks nothing.
 
-`run.json` beside it says which process that was and how it was started, for the message to whoever comes second, and for a
-notebook that looks for its training after a restart.
+`run.json` beside it says which process that is and how it was started, for the message to whoever comes second, and for a notebook
+that looks for its training after a restart.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class RunRecord:
     host: str
     command: list[str]
     directory: str  # in which the command was given
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is `omni train`, which ends with its run; else somebody trains inside a longer program, such as a kernel."""
+        return "--config" in self.command
 
     @classmethod
     def of(cls, pid: int, command: list[str], directory: str | Path) -> RunRecord:
@@ -88,7 +93,8 @@ class RunLock:
             raise UserError(f"{self.folder} cannot be written ({error.strerror or error}): choose another save_dir") from None
         try:
             clear_stop(self.folder)  # asked of a run before this one
-            RunRecord.of(os.getpid(), [sys.executable, *sys.orig_argv[1:]], Path.cwd()).write(self.folder)
+            self._record = RunRecord.of(os.getpid(), [sys.executable, *sys.orig_argv[1:]], Path.cwd())
+            self._record.write(self.folder)
         except BaseException:
             self._lock.release()
             raise
@@ -102,6 +108,8 @@ class RunLock:
                 self._lock.release()
                 (self.folder / LOCK).unlink(missing_ok=True)
                 self.folder.rmdir()
+        elif not self._record.is_command:
+            (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
         self._lock.release()
 
 

@@ -57,6 +57,7 @@ def test_a_folder_is_locked_while_another_process_holds_it_and_free_afterwards(t
     assert ended(process) == 0
     with RunLock(tmp_path):
         assert read_record(tmp_path).pid == os.getpid()
+    assert read_record(tmp_path) is None, "this process goes on, but trains no more"
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path):

@@ -21,7 +21,7 @@ from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
-from omni_lib.run_lock import LOCK, RECORD
+from omni_lib.run_lock import LOCK
 from omni_lib.train import Trainer, train
 from omni_lib.training_log import read_log
 
@@ -102,7 +102,7 @@ def test_a_run_ends_with_its_last_step_saved_and_three_checkpoints_and_the_best(
     assert [path.name for path in periodic_checkpoints(result.folder)] == [f"audio_enc_step_{step}.pt" for step in (10, 15, 18)]
     assert result.checkpoint == periodic_checkpoints(result.folder)[-1]
     assert sorted(os.listdir(result.folder)) == sorted(
-        [BEST, LOCK, RECORD, "training_log.json", "audio_enc_step_10.pt", "audio_enc_step_15.pt", "audio_enc_step_18.pt"]
+        [BEST, LOCK, "training_log.json", "audio_enc_step_10.pt", "audio_enc_step_15.pt", "audio_enc_step_18.pt"]
     )
 
 

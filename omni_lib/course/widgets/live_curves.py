@@ -105,7 +105,7 @@ def round_numbers(top: float, count: int = 4) -> list[float]:
     """About `count` round numbers from 0 up to `top`: steps of 1, 2, 2.5 or 5 times a power of ten."""
     rough = top / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    step = power * min((1, 2, 2.5, 5, 10), key=lambda factor: abs(math.log(factor * power / rough)))
     return [step * number for number in range(int(top / step + 1e-9) + 1)]
 
 

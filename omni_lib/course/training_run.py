@@ -1,0 +1,406 @@
+"""Full training from a notebook cell: a process of its own, which the notebook starts, watches, stops and resumes.
+
+    run = TrainingRun.start("configs/audio_enc_tiny.json")
+    run.panel()              # progress, curves, transcripts; buttons to stop and resume
+    run.wait()               # for scripts, and for cells that need the result
+
+It is `omni train --resume`, the same loop in the same folder. The process belongs to no kernel: restart the kernel, close the page, and it
+goes on; `TrainingRun.attach()` finds it again. Only the folder connects the two: `run.json` says which process it is,
+`training_log.json` how far it is, `console.log` what it says, and a file named `stop` asks it to save and end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from omni_lib.config import load_config
+from omni_lib.course.materials import ROOT
+from omni_lib.errors import UserError
+from omni_lib.interruption import ask_to_stop
+from omni_lib.run_lock import RECORD, read_record
+from omni_lib.training_log import FILE_NAME, read_log
+
+CONSOLE = "console.log"
+_SESSION = "--- "  # begins the line that start() writes above what the process says
+_children: dict[int, subprocess.Popen[bytes]] = {}  # started by this kernel: of those, and only of those, the system tells the exit code
+
+
+class State(Enum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"  # saved, and can be resumed
+    DIED = "died"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands at one moment."""
+
+    state: State
+    exit_code: int | None  # None while it runs, and where nobody was there to see
+    reason: str  # why it ended, in one line
+    entries: list[dict[str, Any]]  # of its training log
+    seconds_since_entry: float = 0.0
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.entries if entry["type"] == kind]
+
+    @property
+    def step(self) -> int:
+        return self.entries[-1]["step"] if self.entries else 0
+
+    @property
+    def total_steps(self) -> int | None:
+        """Length of the schedule; None before the first log line."""
+        return next((entry["total_steps"] for entry in self.entries if "total_steps" in entry), None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace of the last log lines, evaluations not counted; None before the first."""
+        steps = self.of_type("step")
+        if not steps or self.total_steps is None:
+            return None
+        pace = sorted(entry["seconds_per_step"] for entry in steps[-5:])[len(steps[-5:]) // 2]
+        return max(0.0, (self.total_steps - self.step) * pace - self.seconds_since_entry)
+
+
+class TrainingRun:
+    """The run in one folder. Make one with `start` or `attach`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._watchers: list[Callable[[], None]] = []  # what `wait` keeps up to date: panels
+        self._entries: list[dict[str, Any]] = []
+        self._read: tuple[int, int] | None = None  # time and size of the log that was read last
+
+    def __repr__(self) -> str:
+        status = self.status()
+        return f"TrainingRun({str(self.folder)!r}: {status.state.value}, step {status.step}/{status.total_steps or '?'})"
+
+    # Starting and finding
+
+    @classmethod
+    def start(
+        cls, config: str | Path, *, set: Mapping[str, Any] | None = None, folder: str | Path | None = None
+    ) -> TrainingRun:  # `set`: as on the command line
+        """Train in a process of its own; a run that was stopped in that folder goes on.
+
+        Args:
+            config: a file of settings, relative to the working directory or to the project.
+            set: settings that differ from it, as in `{"num_epochs": 5}`.
+            folder: where the run is kept, instead of `save_dir`.
+
+        Raises:
+            UserError: a bad setting, a run that is going on in that folder already, or a process that ended at once.
+        """
+        path, directory = _locate(config)
+        overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
+        if folder is not None:
+            overrides.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
+        settings = load_config(directory / path, overrides)
+        run = cls(directory / settings.save_dir)
+        arguments = [word for override in overrides for word in ("--set", override)]
+        run._launch([sys.executable, "-m", "omni_lib.train", "--config", str(path), *arguments, "--resume"], directory)
+        return run
+
+    @classmethod
+    def attach(cls, where: str | Path | None = None) -> TrainingRun:
+        """The run in a folder, whoever started it, this kernel, one before it, or a terminal.
+
+        Args:
+            where: the folder, or a file of settings whose `save_dir` it is; if not given, the run in `checkpoints/` that is going on,
+                or else the latest.
+
+        Raises:
+            UserError: there is none.
+        """
+        if where is None:
+            found = [cls(path.parent) for path in sorted(_records(), key=lambda path: path.stat().st_mtime, reverse=True)]
+            if not found:
+                raise UserError("no training is to be found in checkpoints/: start one with TrainingRun.start(config), or name its folder")
+            return next((run for run in found if run.process()), found[0])
+        if str(where).endswith(".json"):
+            path, directory = _locate(where)
+            folder = directory / load_config(directory / path).save_dir
+        else:
+            folder = next((base / where for base in (Path.cwd(), ROOT) if (base / where).is_dir()), Path(where))
+        if not (folder / RECORD).exists() and not (folder / FILE_NAME).exists():
+            raise UserError(f"{folder} holds no training: start one with TrainingRun.start(config)")
+        return cls(folder)
+
+    @classmethod
+    def start_or_attach(cls, config: str | Path, **options: Any) -> TrainingRun:
+        """The run of `config` if it is going on, else a new start: for cells that may be run again at any time.
+
+        Args:
+            options: as of `start`.
+        """
+        try:
+            run = cls.attach(options.get("folder") or config)
+            if run.process():
+                return run
+        except UserError:
+            pass
+        return cls.start(config, **options)
+
+    # Watching
+
+    def process(self) -> psutil.Process | None:
+        """The process of the run, as long as there is one."""
+        record = read_record(self.folder)
+        if record is None:
+            return None
+        child = _children.get(record.pid)  # of a child the system tells for sure, and then its exit code too
+        return record.process() if child is None or child.poll() is None else None
+
+    def status(self) -> Status:
+        """How the run stands; cheap enough to be asked every second."""
+        process = self.process()
+        entries, age = self._log()
+        if process:
+            return Status(State.RUNNING, None, "", entries, age)
+        return _how_it_ended(self._exit_code(), self.console(40), entries)
+
+    def console(self, lines: int = 20) -> str:
+        """The last lines that the process has said since it was started; all of it is in `console.log`."""
+        try:
+            with open(self.folder / CONSOLE, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 64_000))
+                text = file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        session = text.rpartition("\n" + _SESSION)[2] if "\n" + _SESSION in text else text
+        return "\n".join(line.rpartition("\r")[2] for line in session.rstrip().splitlines()[1:][-lines:])
+
+    def wait(self, timeout: float | None = None) -> State:
+        """Wait for the end, however long that takes, and keep the panels up to date; to interrupt the waiting stops nothing.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            UserError: the run died, and why; or the time was not enough.
+        """
+        began, looked = time.monotonic(), 0.0
+        while self.process():
+            if timeout is not None and time.monotonic() - began > timeout:
+                raise UserError(f"the training in {self.folder} is not over after {timeout:.0f} s: it goes on, wait longer")
+            if self._watchers and time.monotonic() - looked >= 2:
+                self._notify()
+                looked = time.monotonic()
+            time.sleep(0.2)
+        self._notify()
+        status = self.status()
+        if status.state is State.DIED:
+            raise UserError(f"the training in {self.folder} died, {status.reason}; all it said: {self.folder / CONSOLE}")
+        return status.state
+
+    def panel(self) -> Any:
+        """The panel of the run, which keeps itself up to date (`widgets.training_panel.TrainingPanel`)."""
+        from omni_lib.course.widgets.training_panel import TrainingPanel
+
+        panel = TrainingPanel(self)
+        self._watchers = [panel.refresh]
+        return panel
+
+    # Steering
+
+    def stop(self) -> None:
+        """Ask the run to save and end after the step at hand (exit code 130).
+
+        Raises:
+            UserError: it is not running.
+        """
+        if self.process() is None:
+            raise UserError(f"nothing is running in {self.folder}: run.resume() goes on with it")
+        ask_to_stop(self.folder)
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint, with the command that the run was started with.
+
+        Raises:
+            UserError: it is running, or nobody knows how it was started.
+        """
+        record = read_record(self.folder)
+        if record is None or not record.is_command:
+            raise UserError(f"{self.folder} does not say how its run was started: use TrainingRun.start(config)")
+        command = list(record.command)
+        if "--max-steps" in command:
+            del command[command.index("--max-steps") :][:2]
+        self._launch(command if "--resume" in command else [*command, "--resume"], Path(record.directory))
+
+    def kill(self) -> None:
+        """End the process at once: what it did since its last checkpoint is lost. For a run that does not heed `stop`.
+
+        Raises:
+            UserError: this very kernel is training.
+        """
+        if process := self.process():
+            if process.pid == os.getpid():
+                raise UserError("this kernel itself is training, in `train(…)`: interrupt the cell, and it saves first")
+            process.kill()
+            process.wait(10)
+
+    # Inside
+
+    def _launch(self, command: Sequence[str], directory: Path) -> None:
+        """Start the process, and return once it holds the lock on the folder."""
+        if process := self.process():
+            raise UserError(
+                f"process {process.pid} is training into {self.folder}: TrainingRun.attach({str(self.folder)!r}) finds it, "
+                "or choose another folder"
+            )
+        before = read_record(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(self.folder / CONSOLE, "ab") as console:
+                console.write(f"\n{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}\n".encode())
+            pid = _spawn(command, directory, self.folder / CONSOLE)
+        except OSError as error:
+            raise UserError(f"{self.folder} cannot be written ({error.strerror or error}): choose another folder") from None
+        while _lives(pid) and read_record(self.folder) == before:
+            time.sleep(0.05)
+        self._notify()
+        if read_record(self.folder) == before:  # it never had the folder
+            said = self.console(5).splitlines() or ["it said nothing"]
+            raise UserError(f"the training ended at once: {said[-1].removeprefix('omni: ')}")
+
+    def _exit_code(self) -> int | None:
+        record = read_record(self.folder)
+        child = _children.get(record.pid) if record else None
+        return child.poll() if child else None
+
+    def _log(self) -> tuple[list[dict[str, Any]], float]:
+        """The entries of the log, read again only when it has changed, and the seconds since it did."""
+        try:
+            stat = (self.folder / FILE_NAME).stat()
+        except FileNotFoundError:
+            return [], 0.0
+        if self._read != (stat.st_mtime_ns, stat.st_size):
+            self._entries = read_log(self.folder / FILE_NAME)["entries"]
+            self._read = (stat.st_mtime_ns, stat.st_size)
+        return self._entries, max(0.0, time.time() - stat.st_mtime)
+
+    def _notify(self) -> None:
+        for watcher in self._watchers:
+            watcher()
+
+
+def compare(first: TrainingRun | str | Path, second: TrainingRun | str | Path) -> Any:
+    """The curves of two runs in one figure.
+
+    Raises:
+        UserError: one of the folders holds no run, or a run that has logged nothing yet.
+    """
+    from omni_lib.course.figures import compared_curves
+
+    runs = [run if isinstance(run, TrainingRun) else TrainingRun.attach(run) for run in (first, second)]
+    names = [run.folder.name for run in runs]
+    if names[0] == names[1]:
+        names = [str(Path(run.folder.parent.name) / run.folder.name) for run in runs]
+    for run in runs:
+        if not run.status().entries:
+            raise UserError(f"{run.folder} has logged nothing yet: wait for its first line")
+    return compared_curves([(name, run.status().entries) for name, run in zip(names, runs, strict=True)])
+
+
+def _locate(config: str | Path) -> tuple[Path, Path]:
+    """A file of settings, and the directory from which its paths start: the working directory if it is found there, else the project."""
+    path = Path(config)
+    directory = Path.cwd() if (Path.cwd() / path).exists() else ROOT
+    return path, directory
+
+
+def _records() -> Iterator[Path]:
+    for base in {Path.cwd(), ROOT}:
+        yield from base.glob(f"checkpoints/*/{RECORD}")
+
+
+def _lives(pid: int) -> bool:
+    if child := _children.get(pid):
+        return child.poll() is None
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _spawn(command: Sequence[str], directory: Path, console: Path) -> int:
+    """The id of a process that neither the kernel's end nor an interrupt of the kernel reaches."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    environment.pop("MPLBACKEND", None)  # the notebook's
+    if os.name == "nt":
+        return _spawn_through_a_go_between(command, directory, console, environment)
+    with open(console, "ab") as file:
+        child = subprocess.Popen(
+            list(command),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return child.pid
+
+
+def _spawn_through_a_go_between(command: Sequence[str], directory: Path, console: Path, environment: dict[str, str]) -> int:
+    """Windows knows no sessions, and a kernel that is shut down there ends all its children and theirs: so this process is nobody's."""
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
+    code = (
+        "import subprocess, sys\n"
+        "with open(sys.argv[1], 'ab') as file:\n"
+        "    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,\n"
+        "                             creationflags=int(sys.argv[2]))\n"
+        "print(child.pid)\n"
+        "child.returncode = 0  # nobody waits for it, and that is meant\n"
+    )
+    go_between = subprocess.run(
+        [sys.executable, "-c", code, str(console), str(flags), *command],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        creationflags=flags,
+        check=True,
+    )
+    return int(go_between.stdout)
+
+
+def _how_it_ended(code: int | None, said: str, entries: list[dict[str, Any]]) -> Status:
+    """The status of a run without a process: from its exit code where that is known, else from its last words."""
+    lines = said.splitlines() or [""]
+    last = lines[-1].strip()
+    complete = bool(entries) and entries[-1]["step"] == next((e["total_steps"] for e in entries if "total_steps" in e), None)
+    if code is None and re.search(r"^Stopped at step \d+", said, re.MULTILINE):
+        code = 130
+    elif code is None and last.startswith("omni: "):
+        code = 130 if last == "omni: interrupted" else 2
+    elif code is None and "Traceback (most recent call last)" in said:
+        code = 1
+    if complete and code in (0, None):
+        return Status(State.FINISHED, code, "it trained to the end", entries)
+    if code in (0, 130):
+        return Status(State.STOPPED, code, "it was asked to stop, and saved first", entries)
+    memory = "the system does that when memory runs out, and so does whoever has the right to"
+    if code is None:
+        reason = f"killed without a last word: {memory}"
+    elif code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        reason = f"killed by {name}" + (f": {memory}" if name == "SIGKILL" else "")
+    else:
+        reason = f"exit code {code}: {last.removeprefix('omni: ')}"
+    return Status(State.DIED, code, reason, entries)
