@@ -22,6 +22,7 @@ from omni_lib.text import BLANK, Vocabulary
 
 BLANK_SIGN = "_"
 VOCABULARY = Vocabulary()
+SHOWN = {BLANK: BLANK_SIGN, VOCABULARY.encode(" ")[0]: "␣"}  # in a picture; the other symbols are shown as they are
 
 
 def states_of(target: Sequence[int]) -> list[int]:
@@ -190,3 +191,18 @@ class Collapse:
     def text(self) -> str:
         """After the second: the runs that are not blank."""
         return VOCABULARY.decode(collapse(self.path))
+
+
+def frame_notes(log_probs: Tensor, seconds_per_frame: float) -> list[str]:
+    """What each of the T frames hears, in words: its likeliest symbols, three at most; log_probs (T, symbols)."""
+    top = log_probs.exp().topk(3, dim=-1)
+    notes = []
+    for t, (shares, symbols) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
+        heard = [f"{name_of(symbol)} {share:.0%}" for share, symbol in zip(shares, symbols, strict=True) if share >= 0.005]
+        notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(heard)}")
+    return notes
+
+
+def name_of(symbol: int) -> str:
+    """How a class index is called in a sentence: its letter, or its name where that cannot be seen."""
+    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol])

@@ -2,7 +2,9 @@
 
 import base64
 import io
+from importlib import import_module
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import soundfile
@@ -45,6 +47,15 @@ def test_the_output_holds_the_widget_and_a_picture_with_its_words():
     assert "a line" in data["text/plain"] and metadata["image/png"]["alt"] == "a line"
     assert {"omni-explorer", "omni-small-explorer"} <= set(explorer._dom_classes)
     assert "&lt;small&gt;" in explorer.heading.value
+
+
+@pytest.mark.parametrize("name", ["CTCExplorer ctc_explorer", "MelExplorer mel_explorer", "VoiceRecorder voice_recorder"])
+def test_no_explorer_shadows_a_part_of_its_toolkit(name):
+    """ipywidgets' own private methods are many: one of ours by the same name would break it silently."""
+    class_name, module = name.split()
+    explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), class_name)
+    ours = {each for kind in (explorer, Explorer) for each, value in vars(kind).items() if callable(value) or isinstance(value, property)}
+    assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {"_repr_mimebundle_"}
 
 
 def test_a_user_error_is_a_line_and_another_error_is_a_bug():

@@ -23,6 +23,7 @@ from omni_lib.course.trellis import (
     best_states,
     count_alignments,
     forward_mass,
+    frame_notes,
     random_alignment,
     read_path,
     region,
@@ -192,7 +193,7 @@ class CTCExplorer(Explorer):
             picture.show(image, f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}")
             picture.place(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
             picture.hear(waveform, f"the clip '{self.clip.value}'")
-            picture.notes, picture.seconds_per_note = _frame_notes(log_probs, seconds_per_frame), seconds_per_frame
+            picture.notes, picture.seconds_per_note = frame_notes(log_probs, seconds_per_frame), seconds_per_frame
         self.say(words)
 
 
@@ -222,18 +223,3 @@ def number(count: int) -> str:
 def _percent(log_share: float) -> str:
     share = 100 * float(torch.tensor(log_share).exp())
     return f"{share:.0f}%" if share >= 1 else f"{share:.1g}%"
-
-
-def _frame_notes(log_probs: torch.Tensor, seconds_per_frame: float) -> list[str]:
-    """What each frame hears: its three likeliest symbols."""
-    top = log_probs.exp().topk(3, dim=-1)
-    notes = []
-    for t, (shares, symbols) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
-        heard = [f"{name_of(symbol)} {share:.0%}" for share, symbol in zip(shares, symbols, strict=True) if share >= 0.005]
-        notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(heard)}")
-    return notes
-
-
-def name_of(symbol: int) -> str:
-    """How a class index is written in a picture: its letter, or its name where that cannot be seen."""
-    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol])

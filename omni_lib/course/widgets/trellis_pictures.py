@@ -12,13 +12,12 @@ from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
 from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
-from omni_lib.course.trellis import BLANK_SIGN, VOCABULARY, Collapse, Region, states_of
+from omni_lib.course.trellis import SHOWN, VOCABULARY, Collapse, Region, states_of
 from omni_lib.course.widgets.explorer import Canvas, table
 from omni_lib.text import BLANK
 
 DEEPEST = 12.0  # nats below the frame's best cell: what is darker than e^-12 is nothing
 MOST_LETTERS = 26  # state labels that can be read beside one another; of a longer text only the words are named
-SHOWN = {BLANK: BLANK_SIGN, 1: "␣"}
 
 
 def collapse_table(path: Collapse, step: int) -> str:

@@ -1,0 +1,209 @@
+"""A learner's own voice: what the browser sends is checked, heard by the encoder, and kept where the learner wants it.
+
+A recording stays on this machine: the browser hands it to the kernel, and only `add_recording` writes it, to `data/recordings`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omni_lib.alignment import Word, word_times
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
+from omni_lib.config import Config
+from omni_lib.corpora.clips import write_clip
+from omni_lib.corpora.sentences import write_lines
+from omni_lib.corpora.synth import DEFAULT_COUNTS
+from omni_lib.course.materials import PRETRAINED, ROOT
+from omni_lib.ctc import frames_needed
+from omni_lib.errors import UserError
+from omni_lib.manifest import COLUMNS, read_table
+from omni_lib.recogniser import Recogniser, load_recogniser
+from omni_lib.text import normalise
+from omni_lib.transcription import SILENCE, shortest
+
+VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained on people too
+RECORDINGS = ROOT / "data" / "recordings"
+LONGEST = 20.0  # seconds
+SOURCES = ("microphone", "file")
+
+# Things to say that are made of words the encoder has met: digits, spelled names, dates, commands, sentences.
+PROMPTS = (
+    "one two three four five",
+    "seven zero nine six eight",
+    "a n n a",
+    "p e t e r",
+    "the fourth of may nineteen ninety nine",
+    "monday the third of july",
+    "turn on the light in the kitchen",
+    "play some music",
+    "hello world",
+    "how are you",
+    "the cat sat on the mat",
+    "would you like a cup of tea",
+)
+
+
+def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
+    """The sound in a message of the browser: waveform (samples,), float32 within ±1.
+
+    Args:
+        content: {"kind": "recording", "rate": 16000, "source": "microphone" or "file"}.
+        buffers: one of 16-bit little-endian samples.
+
+    Raises:
+        UserError: the message is anything else, empty, or longer than `LONGEST`.
+    """
+    again = "reload the page and record again"
+    if not isinstance(content, dict) or content.get("kind") != "recording" or content.get("source") not in SOURCES:
+        raise UserError(f"the browser sent something that is no recording: {again}")
+    if isinstance(content.get("rate"), bool) or content.get("rate") != SAMPLE_RATE:
+        raise UserError(f"the browser sent sound of {content.get('rate')!r} Hz instead of {SAMPLE_RATE}: {again}")
+    if not isinstance(buffers, Sequence) or len(buffers) != 1 or not isinstance(buffers[0], bytes | bytearray | memoryview):
+        raise UserError(f"the browser sent a recording without its samples: {again}")
+    data = bytes(buffers[0])
+    if not data or len(data) % 2:
+        raise UserError(f"the browser sent {len(data)} bytes, which are no 16-bit samples: {again}")
+    seconds = len(data) / 2 / SAMPLE_RATE
+    if seconds > LONGEST:
+        raise UserError(f"the recording lasts {seconds:.0f} s, and the limit is {LONGEST:.0f} s: say it in parts")
+    samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32_768
+    return torch.from_numpy(samples)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the encoder made of a recording."""
+
+    mel: Tensor  # (frames, 128)
+    log_probs: Tensor  # (ctc_frames, 29)
+    words: list[Word]
+    seconds_per_frame: float  # of a CTC frame
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.word for word in self.words)
+
+
+def listener() -> tuple[Recogniser, Config, str]:
+    """The encoder for people's voices where it is there, else that of the embedded corpus; its settings; what it was trained on."""
+    if VOICE.exists():
+        return *load_recogniser(VOICE), "some people's voices (CMU AN4) and on synthetic ones"
+    return *load_recogniser(PRETRAINED), "synthetic voices only, never on a person"
+
+
+def listen(waveform: Tensor, recogniser: Recogniser, config: Config) -> Heard:
+    """Read waveform (samples,) greedily.
+
+    Raises:
+        UserError: it is silent, or shorter than one embedding.
+    """
+    if len(waveform) == 0 or waveform.abs().max() < SILENCE:
+        raise UserError("the recording is silent: is the right microphone chosen, and not muted?")
+    mel = LogMel()(waveform)
+    if recogniser.encoder.output_lengths(len(mel)) == 0:
+        milliseconds = len(waveform) * 1000 // SAMPLE_RATE
+        raise UserError(f"the recording is too short ({milliseconds} ms): one embedding needs {shortest(recogniser)} ms")
+    with torch.inference_mode():
+        log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
+    log_probs = log_probs[0, : lengths[0]]
+    seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+    return Heard(mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds)
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """Every word of the embedded corpus, which every encoder of the course was trained on."""
+    return frozenset(word for line in write_lines(DEFAULT_COUNTS, seed=0) for word in line.text.split())
+
+
+def unknown_words(text: str) -> list[str]:
+    """The words of `text`, normalised, that are not among them."""
+    return sorted(set(text.split()) - known_words())
+
+
+def add_recording(waveform: Tensor, transcription: str, heard: Heard, folder: Path = RECORDINGS, speaker: str = "me") -> Path:
+    """Write `folder/wav/….wav` and append its row to `folder/asr.csv`; both or neither.
+
+    Rows that are there already stay as they are, whatever they hold. `omni data check` then tells about the whole.
+
+    Returns:
+        The path of the sound file.
+
+    Raises:
+        UserError: the text is none, or too long for this sound; the folder cannot be written; its `asr.csv` is no manifest.
+    """
+    text = normalise(transcription)
+    if not text:
+        raise UserError("write what you said first: a row of a corpus needs its text")
+    needed = frames_needed(text)
+    if needed > len(heard.log_probs):
+        raise UserError(
+            f"the text needs {needed} CTC frames and the recording has {len(heard.log_probs)}: "
+            "is all of it there? Record it again, or shorten the text"
+        )
+    manifest = folder / "asr.csv"
+    written = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        header = _header(manifest)
+        written = _free_path(folder / "wav", text)
+        write_clip(written, waveform)
+        row = {"audio_path": written.relative_to(folder).as_posix(), "transcription": text, "speaker": speaker, "kind": "own voice"}
+        _append(manifest, [row.get(column, "") for column in header])
+    except BaseException as error:
+        if written is not None:
+            written.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+        raise
+    return written
+
+
+def _header(manifest: Path) -> list[str]:
+    """The columns of a manifest; those that a new one gets where there is none."""
+    if not manifest.exists() or not manifest.stat().st_size:
+        return list(COLUMNS)
+    read_table(manifest, required=("audio_path", "transcription"))  # what cannot be read is not written to either
+    return next(csv.reader(io.StringIO(manifest.read_text(encoding="utf-8-sig"))))
+
+
+def _free_path(folder: Path, text: str) -> Path:
+    """A name that tells when and what, and is not taken."""
+    slug = re.sub("[^a-z]+", "-", text)[:40].strip("-")
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
+    names = (f"{stem}{suffix}.wav" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def _append(manifest: Path, cells: Sequence[str]) -> None:
+    """The file with one more row, put into place in one go."""
+    before = manifest.read_bytes() if manifest.exists() else b""
+    added = io.StringIO(newline="")
+    writer = csv.writer(added)
+    if not before:
+        writer.writerow(COLUMNS)
+    writer.writerow(cells)
+    glue = b"" if not before or before.endswith(b"\n") else b"\r\n"
+    partial = manifest.with_name(manifest.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(before + glue + added.getvalue().encode())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(manifest)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
