@@ -16,7 +16,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from omni_lib.errors import UserError
-from omni_lib.memory import available
+from omni_lib.hardware import free_memory
 
 SAMPLE_RATE = 16_000  # Hz
 HOP_LENGTH = 160  # samples: 10 ms
@@ -77,7 +77,7 @@ def _mixed_down(file: soundfile.SoundFile) -> np.ndarray:
 def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
     """The memory should not be full of one file when that turns out to be too long; nor of one whose header lies."""
     seconds = samples / max(rate, 1)
-    needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), available()
+    needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), free_memory()
     if needed > free:
         raise UserError(
             f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and {free / 1e9:.1f} GB of memory "

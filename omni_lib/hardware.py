@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from pathlib import Path
 
+import psutil
 import torch
 
 # mallopt's names for its settings, from glibc's malloc.h
@@ -41,6 +43,16 @@ def peak_memory() -> int | None:
     except ImportError:
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def free_memory() -> int:
+    """Bytes that can be had without swapping: of the machine, or of the container that this process is held to."""
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        return max(0, min(free, limit - used))
+    except (OSError, ValueError):  # no container of Linux, or one whose limit is the word "max"
+        return free
 
 
 def keep_freed_memory() -> bool:

@@ -1,14 +1,16 @@
-"""Ctrl-C, a polite kill, or a file named `stop` in the run's folder end a run after the step at hand, with everything saved.
+"""Ctrl-C, a polite kill, a closed terminal or a file named `stop` in the run's folder end a run after the step at hand.
 
-The file needs no signal, so it works on Windows, from another terminal and from a notebook:
+Everything is saved then. The file needs no signal, so it works on Windows, from another terminal and from a notebook:
 
     touch checkpoints/audio_enc_tiny/stop
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -25,11 +27,21 @@ def clear_stop(folder: Path) -> None:
     (folder / STOP_FILE).unlink(missing_ok=True)
 
 
-class StopRequest:
-    """Inside `with StopRequest(folder) as stop:`, SIGINT, SIGTERM and the stop file set `stop.requested`.
+def heard_or_not(report: Callable[[str], None]) -> Callable[[str], None]:
+    """`report`, that a closed terminal, a pipe that ended or a full disk behind it does not stop: no reason to lose a run."""
 
-    A second SIGINT interrupts at once. Signals reach a program's main thread only; elsewhere (a notebook's worker thread) only the
-    file is heeded.
+    def say(line: str) -> None:
+        with contextlib.suppress(OSError):
+            report(line)
+
+    return say
+
+
+class StopRequest:
+    """Inside `with StopRequest(folder) as stop:`, SIGINT, SIGTERM, SIGHUP and the stop file set `stop.requested`.
+
+    A second SIGINT interrupts at once. SIGHUP says that the terminal was closed; under `nohup` it is ignored, here too. Signals reach
+    a program's main thread only; elsewhere (a notebook's worker thread) only the file is heeded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +55,10 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+            if hang_up is not None and signal.getsignal(hang_up) == signal.SIG_IGN:
+                hang_up = None
+            for number in (signal.SIGINT, signal.SIGTERM, *([hang_up] if hang_up else [])):
                 self._previous[number] = signal.signal(number, self._receive)
         return self
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from omni_lib.checkpoint import write_atomically
+from omni_lib.checkpoint import remove_half_written, write_atomically
 from omni_lib.errors import UserError
 from omni_lib.interruption import clear_stop
 
@@ -93,6 +93,7 @@ class RunLock:
             raise UserError(f"{self.folder} cannot be written ({error.strerror or error}): choose another save_dir") from None
         try:
             clear_stop(self.folder)  # asked of a run before this one
+            remove_half_written(self.folder)
             self._record = RunRecord.of(os.getpid(), [sys.executable, *sys.orig_argv[1:]], Path.cwd())
             self._record.write(self.folder)
         except BaseException:
@@ -101,7 +102,7 @@ class RunLock:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if exception[0] and {path.name for path in self.folder.iterdir()} <= {LOCK, RECORD}:
+        if exception[0] and self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= {LOCK, RECORD}:
             # Refused before anything was trained: leave no folder that looks like a run.
             with contextlib.suppress(OSError):
                 (self.folder / RECORD).unlink(missing_ok=True)

@@ -26,16 +26,17 @@ from tqdm import tqdm
 from omni_lib.audio import feature_statistics
 from omni_lib.audit import readable, trainable
 from omni_lib.batching import Batch, FeatureCache, TrainingBatches
-from omni_lib.checkpoint import BEST, checkpoint_config, load_checkpoint, load_weights, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.checkpoint import BEST, checkpoint_config, load_newest, load_weights, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import Config
 from omni_lib.diagnosis import Posteriors, diagnose, posteriors
-from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, on_writer, rank, session
+from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, my_share, on_writer, rank, session
 from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
 from omni_lib.hardware import keep_freed_memory, remember_kernels
-from omni_lib.interruption import StopRequest
+from omni_lib.interruption import StopRequest, heard_or_not
 from omni_lib.manifest import read_manifest
+from omni_lib.memory import refuse_what_does_not_fit
 from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
 from omni_lib.objective import Learner, Loss, Objective
 from omni_lib.optimizer import Optimizers, schedule
@@ -78,15 +79,15 @@ def train(
         report: called with each line that a person should see.
 
     Raises:
-        UserError: another process trains into the folder, it holds a run and `resume` is false, the data cannot be trained on, or
-            the loss is no number.
+        UserError: another process trains into the folder, it holds a run and `resume` is false, its newest checkpoint is damaged, the
+            data cannot be trained on, a step would not fit into the memory, the disk is full, or the loss is no number.
     """
     began = time.monotonic()
     folder = Path(config.save_dir)
     with session(), on_writer(RunLock(folder)):
         saved = _newest_checkpoint(folder, config, resume)
         agree(saved and saved["step"], f"not all processes see the same checkpoints in {folder}: choose a save_dir that all machines share")
-        if saved and saved["resume"]["total_steps"] <= saved["step"]:
+        if saved and saved["resume"].get("total_steps") == saved["step"]:
             path = periodic_checkpoints(folder)[-1]
             return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
         trainer = Trainer(config, folder, report)
@@ -103,7 +104,7 @@ class Trainer:
 
     def __init__(self, config: Config, folder: Path, report: Callable[[str], None]) -> None:
         self.config, self.folder = config, folder
-        self.report = report = report if is_writer() else lambda line: None
+        self.report = report = heard_or_not(report) if is_writer() else lambda line: None
         remember_kernels()
         keep_freed_memory()
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -124,6 +125,9 @@ class Trainer:
         self.recogniser.encoder.feature_deviation.copy_(deviation)
         self.objective = Objective(config, len(self.recogniser.vocabulary), [row.text for row in rows])
         self.model = Learner(self.recogniser, self.objective).to(self.device)
+        shares = [my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)]
+        refuse_what_does_not_fit(self.model, [share for share in shares if share], features.utterances, self.device)
+        self.numbers = [value for value in self.model.state_dict().values() if value.is_floating_point()]
         self.parallel = data_parallel(self.model)
         self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
@@ -135,6 +139,7 @@ class Trainer:
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
         self.log = TrainingLog(folder, config.to_dict())
+        self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
 
     def run(self, max_steps: int | None = None) -> bool:
         """Train on; true when it ended before the schedule did."""
@@ -150,6 +155,7 @@ class Trainer:
                 for batch in self.batches.epoch(epoch, start):
                     self._count(self.train_step(batch), batch)
                     bar.update()
+                    self._mend_folder()
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
                         self._log_window(epoch, (time.monotonic() - window_began) / self.window.steps)
                         self.window, window_began = Window(), time.monotonic()
@@ -175,16 +181,30 @@ class Trainer:
         self.optimizers.zero_grad()
         loss.objective.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        if not torch.isfinite(norm):
-            names = ", ".join(row.path.name for utterances in gathered(batch.utterances) for row in utterances)
-            raise UserError(
-                f"the gradient is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
-                "lower learning_rate and train into another save_dir"
-            )
+        self._refuse_no_number("loss or its gradient", torch.stack([loss.objective.detach(), norm]), loss, batch)
         self.optimizers.step(schedule(self.step, self.total_steps, self.config))
+        self._refuse_no_number("norm of the weights", torch.stack(torch._foreach_norm(self.numbers, math.inf)), loss, batch)
         self.averaged.update_parameters(self.recogniser)
         self.step += 1
         return loss
+
+    def _refuse_no_number(self, what: str, values: Tensor, loss: Loss, batch: Batch) -> None:
+        """Stop before anything that is no number is saved; all ranks stop together."""
+        if anywhere(not bool(torch.isfinite(values).all())):
+            names = ", ".join(row.path.name for utterances in gathered(batch.utterances) for row in utterances)
+            good = f"the last good checkpoint is {self.newest}" if self.newest else "no checkpoint was saved before"
+            raise UserError(
+                f"the {what} is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
+                f"lower learning_rate and train into another save_dir; {good}"
+            )
+
+    def _mend_folder(self) -> None:
+        """A folder that was deleted, moved away or emptied under a run is made again at once: the run itself is in memory."""
+        if is_writer() and self.newest and not self.newest.exists():
+            self.report(f"! {self.newest} was removed while the run goes on: saving it again")
+            self.best_wer = math.inf if not (self.folder / BEST).exists() else self.best_wer  # the next epoch begins a new best
+            self.save()
+            self.log.write()
 
     @torch.no_grad()
     def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
@@ -263,6 +283,7 @@ class Trainer:
             return
         name = f"audio_enc_step_{self.step}.pt"
         save_checkpoint(self.folder / name, self.state())
+        self.newest = self.folder / name
         rotate(self.folder)
         self.report(f"✓ Saved checkpoint: {name}")
 
@@ -270,9 +291,18 @@ class Trainer:
         """Go on from `state()`.
 
         Raises:
-            UserError: the data has changed since, so that the schedule would be another.
+            UserError: the data has changed since, so that the schedule would be another; or it is no state of such a run.
         """
-        resume = saved["resume"]
+        try:
+            self._restore(saved, saved["resume"])
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise UserError(
+                f"the checkpoint in {self.folder} cannot be resumed by this version ({reason}): train into another save_dir"
+            ) from None
+        self.newest = periodic_checkpoints(self.folder)[-1]
+
+    def _restore(self, saved: dict[str, Any], resume: dict[str, Any]) -> None:
         if resume["total_steps"] != self.total_steps:
             raise UserError(
                 f"the run in {self.folder} has {resume['total_steps']} steps, this data makes {self.total_steps}: "
@@ -289,15 +319,15 @@ class Trainer:
 
 def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None:
     """The checkpoint to go on from, if there is one and it may be used."""
-    paths = periodic_checkpoints(folder)
-    if not resume and (paths or (folder / FILE_NAME).exists()):
+    if not resume and (periodic_checkpoints(folder) or (folder / FILE_NAME).exists()):
         raise UserError(f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir")
-    if not paths:
+    found = load_newest(folder)
+    if found is None:
         return None
-    saved = load_checkpoint(paths[-1])
-    if "resume" not in saved:
-        raise UserError(f"{paths[-1]} is for inference only and cannot be resumed: train into another save_dir")
-    before = checkpoint_config(saved, paths[-1]).to_dict()
+    path, saved = found
+    if not isinstance(saved.get("resume"), dict):
+        raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
+    before = checkpoint_config(saved, path).to_dict()
     for key, value in config.to_dict().items():
         if key != "save_dir" and before[key] != value:
             raise UserError(

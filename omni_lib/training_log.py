@@ -34,6 +34,9 @@ class TrainingLog:
 
     def add(self, **entry: Any) -> None:
         self.entries.append(entry)
+        self.write()
+
+    def write(self) -> None:
         contents = {"config": self.config, "entries": self.entries}
         write_atomically(self.path, json.dumps(contents, indent=1, allow_nan=False).encode())  # NaN is no JSON
 
