@@ -179,11 +179,15 @@ def _data_check(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from omni_lib.config import load_config
+    from omni_lib.distributed import is_writer, session
     from omni_lib.report import final_report
     from omni_lib.train import train
 
-    config = load_config(options.config, options.set)
-    result = train(config, resume=options.resume, max_steps=options.max_steps)
+    with session():  # if torchrun has started several of us
+        config = load_config(options.config, options.set)
+        result = train(config, resume=options.resume, max_steps=options.max_steps)
+    if not is_writer():
+        return 0
     if result.interrupted:
         print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
         print("Go on with the same command and --resume.")

@@ -16,6 +16,7 @@ import contextlib
 import datetime
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -42,8 +43,8 @@ def rank() -> int:
 
 
 def is_writer() -> bool:
-    """Whether this process is the one that speaks and writes."""
-    return rank() == 0
+    """Whether this process is the one that speaks and writes: rank 0, before and after `session` too."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
 def local_rank() -> int:
@@ -65,39 +66,50 @@ def session() -> Iterator[None]:
         yield
         return
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    dist.init_process_group(backends, timeout=PATIENCE)
+    store, here, world = _meeting_point(), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     try:
+        dist.init_process_group(backends, store=store, rank=here, world_size=world, timeout=PATIENCE)
         yield
     except UserError:
-        if not _first_to_speak():
+        if not _first_to_speak(store):
             raise SystemExit(2) from None
         raise
     except RuntimeError as error:
         if not _is_lost_connection(error):
             raise
-        if not _first_to_speak():
+        if not _first_to_speak(store):
             raise SystemExit(2) from None
         raise UserError(
-            f"another process of this training has ended, and rank {rank()} with it: the same command with --resume goes on from the "
-            "last checkpoint ('torchrun --max-restarts' gives it by itself)"
+            f"another process of this training has ended, and rank {here} with it: the same command with --resume goes on from the last "
+            "checkpoint ('torchrun --max-restarts' gives it again by itself)"
         ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _meeting_point() -> dist.Store:
+    """Where the ranks find one another: a store that torchrun keeps, or rank 0 where something else has started them.
+
+    torchrun keeps the same one over its restarts, so each attempt has keys of its own there: else it would call the dead.
+    """
+    kept_by_rank_0 = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    host, port, world = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), int(os.environ["WORLD_SIZE"])
+    store = dist.TCPStore(host, port, world, is_master=kept_by_rank_0 and is_writer(), timeout=PATIENCE)
+    return dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+
+
+def _first_to_speak(store: dist.Store) -> bool:
+    """Whether no other rank has said yet why this attempt ends."""
+    try:
+        return store.add("has spoken", 1) == 1
+    except RuntimeError:  # whoever kept the store is gone
+        return True
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
     """Whether a collective failed; gloo's errors have no type of their own."""
     return isinstance(error, dist.DistError) or re.search(r"gloo|Connection (closed|reset|refused)|NCCL", str(error)) is not None
-
-
-def _first_to_speak() -> bool:
-    """Whether no other rank has said yet why this attempt ends; the store outlives the ranks in torchrun itself."""
-    try:
-        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(host, port, is_master=False, timeout=datetime.timedelta(seconds=10))
-        return store.add(f"omni attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} has spoken", 1) == 1
-    except (RuntimeError, KeyError, ValueError):
-        return True
 
 
 def on_writer(context: contextlib.AbstractContextManager) -> contextlib.AbstractContextManager:
@@ -186,4 +198,7 @@ def data_parallel(model: nn.Module) -> nn.Module:
 
     It begins with the weights of rank 0. Buffers need no broadcast: batch norms sum their statistics over the ranks.
     """
-    return DistributedDataParallel(model, broadcast_buffers=False) if world_size() > 1 else model
+    if world_size() == 1:
+        return model
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view")  # of kernels over a single channel: as good
+    return DistributedDataParallel(model, forward_sync_buffers=False)
