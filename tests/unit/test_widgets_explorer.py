@@ -49,11 +49,18 @@ def test_the_output_holds_the_widget_and_a_picture_with_its_words():
     assert "&lt;small&gt;" in explorer.heading.value
 
 
-@pytest.mark.parametrize("name", ["CTCExplorer ctc_explorer", "MelExplorer mel_explorer", "VoiceRecorder voice_recorder"])
-def test_no_explorer_shadows_a_part_of_its_toolkit(name):
+EXPLORERS = {
+    "ctc_explorer": "CTCExplorer",
+    "mel_explorer": "MelExplorer",
+    "voice_recorder": "VoiceRecorder",
+    "error_explorer": "ErrorExplorer",
+}
+
+
+@pytest.mark.parametrize("module", EXPLORERS)
+def test_no_explorer_shadows_a_part_of_its_toolkit(module):
     """ipywidgets' own private methods are many: one of ours by the same name would break it silently."""
-    class_name, module = name.split()
-    explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), class_name)
+    explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), EXPLORERS[module])
     ours = {each for kind in (explorer, Explorer) for each, value in vars(kind).items() if callable(value) or isinstance(value, property)}
     assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {"_repr_mimebundle_"}
 

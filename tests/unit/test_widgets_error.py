@@ -1,0 +1,95 @@
+"""The error explorer: type, and the edits follow; choose an utterance, and hear it."""
+
+import re
+
+import pytest
+
+from omni_lib.course.widgets.error_explorer import ORDERS, ErrorExplorer, error_explorer
+
+
+@pytest.fixture(scope="module")
+def shared() -> ErrorExplorer:
+    return error_explorer()
+
+
+@pytest.fixture
+def explorer(shared) -> ErrorExplorer:
+    shared.reference.value, shared.hypothesis.value = "the cat sat on the mat", "the cat sit on mat today"
+    shared.utterance.value = None
+    return shared
+
+
+def signs(table: str) -> str:
+    return "".join(re.findall(r"bold\">(.)</td>", table))
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "marks", "rate"),
+    [
+        ("the cat sat", "the cat sat", "===", "0.0%"),
+        ("the cat sat", "the cat sit", "==S", "33.3%"),
+        ("the cat sat", "the sat", "=D=", "33.3%"),
+        ("the cat", "the big cat", "=I=", "50.0%"),
+        ("cat", "the cat sat here", "I=II", "300.0%"),
+        ("the cat", "", "DD", "100.0%"),
+        ("", "the cat", "II", "not defined without a reference"),
+        ("", "", "", "not defined without a reference"),
+        ("The CAT, sat!", "the cat sat", "===", "0.0%"),
+    ],
+)
+def test_edits_and_rates_follow_what_is_typed(explorer, reference, hypothesis, marks, rate):
+    explorer.reference.value, explorer.hypothesis.value = reference, hypothesis
+    assert signs(explorer.words.value) == marks
+    assert f"Word error rate {rate}" in explorer.summary.value and f"<b>{rate}</b>" in explorer.rates.value
+
+
+def test_characters_are_aligned_too(explorer):
+    explorer.reference.value, explorer.hypothesis.value = "cat", "cart"
+    assert signs(explorer.characters.value) == "==I="
+    assert "CER = " in explorer.rates.value and "<b>33.3%</b>" in explorer.rates.value
+    assert "Character error rate 33.3%: 0 substituted, 0 deleted, 1 inserted, of 3 characters" in explorer.summary.value
+
+
+def test_each_edit_has_a_sign_beside_its_colour(explorer):
+    explorer.reference.value, explorer.hypothesis.value = "a b c", "a x c d"
+    for name in ("right", "substitution", "insertion"):
+        assert f'title="{name}"' in explorer.words.value
+    assert {"S", "I", "="} == set(signs(explorer.words.value))
+
+
+@pytest.mark.parametrize("box", ["reference", "hypothesis"])
+def test_what_cannot_be_compared_is_a_line(explorer, box):
+    before = explorer.words.value
+    getattr(explorer, box).value = "route 7"
+    assert f"⚠ {box}: the text holds &#x27;7&#x27;" in explorer.summary.value and explorer.words.value == before
+    getattr(explorer, box).value = "a" * 401
+    assert f"⚠ the {box} has 401 characters" in explorer.summary.value
+
+
+def test_utterances_are_sorted_by_their_error(explorer):
+    def rates() -> list[int]:
+        return [int(label.split("%")[0]) for label, _ in explorer.utterance.options]
+
+    explorer.order.value = ORDERS["worst first"]
+    assert rates() == sorted(rates(), reverse=True) and rates()[0] > 0
+    explorer.order.value = ORDERS["best first"]
+    assert rates() == sorted(rates())
+    assert len(rates()) == len(explorer.rows) and "Word error rate" in explorer.total.value
+    explorer.order.value = ORDERS["worst first"]
+
+
+def test_an_utterance_is_shown_and_heard(explorer):
+    name = explorer.utterance.options[0][1]
+    explorer.utterance.value = name
+    row = next(row for row in explorer.rows if row.name == name)
+    assert (explorer.reference.value, explorer.hypothesis.value) == (row.reference, row.hypothesis)
+    assert set(signs(explorer.words.value)) - {"="}
+    if row.path.exists():
+        assert explorer.player.sound and explorer.player.sound_label == name
+    else:
+        assert "omni data synth" in explorer.summary.value and not explorer.player.sound
+
+
+def test_the_static_figure_is_the_alignment(explorer):
+    data, _ = explorer._repr_mimebundle_()
+    assert "hypothesis 'the cat sit on mat today'. Word error rate 50.0%" in data["text/plain"] and data["image/png"]
