@@ -35,8 +35,8 @@ class Outcome(Enum):
     RIGHT = "right"
 
 
-_SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
-_COLOURS = {Outcome.NOT_ATTEMPTED: "#808080", Outcome.NOT_YET: "#E69F00", Outcome.RIGHT: "#009E73"}  # Okabe & Ito 2008
+SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
+COLOURS = {Outcome.NOT_ATTEMPTED: "#808080", Outcome.NOT_YET: "#E69F00", Outcome.RIGHT: "#009E73"}  # Okabe & Ito 2008
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Verdict:
     message: str
 
     def __repr__(self) -> str:
-        return f"{_SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
+        return f"{SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
 
     def _repr_html_(self) -> str:
-        box = f"border-left: 4px solid {_COLOURS[self.outcome]}; padding: 2px 10px; white-space: pre-wrap"
+        box = f"border-left: 4px solid {COLOURS[self.outcome]}; padding: 2px 10px; white-space: pre-wrap"
         message = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message, quote=False))
-        return f'<div style="{box}"><b>{_SIGNS[self.outcome]} {self.outcome.value}.</b> {message}</div>'
+        return f'<div style="{box}"><b>{SIGNS[self.outcome]} {self.outcome.value}.</b> {message}</div>'
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,20 @@ class CodeExercise(Exercise):
     def try_in_training(self, function: Any) -> Any:
         """Run twenty real training steps with `function` in the library's place, beside twenty without it.
 
+        A function that is blank or not right yet gets its verdict instead.
+
         Raises:
-            UserError: there is no such place for this exercise, or the function is not right yet.
+            UserError: there is no such place for this exercise.
         """
         from omni_lib.course.plug_in import train_with
 
         return train_with(self, function)
+
+    def plug_in_button(self, function: Any) -> Any:
+        """A button that does what `try_in_training` does when it is pressed."""
+        from omni_lib.course.plug_in import PlugInButton
+
+        return PlugInButton(self, function)
 
 
 def source_of(function: Callable[..., Any]) -> str:

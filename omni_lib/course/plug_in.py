@@ -1,0 +1,285 @@
+"""Plug in mine: twenty real training steps with a learner's function in the library's place, beside twenty without it.
+
+    collapse = CodeExercise(key="03.collapse", …, plug_in=PlugIn(places=("omni_lib.decoding:collapse",)))
+
+    lesson.collapse.try_in_training(collapse)     # a table of both runs, and whether anything changed
+    lesson.collapse.plug_in_button(collapse)      # the same behind a button
+
+The steps are those of `omni_lib.train.Trainer`, on spoken clips. They begin at the weights of the pretrained encoder: one that knows
+nothing writes nothing, and there would be nothing to collapse or to count.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, wraps
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import ipywidgets as widgets
+import soundfile
+import torch
+
+from omni_lib.config import Config, load_config
+from omni_lib.course.checking import Outcome, Verdict
+from omni_lib.course.materials import CLIPS, CORPUS, PRETRAINED, ROOT
+from omni_lib.errors import UserError
+from omni_lib.manifest import Utterance, read_manifest, write_manifest
+from omni_lib.recogniser import load_recogniser
+from omni_lib.train import Trainer
+
+if TYPE_CHECKING:
+    from omni_lib.course.checking import CodeExercise
+
+STEPS = 20
+TRAIN_CLIPS, DEV_CLIPS = 40, 8
+LONGEST = 4.0  # seconds of a clip: it shall not take long
+TOLERANCE = 1e-4  # relative: what another order of adding up makes of a loss in single precision
+PATIENCE = 120.0  # seconds for the run with the learner's function: a loop in Python may be right and yet too slow to train with
+SHOWN = (1, 2, 5, 10, 15, 20)
+
+
+def unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The adapter for an exercise that asks for the very function that the library has."""
+    return function
+
+
+@dataclass(frozen=True)
+class PlugIn:
+    """Where in the library a learner's function can stand in.
+
+    Places are "module:attribute" as they are looked up at run time: after `from omni_lib.ctc import collapse` in `omni_lib.decoding`, the
+    place is "omni_lib.decoding:collapse". The attribute may be one of a class ("omni_lib.encoder:AudioEncoder.output_lengths").
+    `adapt` makes of the learner's function what the library expects there.
+    """
+
+    places: tuple[str, ...]
+    adapt: Callable[[Callable[..., Any]], Any] = unchanged
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of training, as its log tells it."""
+
+    loss: float  # nats per utterance
+    wer: float  # of the batch, a fraction
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The same steps with the library's function and with the learner's; a table in a notebook."""
+
+    library: tuple[Step, ...]
+    yours: tuple[Step, ...]
+    calls: int  # of the learner's function
+
+    @property
+    def difference(self) -> float:
+        """The largest relative difference of a loss or an error rate."""
+        pairs = list(zip(self.library, self.yours, strict=True))
+        values = [(one.loss, other.loss) for one, other in pairs] + [(one.wer, other.wer) for one, other in pairs]
+        return max(abs(one - other) / max(abs(one), abs(other), 1e-12) for one, other in values)
+
+    @property
+    def same(self) -> bool:
+        return self.calls > 0 and self.difference <= TOLERANCE
+
+    @property
+    def summary(self) -> str:
+        """Whether anything changed, in a sentence."""
+        if self.same:
+            exactly = "to the last digit" if self.difference == 0 else f"within {10.0 ** math.ceil(math.log10(self.difference)):.0e}"
+            called = f"{len(self.yours)} real steps called your function {self.calls} times"
+            return f"{called}, and nothing changed: loss and WER agree {exactly}."
+        if not self.calls:
+            return "Training never called your function, so this says nothing about it."
+        for number, (theirs, mine) in enumerate(zip(self.library, self.yours, strict=True), 1):
+            if Comparison((theirs,), (mine,), 1).difference > TOLERANCE:
+                return (
+                    f"From step {number} on the runs differ: loss {theirs.loss:.4f} with the library's function and {mine.loss:.4f} "
+                    f"with yours, WER {theirs.wer:.1%} and {mine.wer:.1%}. The check passed, so this is a case that it does not know: "
+                    "what do batches of speech hold that the check does not?"
+                )
+        raise AssertionError("the difference is in one of the steps")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        shown = [(number, self.library[number - 1], self.yours[number - 1]) for number in SHOWN if number <= len(self.yours)]
+        return [
+            (str(number), f"{theirs.loss:.4f}", f"{mine.loss:.4f}", f"{theirs.wer:.1%}", f"{mine.wer:.1%}")
+            for number, theirs, mine in shown
+        ]
+
+    def __repr__(self) -> str:
+        header = f"{'':6}{'loss (nats per utterance)':>27}{'WER of the batch':>21}\n"
+        header += f"{'step':6}{'library':>13}{'yours':>14}{'library':>12}{'yours':>9}"
+        lines = [f"{step:6}{theirs:>13}{mine:>14}{their_wer:>12}{my_wer:>9}" for step, theirs, mine, their_wer, my_wer in self._rows()]
+        return "\n".join([f"{'✓' if self.same else '✗'} {self.summary}", "", header, *lines])
+
+    def _repr_html_(self) -> str:
+        colour = "#009E73" if self.same else "#E69F00"
+        cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in self._rows())
+        groups = '<tr><th></th><th colspan="2">loss (nats per utterance)</th><th colspan="2">WER of the batch</th></tr>'
+        columns = "<tr><th>step</th><th>library</th><th>yours</th><th>library</th><th>yours</th></tr>"
+        table = f"<table><thead>{groups}{columns}</thead><tbody>{cells}</tbody></table>"
+        said = f"{'✓' if self.same else '✗'} {html.escape(self.summary, quote=False)}"
+        return f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">{said}{table}</div>'
+
+
+def train_with(exercise: CodeExercise, function: Any) -> Comparison | Verdict:
+    """Train twenty steps with `function` in the library's place and twenty without it; what is not right yet gets its verdict instead.
+
+    Raises:
+        UserError: the library has no place for this exercise.
+    """
+    if exercise.plug_in is None:
+        raise UserError(f"{exercise.key} has no place in the training loop: try_in_training is for exercises that have one")
+    verdict = exercise.check(function)
+    if verdict.outcome is not Outcome.RIGHT:
+        return verdict
+    stand_in = StandIn(function, time.monotonic() + PATIENCE)
+    try:
+        with replaced(exercise.plug_in, stand_in):
+            yours = training_steps()
+    except Exception as error:
+        return Verdict(Outcome.NOT_YET, stand_in.failure or f"With your function in its place, training fails: {_in_a_line(error)}")
+    if stand_in.failure:  # the loop took the exception for one of its own
+        return Verdict(Outcome.NOT_YET, stand_in.failure)
+    return Comparison(_library_steps(), yours, stand_in.calls)
+
+
+class StandIn:
+    """A learner's function as the training loop calls it: counted, and with what it raises remembered in one line."""
+
+    def __init__(self, function: Callable[..., Any], deadline: float) -> None:
+        self.function, self.deadline = function, deadline
+        self.calls = 0
+        self.failure = ""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self.calls += 1
+        if time.monotonic() > self.deadline:
+            self.failure = (
+                f"Your function is right, but slow: {STEPS} steps were not done after {PATIENCE:.0f} seconds and {self.calls} calls. "
+                "Let tensors do the work of a loop"
+            )
+            raise TimeoutError(self.failure)
+        try:
+            return self.function(*arguments, **named)
+        except Exception as error:
+            self.failure = f"In training, at its call {self.calls}, your function raises {_in_a_line(error)}"
+            raise
+
+
+def _in_a_line(error: Exception) -> str:
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
+
+
+@contextmanager
+def replaced(plug_in: PlugIn, function: Callable[..., Any]) -> Iterator[None]:
+    """For as long as this lasts, `function` stands in the places of `plug_in`."""
+
+    @wraps(function, updated=())
+    def plain(*arguments: Any, **named: Any) -> Any:  # a method's place binds `self` to functions only
+        return function(*arguments, **named)
+
+    stand_in = plug_in.adapt(plain)
+    with ExitStack() as stack:
+        for place in plug_in.places:
+            module, _, attribute = place.partition(":")
+            *owners, name = attribute.split(".")
+            owner = import_module(module)
+            for each in owners:
+                owner = getattr(owner, each)
+            stack.enter_context(mock.patch.object(owner, name, stand_in))
+        yield
+
+
+def training_steps() -> tuple[Step, ...]:
+    """Twenty steps of the training loop from the pretrained weights, the same every time; the caller's random numbers are left alone."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        folder = Path(name)
+        write_manifest(folder / "asr.csv", _some_clips())
+        trainer = Trainer(_settings(folder), folder / "run", report=lambda line: None)
+        pretrained, _ = load_recogniser(PRETRAINED)
+        features = {"encoder.feature_mean", "encoder.feature_deviation"}  # as measured on these clips: they may be the learner's work
+        state = {name: value for name, value in pretrained.state_dict().items() if name not in features}
+        trainer.recogniser.load_state_dict(state, strict=False)
+        trainer.run(max_steps=STEPS)
+        return tuple(Step(entry["ctc_loss"], entry["wer"]) for entry in trainer.log.entries if entry["type"] == "step")
+
+
+@cache
+def _library_steps() -> tuple[Step, ...]:
+    """The steps without any learner's function: one run serves all exercises."""
+    return training_steps()
+
+
+def _settings(folder: Path) -> Config:
+    """Those of the embedded corpus at a tenth of its rate, which is enough for a trained encoder, and without what computes in bfloat16.
+
+    Rounding grows with every step, and at more of either it would tell two runs apart that do the same.
+    """
+    config = load_config(ROOT / "configs" / "audio_enc_tiny.json")
+    paths = {"data_path": str(folder / "asr.csv"), "save_dir": str(folder / "run")}
+    return replace(config, **paths, log_every=1, learning_rate=config.learning_rate / 10, muon_rate=0.0, mixed_precision=False)
+
+
+def _some_clips() -> list[Utterance]:
+    """The first clips of the embedded corpus, or those that come with the course where it has not been made."""
+    if CORPUS.exists():
+        manifest = read_manifest(CORPUS)
+        return [
+            row
+            for split, number in (("train", TRAIN_CLIPS), ("dev", DEV_CLIPS))
+            for row in islice(filter(_is_short, manifest.split(split)), number)
+        ]
+    rows = read_manifest(CLIPS).utterances
+    return [replace(row, split="train") for row in rows] + [replace(row, split="dev") for row in rows[:2]]
+
+
+def _is_short(row: Utterance) -> bool:
+    return soundfile.info(row.path).duration <= LONGEST
+
+
+class PlugInButton(widgets.VBox):
+    """One button: it trains, and shows the comparison below itself."""
+
+    def __init__(self, exercise: CodeExercise, function: Any) -> None:
+        self.exercise, self.function = exercise, function
+        self.button = widgets.Button(
+            description="Plug in mine",
+            icon="plug",
+            tooltip=f"Train {STEPS} steps with my function in the library's place",
+            layout=widgets.Layout(width="auto", max_width="26em", margin="2px 8px"),
+        )
+        self.button.add_class("omni-plug-in")
+        self.output = widgets.Output()
+        self.button.on_click(self._train)
+        super().__init__([self.button, self.output])
+
+    def _train(self, _: widgets.Button) -> None:
+        self.button.disabled, self.button.description = True, f"Training twice {STEPS} steps …"
+        try:
+            result = train_with(self.exercise, self.function)
+        except UserError as error:
+            result = Verdict(Outcome.NOT_YET, str(error))
+        finally:
+            self.button.disabled, self.button.description = False, "Plug in mine"
+        self.output.outputs = ()
+        self.output.append_display_data(result)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        said = f"[button: Plug in mine; it trains {STEPS} steps with your function in the library's place, and {STEPS} without]"
+        return {**data, "text/plain": said}, metadata
