@@ -1,0 +1,66 @@
+"""The browser, the server and the notebooks of these tests. Without a Chromium they are skipped; in CI that is a failure instead."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import ROOT, LabServer, Notebook, chromium, write_notebook
+
+NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window, whose microphone is a file that keeps saying the same."""
+    path = chromium()
+    if path is None:
+        missing = "no Chromium here: apt-get install chromium"
+        pytest.fail(missing) if os.environ.get(NEEDED) else pytest.skip(missing)
+    options = ["--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    spoken = ROOT / "data" / "clips" / "wav" / "hello.wav"
+    if spoken.exists():
+        options.append(f"--use-file-for-fake-audio-capture={spoken}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium refuses to run as root with one
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable, browser: Browser) -> Iterator[LabServer]:
+    """JupyterLab; trainings of its notebooks take a small corpus and seconds."""
+    folder = tmp_path_factory.mktemp("lab")
+    config = folder / "tiny.json"
+    config.write_text(json.dumps(make_tiny_config(folder / "checkpoints" / "tiny").to_dict()))
+    running = LabServer(folder / "server", {"OMNI_CONFIG": str(config), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_notebook(browser: Browser, server: LabServer, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """A function that opens a notebook: `open_notebook("04_wer")`, or `open_notebook(source=["1 + 1"])`."""
+    contexts = []
+
+    def opened(name: str = "", source: Sequence[str] = (), **options) -> Notebook:
+        file = server.notebooks / (f"{name}.ipynb" if name else f"test_{len(list(server.notebooks.iterdir()))}.ipynb")
+        if name:
+            shutil.copy(ROOT / "notebooks" / file.name, file)
+        else:
+            write_notebook(file, source)
+        context = browser.new_context(viewport={"width": 1280, "height": 1000}, permissions=["microphone"], **options)
+        contexts.append(context)
+        return Notebook(context.new_page(), server, file.name)
+
+    yield opened
+    for context in contexts:
+        context.close()
+    server.end_kernels()

@@ -1,0 +1,297 @@
+"""A real JupyterLab in a real Chromium, for tests of what a learner sees and does.
+
+In a test, mark the module `pytestmark = pytest.mark.browser` and ask for the fixture `open_notebook` (conftest.py):
+
+    def test_the_mel_explorer_answers(open_notebook):
+        notebook = open_notebook(source=["from omni_lib.course.widgets.mel_explorer import mel_explorer", "mel_explorer()"])
+        notebook.run_all()
+        explorer = notebook.page.locator(".omni-mel-explorer")
+        before = notebook.appearance(explorer)                  # its text and pictures
+        notebook.move_slider(explorer.get_by_role("slider").first, "ArrowRight")
+        notebook.wait_until(lambda: notebook.appearance(explorer) != before, "the picture follows the slider")
+        notebook.play(explorer.locator("audio").first)          # loads, and its time advances
+        notebook.screenshots("mel_explorer", explorer)          # light and dark, 1280 and 1920 wide, into tests/browser/screenshots/
+        notebook.assert_clean()                                 # no traceback in a cell, no error on the browser's console
+
+`open_notebook("03_ctc_alignment")` opens a copy of that notebook, `open_notebook(source=[...])` a new one with a cell for each string.
+`notebook.page` is Playwright's page: everything it can do is there (`page.locator`, `expect(...)`, `page.keyboard`).
+Wait for conditions, never for seconds: `wait_until`, `expect`, `run_all`, `wait_idle` all do.
+
+The server listens on loopback, asks for a token, and gets folders of its own for settings, workspaces, progress and notebooks, so a
+test neither sees nor changes anything of yours.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import ConsoleMessage, Locator, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+WIDTHS = (1280, 1920)
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+SETTINGS: dict[str, dict[str, Any]] = {
+    # every cell is on the page, not only those in view: a test can look for any
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "docmanager-extension/plugin": {"autosave": False},
+}
+
+
+def chromium() -> str | None:
+    """Where the system's Chromium is."""
+    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+
+
+class LabServer:
+    """JupyterLab on a free port of loopback, in folders of its own below `folder`."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Start it, and wait until it answers.
+
+        Args:
+            environment: variables that kernels get besides those of this process.
+        """
+        self.notebooks = folder / "notebooks"
+        self.notebooks.mkdir(parents=True)
+        self.token = secrets.token_hex(16)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        for plugin, settings in SETTINGS.items():
+            file = folder / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings))
+        own = {
+            "JUPYTER_CONFIG_DIR": folder / "config",
+            "JUPYTER_RUNTIME_DIR": folder / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
+            "IPYTHONDIR": folder / "ipython",
+            "OMNI_HOME": folder / "home",
+        }
+        self._log = folder / "server.log"
+        variables = {**os.environ, **{name: str(path) for name, path in own.items()}, "JUPYTER_TOKEN": self.token, **(environment or {})}
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", "--ServerApp.ip=127.0.0.1"]
+        command += [f"--ServerApp.port={self.url.rpartition(':')[2]}", "--ServerApp.port_retries=0", "--ServerApp.allow_root=True"]
+        command += [f"--ServerApp.root_dir={self.notebooks}", "--LabApp.extension_manager=readonly"]
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            _until(self._answers, 90, "JupyterLab answers")
+        except BaseException:
+            self.close()
+            raise
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, self._log.read_text(errors="replace")
+        try:
+            return bool(self.api("api/status"))
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def api(self, path: str, method: str = "GET") -> Any:
+        """What the server's REST interface answers."""
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        try:
+            connection.request(method, f"/{path}", headers={"Authorization": f"token {self.token}"})
+            return json.loads(connection.getresponse().read() or b"null")
+        finally:
+            connection.close()
+
+    def end_kernels(self) -> None:
+        """End every kernel, as closing the notebook's tab does not."""
+        for session in self.api("api/sessions"):
+            self.api(f"api/sessions/{session['id']}", "DELETE")
+
+    def close(self) -> None:
+        """End the server, which ends its kernels."""
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Notebook:
+    """A notebook, open in a page of its own."""
+
+    def __init__(self, page: Page, server: LabServer, name: str) -> None:
+        """Open `name` (in the server's folder) in a workspace that has never been used."""
+        self.page, self.server, self.name = page, server, name
+        self.console_errors: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self._workspace = secrets.token_hex(4)
+        self._load(f"{server.url}/lab/workspaces/{self._workspace}/tree/{name}?token={server.token}")
+
+    # What a learner does
+
+    def run_all(self, timeout: float = 120) -> None:
+        """Run all cells, and wait for the last to end."""
+        self.start_all()
+        self.wait_until(lambda: self.page.evaluate("window.omniRun"), "all cells have run", timeout)
+        self.wait_idle()
+
+    def start_all(self) -> None:
+        """Run all cells, and do not wait."""
+        self.page.evaluate(
+            """() => { window.omniRun = null;
+                       window.jupyterapp.commands.execute("notebook:run-all-cells")
+                             .then(() => { window.omniRun = "done" }, error => { window.omniRun = String(error) }); }"""
+        )
+
+    def run_cell(self, index: int, source: str | None = None, timeout: float = 60) -> None:
+        """Run one cell, with another text if one is given, and wait for its end."""
+        self.page.evaluate(
+            """([index, source]) => { const notebook = window.jupyterapp.shell.currentWidget.content;
+                if (source !== null) notebook.model.cells.get(index).sharedModel.setSource(source);
+                notebook.deselectAll(); notebook.activeCellIndex = index; window.omniRun = null;
+                window.jupyterapp.commands.execute("notebook:run-cell")
+                      .then(() => { window.omniRun = "done" }, error => { window.omniRun = String(error) }); }""",
+            [index, source],
+        )
+        self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
+
+    def restart_kernel(self) -> None:
+        """Kernel → Restart Kernel…, and yes."""
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:restart') }")
+        self.page.locator(".jp-Dialog button.jp-mod-accept").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self.wait_idle()
+
+    def reload(self) -> None:
+        """Save, and load the page anew."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self._load(self.page.url)
+
+    def move_slider(self, slider: Locator, key: str = "ArrowRight", times: int = 1) -> None:
+        """Move a slider by the keyboard, as anybody can who has no mouse."""
+        slider.focus()
+        for _ in range(times):
+            self.page.keyboard.press(key)
+
+    def play(self, audio: Locator) -> float:
+        """Play an `<audio>` element until its time has advanced; its length in seconds."""
+        audio.evaluate("audio => { audio.muted = true; return audio.play() }")
+        self.wait_until(lambda: audio.evaluate("audio => audio.duration > 0 && audio.currentTime > 0"), "the sound plays", 20)
+        audio.evaluate("audio => audio.pause()")
+        return float(audio.evaluate("audio => audio.duration"))
+
+    # What a learner sees
+
+    def cell(self, index: int) -> Locator:
+        """The cell at `index`, input and output."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def appearance(self, part: Locator) -> str:
+        """Text, pictures and drawings of a part of the page, in one string to be compared with a later one."""
+        return str(
+            part.evaluate(
+                """part => part.innerText + [...part.querySelectorAll("img")].map(image => image.src).join()
+                        + [...part.querySelectorAll("svg, table")].map(drawing => drawing.outerHTML).join()
+                        + [...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL()).join()"""
+            )
+        )
+
+    def tracebacks(self) -> list[str]:
+        """Every error among the cells' outputs."""
+        return list(
+            self.page.evaluate(
+                """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
+                        .flatMap(cell => cell.outputs ?? []).filter(output => output.output_type === "error")
+                        .map(output => output.ename + ": " + output.evalue)"""
+            )
+        )
+
+    def assert_clean(self) -> None:
+        """No cell ended in an error, nothing complained on the browser's console, and no widget failed to show."""
+        assert self.tracebacks() == []
+        assert self.console_errors == []
+        assert self.page.get_by_text("Error displaying widget").count() == 0
+
+    def screenshots(self, name: str, part: Locator | None = None) -> list[Path]:
+        """Pictures of a part of the page, or of the whole notebook, in light and dark, at each width; looked at by people."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        taken = []
+        before = self.page.viewport_size
+        for theme in THEMES:
+            self.theme(theme)
+            for width in WIDTHS:
+                self.page.set_viewport_size({"width": width, "height": 1000})
+                height = self.page.evaluate("document.querySelector('.jp-WindowedPanel-inner, .jp-Notebook').scrollHeight + 150")
+                self.page.set_viewport_size({"width": width, "height": min(max(1000, int(height)), 15_000)})
+                file = SCREENSHOTS / f"{name}_{theme}_{width}.png"
+                (part or self.page.locator(".jp-NotebookPanel:visible")).screenshot(path=file)
+                taken.append(file)
+        self.theme("light")
+        self.page.set_viewport_size(before or {"width": 1280, "height": 1000})
+        return taken
+
+    def theme(self, name: str) -> None:
+        """Switch to "light" or "dark"."""
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", THEMES[name])
+        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower())
+
+    # Waiting
+
+    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = 60) -> Any:
+        """Wait for `condition` to return something true, and return that."""
+        return _until(condition, timeout, what, lambda seconds: self.page.wait_for_timeout(1000 * seconds))
+
+    def wait_idle(self, timeout: float = 90) -> None:
+        """Wait for a kernel that is connected and has nothing to do."""
+        self.page.wait_for_function(
+            """() => { const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+                       return kernel?.connectionStatus === "connected" && kernel.status === "idle" }""",
+            timeout=1000 * timeout,
+        )
+
+    # Inside
+
+    def _load(self, url: str) -> None:
+        self.page.goto(url)
+        self.page.wait_for_function(
+            "name => window.jupyterapp?.shell.currentWidget?.context?.path === name", arg=self.name, timeout=90_000
+        )
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+        self.page.evaluate("() => { window.jupyterapp.shell.collapseLeft() }")
+        choice = self.page.locator(".jp-Dialog button.jp-mod-accept")  # "Select Kernel", for a notebook that names none
+        if choice.count():
+            choice.click()
+        self.wait_idle()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+def write_notebook(path: Path, source: Sequence[str]) -> None:
+    """A notebook of code cells."""
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=[nbformat.v4.new_code_cell(text) for text in source])
+    nbformat.write(notebook, path)
+
+
+def _until(
+    condition: Callable[[], Any], timeout: float, what: str, pause: Callable[[float], None] = time.sleep
+) -> Any:  # the page's own pause lets its events through
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {timeout:.0f} s in vain: {what}"
+        pause(0.1)
+    return value

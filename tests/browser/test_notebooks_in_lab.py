@@ -1,0 +1,15 @@
+"""Each notebook, opened from a fresh workspace, runs from its first cell to its last, and nothing complains."""
+
+import pytest
+
+from tests.browser.lab import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))])
+def test_it_runs_from_top_to_bottom(open_notebook, name):
+    notebook = open_notebook(name)
+    notebook.run_all(timeout=240)
+    notebook.assert_clean()
+    notebook.screenshots(name)
