@@ -224,5 +224,6 @@ def rotate(folder: Path, keep: int = 3) -> None:
 
 def remove_half_written(folder: Path) -> None:
     """Delete what a killed run was writing; only for whoever holds the run's lock."""
-    for path in folder.glob(f"*{PARTIAL}"):
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a folder that cannot be written is refused by the first write
+        for path in folder.glob(f"*{PARTIAL}"):
+            path.unlink(missing_ok=True)

@@ -24,7 +24,8 @@ def ask_to_stop(folder: Path) -> None:
 
 def clear_stop(folder: Path) -> None:
     """Forget what an earlier run was asked."""
-    (folder / STOP_FILE).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a folder that is gone or read-only: the run ends for that, or not at all
+        (folder / STOP_FILE).unlink(missing_ok=True)
 
 
 def heard_or_not(report: Callable[[str], None]) -> Callable[[str], None]:

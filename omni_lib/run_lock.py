@@ -110,7 +110,8 @@ class RunLock:
                 (self.folder / LOCK).unlink(missing_ok=True)
                 self.folder.rmdir()
         elif not self._record.is_command:
-            (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
+            with contextlib.suppress(OSError):
+                (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
         self._lock.release()
 
 

@@ -1,0 +1,162 @@
+"""What the tests of faults share: how many of them to make, processes to kill, and what one line of refusal looks like.
+
+pytest tests/faults                     10 runs killed, 5,000 inputs
+make faults                             100 runs killed, 100,000 inputs; FAULTS_RUNS and FAULTS_INPUTS name other numbers
+"""
+
+import contextlib
+import faulthandler
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_lib.cli import main
+from omni_lib.errors import UserError
+
+RUNS = int(os.environ.get("FAULTS_RUNS", "10"))
+INPUTS = int(os.environ.get("FAULTS_INPUTS", "5000"))
+PATIENCE = 120  # seconds for one input; after that it counts as hanging, and the whole test process ends with a traceback
+LONGEST_LINE = 2000  # characters: what still is one line to a reader
+
+
+class Victims:
+    """Processes that run `omni` commands, forked by one server that has imported everything before."""
+
+    def __init__(self) -> None:
+        self.server = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("victim_server.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        )
+        self._answer()
+
+    def _ask(self, **request) -> dict:
+        self.server.stdin.write(json.dumps(request) + "\n")
+        self.server.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict:
+        line = self.server.stdout.readline()
+        assert line, "the server has died"
+        return json.loads(line)
+
+    def start(self, arguments: list[str], folder: Path, strike: dict | None = None, ignored: Sequence[str] = ()) -> int:
+        """Start `omni ARGUMENTS` in `folder`, which also gets its out.txt and error.txt; its process id is returned.
+
+        Args:
+            strike: where it is to kill itself; see victim_server.py.
+            ignored: names of signals that it ignores, as `nohup` has it.
+        """
+        texts = {"out": str(folder / "out.txt"), "error": str(folder / "error.txt")}
+        return self._ask(start=arguments, strike=strike, ignored=list(ignored), folder=str(folder), **texts)["pid"]
+
+    def wait(self, pid: int) -> int:
+        """The exit status of a process that was started, negative where a signal ended it."""
+        return self._ask(wait=pid)["status"]
+
+    def run(self, arguments: list[str], folder: Path, strike: dict | None = None) -> int:
+        return self.wait(self.start(arguments, folder, strike))
+
+    def kill_after(self, seconds: float, number: int, arguments: list[str], folder: Path) -> int:
+        """Start a command and send it the signal `number` so much later; its exit status is returned."""
+        pid = self.start(arguments, folder)
+        time.sleep(seconds)
+        os.kill(pid, number)  # until it is waited for, the process id is taken, even where the process has ended
+        return self.wait(pid)
+
+    def close(self) -> None:
+        self.server.stdin.close()
+        self.server.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def victims() -> Iterator[Victims]:
+    if not hasattr(os, "fork"):
+        pytest.skip("this system cannot fork: the kills are tested on Linux and macOS")
+    made = Victims()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def runs() -> int:
+    """How many runs to kill."""
+    return RUNS
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Callable[[float], int]:
+    """`inputs(share)`: how many inputs a test that makes this share of them all should make."""
+    return lambda share: round(INPUTS * share)
+
+
+def assert_one_line(message: str) -> None:
+    """What a user is told: something, in one line, without characters that a terminal would obey."""
+    assert message.strip() and len(message) <= LONGEST_LINE, message[:LONGEST_LINE]
+    assert message.isprintable(), repr(message)
+
+
+@pytest.fixture
+def judged() -> Iterator[Callable[..., Any]]:
+    """`judged(function, *arguments)`: its result, or the UserError with its one line; anything else fails, and so does a hang."""
+
+    def call(function: Callable[..., Any], *arguments: Any) -> Any:
+        faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
+        try:
+            return function(*arguments)
+        except UserError as refusal:
+            assert_one_line(str(refusal))
+            return refusal
+
+    yield call
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def omni(judged) -> Callable[[list[str]], tuple[int, str, str]]:
+    """`omni(["data", "check", "asr.csv"])`: exit status, stdout and stderr; 2 goes with one line on stderr, and nothing else is raised."""
+
+    def run(arguments: list[str]) -> tuple[int, str, str]:
+        out, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            status = judged(main, arguments)
+        assert status in (0, 2), error.getvalue()
+        if status == 2:
+            *_, last = error.getvalue().splitlines()
+            assert last.startswith("omni: ") and "Traceback" not in error.getvalue()
+            assert_one_line(last)
+        return status, out.getvalue(), error.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def unlike() -> Callable[..., list[str]]:
+    """`unlike(left, right)`: the places where two nests of tensors and plain values differ, to the bit; `save_dir` may."""
+    import torch
+
+    def compare(left, right, where: str = "") -> list[str]:
+        if type(left) is not type(right):
+            return [f"{where}: {type(left).__name__} and {type(right).__name__}"]
+        if isinstance(left, dict):
+            if left.keys() != right.keys():
+                return [f"{where}: other keys"]
+            return [found for key in left if key != "save_dir" for found in compare(left[key], right[key], f"{where}.{key}")]
+        if isinstance(left, list | tuple):
+            if len(left) != len(right):
+                return [f"{where}: {len(left)} and {len(right)} entries"]
+            return [found for index, pair in enumerate(zip(left, right, strict=True)) for found in compare(*pair, f"{where}[{index}]")]
+        same = torch.equal(left, right) if isinstance(left, torch.Tensor) else left == right
+        return [] if same else [where]
+
+    return compare
