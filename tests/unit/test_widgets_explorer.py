@@ -54,6 +54,7 @@ EXPLORERS = {
     "mel_explorer": "MelExplorer",
     "voice_recorder": "VoiceRecorder",
     "error_explorer": "ErrorExplorer",
+    "subsampling_explorer": "SubsamplingExplorer",
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -49,7 +51,7 @@ class SoundPicture(anywidget.AnyWidget):
     axis_end = traitlets.Float(1.0).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each stretch of `seconds_per_note` of the axis
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
-    pointed = traitlets.Float(-1.0).tag(sync=True)  # seconds; -1 until somebody points
+    pointed = traitlets.Float(-1.0).tag(sync=True)  # seconds; -1 while nobody points
 
     def show(self, image: bytes, alt: str) -> None:
         """Another image with another description."""
@@ -65,3 +67,13 @@ class SoundPicture(anywidget.AnyWidget):
         """Where the axis of time lies in the image, and which seconds it shows."""
         with self.hold_sync():
             (self.left, self.right), self.axis_start, self.axis_end = span, start, end
+
+    def on_pointed(self, react: Callable[[float], None]) -> None:
+        """Call `react` with the second that was pointed at, also when it is the same as before."""
+
+        def pointed(change: dict[str, Any]) -> None:
+            if change["new"] >= 0:
+                react(change["new"])
+                self.pointed = -1.0
+
+        self.observe(pointed, names="pointed")
