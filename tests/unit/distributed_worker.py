@@ -1,0 +1,45 @@
+"""A training in double precision, in one process or, under torchrun, in several: what test_distributed.py compares.
+
+    python distributed_worker.py CONFIG.json STEPS OUT_FOLDER
+
+It goes on from the newest checkpoint of the run, if there is one.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from omni_lib.batching import Batch
+from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
+from omni_lib.config import load_config
+from omni_lib.distributed import rank, session, world_size
+from omni_lib.objective import Loss
+from omni_lib.train import Trainer
+
+
+class ExactTrainer(Trainer):
+    """The features that it is given are in single precision; from there on all is double."""
+
+    def train_step(self, batch: Batch) -> Loss:
+        self.shares.append({row.path.name: length for row, length in zip(batch.utterances, batch.lengths.tolist(), strict=True)})
+        return super().train_step(replace(batch, mel=batch.mel.double()))
+
+
+def main(config_path: str, steps: int, out: Path) -> None:
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    config = load_config(config_path)
+    folder = Path(config.save_dir)
+    with session():
+        trainer = ExactTrainer(config, folder, report=print)
+        trainer.shares = []
+        if paths := periodic_checkpoints(folder):
+            trainer.restore(load_checkpoint(paths[-1]))
+        trainer.run(max_steps=steps)
+        torch.save({"state": trainer.state(), "shares": trainer.shares}, out / f"rank_{rank()}_of_{world_size()}.pt")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
