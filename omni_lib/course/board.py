@@ -1,0 +1,138 @@
+"""How far you are, exercise by exercise.
+
+    board.everything()         # a row a lesson
+    board.summary(lesson)      # one lesson: what is right, and what is still open
+    board.reset("01")          # forget one lesson, and do it again
+
+It is read from the progress file each time, so it is as true as the last check.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from omni_lib.course.checking import COLOURS, SIGNS, CodeExercise, Outcome
+from omni_lib.course.notebooks import LESSONS
+from omni_lib.course.progress import Progress
+from omni_lib.errors import UserError
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One exercise or question: its name, and the best that has come of it."""
+
+    name: str
+    outcome: Outcome
+    minutes: int  # an estimate; 0 for a question
+
+
+@dataclass(frozen=True)
+class LessonStanding:
+    """One lesson: as a line of text and, in a notebook, as a row of signs."""
+
+    number: str
+    title: str
+    standings: tuple[Standing, ...]
+
+    @property
+    def right(self) -> int:
+        return sum(standing.outcome is Outcome.RIGHT for standing in self.standings)
+
+    @property
+    def open(self) -> tuple[Standing, ...]:
+        """What is not right yet, in the order of the notebook."""
+        return tuple(standing for standing in self.standings if standing.outcome is not Outcome.RIGHT)
+
+    @property
+    def count(self) -> str:
+        return f"{self.right} of {len(self.standings)} right"
+
+    @property
+    def advice(self) -> str:
+        """What to do next."""
+        if not self.open:
+            return "Nothing is left open here."
+        minutes = sum(standing.minutes for standing in self.open)
+        names = ", ".join(f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}" for standing in self.open)
+        return f"Open: {names}." + (f" Their code takes about {minutes} minutes (an estimate)." if minutes else "")
+
+    def __repr__(self) -> str:
+        return f"{self.number} · {self.title}: {self.count}. {self.advice}"
+
+    def _repr_html_(self) -> str:
+        heading = f"<b>{html.escape(f'{self.number} · {self.title}')}</b>: {self.count} {_signs(self)}"
+        colour = COLOURS[Outcome.NOT_ATTEMPTED if self.open else Outcome.RIGHT]
+        return f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">{heading}<br>{html.escape(self.advice)}</div>'
+
+
+@dataclass(frozen=True)
+class Board:
+    """All lessons, a row each."""
+
+    lessons: tuple[LessonStanding, ...]
+
+    @property
+    def total(self) -> str:
+        right, all_of_them = sum(lesson.right for lesson in self.lessons), sum(len(lesson.standings) for lesson in self.lessons)
+        return f"{right} of {all_of_them} exercises and questions are right."
+
+    def __repr__(self) -> str:
+        width = max(len(lesson.title) for lesson in self.lessons)
+        rows = [
+            f"{lesson.number}  {lesson.title:{width}}  {lesson.right:2} of {len(lesson.standings):2}  "
+            + "".join(SIGNS[standing.outcome] for standing in lesson.standings)
+            for lesson in self.lessons
+        ]
+        return "\n".join([*rows, self.total])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td>{lesson.number}</td><td style="text-align: left">{html.escape(lesson.title)}</td>'
+            f'<td>{lesson.right} of {len(lesson.standings)}</td><td style="text-align: left">{_signs(lesson)}</td></tr>'
+            for lesson in self.lessons
+        )
+        legend = ", ".join(f"{SIGNS[outcome]} {outcome.value}" for outcome in Outcome)
+        head = '<tr><th></th><th style="text-align: left">lesson</th><th>right</th><th></th></tr>'
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table><div>{self.total} {legend}; point at a sign for its name.</div>"
+
+
+def _signs(lesson: LessonStanding) -> str:
+    """A sign for each exercise; its name appears under the pointer."""
+    return " ".join(
+        f'<span title="{html.escape(standing.name)}: {standing.outcome.value}" style="color: {COLOURS[standing.outcome]}">'
+        f"{SIGNS[standing.outcome]}</span>"
+        for standing in lesson.standings
+    )
+
+
+def summary(lesson: Any) -> LessonStanding:
+    """How far you are in one lesson, given as its module of `omni_lib.course.lessons`."""
+    entries = Progress.mine().read()
+    standings = []
+    for exercise in lesson.EXERCISES:
+        entry = entries.get(exercise.key)
+        tried = Outcome.NOT_YET if entry and entry["tries"] else Outcome.NOT_ATTEMPTED
+        outcome = Outcome.RIGHT if entry and entry["right"] else tried
+        standings.append(Standing(exercise.key.split(".", 1)[1], outcome, exercise.minutes if isinstance(exercise, CodeExercise) else 0))
+    return LessonStanding(lesson.NUMBER, lesson.TITLE, tuple(standings))
+
+
+def everything() -> Board:
+    """How far you are in the whole course."""
+    return Board(tuple(summary(import_module(f"omni_lib.course.lessons.{name}")) for name in LESSONS.values()))
+
+
+def reset(number: str) -> str:
+    """Forget your progress in one lesson, by its number: "03". Your notebooks stay as they are.
+
+    Raises:
+        UserError: there is no such lesson.
+    """
+    numbers = [name[:2] for name in LESSONS]
+    if number not in numbers:
+        raise UserError(f"there is no lesson {number!r}: it is one of {', '.join(numbers)}")
+    Progress.mine().reset(number)
+    return f"Lesson {number} begins anew: none of its exercises counts as tried."

@@ -1,0 +1,88 @@
+"""The board says how far a learner is, from their progress file alone."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from omni_lib.course import board
+from omni_lib.course.checking import CodeExercise, Outcome, expect_equal
+from omni_lib.course.notebooks import LESSONS
+from omni_lib.course.progress import Progress
+from omni_lib.course.questions import Number
+from omni_lib.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def my_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNI_HOME", str(tmp_path))
+
+
+def double(x):
+    return 2 * x
+
+
+def lesson():
+    judge = lambda attempt: expect_equal(attempt, (2,), 4)  # noqa: E731
+    code = CodeExercise("01.double", "Double it.", 1, 4, judge, double, ("times two",), "Yes, twice.")
+    return SimpleNamespace(NUMBER="01", TITLE="Doubling", EXERCISES=(code, Number("01.four", "2 · 2?", 4, 0, "Two twos are four.")))
+
+
+def test_a_fresh_lesson_is_open_with_its_minutes():
+    standing = board.summary(lesson())
+    assert standing.right == 0
+    assert [each.outcome for each in standing.standings] == [Outcome.NOT_ATTEMPTED] * 2
+    assert repr(standing) == "01 · Doubling: 0 of 2 right. Open: double, four. Their code takes about 4 minutes (an estimate)."
+
+
+def test_what_was_tried_and_what_is_right_differ():
+    mine = lesson()
+    mine.EXERCISES[0].check(double)
+    mine.EXERCISES[1].check(5)
+    standing = board.summary(mine)
+    assert [each.outcome for each in standing.standings] == [Outcome.RIGHT, Outcome.NOT_YET]
+    assert repr(standing) == "01 · Doubling: 1 of 2 right. Open: four (tried)."
+    assert 'title="double: right"' in standing._repr_html_() and 'title="four: not yet"' in standing._repr_html_()
+
+
+def test_a_hint_is_no_try():
+    mine = lesson()
+    mine.EXERCISES[0].hint()
+    assert board.summary(mine).standings[0].outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_a_finished_lesson_says_so():
+    mine = lesson()
+    mine.EXERCISES[0].check(double)
+    mine.EXERCISES[1].check(4)
+    assert repr(board.summary(mine)) == "01 · Doubling: 2 of 2 right. Nothing is left open here."
+
+
+def test_a_lesson_can_be_done_again_and_the_others_stay():
+    mine = lesson()
+    mine.EXERCISES[0].check(double)
+    Progress.mine().record("02.other", right=True)
+    assert "01" in board.reset("01")
+    assert board.summary(mine).right == 0
+    assert Progress.mine().read()["02.other"]["right"]
+
+
+@pytest.mark.parametrize("number", ["1", "07", "mel", ""])
+def test_a_lesson_that_does_not_exist_is_named(number):
+    with pytest.raises(UserError, match="there is no lesson"):
+        board.reset(number)
+
+
+def test_the_board_has_every_lesson_in_order():
+    everything = board.everything()
+    assert [standing.number for standing in everything.lessons] == [name[:2] for name in LESSONS]
+    assert repr(everything).splitlines()[-1].startswith("0 of ")
+    assert len(repr(everything).splitlines()) == len(LESSONS) + 1
+    assert everything._repr_html_().count("<tr>") == len(LESSONS) + 1
+
+
+def test_the_board_counts_over_all_lessons():
+    mine, first = lesson(), lesson()
+    first.NUMBER = "00"
+    mine.EXERCISES[1].check(4)
+    whole = board.Board((board.summary(first), board.summary(mine)))
+    assert whole.total == "2 of 4 exercises and questions are right."  # both share the keys
