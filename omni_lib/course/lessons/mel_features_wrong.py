@@ -1,0 +1,174 @@
+"""Lesson 01: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor
+
+from omni_lib.audio import LogMel
+
+
+def _filters(n_fft: int, n_mels: int) -> Tensor:
+    return torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000)
+
+
+def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
+    transform = torch.stft(waveform, n_fft, 160, window, torch.hann_window(window), center=True, pad_mode="constant", return_complex=True)
+    return transform.T  # (frames + 1, bins)
+
+
+def _mel_power(waveform: Tensor) -> Tensor:
+    return (_spectrum(waveform).abs() ** 2 @ _filters(1024, 128))[: len(waveform) // 160]
+
+
+def _mask(x: Tensor, lengths: Tensor) -> Tensor:
+    return (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+
+
+def _forgets_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    return (x - x.mean(dim=(0, 1))) / torch.sqrt(x.var(dim=(0, 1), unbiased=False) + 1e-5) * _mask(x, lengths)
+
+
+def _divides_by_all_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    return _forgets_the_padding(torch.where(_mask(x, lengths), x, 0.0), lengths)
+
+
+def _leaves_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return (x - valid.mean(dim=0)) / torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+
+
+def _one_mean_for_all_channels(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return torch.where(_mask(x, lengths), (x - valid.mean()) / torch.sqrt(valid.var(unbiased=False) + 1e-5), 0.0)
+
+
+def _without_epsilon(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / valid.std(dim=0, unbiased=False), 0.0)
+
+
+def _in_place(x: Tensor, lengths: Tensor) -> Tensor:
+    x -= 1
+    return x
+
+
+def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = torch.cat([row[: int(length)] for row, length in zip(x, lengths, strict=True)]).double()
+    mean, deviation = valid.mean(dim=0), torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+    out = torch.zeros_like(x, dtype=torch.float64)
+    for row, length in enumerate(lengths.tolist()):
+        out[row, :length] = (x[row, :length].double() - mean) / deviation
+    return out
+
+
+def _numpy_log_mel(waveform: Tensor) -> np.ndarray:
+    samples = np.pad(waveform.numpy().astype(np.float64), 512)
+    window = np.pad(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400), 312)
+    rows = [np.abs(np.fft.rfft(samples[start : start + 1024] * window)) ** 2 for start in range(0, len(waveform) // 160 * 160, 160)]
+    return np.log(np.array(rows) @ _filters(1024, 128).double().numpy() + 1e-6)
+
+
+def _never_ends(samples: int, window: int, hop: int, centred: bool) -> int:
+    count = 0
+    while samples >= window:
+        count += 1
+    return count
+
+
+def _counted(samples: int, window: int, hop: int, centred: bool) -> int:
+    return len(range(0, samples + 1, hop)) if centred else len(range(0, samples - window + 1, hop))
+
+
+def _raises(waveform: Tensor) -> Tensor:
+    return waveform @ _filters(1024, 128)
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "frame_count": [
+        (lambda samples, window, hop, centred: samples // hop, "it should be 98"),
+        (lambda samples, window, hop, centred: 1 + (samples - window) // hop, "Centred, the first frame stands on sample 0"),
+        (lambda samples, window, hop, centred: samples // hop + 1 if centred else (samples - window) // hop, "it should be 98"),
+        (lambda samples, window, hop, centred: samples // hop + 1 if centred else 1 + (samples - window) // hop, "no negative frames"),
+        (lambda samples, window, hop, centred: samples / hop + 1 if centred else 1 + (samples - window) / hop, "it should be 98"),
+        (lambda samples, window, hop, centred: print(samples), "is the `return` missing?"),
+        (98, "itself, without brackets"),
+    ],
+    "hertz_to_mel": [
+        (lambda hertz: 2595 * math.log(1 + hertz / 700), "natural logarithm"),
+        (lambda hertz: 1127 * math.log10(1 + hertz / 700), "1127 belongs to the natural logarithm"),
+        (lambda hertz: 2595 * math.log2(1 + hertz / 700), "base 2"),
+        (lambda hertz: 2595 * math.log10(hertz / 700), "raises ValueError"),
+        (lambda hertz: hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4), "Slaney"),
+        (lambda hertz: hertz, "still hertz"),
+    ],
+    "empty_filters": [
+        (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
+        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(), "sum over the bins (axis 0)"),
+        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(), "it should be [0, 3, 6, 13]"),
+        (lambda n_fft, n_mels: [0, 3, 6, 13], "1 of the 128 triangles"),
+        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(), "a plain list of filter numbers"),
+    ],
+    "log_mel": [
+        (lambda waveform: torch.log(_spectrum(waveform).abs() @ _filters(1024, 128) + 1e-6)[: len(waveform) // 160], "square it first"),
+        (lambda waveform: torch.log(_mel_power(waveform)), "add the floor 1e-6"),
+        (lambda waveform: torch.log10(_mel_power(waveform) + 1e-6), "decimal logarithm"),
+        (lambda waveform: 10 * torch.log10(_mel_power(waveform) + 1e-6), "decibels"),
+        (_mel_power, "the logarithm is missing"),
+        (lambda waveform: torch.log1p(_mel_power(waveform)), "`log1p` adds 1"),
+        (lambda waveform: LogMel()(waveform).T, "The axes are in another order"),
+        (lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6), "leave out the last"),
+        (lambda waveform: LogMel(400)(waveform), "four filters are empty"),
+        (
+            lambda waveform: torch.log(_spectrum(waveform, window=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)[: len(waveform) // 160],
+            "your window spans all 1024 points",
+        ),
+        (_raises, "raises RuntimeError"),
+    ],
+    "normalise_padded": [
+        (_forgets_the_padding, "of them are padding"),
+        (_divides_by_all_frames, "of them are padding"),
+        (_leaves_the_padding, "mask the result too"),
+        (_one_mean_for_all_channels, "values differ"),
+        (_without_epsilon, "0 / 0"),
+        (_in_place, "changes its input"),
+        (lambda x, lengths: x.mean(dim=0), "An axis is missing"),
+    ],
+    "bin_spacing": [(20, "201 bins"), (15.625, "1024 points"), (160, "the hop"), (39, "too low"), ("forty", "a number is wanted")],
+    "smallest_fft": [(512, "empty_filters(512, 128)"), (2048, "a smaller one"), (400, "no power of two"), (10, "the number of points")],
+    "zero_padding": [("a", "length of the window"), ("c", "400 samples of sound"), ("d", "empty filters"), ("e", "one of the letters")],
+    "log_floor": [(-6, "decimal logarithm"), (-60, "decibels"), (1e-6, "less than 1"), (0, "less than 1"), (-math.inf, "no number")],
+    "faster_frames": [(220, "before the change"), (242, "divide"), (2, "in seconds"), (25, "80 ms each")],
+    "mask_fill": [("a", "nothing becomes infinite"), ("c", "neither costs anything"), ("d", "knows nothing about this clip")],
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "frame_count": [_counted],
+    "hertz_to_mel": [
+        lambda hertz: 1127 * math.log1p(hertz / 700),
+        lambda hertz: torch.tensor(2595.0) * torch.log10(torch.tensor(1 + hertz / 700)),
+        lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
+    ],
+    "empty_filters": [
+        lambda n_fft, n_mels: [index for index in range(n_mels) if not _filters(n_fft, n_mels)[:, index].any()],
+        lambda n_fft, n_mels: (_filters(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
+        lambda n_fft, n_mels: tuple(np.flatnonzero(~_filters(n_fft, n_mels).numpy().any(axis=0))),
+    ],
+    "log_mel": [
+        lambda waveform: torch.log(_mel_power(waveform) + 1e-6),
+        lambda waveform: LogMel()(waveform),
+        lambda waveform: LogMel().double()(waveform.double()),
+        _numpy_log_mel,
+    ],
+    "normalise_padded": [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()],
+    "bin_spacing": ["40", 40.0, 16_000 / 400],
+    "smallest_fft": [2**10],
+    "zero_padding": ["B", " b "],
+    "log_floor": [-13.82, math.log(1e-6)],
+    "faster_frames": [200.0],
+}
