@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import soundfile
 from tqdm import tqdm
 
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio, samples_at_speed
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.augmentation import stretched
 from omni_lib.config import Config
 from omni_lib.ctc import frames_needed
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
+from omni_lib.known_sound import KnownSound, Sound
 from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest
 from omni_lib.text import Vocabulary
 
@@ -48,13 +48,14 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
     chosen = [utterance for utterance in manifest.utterances if splits is None or utterance.split in splits]
     result = Audit(unreadable=list(manifest.problems))
     vocabulary = Vocabulary()
-    for utterance in tqdm(chosen, desc="reading audio", unit="clip", leave=False, disable=None):
-        try:
-            samples = len(read_audio(utterance.path))
-            result.sample_rates[soundfile.info(utterance.path).samplerate] += 1
-        except UserError as error:
-            result.unreadable.append(Problem(utterance.line, str(error)))
+    with KnownSound() as known:
+        sounds = [_sound(known, utterance) for utterance in tqdm(chosen, desc="reading audio", unit="clip", leave=False, disable=None)]
+    for utterance, sound in zip(chosen, sounds, strict=True):
+        if isinstance(sound, UserError):
+            result.unreadable.append(Problem(utterance.line, str(sound)))
             continue
+        samples, rate = sound
+        result.sample_rates[rate] += 1
         result.readable.append(utterance)
         result.samples[utterance] = samples
         result.seconds[utterance.split] = result.seconds.get(utterance.split, 0.0) + samples / SAMPLE_RATE
@@ -63,6 +64,13 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
             reason = f"{utterance.path.name} has {available} CTC frames and its text needs {needed}: no path, the loss is infinite"
             result.impossible.append(Problem(utterance.line, reason))
     return result
+
+
+def _sound(known: KnownSound, utterance: Utterance) -> Sound | UserError:
+    try:
+        return known.sound(utterance.path)
+    except UserError as error:
+        return error
 
 
 def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:

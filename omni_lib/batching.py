@@ -1,4 +1,4 @@
-"""From a manifest to batches: the feature cache, length buckets, and padding.
+"""From cached features to batches: length buckets, augmentation, and padding.
 
 Whatever is random here is drawn from (seed, epoch, row) and never from a shared stream, so that a run that was stopped
 and resumed sees exactly the batches that it would have seen.
@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from omni_lib.audio import N_MELS, LogMel, change_speed, read_audio
+from omni_lib.audio import N_MELS
 from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
 from omni_lib.config import Config
 from omni_lib.distributed import my_share
+from omni_lib.feature_cache import FeatureCache
 from omni_lib.manifest import Utterance
-from omni_lib.text import Vocabulary
 
 FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
 LARGEST_STRETCH = 1.1  # of a clip that is stretched to the length of its batch
@@ -33,34 +32,6 @@ class Batch:
     lengths: Tensor  # (B,) frames
     targets: list[list[int]]  # class indices of each text
     utterances: list[Utterance]
-
-
-class FeatureCache:
-    """The log-mels of a list of utterances at every speed asked for, computed once and kept in memory.
-
-    One minute of speech takes 3 MB at each speed.
-    """
-
-    def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float] = (1.0,), title: str = "features") -> None:
-        """
-        Raises:
-            UserError: an audio file cannot be read (`audit.readable` lists these before).
-        """
-        self.utterances = list(utterances)
-        self.speeds = tuple(speeds)
-        self.targets = [Vocabulary().encode(utterance.text) for utterance in self.utterances]
-        log_mel = LogMel()
-        self._features: list[dict[float, Tensor]] = []
-        for utterance in tqdm(self.utterances, desc=title, unit="clip", leave=False, disable=None):
-            waveform = read_audio(utterance.path)
-            self._features.append({speed: log_mel(change_speed(waveform, speed)) for speed in self.speeds})
-
-    def __len__(self) -> int:
-        return len(self.utterances)
-
-    def features(self, row: int, speed: float = 1.0) -> Tensor:
-        """Raw log-mel (frames, 128) of one utterance."""
-        return self._features[row][speed]
 
 
 def collate(cache: FeatureCache, rows: Sequence[int], features: Sequence[Tensor]) -> Batch:
@@ -99,13 +70,12 @@ def padding_share(batches: Iterable[Batch]) -> float:
     return 1 - real / max(total, 1)
 
 
-def evaluation_batches(cache: FeatureCache, batch_size: int) -> list[Batch]:
-    """All utterances once, unaugmented, sorted by length."""
-    order = sorted(range(len(cache)), key=lambda row: len(cache.features(row)))
-    return [
-        collate(cache, rows, [cache.features(row) for row in rows])
-        for rows in (order[start : start + batch_size] for start in range(0, len(order), batch_size))
-    ]
+def evaluation_batches(cache: FeatureCache, batch_size: int) -> Iterable[Batch]:
+    """All utterances once, unaugmented, sorted by length; one batch at a time is in memory."""
+    order = sorted(range(len(cache)), key=cache.frames)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        yield collate(cache, rows, [cache.features(row) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -145,7 +115,7 @@ class TrainingBatches:
         tempo, tract = self.config.tempo_perturb, self.config.vocal_tract_perturb
         speed = rng.choice(self.cache.speeds)
         stretch, warp = rng.uniform(1 - tempo, 1 + tempo), rng.uniform(1 - tract, 1 + tract)
-        return Rendition(row, speed, stretch, warp, stretched(len(self.cache.features(row, speed)), stretch))
+        return Rendition(row, speed, stretch, warp, stretched(self.cache.frames(row, speed), stretch))
 
     def _as_long_as_the_longest(self, batch: list[Rendition]) -> list[Rendition]:
         """Where the tempo is free anyway, clips of nearly one length are stretched to it, and nothing is padded.
@@ -155,7 +125,7 @@ class TrainingBatches:
         longest = max(rendition.frames for rendition in batch)
         longest += -longest % FRAMES_ROUNDED_TO
         return [
-            replace(rendition, frames=longest, stretch=longest / len(self.cache.features(rendition.row, rendition.speed)))
+            replace(rendition, frames=longest, stretch=longest / self.cache.frames(rendition.row, rendition.speed))
             if 0 < longest <= rendition.frames * LARGEST_STRETCH
             else rendition
             for rendition in batch

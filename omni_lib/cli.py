@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     folder.add_argument("source", type=Path)
     folder.add_argument("--out", type=Path, required=True)
     folder.set_defaults(run=_data_folder)
+    cache = data.add_parser("cache", help="where log-mels of large corpora are kept, and how much of them")
+    cache.add_argument("--clear", action="store_true", help="remove them all; they are computed again when they are wanted")
+    cache.set_defaults(run=_data_cache)
     check = data.add_parser("check", help="audit a manifest")
     check.add_argument("csv", type=Path)
     check.add_argument("--config", type=Path, help="settings to judge the CTC paths by (default: the chapter's)")
@@ -163,6 +166,16 @@ def _data_folder(options: argparse.Namespace) -> int:
     from omni_lib.corpora import folder
 
     print(f"Manifest: {folder.prepare(options.source, options.out, report=print)}")
+    return 0
+
+
+def _data_cache(options: argparse.Namespace) -> int:
+    from omni_lib.user_cache import bytes_in, cache_folder, clear
+
+    if options.clear:
+        print(f"{cache_folder()}: {clear() / 1e6:.1f} MB removed")
+    else:
+        print(f"{cache_folder()}: {bytes_in(cache_folder()) / 1e6:.1f} MB")
     return 0
 
 

@@ -8,8 +8,11 @@ import os
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bit-exact resume is promised on the CPU
 
+import atexit
 import math
 import random
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +26,9 @@ from omni_lib.manifest import Utterance, write_manifest
 from omni_lib.train import TrainingResult, train
 
 torch.set_num_threads(1)
+
+os.environ["OMNI_CACHE"] = tempfile.mkdtemp(prefix="omni-cache-")  # what is remembered between runs must not be between tests
+atexit.register(shutil.rmtree, os.environ["OMNI_CACHE"], ignore_errors=True)
 
 # The same examples in every run, so that a failure is a failure for everybody; HYPOTHESIS_PROFILE=nightly looks further.
 _SLOW_IS_NO_ERROR = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

@@ -131,7 +131,7 @@ def test_masks_begin_with_the_epoch_asked_for(cache, settings, masked):
 
 
 def test_evaluation_hears_every_row_once_unaltered_and_sorted(cache):
-    batches = evaluation_batches(cache, 5)
+    batches = list(evaluation_batches(cache, 5))
     rows = [row for batch in batches for row in batch.utterances]
     assert sorted(row.line for row in rows) == sorted(row.line for row in cache.utterances)
     lengths = [length for batch in batches for length in batch.lengths.tolist()]
