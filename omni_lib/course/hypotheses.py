@@ -1,0 +1,95 @@
+"""What the pretrained encoder heard in the dev and test utterances of the embedded corpus, kept as a file so that it is the same everywhere.
+
+    python -m omni_lib.course.hypotheses        # transcribes the corpus anew and rewrites data/lessons/hypotheses.json
+
+Another processor may hear a letter otherwise, and lesson 04 counts words of which every single one is a number on its page.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from omni_lib.beam_search import make_decoder
+from omni_lib.course.materials import ROOT, corpus, pretrained
+from omni_lib.errors import UserError
+from omni_lib.evaluation import evaluate
+from omni_lib.language_model import estimate, write_arpa
+from omni_lib.manifest import read_manifest
+
+HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One utterance: what was said, by whom, and what two decoders of the same encoder wrote."""
+
+    name: str  # of the sound file
+    split: str  # dev or test
+    speaker: str
+    accent: str
+    kind: str  # free, digits, date, command, spelling
+    reference: str
+    hypothesis: str  # greedy
+    with_language_model: str  # prefix beam search with a 3-gram of the train texts
+
+
+def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Heard]:
+    """The utterances of the file, all or those of one split, in the order of the corpus.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such split.
+    """
+    try:
+        rows = [Heard(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): it comes with the course, fetch it again") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: fetch it again, or make it anew with 'python -m omni_lib.course.hypotheses'") from None
+    chosen = [row for row in rows if split in (None, row.split)]
+    if not chosen:
+        raise UserError(f"{path} has no utterance of split '{split}' (it has: {', '.join(sorted({row.split for row in rows}))})")
+    return chosen
+
+
+def hear() -> list[Heard]:
+    """Transcribe dev and test with the pretrained encoder, greedily and by beam search; some minutes of processor time."""
+    manifest, (recogniser, _) = read_manifest(corpus()), pretrained()
+    with tempfile.TemporaryDirectory() as folder:
+        arpa = Path(folder) / "train.arpa"
+        write_arpa(estimate(row.text for row in manifest.split("train")), arpa)
+        beam = make_decoder(arpa, recogniser.vocabulary)
+        found = {}
+        for split in ("dev", "test"):
+            utterances = manifest.split(split)
+            greedy, searched = evaluate(recogniser, utterances), evaluate(recogniser, utterances, beam)
+            for row, first, second in zip(greedy.utterances, greedy.hypotheses, searched.hypotheses, strict=True):
+                found[row.path] = Heard(row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second)
+    return [found[row.path] for row in manifest.utterances if row.path in found]
+
+
+def write(rows: Iterable[Heard], path: Path = HYPOTHESES) -> None:
+    """Write the file as a whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps({"utterances": [asdict(row) for row in rows]}, indent=0) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def main() -> int:
+    """Make the file anew; exit status."""
+    try:
+        rows = hear()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    write(rows)
+    print(f"{HYPOTHESES.relative_to(ROOT).as_posix()}: {len(rows)} utterances")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
