@@ -31,7 +31,7 @@ def _judge_frame_count(attempt: Attempt) -> None:
             why = (
                 "Centred, the first frame stands on sample 0, and one more every hop."
                 if centred
-                else "The first window needs `window` samples, every further one `hop` more; a last one that does not fit whole is left out."
+                else "The first window needs `window` samples, every further one `hop` more; one that does not fit whole is left out."
             )
             expect_equal(attempt, (samples, window, hop, centred), expected, why)
     expect_equal(attempt, (399, 400, 160, False), 0, "Not one whole window fits into 399 samples.")
@@ -48,7 +48,8 @@ frame_count = CodeExercise(
     answer=solutions.frame_count,
     hints=(
         "Write down where the windows begin for 16,000 samples: 0, 160, 320, … Which is the last one that still ends within the clip?",
-        "Not centred: the last window begins at most at `samples - window`. `//` counts the whole hops up to there; the first window comes on top.",
+        "Not centred: the last window begins at most at `samples - window`. `//` counts the whole hops up to there; the first "
+        "window comes on top.",
         "Centred: frame t stands on sample `t * hop`, so count the multiples of `hop` from 0 to `samples`. Not centred: "
         "`1 + (samples - window) // hop`, but never less than 0.",
     ),
@@ -151,11 +152,11 @@ def _judge_log_mel(attempt: Attempt) -> None:
     generator = torch.Generator().manual_seed(1)
     tone = torch.sin(2 * math.pi * 440 * torch.arange(SAMPLE_RATE) / SAMPLE_RATE) * 0.3
     noise = torch.randn(8_000, generator=generator) * 0.1
-    for name, waveform in (("a second of a 440 Hz tone", tone), ("half a second of noise", noise)):
-        _expect_log_mel(attempt, name, waveform)
+    _expect_log_mel(attempt, "half a second of noise", noise)
+    _expect_log_mel(attempt, "digital silence", torch.zeros(3_200))
+    _expect_log_mel(attempt, "a second of a 440 Hz tone", tone)
     _expect_log_mel(attempt, "1,700 samples", noise[:1700])
     _expect_log_mel(attempt, "200 samples, half a window", noise[:200])
-    _expect_log_mel(attempt, "digital silence", torch.zeros(3_200))
 
 
 def _expect_log_mel(attempt: Attempt, name: str, waveform: Tensor) -> None:
@@ -171,7 +172,7 @@ def _expect_log_mel(attempt: Attempt, name: str, waveform: Tensor) -> None:
                 raise NotYet(f"{name}: {says}")
     if torch.is_tensor(got) and got.ndim == 2 and tuple(got.shape) == (len(wanted) + 1, N_MELS):
         raise NotYet(
-            f"{name}: {len(got)} frames; {len(wanted)} are wanted. The centred transform has one more, on the clip's end: leave out the last"
+            f"{name}: {len(got)} frames; {len(wanted)} are wanted. The centred transform has one more, on the very end: leave out the last"
         )
     expect_close(attempt, (waveform,), wanted, f"(On {name}.)", "frames filters", tolerance=1e-3)
 
@@ -217,8 +218,8 @@ log_mel = CodeExercise(
     answer=solutions.log_mel,
     hints=(
         "Six lines, one for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` cuts the frames.",
-        "The Hann window has 400 points and stands in the middle of the 1024: pad it with 312 zeros at both ends. `torch.fft.rfft` has 513 bins; "
-        "power is `.abs() ** 2`.",
+        "The Hann window has 400 points and stands in the middle of the 1024: pad it with 312 zeros at both ends. `torch.fft.rfft` "
+        "has 513 bins; power is `.abs() ** 2`.",
         "Power (frames, 513) @ filters (513, 128) gives (frames, 128). Then `torch.log(… + 1e-6)`, and leave out the frame beyond "
         "`len(waveform) // 160`.",
     ),
@@ -293,7 +294,7 @@ normalise_padded = CodeExercise(
     answer=solutions.normalise_padded,
     hints=(
         "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with an axis more for the channels.",
-        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. Padding that holds anything at all is multiplied away.",
+        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. Padding is multiplied away.",
         "Variance: the same with `(x - mean) ** 2`. Multiply the result by the mask again, so that padding is 0.",
     ),
     praise="Now the same clip is normalised alike in every batch. The encoder's batch norms do exactly this (`MaskedBatchNorm`).",
@@ -340,7 +341,7 @@ zero_padding = Choice(
     right="b",
     replies={
         "a": "how close two tones may lie depends on the length of the window, which is still 25 ms; zeros are no sound",
-        "b": "Yes. The spectrum of 25 ms is a smooth curve; zeros only sample it every 15.6 Hz instead of every 40 Hz, so each filter finds a bin.",
+        "b": "Yes. The spectrum of 25 ms is a smooth curve; zeros sample it every 15.6 Hz instead of every 40, so each filter has a bin.",
         "c": "the frame still holds 400 samples of sound; the rest is zeros",
         "d": "look at the empty filters at 400 points and at 1024 again",
     },
@@ -386,7 +387,7 @@ mask_fill = Choice(
     right="b",
     replies={
         "a": "the encoder takes any finite log-mel; nothing becomes infinite",
-        "b": "Yes. Filled with 0, masks would be bright bars that the encoder learns to look at, rather than gaps it learns to fill from around.",
+        "b": "Yes. Filled with 0, masks would be bright bars to look at, rather than gaps to be filled from what is around them.",
         "c": "both are constants; neither costs anything",
         "d": "the mean over the training set knows nothing about this clip; the gap has to be filled from its surroundings",
     },
