@@ -84,8 +84,8 @@ def diagnose(steps: Sequence[dict[str, Any]]) -> str | None:
     if not steps:
         return None
     last = steps[-1]
-    waiting = [entry for entry in steps if entry["blank_rate"] > PLATEAU_BLANK_RATE]
-    if last["epoch"] > PATIENCE and len(waiting) == len(steps):
+    since_the_first_epoch = [entry["blank_rate"] for entry in steps if entry["epoch"] > 1]  # random weights do not say blank yet
+    if last["epoch"] > PATIENCE and min(since_the_first_epoch) > PLATEAU_BLANK_RATE:
         return (
             f"on the blank plateau since the start: {last['blank_rate']:.0%} of the frames say blank, their entropy is "
             f"{last['entropy']:.2f} nats. Nothing is being learned yet. What usually ends it: a higher learning_rate after a warm-up "

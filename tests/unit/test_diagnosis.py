@@ -69,6 +69,10 @@ def test_a_plateau_that_lasts_is_named_with_its_remedy():
     assert "learning_rate" in message and "spec_augment_from_epoch" in message
 
 
+def test_random_weights_that_have_yet_to_reach_the_plateau_do_not_hide_it():
+    assert "blank plateau" in diagnose(entries(0.85, 0.99, 0.99))
+
+
 def test_a_run_that_has_left_the_plateau_is_well():
     assert diagnose(entries(0.99, 0.99, 0.7, 0.6)) is None
 
