@@ -1,0 +1,151 @@
+"""Lesson 02: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from omni_lib.course.lessons import encoder_solutions as solutions
+
+
+def _scores(query: Tensor, key: Tensor) -> Tensor:
+    return query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+
+
+def _mask_by_loop(lengths: Tensor, frames: int) -> list[list[bool]]:
+    return [[t < int(length) for t in range(frames)] for length in lengths]
+
+
+def _sequence_mask_numpy(lengths: Tensor, frames: int) -> np.ndarray:
+    return np.arange(frames)[None] < lengths.numpy()[:, None]
+
+
+def _by_hand(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """In float64, with an exponential and a sum."""
+    query, key, value = query.double(), key.double(), value.double()
+    scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5
+    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp() * mask[:, None, None, :]
+    return torch.einsum("bhqk,bhkd->bhqd", weights / weights.sum(dim=-1, keepdim=True), value)
+
+
+def _naive_exponential(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    weights = _scores(query, key).exp() * mask[:, None, None, :]
+    return weights / weights.sum(dim=-1, keepdim=True) @ value
+
+
+def _torchs(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+
+
+def _with_key_bias(d_model: int, d_ff: int, kernel_size: int) -> int:
+    return solutions.count_parameters(d_model, d_ff, kernel_size) + d_model
+
+
+def _full_convolution(d_model: int, d_ff: int, kernel_size: int) -> int:
+    return solutions.count_parameters(d_model, d_ff, kernel_size) + (d_model - 1) * d_model * kernel_size
+
+
+def _plain_transformer(d_model: int, d_ff: int, kernel_size: int) -> int:
+    return 4 * d_model * (d_model + 1) + 2 * d_model * d_ff + d_ff + d_model + 6 * d_model - d_model
+
+
+def _half_a_norm(d_model: int, d_ff: int, kernel_size: int) -> int:
+    return solutions.count_parameters(d_model, d_ff, kernel_size) - 3 * d_model
+
+
+def _own_stride_too(kernel_sizes: list[int], strides: list[int]) -> int:
+    field, step = 1, 1
+    for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
+        step *= stride
+        field += (kernel_size - 1) * step
+    return field
+
+
+def _backwards(kernel_sizes: list[int], strides: list[int]) -> int:
+    field = 1
+    for kernel_size, stride in reversed(list(zip(kernel_sizes, strides, strict=True))):
+        field = (field - 1) * stride + kernel_size
+    return field
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "output_lengths": [
+        (lambda frames: frames // 8, "the convolutions round up"),
+        (lambda frames: -(-frames // 8), "has no partner"),
+        (lambda frames: frames / 8, "it should be [12]"),
+        (lambda frames: (((frames + 1) // 2 + 1) // 2 + 1) // 2, "has no partner"),
+        (lambda frames: int(frames[0] + 3) // 4 // 2, "it should be [12]"),
+        (lambda frames: frames.clamp_(max=5), "changes its input"),
+    ],
+    "padding_mask": [
+        (lambda lengths, frames: torch.arange(frames) >= lengths[:, None], "true means real"),
+        (lambda lengths, frames: torch.arange(frames) <= lengths[:, None], "one frame too many"),
+        (lambda lengths, frames: (torch.arange(frames) < lengths[:, None]).float(), "true and false are wanted"),
+        (lambda lengths, frames: torch.arange(frames)[:, None] < lengths, "The axes are in another order"),
+        (lambda lengths, frames: torch.arange(int(lengths.max())) < lengths[:, None], "shape (1, 5)"),
+        (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
+    ],
+    "attention": [
+        (lambda q, k, v, mask: (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v, "not scaled"),
+        (
+            lambda q, k, v, mask: (q @ k.transpose(-1, -2) / q.shape[-1]).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v,
+            "its square root is wanted",
+        ),
+        (lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v, "the padding is attended to"),
+        (lambda q, k, v, mask: (_scores(q, k) * mask[:, None, None]).softmax(-1) @ v, "exp(0) = 1"),
+        (lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask[:, None, None]) @ v, "no longer add up to 1"),
+        (lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v, "over the queries"),
+        (lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1), "your function returns shape"),
+        (_naive_exponential, "overflows"),
+    ],
+    "count_parameters": [
+        (_with_key_bias, "gave the keys a bias"),
+        (_full_convolution, "one channel at a time"),
+        (_half_a_norm, "a scale and a shift"),
+        (_plain_transformer, "the convolution module is missing"),
+        (lambda d_model, d_ff, kernel_size: 559_488, "it should be"),
+    ],
+    "receptive_field": [
+        (_own_stride_too, "multiply afterwards"),
+        (lambda kernel_sizes, strides: 1 + sum(size - 1 for size in kernel_sizes), "multiply by the strides so far"),
+        (lambda kernel_sizes, strides: math.prod(kernel_sizes), "kernels do not multiply"),
+        (lambda kernel_sizes, strides: math.prod(strides), "it should be 3"),
+    ],
+    "why_8x": [
+        ("because the chapter says so", "say what is gained"),
+        ("to save memory and time", "say what limits it"),
+        ("it improves temporal resolution and saves memory", "coarser"),
+        (8, "a sentence in quotes"),
+    ],
+    "hello_embeddings": [(0, "collapse to one"), (5, "how many does 'hello' need"), (6, "how many are there"), (2, "too high")],
+    "without_mask": [("b", "harmless"), ("c", "padding is computed with masks too"), ("d", "nothing is cut off")],
+    "attention_pairs": [(8, "compared with each"), (16, "multiply"), (15_625, "125²"), (1_000_000, "1000²")],
+    "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("d", "they do not shorten")],
+    "how_many_blocks": [(4, "how many there are"), (19, "take off"), (17, "nearest"), (40, "too high")],
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "output_lengths": [
+        lambda frames: torch.div(frames + 3, 4, rounding_mode="floor") // 2,
+        lambda frames: [math.ceil(math.ceil(int(each) / 2) / 2) // 2 for each in frames],
+        lambda frames: (frames + 3) // 8 + ((frames + 3) % 8 >= 8).long(),
+        lambda frames: (np.ceil(frames.numpy() / 4) // 2).astype(int),
+    ],
+    "padding_mask": [_mask_by_loop, _sequence_mask_numpy, lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1))],
+    "attention": [_by_hand, _torchs],
+    "count_parameters": [
+        lambda d_model, d_ff, kernel_size: 7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model,
+    ],
+    "receptive_field": [_backwards],
+    "why_8x": [
+        "fewer frames make attention cheaper, but with too few of them CTC cannot place every letter",
+        "It reduces computation; the limit is that several characters would fall into one embedding.",
+    ],
+    "hello_embeddings": ["1", 1.0],
+    "how_many_blocks": [18.3],
+}
