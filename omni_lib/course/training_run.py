@@ -2,7 +2,8 @@
 
     run = TrainingRun.start("configs/audio_enc_tiny.json")
     run.panel()              # progress, curves, transcripts; buttons to stop and resume
-    run.wait()               # for scripts, and for cells that need the result
+    await run.ended()        # in a notebook, for a cell that needs the result: panel and buttons stay alive meanwhile
+    run.wait()               # the same for scripts and continuous integration
 
 It is `omni train --resume`, the same loop in the same folder. The process belongs to no kernel: restart the kernel, close the page, and it
 goes on; `TrainingRun.attach()` finds it again. Only the folder connects the two: `run.json` says which process it is,
@@ -11,16 +12,13 @@ goes on; `TrainingRun.attach()` finds it again. Only the folder connects the two
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,8 @@ import psutil
 
 from omni_lib.config import load_config
 from omni_lib.course.materials import ROOT
+from omni_lib.course.training_process import exit_code, lives, spawn
+from omni_lib.course.training_status import State, Status, how_it_ended
 from omni_lib.errors import UserError
 from omni_lib.interruption import ask_to_stop
 from omni_lib.run_lock import RECORD, read_record
@@ -35,46 +35,6 @@ from omni_lib.training_log import FILE_NAME, read_log
 
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that start() writes above what the process says
-_children: dict[int, subprocess.Popen[bytes]] = {}  # started by this kernel: of those, and only of those, the system tells the exit code
-
-
-class State(Enum):
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"  # saved, and can be resumed
-    DIED = "died"
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a run stands at one moment."""
-
-    state: State
-    exit_code: int | None  # None while it runs, and where nobody was there to see
-    reason: str  # why it ended, in one line
-    entries: list[dict[str, Any]]  # of its training log
-    seconds_since_entry: float = 0.0
-
-    def of_type(self, kind: str) -> list[dict[str, Any]]:
-        return [entry for entry in self.entries if entry["type"] == kind]
-
-    @property
-    def step(self) -> int:
-        return self.entries[-1]["step"] if self.entries else 0
-
-    @property
-    def total_steps(self) -> int | None:
-        """Length of the schedule; None before the first log line."""
-        return next((entry["total_steps"] for entry in self.entries if "total_steps" in entry), None)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """By the pace of the last log lines, evaluations not counted; None before the first."""
-        steps = self.of_type("step")
-        if not steps or self.total_steps is None:
-            return None
-        pace = sorted(entry["seconds_per_step"] for entry in steps[-5:])[len(steps[-5:]) // 2]
-        return max(0.0, (self.total_steps - self.step) * pace - self.seconds_since_entry)
 
 
 class TrainingRun:
@@ -163,8 +123,7 @@ class TrainingRun:
         record = read_record(self.folder)
         if record is None:
             return None
-        child = _children.get(record.pid)  # of a child the system tells for sure, and then its exit code too
-        return record.process() if child is None or child.poll() is None else None
+        return record.process() if exit_code(record.pid) is None else None  # of a child the system knows for sure
 
     def status(self) -> Status:
         """How the run stands; cheap enough to be asked every second."""
@@ -172,7 +131,7 @@ class TrainingRun:
         entries, age = self._log()
         if process:
             return Status(State.RUNNING, None, "", entries, age)
-        return _how_it_ended(self._exit_code(), self.console(40), entries)
+        return how_it_ended(self._exit_code(), self.console(40), entries)
 
     def console(self, lines: int = 20) -> str:
         """The last lines that the process has said since it was started; all of it is in `console.log`."""
@@ -186,7 +145,9 @@ class TrainingRun:
         return "\n".join(line.rpartition("\r")[2] for line in session.rstrip().splitlines()[1:][-lines:])
 
     def wait(self, timeout: float | None = None) -> State:
-        """Wait for the end, however long that takes, and keep the panels up to date; to interrupt the waiting stops nothing.
+        """Wait for the end, however long that takes; to interrupt the waiting stops nothing.
+
+        In a notebook `await run.ended()` is better: while this waits, the kernel cannot hear a button.
 
         Args:
             timeout: seconds.
@@ -195,18 +156,19 @@ class TrainingRun:
             UserError: the run died, and why; or the time was not enough.
         """
         began, looked = time.monotonic(), 0.0
-        while self.process():
-            if timeout is not None and time.monotonic() - began > timeout:
-                raise UserError(f"the training in {self.folder} is not over after {timeout:.0f} s: it goes on, wait longer")
-            if self._watchers and time.monotonic() - looked >= 2:
+        while self._goes_on(began, timeout):
+            if time.monotonic() - looked >= 2:
                 self._notify()
                 looked = time.monotonic()
             time.sleep(0.2)
-        self._notify()
-        status = self.status()
-        if status.state is State.DIED:
-            raise UserError(f"the training in {self.folder} died, {status.reason}; all it said: {self.folder / CONSOLE}")
-        return status.state
+        return self._outcome()
+
+    async def ended(self, timeout: float | None = None) -> State:
+        """`await run.ended()`: as `wait`, and panels and their buttons stay alive meanwhile."""
+        began = time.monotonic()
+        while self._goes_on(began, timeout):
+            await asyncio.sleep(0.2)
+        return self._outcome()
 
     def panel(self) -> Any:
         """The panel of the run, which keeps itself up to date (`widgets.training_panel.TrainingPanel`)."""
@@ -268,20 +230,34 @@ class TrainingRun:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self.folder / CONSOLE, "ab") as console:
                 console.write(f"\n{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}\n".encode())
-            pid = _spawn(command, directory, self.folder / CONSOLE)
+            pid = spawn(command, directory, self.folder / CONSOLE)
         except OSError as error:
             raise UserError(f"{self.folder} cannot be written ({error.strerror or error}): choose another folder") from None
-        while _lives(pid) and read_record(self.folder) == before:
+        while lives(pid) and read_record(self.folder) == before:
             time.sleep(0.05)
         self._notify()
         if read_record(self.folder) == before:  # it never had the folder
             said = self.console(5).splitlines() or ["it said nothing"]
             raise UserError(f"the training ended at once: {said[-1].removeprefix('omni: ')}")
 
+    def _goes_on(self, began: float, timeout: float | None) -> bool:
+        """Whether there is still something to wait for, since the monotonic time `began`."""
+        if self.process() is None:
+            return False
+        if timeout is not None and time.monotonic() - began > timeout:
+            raise UserError(f"the training in {self.folder} is not over after {timeout:.0f} s: it goes on, wait longer")
+        return True
+
+    def _outcome(self) -> State:
+        self._notify()
+        status = self.status()
+        if status.state is State.DIED:
+            raise UserError(f"the training in {self.folder} died, {status.reason}; all it said: {self.folder / CONSOLE}")
+        return status.state
+
     def _exit_code(self) -> int | None:
         record = read_record(self.folder)
-        child = _children.get(record.pid) if record else None
-        return child.poll() if child else None
+        return exit_code(record.pid) if record else None
 
     def _log(self) -> tuple[list[dict[str, Any]], float]:
         """The entries of the log, read again only when it has changed, and the seconds since it did."""
@@ -327,80 +303,3 @@ def _locate(config: str | Path) -> tuple[Path, Path]:
 def _records() -> Iterator[Path]:
     for base in {Path.cwd(), ROOT}:
         yield from base.glob(f"checkpoints/*/{RECORD}")
-
-
-def _lives(pid: int) -> bool:
-    if child := _children.get(pid):
-        return child.poll() is None
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _spawn(command: Sequence[str], directory: Path, console: Path) -> int:
-    """The id of a process that neither the kernel's end nor an interrupt of the kernel reaches."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    environment.pop("MPLBACKEND", None)  # the notebook's
-    if os.name == "nt":
-        return _spawn_through_a_go_between(command, directory, console, environment)
-    with open(console, "ab") as file:
-        child = subprocess.Popen(
-            list(command),
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    _children[child.pid] = child
-    return child.pid
-
-
-def _spawn_through_a_go_between(command: Sequence[str], directory: Path, console: Path, environment: dict[str, str]) -> int:
-    """Windows knows no sessions, and a kernel that is shut down there ends all its children and theirs: so this process is nobody's."""
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
-    code = (
-        "import subprocess, sys\n"
-        "with open(sys.argv[1], 'ab') as file:\n"
-        "    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,\n"
-        "                             creationflags=int(sys.argv[2]))\n"
-        "print(child.pid)\n"
-        "child.returncode = 0  # nobody waits for it, and that is meant\n"
-    )
-    go_between = subprocess.run(
-        [sys.executable, "-c", code, str(console), str(flags), *command],
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        creationflags=flags,
-        check=True,
-    )
-    return int(go_between.stdout)
-
-
-def _how_it_ended(code: int | None, said: str, entries: list[dict[str, Any]]) -> Status:
-    """The status of a run without a process: from its exit code where that is known, else from its last words."""
-    lines = said.splitlines() or [""]
-    last = lines[-1].strip()
-    complete = bool(entries) and entries[-1]["step"] == next((e["total_steps"] for e in entries if "total_steps" in e), None)
-    if code is None and re.search(r"^Stopped at step \d+", said, re.MULTILINE):
-        code = 130
-    elif code is None and last.startswith("omni: "):
-        code = 130 if last == "omni: interrupted" else 2
-    elif code is None and "Traceback (most recent call last)" in said:
-        code = 1
-    if complete and code in (0, None):
-        return Status(State.FINISHED, code, "it trained to the end", entries)
-    if code in (0, 130):
-        return Status(State.STOPPED, code, "it was asked to stop, and saved first", entries)
-    memory = "the system does that when memory runs out, and so does whoever has the right to"
-    if code is None:
-        reason = f"killed without a last word: {memory}"
-    elif code < 0:
-        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
-        reason = f"killed by {name}" + (f": {memory}" if name == "SIGKILL" else "")
-    else:
-        reason = f"exit code {code}: {last.removeprefix('omni: ')}"
-    return Status(State.DIED, code, reason, entries)

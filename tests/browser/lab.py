@@ -157,6 +157,11 @@ class Notebook:
 
     def run_cell(self, index: int, source: str | None = None, timeout: float = 60) -> None:
         """Run one cell, with another text if one is given, and wait for its end."""
+        self.start_cell(index, source)
+        self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
+
+    def start_cell(self, index: int, source: str | None = None) -> None:
+        """Run one cell, and do not wait."""
         self.page.evaluate(
             """([index, source]) => { const notebook = window.jupyterapp.shell.currentWidget.content;
                 if (source !== null) notebook.model.cells.get(index).sharedModel.setSource(source);
@@ -165,7 +170,6 @@ class Notebook:
                       .then(() => { window.omniRun = "done" }, error => { window.omniRun = String(error) }); }""",
             [index, source],
         )
-        self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
 
     def restart_kernel(self) -> None:
         """Kernel → Restart Kernel…, and yes."""

@@ -1,5 +1,6 @@
 """Training from a cell: real processes that are started, found again, stopped, resumed and killed, and the panel's contents."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
-from omni_lib.course import training_run
-from omni_lib.course.training_run import CONSOLE, State, Status, TrainingRun, compare
+from omni_lib.course import training_process, training_run
+from omni_lib.course.training_run import CONSOLE, TrainingRun, compare
+from omni_lib.course.training_status import State, Status
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
@@ -90,7 +92,7 @@ def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
     step = load_checkpoint(periodic_checkpoints(run.folder)[-1])["step"]
     assert 0 < step < 120
     run.resume()
-    assert run.wait() is State.FINISHED
+    assert asyncio.run(run.ended()) is State.FINISHED
     assert f"Resuming at step {step}/120" in (run.folder / CONSOLE).read_text(encoding="utf-8")
     assert [entry["step"] for entry in run.status().of_type("step")] == list(range(1, 121))
 
@@ -101,6 +103,8 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
         TrainingRun.start(tmp_path / "tiny.json")
     with pytest.raises(UserError, match=f"process {pid} is training"):
         long_run.resume()
+    with pytest.raises(UserError, match="is not over after 0 s: it goes on"):
+        long_run.wait(timeout=0)
     for where in (long_run.folder, tmp_path / "tiny.json"):
         assert TrainingRun.attach(where).process().pid == pid
     assert TrainingRun.start_or_attach(tmp_path / "tiny.json").process().pid == pid
@@ -142,10 +146,10 @@ def test_it_outlives_who_started_it_and_can_be_stopped_by_who_finds_it(write_con
 def test_a_process_of_nobodys_is_started_and_writes_its_log(tmp_path):
     """How Windows does it; there a kernel that is shut down takes its children along."""
     command = [sys.executable, "-c", "import os, time; print('parent', os.getppid(), flush=True); time.sleep(60)"]
-    pid = training_run._spawn_through_a_go_between(command, tmp_path, tmp_path / CONSOLE, dict(os.environ))
+    pid = training_process.spawn_through_a_go_between(command, tmp_path, tmp_path / CONSOLE, dict(os.environ))
     try:
         said = until(lambda: re.match(r"parent (\d+)\n", (tmp_path / CONSOLE).read_text()))
-        assert int(said.group(1)) != os.getpid() and training_run._lives(pid)
+        assert int(said.group(1)) != os.getpid() and training_process.lives(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
 
@@ -155,7 +159,7 @@ def test_a_killed_run_says_so_and_can_be_resumed(long_run):
     with pytest.raises(UserError, match="died, killed by SIGKILL: the system does that when memory runs out"):
         long_run.wait()
     assert long_run.status().exit_code == -signal.SIGKILL
-    training_run._children.clear()  # as after a restart of the kernel: nobody knows the exit code
+    training_process._children.clear()  # as after a restart of the kernel: nobody knows the exit code
     with pytest.raises(UserError, match="died, killed without a last word"):
         long_run.wait()
     with RunLock(long_run.folder):
@@ -175,7 +179,7 @@ def test_a_run_that_the_training_refuses_says_why(write_config, tmp_path):
     with pytest.raises(UserError, match=r"died, exit code 2: .*nothing\.csv"):
         run.wait()
     assert run.status().exit_code == 2
-    training_run._children.clear()
+    training_process._children.clear()
     assert run.status().exit_code == 2, "read from its last words"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from omni_lib.course.figures import BLUE, CHAPTER_TIMELINE, GREEN, ORANGE, PURPLE
 
 INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 12, 30, 38
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 24, 30, 38
 _MOST_POINTS = 300  # a curve has no more: there are not more pixels either
 
 
@@ -59,7 +59,8 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
         chart("Blank rate (% of CTC frames)", length, [Series("blank", GREEN, of(steps, "blank_rate", 100))], at_least=100, height=150),
         chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
     )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 12px;max-width:64em;color:{INK}">{"".join(charts)}</div>'
+    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr));gap:4px 12px;max-width:76em"
+    return f'<div style="{grid};color:{INK}">{"".join(charts)}</div>'
 
 
 def chart(title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230) -> str:
@@ -97,7 +98,7 @@ def chart(title: str, length: float, series: Sequence[Series], at_least: float =
     label = html.escape(f"{title}: " + "; ".join(_in_words(line) for line in series), quote=True)
     return (
         f'<svg class="omni-chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" '
-        f'style="flex:1 1 22em;min-width:0;max-width:31em" font-size="12">{"".join(parts)}</svg>'
+        f'style="width:100%" font-size="12">{"".join(parts)}</svg>'
     )
 
 

@@ -19,7 +19,8 @@ import psutil
 from IPython.display import DisplayHandle, display
 
 from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, Picture, shown, training_curves
-from omni_lib.course.training_run import CONSOLE, State, Status, TrainingRun
+from omni_lib.course.training_run import CONSOLE, TrainingRun
+from omni_lib.course.training_status import State, Status
 from omni_lib.course.widgets.live_curves import INK, training_charts
 from omni_lib.errors import UserError
 
@@ -44,7 +45,7 @@ class TrainingPanel(widgets.VBox):
         self._loop = _running_loop()
 
         self._title, self._figures, self._charts, self._transcripts = (widgets.HTML() for _ in range(4))
-        self._bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="100%", max_width="64em", height="14px"))
+        self._bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="100%", max_width="76em", height="14px"))
         self._note = widgets.HTML()
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
         self._stop = self._button("Stop", "omni-stop", "Save, then end; Resume goes on from there", self._press_stop)
@@ -217,7 +218,8 @@ def _short(run: TrainingRun) -> str:
 
 
 def _pre(run: TrainingRun) -> str:
-    style = f"max-height:24em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;color:{INK};border:1px solid #80808080;padding:6px"
+    style = "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
+    style += f";color:{INK};border:1px solid #80808080"
     path, said = html.escape(f"{_short(run)}/{CONSOLE}"), html.escape(run.console(200))
     return f'<div style="color:{INK}"><code>{path}</code></div><pre class="omni-console" style="{style}">{said}</pre>'
 
@@ -240,7 +242,7 @@ def _tiles(status: Status, machine: str, last_line: str) -> str:
         for name, value in tiles
     )
     line = f'<div style="opacity:.75;line-height:1.4">{html.escape(last_line)}</div>' if last_line else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;max-width:64em;color:{INK}">{cells}</div>{line}'
+    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{INK}">{cells}</div>{line}'
 
 
 def _transcripts(status: Status) -> str:
@@ -260,7 +262,7 @@ def _transcripts(status: Status) -> str:
         )
         rows.append(f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>')
     caption = '<caption style="text-align:left;font-weight:600;padding:4px 0">Three dev clips, as they are heard</caption>'
-    style = f"width:100%;max-width:64em;border-collapse:collapse;line-height:1.4;color:{INK}"
+    style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{INK}"
     return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
 
 
