@@ -1,0 +1,121 @@
+"""A training started from a cell, in a real JupyterLab: watched, stopped, resumed, and found again by another kernel and another page."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
+from omni_lib.course.training_run import TrainingRun
+from omni_lib.course.training_status import State
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def training(make_tiny_config, tmp_path):
+    """A function that writes settings; the run is `tmp_path / "run"`, and ended with the test."""
+
+    def write(**changes) -> str:
+        settings = make_tiny_config(tmp_path / "run", log_every=1, checkpoint_freq=100_000, **changes).to_dict()
+        (tmp_path / "tiny.json").write_text(json.dumps(settings))
+        return str(tmp_path / "tiny.json")
+
+    yield write
+    TrainingRun(tmp_path / "run").kill()
+
+
+def points(panel) -> int:
+    """How many points the loss curve has."""
+    label = panel.locator(".omni-chart").first.get_attribute("aria-label", timeout=1000) or ""
+    found = re.search(r"training, (\d+) points", label)
+    return int(found.group(1)) if found else 0
+
+
+def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tmp_path):
+    config = training(num_epochs=60)
+    notebook = open_notebook(
+        source=[
+            "from omni_lib.course.training_run import TrainingRun",
+            f"run = TrainingRun.start({config!r})\nrun.panel()",
+        ]
+    )
+    notebook.run_all()
+    panel = notebook.page.locator(".omni-training-panel")
+    notebook.wait_until(lambda: points(panel) >= 2, "two points of the loss curve")
+    panel.locator(".omni-stop").click()
+    expect(panel.get_by_text("stopped")).to_be_visible(timeout=120_000)
+    step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
+    assert 0 < step < 360
+    expect(panel.locator(".omni-stop")).to_be_disabled()
+
+    notebook.reload()  # the kernel lives on, and its widgets are shown again
+    expect(panel.get_by_text("stopped")).to_be_visible()
+    assert points(panel) == step
+    notebook.restart_kernel()
+    notebook.run_cell(0)
+    notebook.run_cell(1, f"run = TrainingRun.attach({str(tmp_path / 'run')!r})\nrun.panel()")
+    assert points(panel) == step
+    panel.locator(".omni-open-log").click()
+    expect(panel.locator(".omni-console")).to_contain_text(f"Stopped at step {step}/360")
+    notebook.screenshots("training_panel_stopped", notebook.cell(1))
+    panel.locator(".omni-open-log").click()
+    expect(panel.locator(".omni-console")).to_be_hidden()
+
+    panel.locator(".omni-resume").click()
+    expect(panel.get_by_text("finished")).to_be_visible(timeout=300_000)
+    assert points(panel) == 360 and (tmp_path / "run" / "audio_enc_step_360.pt").exists()
+    expect(panel.locator(".omni-transcripts tr")).to_have_count(1 + 5)
+    expect(panel.locator(".omni-resume")).to_be_disabled()
+    assert TrainingRun(tmp_path / "run").status().state is State.FINISHED
+    notebook.screenshots("training_panel_finished", notebook.cell(1))
+    notebook.assert_clean()
+
+
+def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell_waits(open_notebook, training, tmp_path):
+    config = training(num_epochs=5000)
+    notebook = open_notebook(
+        source=[
+            "from omni_lib.course.training_run import TrainingRun",
+            f"run = TrainingRun.start_or_attach({config!r})\nrun.panel()",
+            "print('it ended:', (await run.ended()).value)",
+        ]
+    )
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    panel = notebook.page.locator(".omni-training-panel")
+    notebook.wait_until(lambda: points(panel) >= 2, "two points of the loss curve")
+    pid = TrainingRun(tmp_path / "run").process().pid
+
+    notebook.restart_kernel()
+    before = TrainingRun(tmp_path / "run").status().step
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    assert TrainingRun(tmp_path / "run").process().pid == pid, "the same process, though the same cell was run again"
+    notebook.wait_until(lambda: points(panel) > before, "the curve goes on")
+    notebook.reload()
+    seen = points(panel)
+    notebook.wait_until(lambda: points(panel) > seen, "the panel lives on after the page was loaded anew")
+    notebook.screenshots("training_panel_running", notebook.cell(1))
+
+    notebook.start_cell(2)
+    seen = points(panel)
+    notebook.wait_until(lambda: points(panel) > seen, "the panel goes on while the cell waits")
+    panel.locator(".omni-stop").click()
+    expect(notebook.cell(2).get_by_text("it ended: stopped")).to_be_visible(timeout=120_000)
+    expect(panel.get_by_text("stopped")).to_be_visible()
+    assert load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"] >= before
+    notebook.assert_clean()
+
+
+def test_a_training_that_is_killed_says_why(open_notebook, training, tmp_path):
+    config = training(num_epochs=5000)
+    notebook = open_notebook(source=[f"from omni_lib.course.training_run import TrainingRun\nTrainingRun.start({config!r}).panel()"])
+    notebook.run_all()
+    panel = notebook.page.locator(".omni-training-panel")
+    expect(panel.get_by_text("running")).to_be_visible()
+    TrainingRun(tmp_path / "run").process().kill()
+    expect(panel.get_by_text("killed by SIGKILL")).to_be_visible(timeout=30_000)
+    expect(panel.locator(".omni-resume")).to_be_enabled()
+    notebook.assert_clean()
