@@ -223,9 +223,7 @@ def _judge_receptive_field(attempt: Attempt) -> None:
                 raise NotYet("behind a stride, one step of the kernel is several frames of the input: multiply by the strides so far")
             if got == math.prod(kernel_sizes):
                 raise NotYet("kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps")
-        expect_equal(
-            attempt, (kernel_sizes, strides), wanted, "That far apart are the first and the last input with a gradient from one output."
-        )
+        expect_equal(attempt, (kernel_sizes, strides), wanted, "Autograd finds the first and the last input that far apart.")
 
 
 def _seen(kernel_sizes: list[int], strides: list[int]) -> int:
