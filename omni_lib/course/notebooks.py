@@ -8,12 +8,14 @@ widget states, time stamps, and the names of this machine. Exercises stay blank;
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from omni_lib.config import load_config
 from omni_lib.course.checking import CodeExercise, Exercise, source_of
 from omni_lib.course.materials import ROOT
 from omni_lib.course.questions import ShortText
@@ -67,17 +70,27 @@ def execute(path: Path, timeout: int = 600) -> NotebookNode:
 
 @contextmanager
 def fresh_home() -> Iterator[Path]:
-    """For as long as this lasts, a progress file of nobody's."""
-    before = os.environ.get("OMNI_HOME")
+    """For as long as this lasts, a progress file of nobody's, and a short training in lesson 05."""
+    before = {name: os.environ.get(name) for name in ("OMNI_HOME", "OMNI_CONFIG")}
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["OMNI_HOME"] = folder
+        os.environ |= {"OMNI_HOME": folder, "OMNI_CONFIG": str(short_training(Path(folder)))}
         try:
             yield Path(folder)
         finally:
-            if before is None:
-                del os.environ["OMNI_HOME"]
-            else:
-                os.environ["OMNI_HOME"] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def short_training(folder: Path) -> Path:
+    """A file of settings for a training of seconds, whose run is kept below `folder`: lesson 05 takes what `OMNI_CONFIG` names."""
+    config = load_config(ROOT / "configs" / "lesson_short.json")
+    config = replace(config, data_path=str(ROOT / config.data_path), save_dir=str(folder / "checkpoints" / "lesson_short"))
+    path = folder / "lesson_short.json"
+    path.write_text(json.dumps(config.to_dict()), encoding="utf-8")
+    return path
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from omni_lib.course.notebooks import FOLDER, LARGEST, LESSONS, faults, lesson_of, normalise, solved
+from omni_lib.course.notebooks import FOLDER, LARGEST, LESSONS, faults, lesson_of, normalise, short_training, solved
 from omni_lib.course.progress import Progress
 
 HERE = Path(__file__).parent
@@ -26,6 +26,7 @@ def nbval(path, home, *options):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={path.parent}"]
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
     environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+    environment["OMNI_CONFIG"] = str(short_training(home))
     command += [*options, sanitize, str(path)]
     done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900)
     return done.returncode, done.stdout + done.stderr
