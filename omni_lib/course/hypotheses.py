@@ -1,8 +1,8 @@
-"""What the pretrained encoder heard in the dev and test utterances of the embedded corpus, kept as a file so that it is the same everywhere.
+"""What the pretrained encoder heard in the dev and test utterances of the embedded corpus: a file, hence the same everywhere.
 
     python -m omni_lib.course.hypotheses        # transcribes the corpus anew and rewrites data/lessons/hypotheses.json
 
-Another processor may hear a letter otherwise, and lesson 04 counts words of which every single one is a number on its page.
+Another processor may hear a letter otherwise, and the numbers of lesson 04 shall not depend on that.
 """
 
 from __future__ import annotations

@@ -1,0 +1,165 @@
+"""Lesson 03: its questions, among them the chapter's second."""
+
+from __future__ import annotations
+
+import math
+
+from omni_lib.course.questions import Choice, Number, ShortText
+
+why_ctc = ShortText(
+    key="03.why_ctc",
+    prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at every frame? What does the "
+    "loss add up?",
+    mentions=(
+        (
+            r"align|which frame|when each|where each|frame[- ]?by[- ]?frame|label(l)?ed? .*frame|frame.*label",
+            "what does cross-entropy need to know about every single frame that nobody has written down?",
+        ),
+        (
+            r"\bsum|\badd(s|ed|ing)?\b|\ball\b|every (possible )?(path|alignment)|marginal|total",
+            "you say why the labels are missing; now what the loss does instead: one alignment, or …?",
+        ),
+        (
+            r"path|alignments|ways|(every|each|all)( possible)? alignment",
+            "over what does the loss add up the probabilities? Give the thing that collapses to a text its name",
+        ),
+    ),
+    contradictions=(
+        (
+            r"(find|choose|pick|take|optimi[sz]e|select)s?\W+(only )?(the )?(single )?(best|likeliest|most likely) (alignment|path)",
+            "that is what the chapter says, and it is Viterbi's answer. Look at the brute-force cell: which paths does the loss count?",
+        ),
+    ),
+    model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not have; CTC adds up the "
+    "probabilities of "
+    "all paths that collapse to the text, so that no frame has to be labelled.",
+)
+
+hell_lo = Choice(
+    key="03.hell_lo",
+    prompt="Find the mistake. The chapter collapses hell_lo to helllo, with three l. What does it collapse to?",
+    options={"a": "helllo", "b": "hello", "c": "helo", "d": "hell lo"},
+    right="b",
+    replies={
+        "a": "That takes both l of the first run as letters. What happens to equal neighbours before any blank is dropped?",
+        "b": "The run of two l is one letter, the blank keeps it apart from the next l: two l in all.",
+        "c": "That is what comes out when the blank is dropped before the runs are merged.",
+        "d": "The blank is no space: it writes nothing at all. The space has a class of its own.",
+    },
+)
+
+frames_for_hello = Number(
+    key="03.frames_for_hello",
+    prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How many CTC frames does hello "
+    "need?",
+    right=6,
+    tolerance=0,
+    praise="Five letters and a blank between the two l. At k = 1 the chapter's own example has no path, and its loss is infinite.",
+    slips=(
+        (5, "Five letters, but what do five frames h, e, l, l, o collapse to?"),
+        (9, "A blank between all letters is allowed, but only needed between two that are alike."),
+        (11, "That is the number of states, 2 L + 1; most of the blanks among them may be skipped."),
+        (4, "helo would need four; the second l wants a frame too, and something to keep it apart."),
+    ),
+)
+
+what_blank_means = Choice(
+    key="03.what_blank_means",
+    prompt="The chapter calls the blank 'silence'. What does a blank in a frame mean?",
+    options={
+        "a": "Nobody speaks in this frame.",
+        "b": "Nothing new is written here; somebody may well be in the middle of a word.",
+        "c": "A space between two words.",
+        "d": "The model does not know what it hears.",
+    },
+    right="b",
+    replies={
+        "a": "Look at the forced alignment: blanks fill frames in the middle of words, where the spectrogram is loud.",
+        "b": "The blank says 'no new letter'. It fills pauses, but also most of the frames of speech itself.",
+        "c": "The space is class 1, and is written. The blank is class 0, and is not.",
+        "d": "A model that does not know spreads its probability. Many blanks here have a posterior close to 1.",
+    },
+)
+
+sum_or_best = Choice(
+    key="03.sum_or_best",
+    prompt="'Optimises the best alignment automatically', says the chapter. What is the CTC loss?",
+    options={
+        "a": "Minus the log-probability of the best path that spells the text.",
+        "b": "Minus the logarithm of the summed probability of all paths that spell the text.",
+        "c": "The mean of the losses of all paths that spell the text.",
+        "d": "The cross-entropy of each frame with the letter that forced alignment gives it.",
+    },
+    right="b",
+    replies={
+        "a": "That is Viterbi's score. The cell that compares the two shows it to be the larger loss of the two: one path has less than "
+        "all.",
+        "b": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on it.",
+        "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every unlikely path.",
+        "d": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
+    },
+)
+
+eos_as_target = Choice(
+    key="03.eos_as_target",
+    prompt="One of the 29 classes is <eos>. How often is it in the target of a training utterance?",
+    options={"a": "Once, as its last symbol.", "b": "Never.", "c": "Once for every sentence.", "d": "Once for every pause."},
+    right="b",
+    replies={
+        "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its frames run out.",
+        "b": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The class only gives the head the "
+        "chapter's shape.",
+        "c": "The transcripts have no full stops, and CTC has no sentences.",
+        "d": "Pauses are what the space and the blank are for.",
+    },
+)
+
+initial_loss = Number(
+    key="03.initial_loss",
+    prompt="A network that knows nothing gives each of 29 symbols 1/29 in every frame. A text of one letter has 36 paths in 8 frames. "
+    "What is its CTC loss, in nats? (One decimal will do.)",
+    right=8 * math.log(29) - math.log(36),
+    tolerance=0.06,
+    praise="T ln 29 - ln N: each path has (1/29)^8, and there are 36. The more frames, the larger: no fixed '50 to 100', as the chapter "
+    "has it.",
+    slips=(
+        (8 * math.log(29), "That is the loss of one path. There are 36, and they add up."),
+        (math.log(29), "That is one frame of one path."),
+        (8 * math.log(29) + math.log(36), "More paths are more probability, hence less loss: mind the sign."),
+        ((8 * math.log(29) - math.log(36)) / math.log(2), "Those are bits; nats come from the natural logarithm."),
+    ),
+)
+
+letters_per_second = Number(
+    key="03.letters_per_second",
+    prompt="An embedding lasts 80 ms. With one CTC frame from each, at most how many letters a second can be spelled (none of them "
+    "doubled)?",
+    right=12.5,
+    tolerance=0.01,
+    praise="12.5, and the speech of the embedded corpus has 15.7 characters a second on average. With k = 3 there are 37.5 frames a "
+    "second.",
+    slips=(
+        (100, "Those are the mel frames. Eight of them make one embedding."),
+        (80, "80 is the milliseconds of one frame; how many of those fit into a second?"),
+        (6.25, "That is with a blank between all letters; only equal neighbours need one."),
+    ),
+)
+
+peaky = Choice(
+    key="03.peaky",
+    prompt="Most letters that a trained CTC encoder writes last a single frame. What follows?",
+    options={
+        "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
+        "b": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends is a guess.",
+        "c": "The model is overfitted: a good model writes each letter for as long as it sounds.",
+        "d": "Blank frames hold no speech and can be cut away from the clip.",
+    },
+    right="b",
+    replies={
+        "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare the width of the peaks with "
+        "that of the sounds.",
+        "b": "The loss does not care how long a letter lasts, and training makes it short. Word times from CTC are good to a few frames.",
+        "c": "It happens in the best of models: Zeyer et al. (2021) show that the loss itself leads there.",
+        "d": "Listen to one: the blank frames are full of speech.",
+    },
+)

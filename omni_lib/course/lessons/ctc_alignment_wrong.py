@@ -1,0 +1,342 @@
+"""Lesson 03: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omni_lib.course import trellis
+from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+
+
+def _blanks_first(path: list[int]) -> list[int]:
+    return [symbol for symbol, _ in itertools.groupby(symbol for symbol in path if symbol != 0)]
+
+
+def _keeps_blanks(path: list[int]) -> list[int]:
+    return [symbol for symbol, _ in itertools.groupby(path)]
+
+
+def _each_letter_once(path: list[int]) -> list[int]:
+    return [symbol for symbol in dict.fromkeys(path) if symbol != 0]
+
+
+def _drops_spaces(path: list[int]) -> list[int]:
+    return [symbol for symbol in solutions.collapse(path) if symbol != 1]
+
+
+def _scribbles(path: list[int]) -> list[int]:
+    while 0 in path:
+        path.remove(0)
+    return path
+
+
+def _brute_force(target: list[int], frames: int) -> int:
+    sequences = itertools.product(sorted({0, *target}), repeat=frames)
+    return sum(solutions.collapse(list(sequence)) == target for sequence in sequences)
+
+
+def _count(target: list[int], frames: int, skips: Callable[[list[int], int], bool], ends: int = 2, start: tuple[int, ...] = (1,)) -> int:
+    states = trellis.states_of(target)
+    ways = [*start, *[0] * (len(states) - len(start))]
+    for _ in range(frames):
+        ways = [ways[s] + (ways[s - 1] if s else 0) + (ways[s - 2] if s >= 2 and skips(states, s) else 0) for s in range(len(states))]
+    return sum(ways[-ends:])
+
+
+def _may_skip(states: list[int], s: int) -> bool:
+    return states[s] != 0 and states[s] != states[s - 2]
+
+
+def _skips_between_equals(target: list[int], frames: int) -> int:
+    return _count(target, frames, lambda states, s: states[s] != 0)
+
+
+def _never_skips(target: list[int], frames: int) -> int:
+    return _count(target, frames, lambda states, s: False)
+
+
+def _must_end_in_blank(target: list[int], frames: int) -> int:
+    return _count(target, frames, _may_skip, ends=1)
+
+
+def _in_floats(target: list[int], frames: int) -> float:
+    return float(trellis.count_alignments(target, frames))
+
+
+def _forward(log_probs: Tensor, target: list[int], skips: Tensor | None = None, start: int = 2, best: bool = False) -> Tensor:
+    states = torch.tensor(trellis.states_of(target))
+    skips = torch.tensor(trellis.may_skip(states.tolist())) if skips is None else skips
+    emitted = log_probs[:, states]
+    alpha = torch.full_like(emitted, -math.inf)
+    alpha[0, :start] = emitted[0, :start]
+    outside = alpha.new_full((2,), -math.inf)
+    for t in range(1, len(alpha)):
+        before = torch.cat([outside, alpha[t - 1]])
+        steps = torch.stack([before[2:], before[1:-1], before[:-2].masked_fill(~skips, -math.inf)])
+        alpha[t] = emitted[t] + (steps.amax(dim=0) if best else steps.logsumexp(dim=0))
+    return alpha
+
+
+def _forward_skips_between_equals(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = torch.tensor(trellis.states_of(target))
+    skips = (states != 0) & (torch.arange(len(states)) >= 2)
+    return _forward(log_probs, target, skips)
+
+
+def _forward_begins_in_blank_only(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(log_probs, target, start=1)
+
+
+def _forward_takes_the_best(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(log_probs, target, best=True)
+
+
+def _forward_multiplies(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = trellis.states_of(target)
+    skips = trellis.may_skip(states)
+    probabilities = log_probs.exp()[:, states]
+    alpha = torch.zeros_like(probabilities)
+    alpha[0, :2] = probabilities[0, :2]
+    for t in range(1, len(alpha)):
+        for s in range(len(states)):
+            total = alpha[t - 1, s] + (alpha[t - 1, s - 1] if s else 0) + (alpha[t - 1, s - 2] if skips[s] else 0)
+            alpha[t, s] = total * probabilities[t, s]
+    return alpha.log()
+
+
+def _forward_other_way_round(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(log_probs, target).T
+
+
+def _forward_only_the_end(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(log_probs, target)[-1, -2:].logsumexp(dim=0)
+
+
+def _forward_in_loops(log_probs: np.ndarray, target: list[int]) -> np.ndarray:
+    frames, states = np.asarray(log_probs, dtype=float), trellis.states_of(target)
+    skips = trellis.may_skip(states)
+    alpha = np.full((len(frames), len(states)), -np.inf)
+    alpha[0, :2] = frames[0, states[:2]]
+    for t in range(1, len(frames)):
+        for s, symbol in enumerate(states):
+            total = alpha[t - 1, s]
+            if s >= 1:
+                total = np.logaddexp(total, alpha[t - 1, s - 1])
+            if skips[s]:
+                total = np.logaddexp(total, alpha[t - 1, s - 2])
+            alpha[t, s] = total + frames[t, symbol]
+    return alpha
+
+
+def _no_blank_for_doubled_letters(target: list[int], mel_frames: int, k: int) -> bool:
+    return _embeddings(mel_frames) * k >= len(target)
+
+
+def _rounds_down(target: list[int], mel_frames: int, k: int) -> bool:
+    return mel_frames // 8 * k >= trellis.frames_needed(target)
+
+
+def _counts_every_letter_that_comes_again(target: list[int], mel_frames: int, k: int) -> bool:
+    repeats = len(target) - len(set(target))
+    return _embeddings(mel_frames) * k >= len(target) + repeats
+
+
+def _embeddings(mel_frames: int) -> int:
+    return ((mel_frames + 1) // 2 + 1) // 2 // 2
+
+
+def _forgets_k(target: list[int], mel_frames: int, k: int) -> bool:
+    return _embeddings(mel_frames) >= trellis.frames_needed(target)
+
+
+def _gives_a_number(target: list[int], mel_frames: int, k: int) -> int:
+    return _embeddings(mel_frames) * k - trellis.frames_needed(target)
+
+
+def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
+    return np.bool_(_embeddings(mel_frames) * k >= trellis.frames_needed(target))
+
+
+def _not_normalised(alpha: Tensor, beta: Tensor) -> Tensor:
+    return (alpha + beta).exp()
+
+
+def _over_frames(alpha: Tensor, beta: Tensor) -> Tensor:
+    return torch.softmax(alpha + beta, dim=0)
+
+
+def _forward_only(alpha: Tensor, beta: Tensor) -> Tensor:
+    return torch.softmax(alpha, dim=1)
+
+
+def _still_in_logarithms(alpha: Tensor, beta: Tensor) -> Tensor:
+    return alpha + beta - torch.logsumexp(alpha + beta, dim=1, keepdim=True)
+
+
+def _underflows(alpha: Tensor, beta: Tensor) -> Tensor:
+    mass = alpha.exp() * beta.exp()
+    return mass / mass.sum(dim=1, keepdim=True)
+
+
+def _occupancy_by_numpy(alpha: Tensor, beta: Tensor) -> np.ndarray:
+    mass = (alpha + beta).numpy()
+    shares = np.exp(mass - mass.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _by_symbol(gamma: Tensor, target: list[int], symbols: int = 29) -> Tensor:
+    return gamma.new_zeros(len(gamma), symbols).index_add(1, torch.tensor(trellis.states_of(target)), gamma)
+
+
+def _occupancy_alone(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    return -_by_symbol(gamma, target)
+
+
+def _wrong_sign(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    return _by_symbol(gamma, target) - torch.softmax(logits, dim=1)
+
+
+def _last_state_wins(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    gradient = torch.softmax(logits, dim=1)
+    gradient[:, trellis.states_of(target)] -= gamma
+    return gradient
+
+
+def _forgets_softmax(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    return logits - _by_symbol(gamma, target)
+
+
+def _subtracts_states_from_symbols(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    return torch.softmax(logits, dim=1) - gamma
+
+
+def _gradient_at_once(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
+    return torch.softmax(logits, dim=1) - _by_symbol(gamma, target)
+
+
+def _greedy(log_probs: Tensor, target: list[int]) -> list[int]:
+    return log_probs.argmax(dim=1).tolist()
+
+
+def _numbers_of_states(log_probs: Tensor, target: list[int]) -> list[int]:
+    return [state + 29 for state in trellis.best_states(solutions.viterbi_path(log_probs, target))]
+
+
+def _backwards(log_probs: Tensor, target: list[int]) -> list[int]:
+    return solutions.viterbi_path(log_probs, target)[::-1]
+
+
+def _without_repeats(log_probs: Tensor, target: list[int]) -> list[int]:
+    return [symbol for symbol, _ in itertools.groupby(solutions.viterbi_path(log_probs, target))]
+
+
+def _even_shares(log_probs: Tensor, target: list[int]) -> list[int]:
+    return trellis.random_alignment(target, len(log_probs), seed=0)
+
+
+def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Tensor:
+    from torchaudio.functional import forced_align
+
+    return forced_align(log_probs[None].float(), torch.tensor([target]), blank=0)[0][0]
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "collapse": [
+        (_blanks_first, "Merge first, then drop the blanks"),
+        (_keeps_blanks, "The blanks (index 0) go"),
+        (_each_letter_once, "keeps them apart"),
+        (_drops_spaces, "The space is a symbol like any other"),
+        (_scribbles, "changes its input"),
+        (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "it should be [9, 6, 13, 16]"),
+    ],
+    "count_alignments": [
+        (_brute_force, "count by frame and state"),
+        (_skips_between_equals, "Only a_a"),
+        (_never_skips, "a blank may stand, but it need not"),
+        (_must_end_in_blank, "One frame, one letter"),
+        (_in_floats, "a float cannot hold this one exactly"),
+    ],
+    "forward_recursion": [
+        (_forward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
+        (_forward_begins_in_blank_only, "a path begins in the first blank or in the first letter"),
+        (_forward_takes_the_best, "logaddexp"),
+        (_forward_multiplies, "its probability underflows"),
+        (_forward_other_way_round, "states comes last here"),
+        (_forward_only_the_end, "shape (1, 3) = (T, states) is wanted"),
+    ],
+    "feasible": [
+        (_no_blank_for_doubled_letters, "needs a blank of its own"),
+        (_rounds_down, "halved three times"),
+        (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
+        (_forgets_k, "Ten CTC frames for six"),
+        (_gives_a_number, "True or False is wanted"),
+    ],
+    "occupancy": [
+        (_not_normalised, "the states of one frame add up to 1"),
+        (_over_frames, "the states of one frame add up to 1"),
+        (_forward_only, "the states of one frame add up to 1"),
+        (_still_in_logarithms, "the states of one frame add up to 1"),
+        (_underflows, "take the differences of logarithms"),
+    ],
+    "ctc_gradient": [
+        (_occupancy_alone, "Softmax minus occupancy"),
+        (_wrong_sign, "-1 times what it should be"),
+        (_last_state_wins, "add their occupancies"),
+        (_forgets_softmax, "Softmax minus occupancy"),
+        (_subtracts_states_from_symbols, "raises RuntimeError"),
+    ],
+    "viterbi_path": [
+        (_greedy, "your path collapses to"),
+        (_numbers_of_states, "not the numbers of the states"),
+        (_backwards, "your path"),
+        (_without_repeats, "one for each of the"),
+        (_even_shares, "there is one of"),
+    ],
+    "why_ctc": [
+        ("Because it is better.", "nobody has written down"),
+        ("It needs no alignment of frames and letters.", "what the loss does instead"),
+        ("Nobody has labelled the frames; the loss adds up everything.", "Give the thing that collapses"),
+        ("It needs no alignment, because CTC finds the best alignment by itself.", "Viterbi's answer"),
+    ],
+    "hell_lo": [("a", "before any blank is dropped"), ("c", "before the runs are merged"), ("d", "no space")],
+    "frames_for_hello": [(5, "collapse to"), (9, "only needed"), (11, "number of states"), (4, "the second l"), (7, "too high")],
+    "what_blank_means": [("a", "in the middle of words"), ("c", "class 1"), ("d", "spreads its probability")],
+    "sum_or_best": [("a", "Viterbi's score"), ("c", "a mean would punish"), ("d", "from elsewhere")],
+    "eos_as_target": [("a", "CTC stops when"), ("c", "no sentences"), ("d", "Pauses")],
+    "initial_loss": [(26.94, "loss of one path"), (3.37, "one frame"), (30.52, "mind the sign"), (33.69, "bits"), (75, "too high")],
+    "letters_per_second": [(100, "mel frames"), (80, "milliseconds"), (6.25, "only equal neighbours"), (12, "too low")],
+    "peaky": [("a", "wherever its peaks stand"), ("c", "best of models"), ("d", "Listen to one")],
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "collapse": [
+        lambda path: [symbol for symbol, _ in itertools.groupby(path) if symbol],
+        lambda path: tuple(solutions.collapse(path)),
+        lambda path: torch.unique_consecutive(torch.tensor(path, dtype=torch.long))[
+            torch.unique_consecutive(torch.tensor(path, dtype=torch.long)) != 0
+        ],
+        lambda path: np.array(solutions.collapse(path)),
+    ],
+    "count_alignments": [trellis.count_alignments],
+    "forward_recursion": [
+        trellis.forward_mass,
+        _forward_in_loops,
+        lambda log_probs, target: _forward(log_probs.double(), target),
+        lambda log_probs, target: solutions.forward_recursion(log_probs, target).tolist(),
+    ],
+    "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
+    "occupancy": [_occupancy_by_numpy, lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float()],
+    "ctc_gradient": [_gradient_at_once],
+    "viterbi_path": [_by_torchaudio, lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target))],
+    "why_ctc": ["No one has labelled which frame says which letter. CTC sums over every possible alignment of the text."],
+    "hell_lo": ["B", " b "],
+    "initial_loss": [23.4, 23.36, torch.tensor(23.355)],
+    "frames_for_hello": [6.0, "6"],
+}

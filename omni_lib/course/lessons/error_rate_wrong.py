@@ -1,0 +1,219 @@
+"""Lesson 04: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import jiwer
+import numpy as np
+
+from omni_lib.course.lessons import error_rate_solutions as solutions
+from omni_lib.metrics import bootstrap_interval, character_errors, total, word_errors
+
+
+def _place_by_place(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    wrong = sum(kept != said for kept, said in zip(reference, hypothesis, strict=False))
+    longer = len(reference) - len(hypothesis)
+    return wrong, max(longer, 0), max(-longer, 0)
+
+
+def _exchanged(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    return solutions.edit_counts(hypothesis, reference)
+
+
+def _only_the_sum(reference: list[str], hypothesis: list[str]) -> int:
+    return sum(solutions.edit_counts(reference, hypothesis))
+
+
+def _bag_of_words(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    missing, extra = len(set(reference) - set(hypothesis)), len(set(hypothesis) - set(reference))
+    return min(missing, extra), max(missing - extra, 0), max(extra - missing, 0)
+
+
+def _never_substitutes(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    common = [[0] * (len(hypothesis) + 1) for _ in range(len(reference) + 1)]  # longest common subsequence
+    for m, kept in enumerate(reference, 1):
+        for n, said in enumerate(hypothesis, 1):
+            common[m][n] = common[m - 1][n - 1] + 1 if kept == said else max(common[m - 1][n], common[m][n - 1])
+    return 0, len(reference) - common[-1][-1], len(hypothesis) - common[-1][-1]
+
+
+def _by_jiwer(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    if not reference:
+        return 0, 0, len(hypothesis)
+    found = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+    return found.substitutions, found.deletions, found.insertions
+
+
+def _by_table(reference: list[str], hypothesis: list[str]) -> Any:
+    table = np.zeros((len(reference) + 1, len(hypothesis) + 1), dtype=int)
+    table[0], table[:, 0] = np.arange(len(hypothesis) + 1), np.arange(len(reference) + 1)
+    for m, kept in enumerate(reference, 1):
+        for n, said in enumerate(hypothesis, 1):
+            table[m, n] = min(table[m - 1, n - 1] + (kept != said), table[m - 1, n] + 1, table[m, n - 1] + 1)
+    m, n, counts = len(reference), len(hypothesis), np.zeros(3, dtype=int)
+    while m or n:
+        if n and table[m, n] == table[m, n - 1] + 1:
+            n, counts[2] = n - 1, counts[2] + 1
+        elif m and table[m, n] == table[m - 1, n] + 1:
+            m, counts[1] = m - 1, counts[1] + 1
+        else:
+            counts[0] += reference[m - 1] != hypothesis[n - 1]
+            m, n = m - 1, n - 1
+    return counts
+
+
+def _mean_of_rates(references: list[str], hypotheses: list[str]) -> float:
+    rates = [word_errors(reference, hypothesis).rate for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    return sum(rates) / len(rates)
+
+
+def _percent(references: list[str], hypotheses: list[str]) -> float:
+    return 100 * solutions.corpus_wer(references, hypotheses)
+
+
+def _over_the_hypotheses(references: list[str], hypotheses: list[str]) -> float:
+    counts = [word_errors(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    return sum(count.errors for count in counts) / max(1, sum(len(text.split()) for text in hypotheses))
+
+
+def _at_most_one(references: list[str], hypotheses: list[str]) -> float:
+    return min(1.0, solutions.corpus_wer(references, hypotheses))
+
+
+def _without_insertions(references: list[str], hypotheses: list[str]) -> float:
+    count = total([word_errors(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)])
+    return (count.substitutions + count.deletions) / count.reference
+
+
+def _joined(references: list[str], hypotheses: list[str]) -> float:
+    return jiwer.wer(references, hypotheses)
+
+
+def _without_spaces(reference: str, hypothesis: str) -> float:
+    return character_errors(reference.replace(" ", ""), hypothesis.replace(" ", "")).rate
+
+
+def _words_instead(reference: str, hypothesis: str) -> float:
+    return word_errors(reference, hypothesis).rate
+
+
+def _place_by_place_characters(reference: str, hypothesis: str) -> float:
+    different = sum(kept != said for kept, said in zip(reference, hypothesis, strict=False))
+    return (different + abs(len(reference) - len(hypothesis))) / len(reference)
+
+
+def _over_the_longer(reference: str, hypothesis: str) -> float:
+    return character_errors(reference, hypothesis).errors / max(len(reference), len(hypothesis))
+
+
+def _resampled(errors: list[int], words: list[int], resamples: int, share: float = 0.025, size: float = 1.0) -> tuple[float, float]:
+    rng, rates = random.Random(0), []
+    for _ in range(resamples):
+        drawn = rng.choices(range(len(errors)), k=max(1, int(size * len(errors))))
+        rates.append(sum(errors[i] for i in drawn) / sum(words[i] for i in drawn))
+    rates.sort()
+    return rates[int(share * resamples)], rates[int((1 - share) * resamples) - 1]
+
+
+def _ninety_percent(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    return _resampled(errors, words, resamples, share=0.05)
+
+
+def _without_replacement(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    rate = sum(errors) / sum(words)  # every shuffle of the utterances has the same rate
+    return rate, rate
+
+
+def _half_as_many(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    return _resampled(errors, words, resamples, size=0.4)
+
+
+def _mean_of_rates_interval(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    return _resampled([error / of for error, of in zip(errors, words, strict=True)], [1] * len(words), resamples)  # type: ignore[arg-type]
+
+
+def _torn_apart(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    rng = random.Random(0)
+    rates = sorted(sum(rng.choices(errors, k=len(errors))) / sum(rng.choices(words, k=len(words))) for _ in range(resamples))
+    return rates[int(0.025 * resamples)], rates[int(0.975 * resamples)]
+
+
+def _upside_down(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    low, high = _resampled(errors, words, resamples)
+    return high, low
+
+
+def _by_numpy(errors: list[int], words: list[int], resamples: int) -> Any:
+    drawn = np.random.default_rng(1).integers(0, len(errors), (resamples, len(errors)))
+    return np.quantile(np.array(errors)[drawn].sum(axis=1) / np.array(words)[drawn].sum(axis=1), [0.025, 0.975])
+
+
+def _by_the_library(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    from omni_lib.metrics import ErrorCount
+
+    counts = [ErrorCount(error, 0, 0, of) for error, of in zip(errors, words, strict=True)]
+    return bootstrap_interval(counts, [str(number) for number in range(len(counts))], resamples=resamples)
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "edit_counts": [
+        (_place_by_place, "A word of the reference is missing"),
+        (_exchanged, "deletions and insertions the other way round"),
+        (_only_the_sum, "three whole numbers are wanted"),
+        (_bag_of_words, "the fewest are"),
+        (_never_substitutes, "two substitutions"),
+    ],
+    "corpus_wer": [
+        (_mean_of_rates, "mean of the utterances' rates"),
+        (_percent, "return the fraction"),
+        (_over_the_hypotheses, "words of the *references*"),
+        (_at_most_one, "Nothing stops it at 100%"),
+        (_without_insertions, "Nothing stops it at 100%"),
+    ],
+    "character_error_rate": [
+        (_without_spaces, "You leave the spaces out"),
+        (_words_instead, "That is the word error rate"),
+        (_place_by_place_characters, "One character of eleven is missing"),
+        (_over_the_longer, "400%"),
+        (lambda reference, hypothesis: character_errors(reference, hypothesis).errors, "should be 0.0909"),
+    ],
+    "bootstrap_interval": [
+        (_ninety_percent, "2.5% and 97.5%"),
+        (_without_replacement, "draw with replacement"),
+        (_half_as_many, "Yours is too wide"),
+        (_mean_of_rates_interval, "the mean of the utterances' rates"),
+        (_torn_apart, "errors and its words together"),
+        (_upside_down, "the lower end comes first"),
+        (lambda errors, words, resamples: sum(errors) / sum(words), "two numbers are wanted"),
+    ],
+    "mat_wer": [(0.5, "fraction"), (33.3, "the chapter's pair"), (66.7, "Four errors"), (16.7, "add up"), (40, "too low")],
+    "meaning_of_15": [
+        ("15 out of 100 words are incorrectly transcribed.", "never said"),
+        ("It counts inserted words, too.", "name the other kinds"),
+        ("It counts substitutions, deletions and insertions.", "Over the words of which text"),
+        ("Substitutions, deletions and insertions over the reference, so 85% of the words are right.", "85% right does not follow"),
+        ("Substitutions, deletions and insertions divided by the hypothesis words.", "may have any length"),
+    ],
+    "mean_or_corpus": [(50, "That is the mean"), (0.05, "fraction"), (5.26, "20 words"), (10, "too high")],
+    "most_errors": [(100, "How long is the hypothesis"), (2.5, "fraction"), (150, "three insertions"), (350, "Seven errors")],
+    "characters_or_words": [("a", "different things"), ("c", "deletes all its letters"), ("d", "length of a word")],
+    "difference_of_half_a_point": [("a", "On these 130"), ("b", "not the same as equal"), ("d", "A seed")],
+    "whom_to_draw": [("a", "independent witnesses"), ("c", "answers none"), ("d", "misleads")],
+    "what_normalisation_hides": [("a", "a-z"), ("c", "before and after"), ("d", "A deletion")],
+    "human_level": [("a", "On which recordings"), ("c", "A decoder"), ("d", "No threshold")],
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "edit_counts": [_by_jiwer, _by_table, lambda reference, hypothesis: list(solutions.edit_counts(reference, hypothesis))],
+    "corpus_wer": [_joined, lambda references, hypotheses: np.float64(solutions.corpus_wer(references, hypotheses))],
+    "character_error_rate": [jiwer.cer, lambda reference, hypothesis: character_errors(reference, hypothesis).rate],
+    "bootstrap_interval": [_by_numpy, _by_the_library, lambda *arguments: list(_resampled(*arguments))],
+    "mat_wer": [50, "50"],
+    "meaning_of_15": [
+        "Of 100 words that were actually said, 15 errors: words replaced, left out, or inserted.",
+        "(S + D + I) / N = 0.15: substituted, deleted and inserted words together over the number of words in the reference.",
+    ],
+    "human_level": ["B"],
+}
