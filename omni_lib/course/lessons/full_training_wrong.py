@@ -1,0 +1,215 @@
+"""Plausible wrong answers to lesson 05, each with what it must hear; and right ones in other forms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omni_lib.course.lessons.full_training import (
+    log_one,
+    log_three,
+    log_two,
+    loss_scale,
+    overfit_first,
+    read_range,
+    recipe_refused,
+)
+
+
+def _no_paths(frames, letters, repeats, symbols=29):
+    return frames * math.log(symbols)
+
+
+def _repeats_forgotten(frames, letters, repeats, symbols=29):
+    paths = math.comb(frames + letters, 2 * letters)
+    return frames * math.log(symbols) - math.log(paths) if paths else math.inf
+
+
+def _added(frames, letters, repeats, symbols=29):
+    return frames * math.log(symbols) + math.log(math.comb(frames + letters - repeats, 2 * letters))
+
+
+def _no_path_forgotten(frames, letters, repeats, symbols=29):
+    return frames * math.log(symbols) - math.log(math.comb(frames + letters - repeats, 2 * letters))
+
+
+def _always_29(frames, letters, repeats, symbols=29):
+    paths = math.comb(frames + letters - repeats, 2 * letters)
+    return frames * math.log(29) - math.log(paths) if paths else math.inf
+
+
+def _in_gammas(frames, letters, repeats, symbols=29):
+    n, k = frames + letters - repeats, 2 * letters
+    if n < k:
+        return torch.tensor(math.inf)
+    n, k = torch.tensor(float(n)).double(), torch.tensor(float(k)).double()
+    return frames * math.log(symbols) - (torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1))
+
+
+def _floored(utterances, batch_size, epochs, seconds_per_step):
+    steps = utterances // batch_size * epochs
+    return steps, steps * seconds_per_step / 3600
+
+
+def _minutes(utterances, batch_size, epochs, seconds_per_step):
+    steps = -(-utterances // batch_size) * epochs
+    return steps, steps * seconds_per_step / 60
+
+
+def _one_long_epoch(utterances, batch_size, epochs, seconds_per_step):
+    steps = math.ceil(utterances * epochs / batch_size)
+    return steps, steps * seconds_per_step / 3600
+
+
+def _hours_only(utterances, batch_size, epochs, seconds_per_step):
+    return math.ceil(utterances / batch_size) * epochs * seconds_per_step / 3600
+
+
+def _from_zero(step, total_steps, peak, warmup_steps):
+    if step < warmup_steps:
+        return peak * step / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))
+
+
+def _cosine_of_everything(step, total_steps, peak, warmup_steps):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * step / total_steps))
+
+
+def _full_cosine(step, total_steps, peak, warmup_steps):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps))
+
+
+def _by_warmup_always(step, total_steps, peak, warmup_steps):
+    rise = (step + 1) / warmup_steps
+    return peak * min(rise, 0.5 * (1 + math.cos(math.pi * max(0, step - warmup_steps) / (total_steps - warmup_steps))))
+
+
+def _each_alone(gradients, largest_norm):
+    return [gradient * min(1.0, largest_norm / max(float(gradient.norm()), 1e-12)) for gradient in gradients]
+
+
+def _clamped(gradients, largest_norm):
+    return [gradient.clamp(-largest_norm, largest_norm) for gradient in gradients]
+
+
+def _always_scaled(gradients, largest_norm):
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    return [gradient * largest_norm / (norm + 1e-12) for gradient in gradients]
+
+
+def _in_place(gradients, largest_norm):
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    for gradient in gradients:
+        gradient.mul_(min(1.0, largest_norm / max(float(norm), 1e-12)))
+    return gradients
+
+
+def _zero_divided(gradients, largest_norm):
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    return [gradient * torch.clamp(largest_norm / norm, max=1.0) if norm else gradient * (largest_norm / norm) for gradient in gradients]
+
+
+def _clipped_in_numpy(gradients, largest_norm):
+    norm = math.sqrt(sum(float((gradient.double().numpy() ** 2).sum()) for gradient in gradients))
+    scale = largest_norm / norm if norm > largest_norm else 1.0
+    return tuple(gradient.double().numpy() * scale for gradient in gradients)
+
+
+def _swapped(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    kept = min(decay, (1 + updates) / (10 + updates))
+    return (1 - kept) * averaged + kept * current
+
+
+def _constant_decay(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    return decay * averaged + (1 - decay) * current
+
+
+def _plain_mean(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    return (averaged * updates + current) / (updates + 1)
+
+
+def _averaged_in_place(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    return averaged.lerp_(current, 1 - min(decay, (1 + updates) / (10 + updates)))
+
+
+def _averaged_in_numpy(averaged: Tensor, current: Tensor, updates: int, decay: float) -> np.ndarray:
+    kept = min(decay, (1 + updates) / (10 + updates))
+    return averaged.double().numpy() * kept + current.double().numpy() * (1 - kept)
+
+
+def _other_options(question: Any) -> list[tuple[Any, str]]:
+    return [(letter, reply[:30]) for letter, reply in question.replies.items() if letter != question.right]
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "initial_loss": [
+        (_no_paths, "three paths"),
+        (_repeats_forgotten, "one path only"),
+        (_added, "three paths"),
+        (_no_path_forgotten, "math domain error"),
+        (_always_29, "4 symbols"),
+    ],
+    "loss_scale": _other_options(loss_scale),
+    "overfit_first": _other_options(overfit_first),
+    "read_range": _other_options(read_range),
+    "training_time": [
+        (_floored, "126 an epoch"),
+        (_minutes, "3600 s each"),
+        (_one_long_epoch, "126 an epoch"),
+        (_hours_only, "(steps, hours)"),
+    ],
+    "chapter_hours": [(8.25, "what the listing says"), (8125, "seconds"), (3, "too high"), (1, "too low")],
+    "epoch_of_step_1000": [(1, "how many steps has an epoch"), (9, "Step 1001"), (125, "number of steps"), (4, "too low")],
+    "learning_rate": [
+        (_from_zero, "first step already learns"),
+        (_cosine_of_everything, "cosine begins where the warm-up ends"),
+        (_full_cosine, "half the peak"),
+        (_by_warmup_always, "ZeroDivisionError"),
+    ],
+    "clip_gradient": [
+        (_each_alone, "all parameters together"),
+        (_clamped, "a fifth of each"),
+        (_always_scaled, "nothing is to be done"),
+        (_in_place, "changes its input"),
+        (_zero_divided, "NaN"),
+    ],
+    "average_weights": [
+        (_swapped, "keeps 0.9 of itself"),
+        (_constant_decay, "a tenth of the random start"),
+        (_plain_mean, "keeps 0.9 of itself"),
+        (_averaged_in_place, "changes its input"),
+    ],
+    "why_resume": [
+        ("only the weights matter", "what else has a memory"),
+        ("the optimiser's state", "From what are they drawn"),
+        ("the seed", "what else has a memory"),
+    ],
+    "recipe_refused": _other_options(recipe_refused),
+    "log_one": _other_options(log_one),
+    "log_two": _other_options(log_two),
+    "log_three": _other_options(log_three),
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "initial_loss": [_in_gammas],
+    "training_time": [
+        lambda n, batch, epochs, seconds: [-(-n // batch) * epochs, np.float64(-(-n // batch) * epochs * seconds / 3600)],
+    ],
+    "learning_rate": [
+        lambda step, total, peak, warmup: torch.tensor(
+            peak * (step + 1) / warmup if step < warmup else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
+        )
+    ],
+    "clip_gradient": [_clipped_in_numpy],
+    "average_weights": [_averaged_in_numpy, lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u)))],
+    "why_resume": ["optimizer momentum; the random numbers come from the seed and the step"],
+    "chapter_hours": ["2.26", 2.3, 2.25],
+}
