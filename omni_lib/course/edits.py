@@ -52,23 +52,28 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
 
 
 def edit_table(edits: Sequence[Edit], caption: str) -> str:
-    """An HTML table of three rows: the reference, the sign of each edit (which its colour repeats), the hypothesis."""
-    label = html.escape(caption, quote=True)
-    rows = [
-        ("reference", [_cell(edit, edit.reference) for edit in edits]),
-        ("", [_cell(edit, edit.sign, bold=True) for edit in edits]),
-        ("hypothesis", [_cell(edit, edit.hypothesis) for edit in edits]),
+    """HTML: a column for each edit, of the reference, the sign (which the colour repeats) and the hypothesis; they wrap like text."""
+    names = _column('aria-hidden="true"', ("reference", " ", "hypothesis"), "transparent", "left")
+    columns = [
+        _column(f'role="img" {_labelled(_spoken(edit))}', (edit.reference or "·", edit.sign, edit.hypothesis or "·"), COLOURS[edit.sign])
+        for edit in edits
     ]
-    body = "".join(
-        f'<tr><th scope="row" style="text-align: left; font-weight: normal; padding-right: 12px">{name}</th>{"".join(cells)}</tr>'
-        for name, cells in rows
-    )
-    table = f'<table style="border-collapse: collapse; width: auto; margin: 0; font-size: 14px">{body}</table>'
-    return f'<div class="omni-edits" role="region" tabindex="0" aria-label="{label}" style="overflow-x: auto">{table}</div>'
+    style = "display: flex; flex-wrap: wrap; row-gap: 6px; line-height: 1.45; font-size: 14px"
+    return f'<div class="omni-edits" role="group" {_labelled(caption)} style="{style}">{names}{"".join(columns)}</div>'
 
 
-def _cell(edit: Edit, text: str, bold: bool = False) -> str:
-    shown = html.escape(text).replace(" ", "␣") or "·"
-    line = f"border-bottom: 3px solid {COLOURS[edit.sign]}"
-    weight = "bold" if bold else "normal"
-    return f'<td title="{KINDS[edit.sign]}" style="{line}; text-align: center; padding: 2px 8px; font-weight: {weight}">{shown}</td>'
+def _column(attributes: str, rows: Sequence[str], colour: str, align: str = "center") -> str:
+    upper, sign, lower = (html.escape(text).replace(" ", "␣" if align == "center" else "&nbsp;") for text in rows)
+    style = f"padding: 2px 8px; text-align: {align}; border-bottom: 3px solid {colour}"
+    return f'<div {attributes} style="{style}"><div>{upper}</div><div style="font-weight: bold">{sign}</div><div>{lower}</div></div>'
+
+
+def _labelled(text: str) -> str:
+    label = html.escape(text, quote=True)
+    return f'aria-label="{label}" title="{label}"'
+
+
+def _spoken(edit: Edit) -> str:
+    """The edit in words: "substitution: sat became sit"."""
+    said = {"=": edit.reference, "S": f"{edit.reference} became {edit.hypothesis}", "D": edit.reference, "I": edit.hypothesis}
+    return f"{KINDS[edit.sign]}: {said[edit.sign]}"

@@ -29,7 +29,7 @@ def test_a_path_collapses_step_by_step(explorer):
         ("cat", "", "spells &#x27;&#x27;, not"),
         ("cat", "c4t", "⚠ a path is written with a-z"),
         ("route 66", "cat", "⚠ the text holds &#x27;6&#x27;"),
-        ("cat", "c" * 61, "⚠ the path has 61 frames"),
+        ("cat", "c" * 41, "⚠ the path has 41 frames"),
         ("a" * 91, "cat", "⚠ the text has 91 characters"),
     ],
 )

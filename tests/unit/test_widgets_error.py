@@ -2,9 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
+import soundfile
 
-from omni_lib.course.widgets.error_explorer import ORDERS, ErrorExplorer, error_explorer
+from omni_lib.course.widgets import error_explorer as module
+from omni_lib.course.widgets.error_explorer import DECODERS, ORDERS, ErrorExplorer, error_explorer
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +17,13 @@ def shared() -> ErrorExplorer:
 
 @pytest.fixture
 def explorer(shared) -> ErrorExplorer:
-    shared.reference.value, shared.hypothesis.value = "the cat sat on the mat", "the cat sit on mat today"
+    shared.reference.value, shared.hypothesis.value = "the cat sat on the mat", "the big cat sit on mat"
     shared.utterance.value = None
     return shared
 
 
 def signs(table: str) -> str:
-    return "".join(re.findall(r"bold\">(.)</td>", table))
+    return "".join(re.findall(r"bold\">(.)</div>", table))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +55,8 @@ def test_characters_are_aligned_too(explorer):
 
 def test_each_edit_has_a_sign_beside_its_colour(explorer):
     explorer.reference.value, explorer.hypothesis.value = "a b c", "a x c d"
-    for name in ("right", "substitution", "insertion"):
-        assert f'title="{name}"' in explorer.words.value
+    for words in ("right: a", "substitution: b became x", "insertion: d"):
+        assert f'aria-label="{words}"' in explorer.words.value
     assert {"S", "I", "="} == set(signs(explorer.words.value))
 
 
@@ -84,12 +87,30 @@ def test_an_utterance_is_shown_and_heard(explorer):
     row = next(row for row in explorer.rows if row.name == name)
     assert (explorer.reference.value, explorer.hypothesis.value) == (row.reference, row.hypothesis)
     assert set(signs(explorer.words.value)) - {"="}
-    if row.path.exists():
-        assert explorer.player.sound and explorer.player.sound_label == name
-    else:
-        assert "omni data synth" in explorer.summary.value and not explorer.player.sound
+
+
+def test_its_sound_is_that_of_the_corpus_or_the_way_to_it(explorer, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "CORPUS", tmp_path / "asr.csv")
+    names = [name for _, name in explorer.utterance.options[:2]]
+    explorer.utterance.value = names[0]
+    assert "⚠" in explorer.summary.value and "omni data synth" in explorer.summary.value and not explorer.player.sound
+    (tmp_path / "wav").mkdir()
+    soundfile.write(tmp_path / "wav" / f"{names[1]}.wav", np.zeros(16_000), 16_000)
+    explorer.utterance.value = names[1]
+    assert "⚠" not in explorer.summary.value and explorer.player.sound and explorer.player.sound_label == names[1]
+
+
+def test_another_decoder_makes_other_errors(explorer):
+    greedy = explorer.total.value
+    explorer.decoder.value = DECODERS["beam search with a 3-gram"]
+    assert explorer.total.value != greedy and "100 utterances" in greedy
+    name = explorer.utterance.options[0][1]
+    explorer.utterance.value = name
+    row = next(row for row in explorer.rows if row.name == name)
+    assert explorer.hypothesis.value == row.with_language_model
+    explorer.decoder.value = DECODERS["greedy"]
 
 
 def test_the_static_figure_is_the_alignment(explorer):
     data, _ = explorer._repr_mimebundle_()
-    assert "hypothesis 'the cat sit on mat today'. Word error rate 50.0%" in data["text/plain"] and data["image/png"]
+    assert "hypothesis 'the big cat sit on mat'. Word error rate 50.0%" in data["text/plain"] and data["image/png"]

@@ -41,7 +41,7 @@ def test_a_recording_becomes_text_times_picture_and_sound(recorder):
 def test_what_was_said_is_compared_live(recorder):
     send(recorder, *message("hello"))
     recorder.said.value = "hello word"
-    assert "1 error in 2 words: WER 50%" in recorder.summary.value and ">S<" in recorder.comparison.value
+    assert "1 error in 2 words: WER 50%" in recorder.summary.value and "bold\">S<" in recorder.comparison.value
     recorder.said.value = "hello hovercraft"
     assert "never met hovercraft" in recorder.summary.value
     recorder.said.value = ""

@@ -40,7 +40,7 @@ from omni_lib.text import normalise
 VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
 MASSES = {"forward: all beginnings": "forward", "backward: all endings": "backward", "both: all whole paths": "both"}
 LONGEST_TEXT = 90  # characters; the longest clip says 81
-LONGEST_PATH = 60  # frames, as many as fit into a table that one can read
+LONGEST_PATH = 40  # frames, as many as fit into a table that one can read
 
 
 def ctc_explorer(text: str = "hello", path: str = "hhe_ll_loo") -> CTCExplorer:
@@ -63,7 +63,7 @@ class CTCExplorer(Explorer):
         self.steps.add_class("omni-collapse")
 
         self.seconds = widgets.FloatSlider(0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f")
-        self.k = widgets.IntSlider(1, min=1, max=4, description="k, CTC frames each")
+        self.k = widgets.IntSlider(1, min=1, max=4, description="k")
         self.counter = widgets.HTML()
         self.counter.add_class("omni-counter")
         self.region_picture = SoundPicture()

@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from omni_lib.audio import read_audio
 from omni_lib.course.edits import COLOURS, KINDS, character_edits, edit_table, word_edits
 from omni_lib.course.figures import Picture, page_style
-from omni_lib.course.transcribed import Transcribed, transcribed_set
+from omni_lib.course.hypotheses import Heard, hypotheses
+from omni_lib.course.materials import CORPUS
 from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
@@ -24,10 +25,11 @@ from omni_lib.metrics import ErrorCount, character_errors, total, word_errors
 from omni_lib.text import normalise
 
 LONGEST_TEXT = 400  # characters
+DECODERS = {"greedy": "hypothesis", "beam search with a 3-gram": "with_language_model"}
 ORDERS = {"worst first": True, "best first": False}
 
 
-def error_explorer(reference: str = "the cat sat on the mat", hypothesis: str = "the cat sit on mat today") -> ErrorExplorer:
+def error_explorer(reference: str = "the cat sat on the mat", hypothesis: str = "the big cat sit on mat") -> ErrorExplorer:
     """An explorer that begins with two texts."""
     return ErrorExplorer(reference, hypothesis)
 
@@ -51,7 +53,8 @@ class ErrorExplorer(Explorer):
         )
         self.legend = widgets.HTML(f'<div style="line-height: 2">{legend}</div>')
 
-        self.source, self.rows = transcribed_set()
+        self.rows = hypotheses("dev")
+        self.decoder = widgets.Dropdown(options=DECODERS, description="decoder")
         self.order = widgets.Dropdown(options=ORDERS, description="order")
         self.utterance = widgets.Select(description="utterance", rows=8)
         self.utterance.add_class("omni-utterances")
@@ -61,13 +64,14 @@ class ErrorExplorer(Explorer):
         self.total.add_class("omni-total")
         self.children = [
             self.heading, controls(self.reference, self.hypothesis), self.legend, self.words, self.characters, self.rates, self.summary,
-            self.total, controls(self.order, self.utterance), self.player,
+            self.total, controls(self.decoder, self.order, self.utterance), self.player,
         ]  # fmt: skip
         for box in (self.reference, self.hypothesis, self.utterance):
             box.layout.max_width = "60em"
         self._list()
         self.react_to(self.reference, self.hypothesis)
-        self.order.observe(lambda _: self._list(), names="value")
+        for control in (self.decoder, self.order):
+            control.observe(lambda _: self._list(), names="value")
         self.utterance.observe(lambda change: self.guarded(self._choose, change["new"]), names="value")
         self.refresh()
 
@@ -88,12 +92,12 @@ class ErrorExplorer(Explorer):
 
     def _list(self) -> None:
         """Fill the list of utterances by their error, without choosing one."""
-        counts = [word_errors(row.reference, row.hypothesis) for row in self.rows]
+        counts = [word_errors(row.reference, self._written(row)) for row in self.rows]
         ranked = sorted(zip(counts, self.rows, strict=True), key=lambda pair: pair[0].rate, reverse=self.order.value)
         options = [(f"{count.rate:4.0%}  {count.errors} of {count.reference}  {row.reference}", row.name) for count, row in ranked]
         self.utterance.options, self.utterance.value = options, None
         whole = total(counts)
-        words = f"{self.source}: {spoken(whole, 'word')} Choose one to see and hear it."
+        words = f"The dev set, {len(self.rows)} utterances heard by the pretrained encoder. {spoken(whole, 'word')} Choose one to hear it."
         self.total.value = f'<div style="line-height: 1.5">{html.escape(words)}</div>'
 
     def _choose(self, name: str | None) -> None:
@@ -101,12 +105,17 @@ class ErrorExplorer(Explorer):
             return
         row = next(row for row in self.rows if row.name == name)
         with self.one_refresh():
-            self.reference.value, self.hypothesis.value = row.reference, row.hypothesis
+            self.reference.value, self.hypothesis.value = row.reference, self._written(row)
         self._hear(row)
 
-    def _hear(self, row: Transcribed) -> None:
-        if row.path.exists():
-            self.player.hear(read_audio(row.path), row.name)
+    def _written(self, row: Heard) -> str:
+        """What the decoder that is chosen wrote."""
+        return getattr(row, self.decoder.value)
+
+    def _hear(self, row: Heard) -> None:
+        path = CORPUS.parent / "wav" / f"{row.name}.wav"
+        if path.exists():
+            self.player.hear(read_audio(path), row.name)
             return
         self.player.hear(torch.zeros(0), "")
         raise UserError(f"the sound of {row.name} is not here: 'omni data synth --out data/audio' makes it")

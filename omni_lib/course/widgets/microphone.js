@@ -68,6 +68,7 @@ function render({ model, el }) {
     ".record", "meter", ".decibels", ".time", ".drop", "input", ".said",
   ].map((selector) => el.querySelector(selector));
   let recording = null; // {context, stream, blocks, rate}
+  let starting = false; // a button that were disabled meanwhile would lose the keyboard's focus
 
   function say(text) {
     said.textContent = text;
@@ -91,7 +92,8 @@ function render({ model, el }) {
   }
 
   async function start() {
-    button.disabled = true;
+    if (starting) return;
+    starting = true;
     let stream = null;
     let context = null;
     try {
@@ -122,7 +124,7 @@ function render({ model, el }) {
       context?.close();
       say(whyNot(error));
     }
-    button.disabled = false;
+    starting = false;
   }
 
   function release() {

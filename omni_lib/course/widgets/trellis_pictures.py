@@ -40,7 +40,7 @@ def _cell(symbol: int, frames: int = 1, dropped: bool = False) -> str:
     line = "dashed" if dropped else "solid"
     shown = "" if dropped else html.escape(SHOWN.get(symbol, VOCABULARY.symbols[symbol]))
     title = "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
-    style = f"border: 2px {line} {colour}; text-align: center; min-width: 22px; height: 26px; padding: 0 4px; font-family: monospace"
+    style = f"border: 2px {line} {colour}; text-align: center; min-width: 12px; height: 26px; padding: 0 3px; font-family: monospace"
     return f'<td colspan="{frames}" title="{title}" style="{style}">{shown}</td>'
 
 

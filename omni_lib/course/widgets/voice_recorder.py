@@ -152,7 +152,7 @@ class VoiceCanvas(Canvas):
             self.below = self.figure.add_axes((0.1, 0.1, 0.78, 0.36))
             self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **options)
             self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **options)
-            self.word_axes.set(ylim=(0, 1), yticks=[], ylabel="words")
+            self.word_axes.set(ylim=(-0.05, 1), yticks=[], ylabel="words")
             self.word_axes.tick_params(bottom=False, labelbottom=False)
             self.mel_axes.tick_params(labelbottom=False)
             for axes in (self.word_axes, self.mel_axes, self.below):
@@ -180,8 +180,9 @@ class VoiceCanvas(Canvas):
         with page_style():
             for row, word in enumerate(heard.words):
                 level = 0.5 * (row % 2)  # neighbours on two lines, so that short words do not run into one another
-                self.word_axes.axvspan(word.start, word.end, level, level + 0.4, facecolor=to_rgba(BLUE, 0.12), edgecolor=BLUE)
-                self.word_axes.text((word.start + word.end) / 2, level + 0.2, word.word, ha="center", va="center", fontsize=9, color=INK)
+                box = (word.start, word.end, 0.04 + 0.94 * level, 0.4 + 0.94 * level)
+                self.word_axes.axvspan(*box, facecolor=to_rgba(BLUE, 0.12), edgecolor=BLUE)
+                self.word_axes.text((word.start + word.end) / 2, level + 0.18, word.word, ha="center", va="center", fontsize=9, color=INK)
             names = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
         for axes in (self.word_axes, self.mel_axes, self.below):
