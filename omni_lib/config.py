@@ -54,6 +54,9 @@ class Config:
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
     mixed_precision: bool = False  # products in bfloat16, where the processor multiplies it natively
     log_every: int = 100  # steps between log lines
+    # the machine's: a run may be resumed with others (MACHINE below)
+    device: str = "auto"  # cuda, mps, cpu, or the first of them that there is
+    tensorboard: bool = False  # write the log for TensorBoard too (pip install omni-lib[tensorboard])
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -104,7 +107,8 @@ _RANGES = {
     "spec_augment_from_epoch": (1, 100_000),
     "log_every": (1, 10**9),
 }
-_CHOICES = {"downsample_time": (4, 8), "schedule": ("constant", "cosine")}
+_CHOICES = {"downsample_time": (4, 8), "schedule": ("constant", "cosine"), "device": ("auto", "cuda", "mps", "cpu")}
+MACHINE = ("save_dir", "device", "tensorboard")  # settings that say where a run happens, not what it learns
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from pathlib import Path
 
 import psutil
 import torch
 
+from omni_lib.distributed import local_rank, world_size
+from omni_lib.errors import UserError
+
 # mallopt's names for its settings, from glibc's malloc.h
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto", the first of them that there is.
+
+    Of several processes on one machine each takes a card of its own. They exchange nothing over MPS, and there take the CPU.
+
+    Raises:
+        UserError: there is no such device, or there are fewer cards than processes on this machine.
+    """
+    cards = torch.cuda.device_count()
+    there = {"cuda": cards > 0, "mps": torch.backends.mps.is_available() and world_size() == 1, "cpu": True}
+    kind = next(kind for kind in there if there[kind]) if wanted == "auto" else wanted
+    if not there[kind]:
+        why = "processes that train together cannot use it" if kind == "mps" and world_size() > 1 else "torch finds none here"
+        raise UserError(f"device is {wanted}, and {why}: set it to auto or cpu")
+    if kind == "cuda" and local_rank() >= cards:
+        raise UserError(f"more processes on this machine than its {cards} graphics cards: start one a card, or set device to cpu")
+    if kind == "cuda":
+        torch.cuda.set_device(local_rank())
+        return torch.device("cuda", local_rank())
+    return torch.device(kind)
+
+
 def fast_type(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where `device` multiplies it natively, else None: laptops' processors may only emulate it, slowly."""
+    """bfloat16 where `device` multiplies it natively, else None: laptops' processors may only emulate it, slowly.
+
+    Apple's MPS counts as one that does not: whether bfloat16 is faster there was not measured.
+    """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     native = torch.cpu.get_capabilities() if device.type == "cpu" else {}
@@ -38,6 +67,10 @@ def remember_kernels(kernels: int = 16_384) -> None:
 
 def peak_memory() -> int | None:
     """The most memory that this process has held, in bytes; None on Windows, which has no `resource`."""
+    try:  # Linux' `resource` counts what the parent held, a notebook for instance, before it started this process
+        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    except (OSError, TypeError):
+        pass
     try:
         import resource
     except ImportError:

@@ -27,21 +27,23 @@ from omni_lib.audio import feature_statistics
 from omni_lib.audit import readable, trainable
 from omni_lib.batching import Batch, FeatureCache, TrainingBatches
 from omni_lib.checkpoint import BEST, checkpoint_config, load_newest, load_weights, periodic_checkpoints, rotate, save_checkpoint
-from omni_lib.config import Config
+from omni_lib.config import MACHINE, Config
 from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, my_share, on_writer, rank, session
 from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
-from omni_lib.hardware import keep_freed_memory, remember_kernels
+from omni_lib.hardware import choose_device, keep_freed_memory, remember_kernels
 from omni_lib.interruption import StopRequest, heard_or_not
 from omni_lib.manifest import read_manifest
 from omni_lib.memory import refuse_what_does_not_fit
 from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
 from omni_lib.objective import Learner, Loss, Objective
 from omni_lib.optimizer import Optimizers, schedule
+from omni_lib.prefetch import on_device
 from omni_lib.recogniser import Recogniser
 from omni_lib.run_lock import RunLock
+from omni_lib.tensorboard import TensorBoard
 from omni_lib.training_log import FILE_NAME, TrainingLog
 
 TRANSCRIPTS = 3  # dev utterances of which the log keeps what was heard after each epoch
@@ -107,7 +109,8 @@ class Trainer:
         self.report = report = heard_or_not(report) if is_writer() else lambda line: None
         remember_kernels()
         keep_freed_memory()
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device(config.device)
+        self.board = TensorBoard(folder) if config.tensorboard and is_writer() else None
 
         report(f"Loading audio data from {config.data_path}...")
         manifest = read_manifest(config.data_path)
@@ -152,7 +155,7 @@ class Trainer:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
                     self.report(f"Epoch {epoch}/{self.config.num_epochs}:")
-                for batch in self.batches.epoch(epoch, start):
+                for batch in on_device(self.batches.epoch(epoch, start), self.device):
                     self._count(self.train_step(batch), batch)
                     bar.update()
                     self._mend_folder()
@@ -227,7 +230,7 @@ class Trainer:
             return
         loss, wer = self.window.loss / self.window.steps, self.window.errors.rate
         self.report(f"[Step {self.step}/{self.total_steps}] ctc_loss={loss:.2f} wer={wer:.1%} | {seconds_per_step:.2f}s/step")
-        self.log.add(
+        self._write_down(
             type="step",
             step=self.step,
             epoch=epoch,
@@ -243,6 +246,11 @@ class Trainer:
         if warning := diagnose([entry for entry in self.log.entries if entry["type"] == "step"]):
             self.report(f"! Step {self.step}: {warning}")
 
+    def _write_down(self, **entry: Any) -> None:
+        self.log.add(**entry)
+        if self.board:
+            self.board.add(entry)
+
     def _evaluate_epoch(self, epoch: int) -> None:
         result = evaluate(self.averaged.module, self.dev)
         if not is_writer():
@@ -251,7 +259,7 @@ class Trainer:
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
         heard = dict(zip((row.path for row in result.utterances), result.hypotheses, strict=True))
         transcripts = [{"said": row.text, "heard": heard[row.path]} for row in self.dev.utterances[:TRANSCRIPTS]]
-        self.log.add(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
+        self._write_down(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
         if result.wer < self.best_wer:
             self.best_wer = result.wer
             save_checkpoint(self.folder / BEST, self.state())
@@ -329,7 +337,7 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
         raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
     before = checkpoint_config(saved, path).to_dict()
     for key, value in config.to_dict().items():
-        if key != "save_dir" and before[key] != value:
+        if key not in MACHINE and before[key] != value:
             raise UserError(
                 f"{folder} was trained with {key} = {before[key]}, now it is {value}: set it back to resume, or choose another save_dir"
             )
