@@ -7,25 +7,31 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import Browser, sync_playwright
 
+from omni_lib.audio import SAMPLE_RATE, read_audio
+from omni_lib.course.materials import clips
 from tests.browser.lab import ROOT, LabServer, Notebook, chromium, write_notebook
 
 NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window, whose microphone is a file that keeps saying the same."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium without a window, whose microphone says "the cat sat on the mat" once, half a second after it was opened."""
     path = chromium()
     if path is None:
         missing = "no Chromium here: apt-get install chromium"
         pytest.fail(missing) if os.environ.get(NEEDED) else pytest.skip(missing)
+    spoken = tmp_path_factory.mktemp("microphone") / "cat.wav"
+    silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    clip = read_audio(clips()["cat"].path).numpy()
+    soundfile.write(spoken, np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]), SAMPLE_RATE, subtype="PCM_16")
     options = ["--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    spoken = ROOT / "data" / "clips" / "wav" / "hello.wav"
-    if spoken.exists():
-        options.append(f"--use-file-for-fake-audio-capture={spoken}")
+    options.append(f"--use-file-for-fake-audio-capture={spoken}%noloop")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium refuses to run as root with one
     with sync_playwright() as playwright:

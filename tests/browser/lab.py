@@ -202,11 +202,22 @@ class Notebook:
         """The cell at `index`, input and output."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
+    def index_of(self, kind: str, name: str) -> int:
+        """The place of the stub of an "exercise", or of a "question", by its name in the lesson."""
+        return int(
+            self.page.evaluate(
+                """([kind, name]) => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
+                        .findIndex(cell => cell.metadata.omni?.[kind] === name)""",
+                [kind, name],
+            )
+        )
+
     def appearance(self, part: Locator) -> str:
-        """Text, pictures and drawings of a part of the page, in one string to be compared with a later one."""
+        """What a widget shows in answer to its controls: words, pictures and drawings, but no control's own number or text."""
         return str(
             part.evaluate(
-                """part => part.innerText + [...part.querySelectorAll("img")].map(image => image.src).join()
+                """part => [...part.querySelectorAll(".widget-html, .omni-sound-picture")].map(words => words.innerText).join()
+                        + [...part.querySelectorAll("img")].map(image => image.src).join()
                         + [...part.querySelectorAll("svg, table")].map(drawing => drawing.outerHTML).join()
                         + [...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL()).join()"""
             )
@@ -224,9 +235,9 @@ class Notebook:
 
     def assert_clean(self) -> None:
         """No cell ended in an error, nothing complained on the browser's console, and no widget failed to show."""
-        assert self.tracebacks() == []
-        assert self.console_errors == []
-        assert self.page.get_by_text("Error displaying widget").count() == 0
+        complaints = [*self.tracebacks(), *self.console_errors]
+        assert not complaints, "\n".join(complaints)
+        assert not self.page.get_by_text("Error displaying widget").count(), "a widget could not be shown"
 
     def screenshots(self, name: str, part: Locator | None = None) -> list[Path]:
         """Pictures of a part of the page, or of the whole notebook, in light and dark, at each width; looked at by people."""

@@ -1,0 +1,162 @@
+"""The explorers answer in a real browser: every slider moves text and picture, sounds play, checks judge, the microphone is heard."""
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from omni_lib.course.checking import source_of
+from omni_lib.course.lessons import mel_features as lesson
+from omni_lib.course.lessons import mel_features_solutions
+from omni_lib.course.materials import CORPUS
+from tests.browser.lab import Notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def explorer(open_notebook):
+    """A function that opens a notebook with one explorer in it: `explorer("mel")`."""
+
+    def opened(name: str, arguments: str = "") -> tuple[Notebook, Locator]:
+        function = "voice_recorder" if name == "voice" else f"{name}_explorer"
+        notebook = open_notebook(source=[f"from omni_lib.course.widgets.{function} import {function}\n{function}({arguments})"])
+        notebook.run_all()
+        part = notebook.page.locator(f".omni-{name}-explorer")
+        expect(part).to_be_visible()
+        return notebook, part
+
+    return opened
+
+
+def visible(part: Locator, selector: str) -> list[Locator]:
+    return [each for each in part.locator(selector).all() if each.is_visible()]
+
+
+def assert_every_slider_answers(notebook: Notebook, part: Locator) -> int:
+    """Move each slider that is in sight by one key, and wait for words and pictures (not only its own number) to follow."""
+    sliders = visible(part, "[role=slider]")
+    for number, slider in enumerate(sliders):
+        at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        before = notebook.appearance(part)
+        notebook.move_slider(slider, "ArrowLeft" if at_the_end else "ArrowRight")
+        notebook.wait_until(lambda before=before: notebook.appearance(part) != before, f"slider {number} changes what is shown")
+    assert_pictures_show(notebook, part)
+    return len(sliders)
+
+
+def assert_pictures_show(notebook: Notebook, part: Locator) -> None:
+    for picture in visible(part, "img"):
+        notebook.wait_until(lambda picture=picture: picture.evaluate("image => image.complete && image.naturalWidth > 100"), "a picture")
+        assert len(picture.get_attribute("alt")) > 20, "said in words too"
+
+
+def test_the_mel_explorer(explorer):
+    notebook, part = explorer("mel")
+    assert assert_every_slider_answers(notebook, part) == 6  # window, hop, FFT size, filters, both ends of what is shown
+    assert notebook.play(part.locator(".omni-mel audio")) > 0.5
+    part.locator(".omni-reset").click()
+    part.locator(".omni-remake").click()
+    expect(part.get_by_text("Re-made from 128 filters")).to_be_visible(timeout=60_000)
+    assert notebook.play(part.locator(".omni-remade audio")) > 0.5
+    notebook.screenshots("mel_explorer", part)
+    notebook.assert_clean()
+
+
+def test_the_subsampling_explorer(explorer):
+    notebook, part = explorer("subsampling")
+    assert assert_every_slider_answers(notebook, part) == 4  # embedding, block, head, mel frames
+    assert 0 < notebook.play(part.locator(".omni-receptive-field audio")) < 10
+    notebook.screenshots("subsampling_explorer", part)
+    notebook.assert_clean()
+
+
+def test_the_ctc_explorer(explorer):
+    notebook, part = explorer("ctc")
+    assert assert_every_slider_answers(notebook, part) == 1  # the step of the collapse
+    part.get_by_label("path, _ is blank").fill("hhe_ll_lo")
+    expect(part.locator(".omni-summary")).to_contain_text("hello")
+    notebook.screenshots("ctc_explorer_collapse", part)
+
+    part.get_by_role("button", name="feasible region").click()
+    notebook.wait_until(lambda: len(visible(part, "[role=slider]")) == 2, "the other view")
+    assert_every_slider_answers(notebook, part)
+    counted = {part.locator(".omni-counter").inner_text()}
+    for _ in range(2):
+        before = part.locator(".omni-counter").inner_text()
+        notebook.move_slider(visible(part, "[role=slider]")[1], "ArrowRight")
+        notebook.wait_until(lambda before=before: part.locator(".omni-counter").inner_text() != before, "more alignments with each k")
+        counted.add(part.locator(".omni-counter").inner_text())
+    assert len(counted) == 3
+    notebook.screenshots("ctc_explorer_region", part)
+
+    part.get_by_role("button", name="trellis of a clip").click()
+    expect(part.locator(".omni-trellis img")).to_be_visible()
+    notebook.play(part.locator(".omni-trellis audio"))
+    expect(part.locator(".omni-trellis .play-head")).to_be_visible()
+    head = part.locator(".omni-trellis .play-head").get_attribute("style")
+    part.locator(".omni-trellis img").click()
+    notebook.wait_until(lambda: part.locator(".omni-trellis .play-head").get_attribute("style") != head, "the play-head follows a click")
+    assert_pictures_show(notebook, part)
+    notebook.screenshots("ctc_explorer_trellis", part)
+    notebook.assert_clean()
+
+
+def test_the_error_explorer(explorer):
+    notebook, part = explorer("error")
+    part.get_by_label("reference").fill("the cat sat on the mat")
+    part.get_by_label("hypothesis").fill("the cat sat on the")
+    expect(part.locator(".omni-rates")).to_contain_text("WER = (0 S + 1 D + 0 I) / 6 words = 16.7%")
+    part.get_by_label("hypothesis").fill("the cat sat on the mat mat")
+    expect(part.locator(".omni-rates")).to_contain_text("WER = (0 S + 0 D + 1 I) / 6 words = 16.7%")
+    part.get_by_label("utterance").select_option(index=0)
+    if CORPUS.exists():
+        assert notebook.play(part.locator(".omni-utterance audio")) > 0.5
+    else:
+        expect(part.locator(".omni-summary")).to_contain_text("omni data synth")
+    notebook.screenshots("error_explorer", part)
+    notebook.assert_clean()
+
+
+def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
+    """Chromium's microphone says "the cat sat on the mat" (conftest.py), and that is what comes out."""
+    notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
+    record = part.locator("button.record")
+    record.click()
+    expect(record).to_have_text("■ Stop")
+    notebook.wait_until(lambda: float(part.locator(".time").inner_text().split()[0]) >= 3, "three seconds of sound")
+    record.click()
+    expect(part.locator(".omni-summary")).to_contain_text("is heard as 'the cat sat on the mat'", timeout=60_000)
+    assert notebook.play(part.locator(".omni-voice audio")) > 2.5
+    part.get_by_label("what I said").fill("the cat sat on the mat")
+    expect(part.locator(".omni-comparison")).to_contain_text("mat")
+    part.locator(".omni-add").click()
+    expect(part.locator(".omni-kept")).to_contain_text("omni data check")
+    rows = (tmp_path / "recordings" / "asr.csv").read_text(encoding="utf-8")
+    assert "the cat sat on the mat" in rows and len(list((tmp_path / "recordings").rglob("*.wav"))) == 1
+    notebook.screenshots("voice_recorder", part)
+    notebook.assert_clean()
+
+
+def test_a_check_says_wrong_and_right(open_notebook):
+    """Notebook 01 as it is shipped: blank, then a plausible wrong answer, then a right one."""
+    notebook = open_notebook("01_mel_features")
+    stub = notebook.index_of("exercise", "hertz_to_mel")
+    notebook.run_cell(1)
+    notebook.run_cell(stub)
+    notebook.run_cell(stub + 1)
+    expect(notebook.cell(stub + 1)).to_contain_text("○ not attempted")
+    notebook.run_cell(stub, "def hertz_to_mel(hertz):\n    return 2595 * math.log(1 + hertz / 700)")
+    notebook.run_cell(stub + 1)
+    expect(notebook.cell(stub + 1)).to_contain_text("✗ not yet")
+    expect(notebook.cell(stub + 1)).to_contain_text("natural logarithm")
+    notebook.screenshots("check_not_yet", notebook.cell(stub + 1))
+    notebook.run_cell(stub, source_of(mel_features_solutions.hertz_to_mel))
+    notebook.run_cell(stub + 1)
+    expect(notebook.cell(stub + 1)).to_contain_text("✓ right")
+    notebook.screenshots("check_right", notebook.cell(stub + 1))
+
+    question = notebook.index_of("question", "zero_padding")
+    notebook.run_cell(question, "lesson.zero_padding.check('a')")
+    expect(notebook.cell(question)).to_contain_text(lesson.zero_padding.replies["a"])
+    notebook.run_cell(question, f"lesson.zero_padding.check({lesson.zero_padding.right!r})")
+    expect(notebook.cell(question)).to_contain_text("✓ right")
+    notebook.assert_clean()
