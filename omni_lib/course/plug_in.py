@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 STEPS = 20
 TRAIN_CLIPS, DEV_CLIPS = 40, 8
 LONGEST = 4.0  # seconds of a clip: it shall not take long
-TOLERANCE = 1e-4  # relative: what another order of adding up makes of a loss in single precision
+TOLERANCE = 5e-3  # relative: rounding differs by 1e-6 at first and by 2e-4 after twenty steps; a batch norm that counts padding, by 0.2
 PATIENCE = 120.0  # seconds for the run with the learner's function: a loop in Python may be right and yet too slow to train with
 SHOWN = (1, 2, 5, 10, 15, 20)
 

@@ -252,7 +252,7 @@ receptive_field = CodeExercise(
         "A step at the first layer is one input frame. Behind a stride of 2 it is two input frames, behind another four.",
         "In a loop: `field += (kernel_size - 1) * step`, then `step *= stride`, in this order.",
     ),
-    praise="The encoder's convolutions see 19 frames before the pairs, 190 ms: about two letters. All the rest is attention's work.",
+    praise="The encoder's convolutions see 19 frames before the pairs, 190 ms. All else that an embedding knows comes through the blocks.",
 )
 
 why_8x = ShortText(
