@@ -106,10 +106,12 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="a small file for inference: half precision, with its error rate inside")
     export.add_argument("--checkpoint", type=Path, required=True)
-    export.add_argument("--data", type=Path, required=True, metavar="CSV", help="what to measure the exported model on")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--data", type=Path, metavar="CSV", help="what to measure the exported model on")
+    kind.add_argument("--safetensors", action="store_true", help="the encoder alone instead, in single precision, as safetensors")
     export.add_argument("--split", help="default: test; every row of a manifest without a split column")
     export.add_argument("--limits", default="", metavar="TEXT", help="what the model should not be trusted with")
-    export.add_argument("--out", type=Path, required=True, metavar="PT")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
 
     commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
@@ -263,12 +265,18 @@ def _transcribe(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from omni_lib.audit import rows_to_evaluate
     from omni_lib.evaluation import evaluate
-    from omni_lib.export import export_for_inference, record
+    from omni_lib.export import export_encoder, export_for_inference, record
     from omni_lib.recogniser import load_recogniser
     from omni_lib.report import error_rates
 
     if options.out.exists():
         raise UserError(f"{options.out} exists: remove it, or choose another name")
+    if options.safetensors:
+        if options.out.suffix != ".safetensors":
+            raise UserError(f"{options.out}: a name that ends in .safetensors, by which it is known")
+        export_encoder(options.checkpoint, options.out)
+        print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
+        return 0
     _, config = load_recogniser(options.checkpoint)
     rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
     export_for_inference(options.checkpoint, options.out)

@@ -1,15 +1,21 @@
-"""A trained recogniser as a small file to hand on: half precision, no optimiser, its measured error rate inside."""
+"""What has been trained, as a file to hand on.
+
+The recogniser in half precision, without the optimiser, its measured error rate inside; or the encoder alone, as safetensors.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
-from omni_lib.checkpoint import REQUIRED, load_checkpoint, save_checkpoint
+from omni_lib.checkpoint import REQUIRED, checkpoint_config, load_checkpoint, save_checkpoint, write_atomically
 from omni_lib.errors import UserError
+from omni_lib.stage_e import load_encoder
 
 
 def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
@@ -26,6 +32,23 @@ def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
     kept["enc"], kept["head"] = _halved(contents["enc"]), _halved(contents["head"])
     kept["metrics"] = {}  # what the full-precision weights reached is not what these reach: `record` puts it here
     save_checkpoint(Path(out), kept)
+    return Path(out)
+
+
+def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
+    """Write the encoder of `checkpoint` alone as safetensors, in single precision: tensors by name, and nothing that could run.
+
+    `stage_e.load_encoder(out)` gives the same encoder. So does any reader of safetensors: the names and shapes are those of
+    `AudioEncoder`, whose settings are JSON under "config" in the file's metadata.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or `out` cannot be written.
+    """
+    contents = load_checkpoint(checkpoint)
+    settings = json.dumps(checkpoint_config(contents, checkpoint).to_dict())
+    weights = {name: tensor.contiguous() for name, tensor in load_encoder(checkpoint).state_dict().items()}
+    metadata = {"format": "pt", "config": settings, "step": str(contents["step"])}
+    write_atomically(Path(out), safetensors.torch.save(weights, metadata))
     return Path(out)
 
 

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import safetensors
 from torch import nn
 
 from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
+from omni_lib.config import config_from_dict
 from omni_lib.encoder import AudioEncoder
+from omni_lib.errors import UserError
 
 
 def load_encoder(path: str | Path) -> AudioEncoder:
     """The trained encoder from `checkpoint['enc']`, in evaluation mode; its feature statistics come with its weights.
 
+    Args:
+        path: a checkpoint, or what `omni export --safetensors` made of one.
+
     Raises:
-        UserError: the file is missing, damaged or no checkpoint of ours.
+        UserError: the file is missing, damaged or none of ours.
     """
+    if Path(path).suffix == ".safetensors":
+        return _load_safetensors(Path(path))
     contents = load_checkpoint(path)
     config = checkpoint_config(contents, path)
     return filled(lambda: AudioEncoder.from_config(config), contents["enc"], path).eval()
+
+
+def _load_safetensors(path: Path) -> AudioEncoder:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: make it with 'omni export --safetensors'")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            settings = json.loads((file.metadata() or {})["config"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        config = config_from_dict(settings)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged, or no encoder of omni export ({type(error).__name__}): export it again") from None
+    return filled(lambda: AudioEncoder.from_config(config), weights, path).eval()
 
 
 class AudioProjector(nn.Linear):

@@ -3,13 +3,15 @@
 import json
 
 import pytest
+import safetensors.torch
 import torch
 
 from omni_lib.checkpoint import load_checkpoint
 from omni_lib.cli import main
+from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
-from omni_lib.export import export_for_inference, record
+from omni_lib.export import export_encoder, export_for_inference, record
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder
@@ -77,3 +79,54 @@ def test_metrics_are_plain_values(exported):
 def test_the_settings_travel(exported, trained):
     assert load_recogniser(exported)[1] == trained[1]
     assert export_for_inference(exported, exported.with_name("again.pt")).exists()
+
+
+@pytest.fixture
+def encoder_file(trained, tmp_path):
+    out = tmp_path / "encoder.safetensors"
+    assert main(["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out", str(out)]) == 0
+    return out
+
+
+def test_the_encoder_as_safetensors_computes_the_same_to_the_last_bit(encoder_file, trained):
+    mel, lengths = torch.randn(2, 120, 128), torch.tensor([120, 77])
+    expected = load_encoder(trained[0].checkpoint)(mel, lengths)[0]
+    assert torch.equal(load_encoder(encoder_file)(mel, lengths)[0], expected)
+    by_hand = AudioEncoder.from_config(trained[1])
+    by_hand.load_state_dict(safetensors.torch.load_file(encoder_file))
+    assert torch.equal(by_hand.eval()(mel, lengths)[0], expected)
+
+
+def test_a_half_precision_export_becomes_single_precision_safetensors(exported, tmp_path):
+    export_encoder(exported, tmp_path / "small.safetensors")
+    assert {tensor.dtype for tensor in safetensors.torch.load_file(tmp_path / "small.safetensors").values()} == {torch.float32}
+
+
+def damaged(contents: bytes, how: str) -> bytes:
+    header = int.from_bytes(contents[:8], "little")
+    return {
+        "cut": contents[: len(contents) // 2],
+        "empty": b"",
+        "no safetensors": b"RIFF" + bytes(100),
+        "no settings": safetensors.torch.save({"x": torch.zeros(2)}),
+        "another's": safetensors.torch.save({"x": torch.zeros(2)}, {"config": "{}"}),
+        "settings of another version": safetensors.torch.save({"x": torch.zeros(2)}, {"config": '{"d_modle": 3}'}),
+        "header": contents[:8] + b"{" * header + contents[8 + header :],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "no safetensors", "no settings", "another's", "settings of another version", "header"])
+def test_a_damaged_safetensors_file_is_refused_in_one_line(encoder_file, how):
+    encoder_file.write_bytes(damaged(encoder_file.read_bytes(), how))
+    with pytest.raises(UserError) as refusal:
+        load_encoder(encoder_file)
+    assert "encoder.safetensors" in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_safetensors_that_are_not_there_or_would_overwrite_or_have_no_name_of_theirs(encoder_file, trained, tmp_path, capsys):
+    with pytest.raises(UserError, match="does not exist"):
+        load_encoder(tmp_path / "nowhere.safetensors")
+    export = ["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out"]
+    assert main([*export, str(encoder_file)]) == 2
+    assert main([*export, str(tmp_path / "encoder.pt")]) == 2
+    assert "ends in .safetensors" in capsys.readouterr().err and not (tmp_path / "encoder.pt").exists()
