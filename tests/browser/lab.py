@@ -247,9 +247,7 @@ class Notebook:
         for theme in THEMES:
             self.theme(theme)
             for width in WIDTHS:
-                self.page.set_viewport_size({"width": width, "height": 1000})
-                height = self.page.evaluate("document.querySelector('.jp-WindowedPanel-inner, .jp-Notebook').scrollHeight + 150")
-                self.page.set_viewport_size({"width": width, "height": min(max(1000, int(height)), 15_000)})
+                self._fit(width)
                 file = SCREENSHOTS / f"{name}_{theme}_{width}.png"
                 (part or self.page.locator(".jp-NotebookPanel:visible")).screenshot(path=file)
                 taken.append(file)
@@ -289,6 +287,15 @@ class Notebook:
         if choice.count():
             choice.click()
         self.wait_idle()
+
+    def _fit(self, width: int) -> None:
+        """Make the window so high that nothing of the notebook has to be scrolled to."""
+        scroller = self.page.locator(".jp-WindowedPanel-outer:visible, .jp-Notebook:visible").first
+        height = 1000
+        for _ in range(3):  # what is laid out anew may need some more
+            self.page.set_viewport_size({"width": width, "height": min(height, 15_000)})
+            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            height += int(scroller.evaluate("box => box.scrollHeight - box.clientHeight"))
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":

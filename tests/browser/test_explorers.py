@@ -90,6 +90,7 @@ def test_the_ctc_explorer(explorer):
 
     part.get_by_role("button", name="trellis of a clip").click()
     expect(part.locator(".omni-trellis img")).to_be_visible()
+    expect(part.locator(".omni-summary")).to_contain_text("nats of loss")
     notebook.play(part.locator(".omni-trellis audio"))
     expect(part.locator(".omni-trellis .play-head")).to_be_visible()
     head = part.locator(".omni-trellis .play-head").get_attribute("style")

@@ -94,7 +94,7 @@ def chart(title: str, length: float, series: Sequence[Series], at_least: float =
             parts += [f'<circle cx="{x}" cy="{y}" r="2.5" style="fill:{line.colour}"/>' for x, y in points]
         if len(series) > 1:
             y = _TOP + 8 + 16 * row
-            parts.append(f'<path d="M{_WIDTH - 158} {y - 4}h22" {stroke}/>' + _text(_WIDTH - 130, y, line.label, "start"))
+            parts.append(f'<path d="M{_WIDTH - 188} {y - 4}h22" {stroke}/>' + _text(_WIDTH - 160, y, line.label, "start"))
     label = html.escape(f"{title}: " + "; ".join(_in_words(line) for line in series), quote=True)
     return (
         f'<svg class="omni-chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" '
