@@ -74,8 +74,8 @@ what_blank_means = Choice(
     },
     right="b",
     replies={
-        "a": "Look at the forced alignment: blanks fill frames in the middle of words, where the spectrogram is loud.",
-        "b": "The blank says 'no new letter'. It fills pauses, but also most of the frames of speech itself.",
+        "a": "Look at the levels above: blanks in the middle of words are nearly as loud as the letters.",
+        "b": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
         "c": "The space is class 1, and is written. The blank is class 0, and is not.",
         "d": "A model that does not know spreads its probability. Many blanks here have a posterior close to 1.",
     },
@@ -159,7 +159,7 @@ peaky = Choice(
         "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare the width of the peaks with "
         "that of the sounds.",
         "b": "The loss does not care how long a letter lasts, and training makes it short. Word times from CTC are good to a few frames.",
-        "c": "It happens in the best of models: Zeyer et al. (2021) show that the loss itself leads there.",
-        "d": "Listen to one: the blank frames are full of speech.",
+        "c": "Not a fault of this one: Zeyer et al. (2021) show that the loss itself leads there.",
+        "d": "Some blanks stand in the middle of words. Cut them away and you cut up the words.",
     },
 )

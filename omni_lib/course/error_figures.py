@@ -1,0 +1,42 @@
+"""Pictures of error rates: how they differ between groups, and how sure one can be of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from omni_lib.course.figures import BLUE, INK, ORANGE, page_style
+
+
+def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) -> Figure:
+    """One panel of bars for each way to group the utterances: {"accent": {"en-us": 0.13, …}, …}, fractions; the line is the whole set's."""
+    sizes = [len(rates) for rates in groups.values()]
+    with page_style():
+        figure, panels = plt.subplots(1, len(groups), figsize=(11, 4.2), layout="constrained")
+        for axes, (attribute, rates), size in zip(np.atleast_1d(panels), groups.items(), sizes, strict=True):
+            ordered = sorted(rates.items(), key=lambda item: item[1])
+            axes.barh(range(size), [100 * rate for _, rate in ordered], color=BLUE)
+            axes.set_yticks(range(size), [name for name, _ in ordered], fontsize=8)
+            axes.axvline(100 * overall, color=ORANGE, linestyle="--", label="all")
+            axes.grid(False, axis="y")
+            axes.set(xlabel="word error rate (%)", title=f"by {attribute}", xlim=(0, 50))
+            axes.legend(loc="lower right")
+    return figure
+
+
+def resampled_rates(rates: Mapping[str, Sequence[float]], measured: float, marks: Sequence[float] = ()) -> Figure:
+    """Histograms of bootstrapped error rates (fractions), one outline each, with the measured rate and some others as lines."""
+    styles = zip(rates.items(), (BLUE, ORANGE), ("-", "--"), strict=False)
+    with page_style():
+        figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+        for (name, values), colour, line in styles:
+            axes.hist(100 * np.asarray(values), bins=40, histtype="step", color=colour, linestyle=line, linewidth=1.8, label=name)
+        axes.axvline(100 * measured, color=INK, label="measured")
+        for mark in marks:
+            axes.axvline(100 * mark, color=INK, linestyle=":")
+        axes.set(xlabel="word error rate (%)", ylabel="resamples")
+        axes.legend()
+    return figure
