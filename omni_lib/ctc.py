@@ -46,7 +46,7 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     """
     if not targets:
         return log_probs.sum(dim=(1, 2))  # no loss, but a gradient of zero for whatever computed this
-    if log_probs.device.type == "mps":  # which has no CTC; the gradient finds its way back
+    if log_probs.device.type == "mps":  # whose own CTC is young, and was not tried; the gradient finds its way back
         log_probs, lengths = log_probs.cpu(), lengths.cpu()
     device = log_probs.device
     target_lengths = torch.tensor([len(target) for target in targets], device=device)

@@ -21,17 +21,23 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 def choose_device(wanted: str = "auto") -> torch.device:
     """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto", the first of them that there is.
 
-    Of several processes on one machine each takes a card of its own. They exchange nothing over MPS, and there take the CPU.
+    The environment variable OMNI_DEVICE answers for "auto". Of several processes on one machine each takes a card of its own. They
+    exchange nothing over MPS, and there take the CPU.
 
     Raises:
         UserError: there is no such device, or there are fewer cards than processes on this machine.
     """
+    setting = "device"
+    if wanted == "auto" and (answer := os.environ.get("OMNI_DEVICE")):
+        setting, wanted = "the environment variable OMNI_DEVICE", answer
     cards = torch.cuda.device_count()
     there = {"cuda": cards > 0, "mps": torch.backends.mps.is_available() and world_size() == 1, "cpu": True}
     kind = next(kind for kind in there if there[kind]) if wanted == "auto" else wanted
+    if kind not in there:
+        raise UserError(f"{setting} is {wanted!r}: it must be auto, cuda, mps or cpu")
     if not there[kind]:
         why = "processes that train together cannot use it" if kind == "mps" and world_size() > 1 else "torch finds none here"
-        raise UserError(f"device is {wanted}, and {why}: set it to auto or cpu")
+        raise UserError(f"{setting} is {wanted}, and {why}: set it to auto or cpu")
     if kind == "cuda" and local_rank() >= cards:
         raise UserError(f"more processes on this machine than its {cards} graphics cards: start one a card, or set device to cpu")
     if kind == "cuda":

@@ -6,7 +6,9 @@ can, and no synthesiser is needed.
 
 import os
 
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bit-exact resume is promised on the CPU
+if not os.environ.get("OMNI_TEST_GPU"):  # bit-exact resume is promised on the CPU
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["OMNI_DEVICE"] = "cpu"
 
 import atexit
 import math

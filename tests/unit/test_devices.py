@@ -1,0 +1,131 @@
+"""Which device trains, and that it trains the same there. What needs a graphics processor skips, and says so.
+
+Tests run on the CPU (conftest.py sees to that); to run these on a graphics processor:
+
+    OMNI_TEST_GPU=1 python -m pytest tests/unit/test_devices.py tests/unit/test_prefetch.py
+"""
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from omni_lib import hardware
+from omni_lib.config import Config
+from omni_lib.ctc import ctc_loss
+from omni_lib.errors import UserError
+from omni_lib.hardware import choose_device
+from omni_lib.objective import Objective
+from omni_lib.optimizer import Muon
+from omni_lib.recogniser import Recogniser
+from omni_lib.train import Trainer, train
+
+THERE = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available() and bool(os.environ.get("OMNI_TEST_GPU"))}
+GPU = next((kind for kind, there in THERE.items() if there), None)
+needs_gpu = pytest.mark.skipif(GPU is None, reason="no graphics processor: training on CUDA or MPS is NOT tested here")
+
+
+def quiet(line: str) -> None:
+    """Receives what training reports, and says nothing."""
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """`machine(cards, mps=…, ranks=…, place=…)`: a pretended one; place is this process' number on it."""
+
+    def pretend(cards: int, mps: bool = False, ranks: int = 1, place: int = 0) -> list[int]:
+        chosen: list[int] = []
+        monkeypatch.delenv("OMNI_DEVICE", raising=False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+        monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(hardware, "world_size", lambda: ranks)
+        monkeypatch.setattr(hardware, "local_rank", lambda: place)
+        return chosen
+
+    return pretend
+
+
+@pytest.mark.parametrize(("wanted", "pretended", "expected"), [
+    ("auto", {"cards": 2, "mps": True}, "cuda:0"),
+    ("auto", {"cards": 0, "mps": True}, "mps"),
+    ("auto", {"cards": 0}, "cpu"),
+    ("cpu", {"cards": 2, "mps": True}, "cpu"),
+    ("mps", {"cards": 2, "mps": True}, "mps"),
+    ("auto", {"cards": 4, "ranks": 4, "place": 3}, "cuda:3"),
+    ("auto", {"cards": 0, "mps": True, "ranks": 2, "place": 1}, "cpu"),
+])  # fmt: skip
+def test_the_first_device_that_there_is_unless_another_is_asked_for(machine, wanted, pretended, expected):
+    chosen = machine(**pretended)
+    assert choose_device(wanted) == torch.device(expected)
+    assert chosen == ([pretended.get("place", 0)] if expected.startswith("cuda") else [])
+
+
+@pytest.mark.parametrize(("wanted", "pretended", "words"), [
+    ("cuda", {"cards": 0}, "device is cuda, and torch finds none here"),
+    ("mps", {"cards": 1}, "device is mps, and torch finds none here"),
+    ("mps", {"cards": 0, "mps": True, "ranks": 2}, "processes that train together cannot use it"),
+    ("auto", {"cards": 2, "ranks": 4, "place": 2}, "more processes on this machine than its 2 graphics cards"),
+])  # fmt: skip
+def test_a_device_that_is_not_there_is_refused(machine, wanted, pretended, words):
+    machine(**pretended)
+    with pytest.raises(UserError, match=words):
+        choose_device(wanted)
+
+
+def test_the_environment_answers_for_auto_and_for_nothing_else(machine, monkeypatch):
+    machine(cards=1)
+    monkeypatch.setenv("OMNI_DEVICE", "cpu")
+    assert choose_device("auto") == torch.device("cpu") and choose_device("cuda") == torch.device("cuda:0")
+    monkeypatch.setenv("OMNI_DEVICE", "gpu")
+    with pytest.raises(UserError, match="OMNI_DEVICE is 'gpu': it must be auto, cuda, mps or cpu"):
+        choose_device("auto")
+
+
+def test_the_device_is_no_part_of_what_a_run_learns(make_tiny_config, tmp_path):
+    """A run may be resumed on another one."""
+    train(make_tiny_config(tmp_path / "run", device="auto"), max_steps=1, report=quiet)
+    assert train(make_tiny_config(tmp_path / "run", device="cpu"), resume=True, max_steps=2, report=quiet).step == 2
+
+
+def test_double_precision_is_kept_where_bfloat16_is_fast(monkeypatch):
+    monkeypatch.setattr("omni_lib.optimizer.fast_type", lambda device: torch.bfloat16)
+    for dtype, expected in ((torch.float64, None), (torch.float32, torch.bfloat16)):
+        assert Muon([torch.nn.Parameter(torch.randn(3, 4, dtype=dtype))], lr=0.1).type is expected
+
+
+def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
+    """What a rank computes that has nothing to do: torch's DistributedDataParallel waits for every gradient."""
+    config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, intermediate_ctc=0.3, word_ctc=1.0)
+    recogniser, objective = Recogniser(config), Objective(config, 29, ["a b a b"])
+    states = recogniser.encoder.hidden_states(torch.zeros(0, 16, 128), torch.zeros(0, dtype=torch.long))
+    heads = (objective.letters(*states[0]), recogniser.head(recogniser.encoder.embed(*states[-1]), states[-1][1]))
+    loss = sum(ctc_loss(*said, []).sum() for said in heads) + objective.words.loss(*states[0], [])
+    loss.backward()
+    assert loss == 0
+    reached = [parameter for name, parameter in recogniser.named_parameters() if ".norms." not in name and "norm.weight" not in name]
+    assert sum(parameter.grad is not None for parameter in reached) > 0.8 * len(reached)
+    assert all(not parameter.grad.any() for parameter in [*recogniser.parameters(), *objective.parameters()] if parameter.grad is not None)
+    assert all(parameter.grad is not None for parameter in objective.parameters())
+
+
+@needs_gpu
+def test_a_step_on_the_graphics_processor_is_that_of_the_cpu_but_for_rounding(make_tiny_config, tmp_path):
+    config = make_tiny_config(tmp_path / "run", dropout=0.0)
+    losses = []
+    for device in ("cpu", GPU):
+        trainer = Trainer(replace(config, device=device, save_dir=str(tmp_path / device)), Path(tmp_path / device), quiet)
+        losses.append([trainer.train_step(batch).per_utterance.mean().item() for batch in trainer.batches.epoch(1)])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@needs_gpu
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_it_learns_and_resumes_on_the_graphics_processor(make_tiny_config, tmp_path, mixed_precision):
+    config = make_tiny_config(tmp_path / "run", device=GPU, mixed_precision=mixed_precision, log_every=1)
+    train(config, max_steps=9, report=quiet)
+    result = train(replace(config, device="cpu"), resume=True, max_steps=12, report=quiet)
+    assert result.step == 12 and math.isfinite(torch.load(result.checkpoint, weights_only=True)["enc"]["norm.weight"].sum())

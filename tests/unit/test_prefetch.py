@@ -1,0 +1,83 @@
+"""Batches on their way to the device: in order, prepared meanwhile, and nothing left running."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from omni_lib.batching import Batch
+from omni_lib.errors import UserError
+from omni_lib.manifest import Utterance
+from omni_lib.prefetch import on_device
+
+ELSEWHERE = torch.device("meta")  # stands for a device that is not the CPU: tensors without memory
+
+
+def batch(frames: int) -> Batch:
+    return Batch(torch.randn(1, frames, 128), torch.tensor([frames]), [[1, 2]], [Utterance(Path("a.wav"), "ab")])
+
+
+def test_on_the_cpu_they_pass_as_they_are_and_are_made_when_they_are_asked_for():
+    made = []
+
+    def make():
+        for frames in (16, 32, 48):
+            made.append(batch(frames))
+            yield made[-1]
+
+    for count, given in enumerate(on_device(make(), torch.device("cpu")), start=1):
+        assert given is made[-1] and len(made) == count
+
+
+def test_elsewhere_they_come_in_order_with_their_tensors_there():
+    batches = [batch(frames) for frames in (16, 32, 48, 64)]
+    given = list(on_device(batches, ELSEWHERE))
+    assert [each.mel.shape for each in given] == [each.mel.shape for each in batches]
+    assert all(each.mel.device == each.lengths.device == ELSEWHERE for each in given)
+    assert [each.utterances for each in given] == [each.utterances for each in batches]
+    assert list(on_device([], ELSEWHERE)) == []
+
+
+def test_the_next_one_is_made_while_this_one_is_computed():
+    second = threading.Event()
+
+    def make():
+        yield batch(16)
+        second.set()
+        yield batch(32)
+
+    given = on_device(make(), ELSEWHERE)
+    next(given)
+    assert second.wait(timeout=60), "nobody asked for it yet"
+    given.close()
+
+
+def test_an_early_end_leaves_no_thread_behind():
+    before = threading.active_count()
+    for _ in on_device((batch(16) for _ in range(100)), ELSEWHERE):
+        break
+    end = time.monotonic() + 60
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_where_the_batches_are_used():
+    def make():
+        yield batch(16)
+        raise UserError("clip.wav cannot be read")
+
+    given = on_device(make(), ELSEWHERE)
+    next(given)
+    with pytest.raises(UserError, match=r"clip\.wav"):
+        next(given)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: pinned and overlapped copies are NOT tested here")
+def test_a_graphics_card_gets_what_was_prepared():
+    batches = [batch(frames) for frames in (160, 320, 480)]
+    for given, expected in zip(on_device(batches, torch.device("cuda")), batches, strict=True):
+        assert given.mel.is_cuda and torch.equal(given.mel.cpu(), expected.mel)
+        assert torch.equal(given.lengths.cpu(), expected.lengths)
