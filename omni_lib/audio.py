@@ -5,7 +5,9 @@ A frame is 10 ms. One second of sound is exactly 100 frames: 16,000 samples over
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,38 +42,78 @@ def read_audio(path: str | Path) -> Tensor:
         UserError: the file is missing, no sound file, truncated, empty, or holds values that are no numbers.
     """
     path = Path(path)
+    with _opened(path) as file:
+        expected, rate = file.frames, file.samplerate
+        _refuse_too_long(path, expected, rate)
+        blocks = list(_mixed_down(file, _BLOCK))
+        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    _refuse_incomplete(path, len(samples), expected)
+    return resample(_checked(path, torch.from_numpy(samples)), _checked_rate(path, rate))
+
+
+def read_blocks(path: str | Path, seconds: float) -> tuple[int, Iterator[Tensor]]:
+    """Read a file of any length piece by piece: its sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
+
+    Raises:
+        UserError: as `read_audio`, here or when the block in question is wanted.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        expected, rate = file.frames, _checked_rate(path, file.samplerate)
+
+    def blocks() -> Iterator[Tensor]:
+        read = 0
+        with _opened(path) as file:
+            for block in _mixed_down(file, int(seconds * rate)):
+                read += len(block)
+                yield _checked(path, torch.from_numpy(block))
+        _refuse_incomplete(path, read, expected)
+
+    return rate, blocks()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """The file, open; what libsndfile and the system say against it, in our words."""
     try:
         if not path.is_file():
             raise UserError(f"{path} does not exist or is no file")
         _refuse_truncated(path)
         with soundfile.SoundFile(path) as file:
-            expected, rate = file.frames, file.samplerate
-            _refuse_too_long(path, expected, rate)
-            samples = _mixed_down(file)
+            yield file
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         reason = "headerless samples" if isinstance(error, TypeError) else str(error).rpartition(": ")[2].rstrip(".")
         raise UserError(f"{path} cannot be read as sound ({reason}): use WAV, FLAC, OGG or MP3") from None
     except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
         raise UserError(f"{path} is damaged or too long: its header promises more samples than the memory holds") from None
-    if len(samples) == 0:
+
+
+def _mixed_down(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
+    """The mean of the channels, `size` samples at a time: (samples,), float32."""
+    while len(block := file.read(size, dtype="float32", always_2d=True)):  # (samples, channels)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused afterwards, by name
+            yield block.mean(axis=1)
+
+
+def _refuse_incomplete(path: Path, samples: int, expected: int) -> None:
+    if samples == 0:
         raise UserError(f"{path} is empty: it holds no samples")
-    if len(samples) < expected:
-        raise UserError(f"{path} is truncated: its header promises {expected} samples, {len(samples)} can be read")
-    waveform = torch.from_numpy(samples)
+    if samples < expected:
+        raise UserError(f"{path} is truncated: its header promises {expected} samples, {samples} can be read")
+
+
+def _checked(path: Path, waveform: Tensor) -> Tensor:
     if not torch.isfinite(waveform).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
-    if (peak := waveform.abs().max().item()) > LOUDEST:
+    if len(waveform) and (peak := waveform.abs().max().item()) > LOUDEST:
         raise UserError(f"{path} has samples of {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
-    return _resample(waveform, rate, path)
+    return waveform
 
 
-def _mixed_down(file: soundfile.SoundFile) -> np.ndarray:
-    """The mean of the channels: (samples,), float32."""
-    blocks = []
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):  # (samples, channels)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused afterwards, by name
-            blocks.append(block.mean(axis=1))
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+def _checked_rate(path: Path, rate: int) -> int:
+    if not 1000 <= rate <= 1_000_000:
+        raise UserError(f"{path} has a sample rate of {rate} Hz, which no recording of speech has: export it at 16000 Hz")
+    return rate
 
 
 def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
@@ -85,18 +127,19 @@ def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
         )
 
 
-def _resample(waveform: Tensor, rate: int, path: Path) -> Tensor:
-    """`waveform` (samples,) of any rate, at 16 kHz.
+def resampling_ratio(rate: int) -> Fraction:
+    """`rate` over 16000 Hz, in terms of at most 640.
 
-    The resampler keeps a filter for each step of the ratio rate : 16000 in lowest terms. The usual rates have up to 640
-    steps; 44101 Hz would have 16,000 and take gigabytes, so it is read as the nearest ratio of few steps: 1e-6 too fast.
+    The resampler keeps a filter for each step of the ratio. The usual rates have up to 640 steps; 44101 Hz would have 16,000 and take
+    gigabytes, so it is read as the nearest ratio of few steps: 1e-6 too fast.
     """
-    if not 1000 <= rate <= 1_000_000:
-        raise UserError(f"{path} has a sample rate of {rate} Hz, which no recording of speech has: export it at 16000 Hz")
-    ratio = Fraction(rate, SAMPLE_RATE).limit_denominator(640)
-    if ratio == 1:
-        return waveform
-    return torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
+    return Fraction(rate, SAMPLE_RATE).limit_denominator(640)
+
+
+def resample(waveform: Tensor, rate: int) -> Tensor:
+    """`waveform` (samples,) of any `rate` in Hz, at 16 kHz."""
+    ratio = resampling_ratio(rate)
+    return waveform if ratio == 1 else torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
 
 
 def _refuse_truncated(path: Path) -> None:

@@ -168,6 +168,12 @@ def rotate(x: Tensor) -> Tensor:
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
+def within_reach(frames: int, reach: int, device: torch.device) -> Tensor:
+    """Mask (frames, frames) that is true where two frames are at most `reach` apart."""
+    position = torch.arange(frames, device=device)
+    return (position[:, None] - position).abs() <= reach
+
+
 class SelfAttention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017) with rotary positions; padding is never attended to."""
 
@@ -178,15 +184,19 @@ class SelfAttention(nn.Module):
         self.key = nn.Linear(d_model, d_model, bias=False)  # a key bias shifts all scores alike: softmax cannot see it
         self.output = nn.Linear(d_model, d_model)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
+        """x (B, T, C), mask (B, T) → (B, T, C); each frame attends to the valid ones, to those within `reach` frames if it is given."""
         query, value = self.query_value(x).chunk(2, dim=-1)
         query, key, value = (
             each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
         if x.device.type == "cpu" and query.dtype == torch.bfloat16:  # torch's attention on the CPU is slower in bfloat16
             query, key, value = query.float(), key.float(), value.float()
+        allowed = mask[:, None, None, :]
+        if reach is not None:
+            allowed = allowed & within_reach(x.shape[1], reach, x.device)
         with torch.autocast(x.device.type, enabled=False):
-            attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=mask[:, None, None, :])
+            attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=allowed)
         return self.output(attended.transpose(1, 2).flatten(2))
 
 
@@ -233,8 +243,8 @@ class EncoderBlock(nn.Module):
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+    def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask, reach))
         x = x + self.dropout(self.convolution(self.convolution_norm(x), mask))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
@@ -274,25 +284,40 @@ class AudioEncoder(nn.Module):
         """Embeddings made of `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
         return embedding_lengths(lengths, self.downsample_time)
 
-    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x, lengths = self.hidden_states(mel, lengths)[-1]
+    def forward(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> tuple[Tensor, Tensor]:
+        """
+        Args:
+            reach: frames (10 ms) before and after its own to which attention is held in each block; None: the whole utterance, as
+                in training.
+        """
+        x, lengths = self.hidden_states(mel, lengths, reach)[-1]
         return self.embed(x, lengths)[:, : self.output_lengths(mel.shape[1])], lengths
 
-    def hidden_states(self, mel: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def hidden_states(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> list[tuple[Tensor, Tensor]]:
         """What stands behind each block: (B, T'', d_model), lengths (B,). Training listens there too."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
         x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
         x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
         mask = attention_mask(lengths, x.shape[1])
+        reach = None if reach is None else reach // 4  # in frames of 40 ms
         states = []
         for index, block in enumerate(self.blocks):
             if self.pool is not None and index == self.pool_before:
                 x, lengths = self.pool(x), halve_down(lengths)  # (B, T / 8, C)
                 mask = attention_mask(lengths, x.shape[1])
-            x = block(x, mask)
+                reach = None if reach is None else reach // 2
+            x = block(x, mask, reach)
             states.append((x, lengths))
         return states
+
+    def context(self, reach: int) -> int:
+        """How many frames (10 ms) before or after it an embedding can depend on, when attention is held to `reach` frames."""
+        frames = 16  # the subsampler's convolutions see at most nine, PairPool four
+        for index, block in enumerate(self.blocks):
+            pooled = self.pool is not None and index >= self.pool_before
+            frames += reach + block.convolution.depthwise.padding[0] * (8 if pooled else 4)
+        return frames
 
     def embed(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings of the last hidden state: normalised, zero beyond each length."""

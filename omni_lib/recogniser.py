@@ -24,8 +24,8 @@ class Recogniser(nn.Module):
         self.encoder = AudioEncoder.from_config(config)
         self.head = CTCHead(config.d_model, len(self.vocabulary), config.ctc_frames_per_embedding)
 
-    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.head(*self.encoder(mel, lengths))
+    def forward(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> tuple[Tensor, Tensor]:
+        return self.head(*self.encoder(mel, lengths, reach))
 
     def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         """Collapse the likeliest symbol of every frame."""

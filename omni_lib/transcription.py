@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from omni_lib.alignment import Word, word_times
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.recogniser import Recogniser
+from omni_lib.streaming import best_path, best_path_stream, mel_stream, sound_stream
 
 SILENCE = 1e-4  # peak amplitude, -80 dB of full scale: below it there is nothing to hear
 LONGEST = 10.0  # seconds; the corpora's longest utterance, hence the longest the encoder has met
@@ -36,31 +39,49 @@ def shortest(recogniser: Recogniser) -> int:
     return frames * HOP_LENGTH * 1000 // SAMPLE_RATE
 
 
-def transcribe(path: str | Path, recogniser: Recogniser, config: Config, warn: Callable[[str], None] | None = None) -> Transcript:
-    """Transcribe one file greedily.
+def transcribe(
+    path: str | Path, recogniser: Recogniser, config: Config, warn: Callable[[str], None] | None = None, longest: float = LONGEST
+) -> Transcript:
+    """Transcribe one file greedily, in memory that does not grow with its length.
 
     Args:
         recogniser: in evaluation mode, with the settings `config` that it was trained with.
-        warn: called with a line where the answer needs a caution (silence, a clip longer than those trained on).
+        warn: called with a line where the answer needs a caution (silence).
+        longest: seconds of the longest clip that the recogniser was trained on. A longer file is heard with attention held to what is near
+            (`streaming.py`), and a shorter one as in training.
 
     Raises:
         UserError: the file cannot be read, or is shorter than one embedding.
     """
     path = Path(path)
     warn = warn or (lambda line: print(line, file=sys.stderr))
-    waveform = read_audio(path)
-    if waveform.abs().max() < SILENCE:
+    loudness, begin, sound = Loudness(), [], sound_stream(path)
+    while sum(map(len, begin)) <= longest * SAMPLE_RATE and (block := next(sound, None)) is not None:
+        begin.append(block)
+    mel = mel_stream(loudness.listening(itertools.chain(begin, sound)))
+    if sum(map(len, begin)) <= longest * SAMPLE_RATE:  # that was all
+        pieces = [best_path(torch.cat(list(mel)), recogniser)]
+    else:
+        pieces = best_path_stream(mel, recogniser, config)
+    symbols = [symbol for piece in pieces for symbol in piece.tolist()]
+    if loudness.peak < SILENCE:
         warn(f"{path} is silent: nothing to transcribe")
         return Transcript(path, "", [])
-    mel = LogMel()(waveform)  # (frames, 128)
-    if recogniser.encoder.output_lengths(len(mel)) == 0:
-        raise UserError(f"{path} is too short ({len(waveform) * 1000 // SAMPLE_RATE} ms): one embedding needs {shortest(recogniser)} ms")
-    seconds = len(waveform) / SAMPLE_RATE
-    if seconds > LONGEST:
-        warn(f"{path} lasts {seconds:.0f} s, the training clips at most {LONGEST:.0f} s: expect more errors, or cut it at pauses")
-    with torch.inference_mode():
-        log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
-    path_of_symbols = log_probs[0, : lengths[0]].argmax(dim=-1).tolist()
+    if not symbols:
+        raise UserError(f"{path} is too short ({loudness.samples * 1000 // SAMPLE_RATE} ms): one embedding needs {shortest(recogniser)} ms")
     seconds_per_frame = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
-    words = word_times(path_of_symbols, recogniser.vocabulary, seconds_per_frame)
+    words = word_times(symbols, recogniser.vocabulary, seconds_per_frame)
     return Transcript(path, " ".join(word.word for word in words), words)
+
+
+class Loudness:
+    """What has gone by in a stream of sound: its samples, and the largest of them."""
+
+    def __init__(self) -> None:
+        self.samples, self.peak = 0, 0.0
+
+    def listening(self, sound: Iterable[Tensor]) -> Iterator[Tensor]:
+        for block in sound:
+            self.samples += len(block)
+            self.peak = max(self.peak, block.abs().max().item() if len(block) else 0.0)
+            yield block

@@ -59,12 +59,12 @@ def test_silence_is_said_to_be_silence(hear, tmp_path):
     assert len(warnings) == 1 and "silent.wav is silent" in warnings[0]
 
 
-def test_a_minute_is_transcribed_with_a_caution(hear, clip, tmp_path):
+def test_a_minute_is_transcribed_to_its_end(hear, clip, tmp_path):
     waveform = read_audio(clip.path)
     soundfile.write(tmp_path / "long.wav", waveform.repeat(60 * 16_000 // len(waveform) + 1)[: 60 * 16_000].numpy(), 16_000)
     transcript, warnings = hear(tmp_path / "long.wav")
-    assert len(warnings) == 1 and "60 s" in warnings[0]
-    assert len(transcript.words) > 20 and transcript.words[-1].end <= 60.0
+    assert not warnings
+    assert len(transcript.words) > 20 and 55 < transcript.words[-1].end <= 60.0
 
 
 def write(path: Path, samples: int) -> Path:

@@ -1,0 +1,166 @@
+"""Without seams: what is heard in blocks is what is heard in the whole."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_lib import cli
+from omni_lib.alignment import word_times
+from omni_lib.audio import LogMel, read_audio
+from omni_lib.encoder import AudioEncoder
+from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest
+from omni_lib.metrics import total, word_errors
+from omni_lib.recogniser import load_recogniser
+from omni_lib.streaming import REACH, best_path, best_path_stream, in_blocks, mel_stream, sound_stream
+from omni_lib.transcription import transcribe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    return load_recogniser(ROOT / "data" / "pretrained" / "audio_enc_tiny.pt")
+
+
+@pytest.fixture(scope="module")
+def speech() -> tuple[torch.Tensor, str]:
+    """The committed clips of the embedded corpus end to end, three times: (samples,) and what is said."""
+    rows = read_manifest(ROOT / "data" / "clips" / "asr.csv").utterances
+    waveform = torch.cat([read_audio(row.path) for row in rows]).repeat(3)
+    assert 50 < len(waveform) / 16_000 < 120
+    return waveform, " ".join([row.text for row in rows] * 3)
+
+
+@given(st.lists(st.integers(0, 40), max_size=12), st.sampled_from([(1, 1, 0), (4, 1, 3), (3, 2, 7), (8, 3, 20)]))
+def test_blocks_of_any_size_give_what_the_whole_gives(sizes, geometry):
+    step, becomes, margin = geometry
+    whole = torch.arange(sum(sizes), dtype=torch.float32)[:, None]
+
+    def function(rows: torch.Tensor) -> torch.Tensor:
+        """Sums over everything within the margin of each group of `step` rows, `becomes` times."""
+        groups = []
+        for start in range(0, len(rows) // step * step, step):
+            near = rows[max(0, start - margin) : start + step + margin].sum()
+            groups += [near * 10 + part for part in range(becomes)]
+        return torch.tensor(groups)
+
+    pieces = list(in_blocks(whole.split(sizes) if sizes else [], function, step, becomes, margin))
+    assert torch.equal(torch.cat([torch.zeros(0), *pieces]), function(whole))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 44_101, 48_000])
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_sound_and_log_mels_of_a_stream_are_those_of_the_file(tmp_path, rate, seconds):
+    torch.manual_seed(0)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, 0.1 * torch.randn(int(2.77 * rate), 2).numpy(), rate)
+    whole = read_audio(path)
+    streamed = torch.cat(list(sound_stream(path, seconds)))
+    assert streamed.shape == whole.shape and torch.allclose(streamed, whole, atol=1e-6)
+    mel = torch.cat(list(mel_stream(sound_stream(path, seconds))))
+    assert torch.allclose(mel, LogMel()(whole), atol=1e-3) and len(mel) == len(whole) // 160
+
+
+@pytest.mark.parametrize("downsample_time", [4, 8])
+def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does(downsample_time):
+    torch.manual_seed(0)
+    encoder, reach = AudioEncoder(16, 3, 2, 32, 0.0, downsample_time).double().eval(), 40
+    mel, lengths = torch.randn(1, 1600, 128, dtype=torch.float64), torch.tensor([1600])
+    middle = 800 // downsample_time
+    mel.requires_grad_()
+    encoder(mel, lengths, reach)[0][0, middle].square().sum().backward()
+    seen = mel.grad[0].abs().sum(dim=1).nonzero().squeeze(1)
+    before, after = 800 - seen[0].item(), seen[-1].item() - 800
+    context = encoder.context(reach)
+    assert 0.9 * context < max(before, after) <= context
+
+
+@pytest.mark.parametrize("block_seconds", [3.0, 7.0, 40.0])
+def test_the_words_of_a_stream_are_those_of_the_whole(pretrained, speech, block_seconds):
+    recogniser, config = pretrained
+    waveform = speech[0]
+    whole = best_path(LogMel()(waveform), recogniser, REACH)
+    sound = waveform.split(int(block_seconds * 16_000))
+    streamed = torch.cat(list(best_path_stream(mel_stream(sound), recogniser, config)))
+    assert len(streamed) == len(whole)
+    assert word_times(streamed.tolist(), recogniser.vocabulary, 0.08 / 3) == word_times(whole.tolist(), recogniser.vocabulary, 0.08 / 3)
+
+
+def test_half_a_minute_is_the_same_text_in_blocks_and_at_once(pretrained, speech, monkeypatch, tmp_path):
+    recogniser, config = pretrained
+    soundfile.write(tmp_path / "a.flac", speech[0][: 30 * 16_000].numpy(), 16_000)
+    at_once = transcribe(tmp_path / "a.flac", recogniser, config)
+    monkeypatch.setattr(sound_stream, "__defaults__", (5.0,))
+    assert transcribe(tmp_path / "a.flac", recogniser, config) == at_once
+
+
+def test_a_long_recording_is_heard_better_than_with_attention_over_all_of_it(pretrained, speech):
+    recogniser, _ = pretrained
+    waveform, said = speech
+    errors = {}
+    for reach in (REACH, None):
+        path = best_path(LogMel()(waveform), recogniser, reach).tolist()
+        heard = " ".join(word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3))
+        errors[reach] = total([word_errors(said, heard)]).rate
+    assert errors[REACH] < errors[None]
+
+
+def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
+    checkpoint, clip = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt", ROOT / "data" / "clips" / "cat.flac"
+    own = transcribe(clip, *load_recogniser(checkpoint)).words
+    torch.manual_seed(0)
+    waveform, sound, starts = 0.001 * torch.randn(130 * 16_000), read_audio(clip), (5.0, 40.0, 79.0, 121.3)
+    for start in starts:  # 40 s: across the first seam
+        waveform[int(start * 16_000) :][: len(sound)] += sound
+    soundfile.write(tmp_path / "long.flac", waveform.numpy(), 16_000)
+    assert cli.main(["transcribe", "--json", "--checkpoint", str(checkpoint), str(tmp_path / "long.flac")]) == 0
+    words = json.loads(capsys.readouterr().out)[0]["words"]
+    assert len(own) >= 5
+    for start in starts:
+        for word in own:
+            assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.15 for heard in words), (start, word)
+
+
+def test_what_is_cut_off_is_refused_at_its_end(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, 0.1 * torch.randn(16_000 * 20).numpy(), 16_000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"a\.flac"):
+        for _ in sound_stream(path, 1.0):
+            pass
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+from omni_lib.recogniser import load_recogniser
+from omni_lib.transcription import transcribe
+transcribe(sys.argv[2], *load_recogniser(sys.argv[1]))
+print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process that was started by a larger one"
+)
+def test_memory_does_not_grow_with_the_recording(trained, tmp_path):
+    torch.manual_seed(0)
+    peaks = []
+    for minutes in (2, 12):
+        path = tmp_path / f"{minutes}.flac"
+        with soundfile.SoundFile(path, "w", 16_000, 1) as file:
+            for _ in range(minutes):
+                file.write(0.1 * torch.randn(60 * 16_000).numpy())
+        command = [sys.executable, "-c", MEMORY, str(trained[0].checkpoint), str(path)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT)
+        peaks.append(int(told.stdout.split()[-1]) * 1024)
+    assert peaks[1] - peaks[0] < 50e6, "ten more minutes are 38 MB of samples, 31 MB of log-mels, and hundreds inside the subsampler"
