@@ -19,6 +19,7 @@ from omni_lib.text import BLANK
 PLATEAU_BLANK_RATE = 0.97  # share of blank frames from which on hardly anything is written
 PATIENCE = 2  # epochs on the plateau before it is called one: the first is usual
 DIVERGED = 1.5  # times the lowest loss so far
+SMOOTHED_OVER = 20  # steps: the loss of a few batches says more about how long their clips are
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,18 @@ def diagnose(steps: Sequence[dict[str, Any]]) -> str | None:
             f"{last['entropy']:.2f} nats. Nothing is being learned yet. What usually ends it: a higher learning_rate after a warm-up "
             "(warmup_steps), spec_augment_from_epoch later, intermediate_ctc above 0"
         )
-    lowest = min(steps, key=lambda entry: entry["ctc_loss"])
-    if last["ctc_loss"] > DIVERGED * lowest["ctc_loss"] and last["step"] > lowest["step"]:
+    losses = _smoothed_losses(steps)
+    lowest_step, lowest = min(losses, key=lambda pair: pair[1])
+    if losses[-1][1] > DIVERGED * lowest:
         return (
-            f"the loss is coming apart: {last['ctc_loss']:.1f} nats now, {lowest['ctc_loss']:.1f} at step {lowest['step']}. "
+            f"the loss is coming apart: {losses[-1][1]:.1f} nats now, {lowest:.1f} at step {lowest_step}. "
             "The rates are too high: stop, and train with a lower learning_rate or muon_rate into another save_dir"
         )
     return None
+
+
+def _smoothed_losses(steps: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
+    """(step, mean loss of the entries up to it that span `SMOOTHED_OVER` steps, or of all where there are fewer)."""
+    width = -(-SMOOTHED_OVER // max(1, steps[-1]["step"] // len(steps)))
+    windows = [steps[max(0, end - width) : end] for end in range(min(width, len(steps)), len(steps) + 1)]
+    return [(window[-1]["step"], sum(entry["ctc_loss"] for entry in window) / len(window)) for window in windows]

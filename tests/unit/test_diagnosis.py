@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from omni_lib.course.experiments import log_of
 from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.text import BLANK, Vocabulary
 
@@ -81,3 +82,16 @@ def test_a_loss_that_comes_apart_is_named_with_the_step_of_its_lowest():
     message = diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 45.0][index]))
     assert "coming apart" in message and "step 200" in message and "muon_rate" in message
     assert diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 25.0][index])) is None
+
+
+def test_long_clips_in_a_few_batches_are_no_loss_that_comes_apart():
+    losses = [317, 157, 242, 226, 279, 231, 217, 182, 194, 276]  # of ten batches each, in a run on the plateau
+    steps = [{"step": 10 * (i + 1), "epoch": 1, "ctc_loss": loss, "blank_rate": 0.9, "entropy": 1.9} for i, loss in enumerate(losses)]
+    assert [diagnose(steps[:count]) for count in range(1, len(steps) + 1)] == [None] * len(steps)
+
+
+@pytest.mark.parametrize(("name", "says"), [("healthy", None), ("log_1", "blank plateau"), ("log_2", "coming apart"), ("log_3", None)])
+def test_the_logs_of_the_course_are_diagnosed_as_lesson_05_says(name, says):
+    steps = [entry for entry in log_of(name) if entry["type"] == "step"]
+    said = [message for count in range(1, len(steps) + 1) if (message := diagnose(steps[:count]))]
+    assert (says is None and said == []) or says in said[0]

@@ -1,0 +1,69 @@
+"""Growth on paper: what a training costs as its corpus grows from one hour of speech to ten thousand.
+
+Two trainings were measured; everything else is those two, multiplied, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE
+from omni_lib.course.checking import Note
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that was run to its end and timed (README.md, "What it reaches": 2 cores, no GPU)."""
+
+    name: str
+    hours: float  # of speech in its training part, as `omni data check` prints
+    epochs: int
+    seconds: float  # by the clock, evaluation included
+
+    @property
+    def cost(self) -> float:
+        """Seconds of training for each hour of speech that is heard once."""
+        return self.seconds / (self.hours * self.epochs)
+
+
+MEASURED = (Run("embedded corpus", 82.6 / 60, 20, 9 * 60 + 21), Run("AN4", 36.8 / 60, 20, 5 * 60 + 44))
+EPOCHS = 20
+SPEEDS = 3  # at which the feature cache holds each clip
+SIZES = (1, 10, 100, 1_000, 10_000)  # hours
+
+
+def feature_bytes(hours: float) -> float:
+    """Bytes of the log-mels of so much speech at every speed, in single precision."""
+    return hours * 3600 * SAMPLE_RATE / HOP_LENGTH * N_MELS * 4 * SPEEDS
+
+
+def sound_bytes(hours: float) -> float:
+    """Bytes of so much speech as 16 kHz, 16-bit mono."""
+    return hours * 3600 * SAMPLE_RATE * 2
+
+
+def table() -> Note:
+    """Cost by hours of speech, with the origin of every row."""
+    lines = ["| speech | origin | training, 20 epochs on 2 cores | log-mels at 3 speeds | sound |", "|---|---|---|---|---|"]
+    for run in MEASURED:
+        lines.append(_row(run.hours, f"**measured**: {run.name}", run.seconds))
+    cost = max(run.cost for run in MEASURED)
+    for hours in SIZES:
+        lines.append(_row(hours, f"extrapolated, × {cost:.1f} s", hours * EPOCHS * cost))
+    return Note("\n".join(lines))
+
+
+def _row(hours: float, origin: str, seconds: float) -> str:
+    spoken = f"{hours:,.0f} h" if hours >= 10 or hours == 1 else f"{hours:.1f} h"
+    return f"| {spoken} | {origin} | {_time(seconds)} | {_size(feature_bytes(hours))} | {_size(sound_bytes(hours))} |"
+
+
+def _time(seconds: float) -> str:
+    for unit, name in ((86_400, "days"), (3600, "hours")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds / 60:.1f} min"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"

@@ -1,0 +1,346 @@
+"""Lesson 06: the encoder leaves home: loaded, frozen, widened, probed, and set to more speech."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from omni_lib.checkpoint import save_checkpoint
+from omni_lib.config import Config
+from omni_lib.course.checking import CodeExercise, expect_close, require
+from omni_lib.course.lessons import stage_e_solutions as solutions
+from omni_lib.course.materials import PRETRAINED
+from omni_lib.course.probing import fit
+from omni_lib.course.questions import Choice, Number, ShortText
+from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet, call, described
+from omni_lib.encoder import AudioEncoder, valid_frames
+from omni_lib.text import Vocabulary
+
+NUMBER = "06"
+TITLE = "Stage E and beyond"
+
+
+def _small_encoder(**changes: Any) -> tuple[AudioEncoder, Config]:
+    """A little encoder with weights and statistics that no fresh one has."""
+    config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, dropout=0.5, **changes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = AudioEncoder.from_config(config)
+        encoder.feature_mean.uniform_(-8, -4)
+        encoder(torch.randn(2, 60, 128), torch.tensor([60, 40]))  # its batch norms have met something
+    return encoder, config
+
+
+# Load
+
+
+def _judge_load_encoder(attempt: Attempt) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        encoder, config = _small_encoder(downsample_time=4)
+        path = Path(folder) / "audio_enc_step_7.pt"
+        contents = {
+            "enc": encoder.state_dict(),
+            "head": {},
+            "config": config.to_dict(),
+            "vocabulary": list(Vocabulary().symbols),
+            "feature_stats": {},
+            "step": 7,
+            "metrics": {},
+        }
+        save_checkpoint(path, contents)
+        _expect_encoder(attempt, path, encoder.state_dict(), "a small checkpoint (d_model 16, 2 layers)")
+    saved = torch.load(PRETRAINED, map_location="cpu", weights_only=True)["enc"]
+    _expect_encoder(attempt, PRETRAINED, saved, "the pretrained checkpoint")
+
+
+def _expect_encoder(attempt: Attempt, path: Path, state: dict[str, torch.Tensor], what: str) -> None:
+    got, _ = call(attempt.function, (path,), attempt.seconds, what)
+    if got is ...:
+        raise NotAttempted
+    require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
+    if not isinstance(got, AudioEncoder):
+        raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted")
+    mine = got.state_dict()
+    require(mine.keys() == state.keys(), f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'")
+    other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value.float())]
+    require(
+        not other, f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as {(other or [''])[0]}"
+    )
+    require(not got.training, "your encoder is in training mode: dropout would be at work, and the statistics of its norms would drift")
+
+
+load_encoder = CodeExercise(
+    key="06.load_encoder",
+    goal="Load the encoder out of a checkpoint by hand, as Stage E does.",
+    difficulty=2,
+    minutes=10,
+    judge=_judge_load_encoder,
+    answer=solutions.load_encoder,
+    hints=(
+        "A checkpoint is a dictionary: `torch.load(path, map_location='cpu', weights_only=True)`. `weights_only` runs no stranger's code.",
+        "Its 'config' says how large the encoder is: `AudioEncoder.from_config(config_from_dict(checkpoint['config']))`.",
+        "`load_state_dict(checkpoint['enc'])` fills it, and `.eval()` puts it into the mode in which it is used, and returns it.",
+    ),
+    praise="The feature mean and deviation came along: they are buffers of the encoder, so nobody who loads it can forget them.",
+)
+
+what_stays_behind = Choice(
+    key="06.what_stays_behind",
+    prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
+    options={
+        "a": "'head': without it there are no letters",
+        "b": "'feature_stats': the log-mels must be normalised",
+        "c": "'resume': the optimiser's state",
+        "d": "Nothing of it: 'enc' is complete; 'config' says how to build it",
+    },
+    right="d",
+    replies={
+        "a": "The Thinker reads embeddings, not letters. The head was the teacher of the encoder, and stays behind.",
+        "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. 'feature_stats' repeats them for whoever looks.",
+        "c": "That is for going on with Stage B's training, and nothing else.",
+        "d": "Yes. The head, the optimisers and the word classes were scaffolding.",
+    },
+)
+
+
+# Freeze
+
+
+def _judge_freeze(attempt: Attempt) -> None:
+    encoder, _ = _small_encoder()
+    encoder.train()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    got, _ = call(attempt.function, (encoder,), attempt.seconds, "an encoder")
+    if got is ...:
+        raise NotAttempted
+    require(got is not None, "your function returns None: is the `return` missing?")
+    if not isinstance(got, nn.Module):
+        raise NotYet(f"your function returns {described(got)}; the encoder is wanted")
+    require(
+        all(torch.equal(value, got.state_dict()[name]) for name, value in before.items()),
+        "your function changes the weights themselves; they must stay as they are",
+    )
+    learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
+    total = len(list(got.parameters()))
+    require(not learning, f"{len(learning)} of {total} parameters still ask for a gradient, such as {(learning or [''])[0]}")
+    got(torch.randn(2, 60, 128), torch.tensor([60, 40]))
+    drifted = [name for name, value in got.state_dict().items() if not torch.equal(value, before[name])]
+    require(
+        not drifted,
+        f"no weight asks for a gradient, yet a forward pass changed {(drifted or [''])[0]}: batch norms go on averaging in training mode",
+    )
+    require(not any(module.training for module in got.modules()), "some module is in training mode still: its dropout is at work")
+
+
+freeze = CodeExercise(
+    key="06.freeze",
+    goal="Freeze an encoder: no step of Stage E may change its weights or its running statistics, and it answers the same every time.",
+    difficulty=1,
+    minutes=5,
+    judge=_judge_freeze,
+    answer=solutions.freeze,
+    hints=(
+        "Two things change an encoder in training: gradients, and batch norms that average what they see.",
+        "`parameter.requires_grad_(False)` for each of `encoder.parameters()`, and `encoder.eval()`, which also stops dropout.",
+    ),
+    praise="Remember it when you call `.train()` on the whole model later: that reaches the encoder inside, too.",
+)
+
+why_freeze = Choice(
+    key="06.why_freeze",
+    prompt="Why is the encoder frozen while Stage E begins?",
+    options={
+        "a": "A frozen encoder hears better",
+        "b": "The projector starts at random, and the gradients that come back through it would spoil what Stage B has learnt",
+        "c": "Its weights no longer fit into memory otherwise",
+        "d": "CTC forbids further training",
+    },
+    right="b",
+    replies={
+        "a": "It hears as it did. What would the first gradients of Stage E do to it?",
+        "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has settled, one may thaw it at a low rate.",
+        "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed either way.",
+        "d": "CTC is gone with the head. What would the first gradients of Stage E do to the encoder?",
+    },
+)
+
+
+# 192 → 256
+
+
+def _judge_thinker_input(attempt: Attempt) -> None:
+    generator = torch.Generator().manual_seed(0)
+    cases = (
+        (1, 3, 2, 4, [3], "One clip without padding: embeddings · weightᵀ + bias."),
+        (2, 4, 3, 5, [4, 2], "The second clip ends after 2 embeddings: beyond its length all is zero, the bias too."),
+        (3, 12, 192, 256, [12, 5, 0], "A clip that is too short has no embedding, and nothing to say."),
+    )
+    for batch, steps, narrow, wide, sizes, why in cases:
+        lengths = torch.tensor(sizes)
+        mask = valid_frames(lengths, steps)[..., None]
+        embeddings = torch.randn(batch, steps, narrow, generator=generator) * mask
+        weight, bias = torch.randn(wide, narrow, generator=generator), torch.randn(wide, generator=generator)
+        wanted = nn.functional.linear(embeddings, weight, bias) * mask
+        expect_close(attempt, (embeddings, lengths, weight, bias), wanted, why, axes="B T D")
+
+
+thinker_input = CodeExercise(
+    key="06.thinker_input",
+    goal="From the encoder's 192 channels to the Thinker's 256, with nothing beyond the end of each clip.",
+    difficulty=2,
+    minutes=8,
+    judge=_judge_thinker_input,
+    answer=solutions.thinker_input,
+    hints=(
+        "A linear layer is `embeddings @ weight.T + bias`; it works on the last axis whatever stands before.",
+        "Padding is zero before the layer, and no longer after it: the bias is added everywhere.",
+        "`torch.arange(T) < lengths[:, None]` is true on the first `lengths` places of each row (`valid_frames` in `omni_lib.encoder`).",
+    ),
+    praise="The first half is `omni_lib.stage_e.AudioProjector`. Without the second, the Thinker would hear the bias as if it were speech.",
+)
+
+ten_seconds = Number(
+    key="06.ten_seconds",
+    prompt="How many positions of the Thinker's sequence does a clip of 10 s take?",
+    right=125,
+    tolerance=0,
+    praise="1000 frames, 8 to an embedding. At 2.5 to 3 words a second, that is about 4 to 5 positions a word: sound is longer than text.",
+    slips=(
+        (1000, "Those are the frames, 10 ms each. The encoder makes one embedding of 8."),
+        (375, "Those are CTC frames at k = 3. Stage E reads embeddings, whose number k does not change."),
+        (12.5, "That is one second."),
+        (12, "That is one second."),
+        (80, "An embedding lasts 80 ms: how many of them are 10 s?"),
+    ),
+)
+
+use_in_stage_e = ShortText(
+    key="06.use_in_stage_e",
+    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check questions; a sentence or two.)",
+    mentions=(
+        (
+            r"256|project|linear|wid(e|th)",
+            "The encoder's embeddings have 192 channels. What becomes of them before the Thinker reads them?",
+        ),
+        (
+            r"concat|sequence|beside|alongside|together|joined|next to|prepend|in front",
+            "And how do they meet the text and the images? Where do they stand?",
+        ),
+    ),
+    contradictions=(
+        (
+            r"(transcripts?|texts?|letters) (is|are) (passed|fed|given|sent|handed)",
+            "The Thinker is not given what was transcribed: the CTC head stays behind, and with it the letters.",
+        ),
+    ),
+    model=(
+        "It turns sound into one embedding every 80 ms; a linear map takes those from 192 to 256 channels, the Thinker's width, and "
+        "they are concatenated with the embeddings of text and images into one sequence. The CTC head stays behind."
+    ),
+)
+
+
+# Probes
+
+
+def _judge_linear_probe(attempt: Attempt) -> None:
+    generator = torch.Generator().manual_seed(0)
+    line = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    wide, tall = torch.randn(5, 12, generator=generator), torch.randn(60, 6, generator=generator)
+    classes = nn.functional.one_hot(tall[:, 0].gt(0).long() + tall[:, 1].gt(0).long(), 3).float()
+    cases = (
+        (line, 2 * line + 1, 0.0, "y = 2 x + 1 through four points: the slope is 2, and the last row, which meets the ones, is 1."),
+        (line, 2 * line + 1, 1.0, "The penalty is on every weight, the last row too."),
+        (tall, classes, 0.5, "Three classes, one column each."),
+        (wide, torch.randn(5, 2, generator=generator), 0.1, "More channels than rows: only the penalty makes this have one answer."),
+    )
+    for x, targets, penalty, why in cases:
+        expect_close(attempt, (x, targets, penalty), fit(x, targets, penalty), why, axes="D+1 K", tolerance=1e-3)
+
+
+linear_probe = CodeExercise(
+    key="06.linear_probe",
+    goal="Fit a linear probe by least squares with a penalty on large weights (ridge regression).",
+    difficulty=3,
+    minutes=15,
+    judge=_judge_linear_probe,
+    answer=solutions.linear_probe,
+    hints=(
+        "Put a column of ones behind x: its weights are the bias.",
+        "Where the gradient is zero, (XᵀX + penalty · I) W = Xᵀ · targets.",
+        "`torch.linalg.solve(A, B)` solves A W = B; an inverse is not needed. I has D + 1 rows.",
+    ),
+    praise="One matrix, no iterations: what it finds is linearly there, and was not taught to it.",
+)
+
+voices_forgotten = Choice(
+    key="06.voices_forgotten",
+    prompt="A probe tells the voice from untrained embeddings far better than from trained ones. What happened in training?",
+    options={
+        "a": "The trained encoder is worse in every way",
+        "b": "The probe was not fitted long enough",
+        "c": "CTC asks what was said, not by whom: training let go of the voice to make the letters plain",
+        "d": "The dev voices were heard in training",
+    },
+    right="c",
+    replies={
+        "a": "Look at the letters beside it: there it is far ahead.",
+        "b": "Least squares has no length: it is solved exactly. What does CTC reward?",
+        "c": "Yes: the same letter from ten mouths has become nearly the same embedding. Stage E will not learn from it who speaks.",
+        "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
+    },
+)
+
+probe_says = Choice(
+    key="06.probe_says",
+    prompt="A linear probe for the pitch of the voice finds nothing. What may you conclude?",
+    options={
+        "a": "The embeddings do not hold the pitch",
+        "b": "The pitch is not there in a form that one matrix can read; it may be in another",
+        "c": "The encoder uses the pitch, and hides it",
+        "d": "Pitch is of no use for speech recognition",
+    },
+    right="b",
+    replies={
+        "a": "A deeper probe might find it. What can a linear one not see?",
+        "b": "Yes; and the other way round, what a probe finds need not be what the encoder uses (Belinkov 2022).",
+        "c": "A probe says nothing about use.",
+        "d": "That does not follow: it says something about this encoder's embeddings, and only about what is linear in them.",
+    },
+)
+
+what_is_measured = Choice(
+    key="06.what_is_measured",
+    prompt="Which figure of the growth table would you stake money on?",
+    options={
+        "a": "10,000 hours: it is the measured cost times the hours",
+        "b": "The rows that say measured, on a machine like that one; the others are straight lines through them",
+        "c": "All alike: they stand in one table",
+        "d": "1000 hours: it lies in the middle",
+    },
+    right="b",
+    replies={
+        "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a GPU: each changes it.",
+        "b": "Yes. Below them, memory breaks the plan long before time does, and nobody would hear 10,000 hours twenty times on two cores.",
+        "c": "Look at the column 'origin'.",
+        "d": "In the middle of the table, and far outside of what was measured.",
+    },
+)
+
+EXERCISES = (
+    load_encoder,
+    what_stays_behind,
+    freeze,
+    why_freeze,
+    thinker_input,
+    ten_seconds,
+    use_in_stage_e,
+    linear_probe,
+    voices_forgotten,
+    probe_says,
+    what_is_measured,
+)

@@ -1,0 +1,190 @@
+"""Plausible wrong answers to lesson 06, each with what it must hear; and right ones in other forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from omni_lib.checkpoint import load_checkpoint
+from omni_lib.config import config_from_dict
+from omni_lib.course.lessons.stage_e import probe_says, voices_forgotten, what_is_measured, what_stays_behind, why_freeze
+from omni_lib.encoder import AudioEncoder
+from omni_lib.stage_e import load_encoder as of_the_library
+
+
+def _of_the_default_shape(path):
+    encoder = AudioEncoder()
+    encoder.load_state_dict(torch.load(path, weights_only=True)["enc"])
+    return encoder.eval()
+
+
+def _never_filled(path):
+    return AudioEncoder.from_config(config_from_dict(torch.load(path, weights_only=True)["config"])).eval()
+
+
+def _in_training_mode(path):
+    checkpoint = torch.load(path, weights_only=True)
+    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
+    encoder.load_state_dict(checkpoint["enc"])
+    return encoder
+
+
+def _only_the_weights(path):
+    return torch.load(path, weights_only=True)["enc"]
+
+
+def _without_buffers(path):
+    checkpoint = torch.load(path, weights_only=True)
+    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
+    for name, parameter in encoder.named_parameters():
+        parameter.data.copy_(checkpoint["enc"][name])
+    return encoder.eval()
+
+
+def _through_a_loop(path):
+    contents = load_checkpoint(path)
+    encoder = AudioEncoder.from_config(config_from_dict(contents["config"]))
+    with torch.no_grad():
+        for name, value in encoder.state_dict().items():
+            value.copy_(contents["enc"][name])
+    encoder.train(False)
+    return encoder
+
+
+def _only_eval(encoder):
+    return encoder.eval()
+
+
+def _only_gradients(encoder):
+    return encoder.requires_grad_(False)
+
+
+def _only_blocks(encoder):
+    encoder.blocks.requires_grad_(False)
+    return encoder.eval()
+
+
+def _nothing_returned(encoder):
+    encoder.requires_grad_(False)
+    encoder.eval()
+
+
+def _zeroed(encoder):
+    for parameter in encoder.parameters():
+        nn.init.zeros_(parameter).requires_grad_(False)
+    return encoder.eval()
+
+
+def _bias_everywhere(embeddings, lengths, weight, bias):
+    return embeddings @ weight.T + bias
+
+
+def _no_bias(embeddings, lengths, weight, bias):
+    return embeddings @ weight.T
+
+
+def _untransposed(embeddings, lengths, weight, bias):
+    return embeddings @ weight + bias
+
+
+def _time_last(embeddings, lengths, weight, bias):
+    mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
+    return ((embeddings @ weight.T + bias) * mask[..., None]).transpose(1, 2)
+
+
+def _masked_before(embeddings, lengths, weight, bias):
+    mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
+    return (embeddings * mask[..., None]) @ weight.T + bias
+
+
+def _clip_by_clip(embeddings, lengths, weight, bias):
+    projected = torch.zeros(*embeddings.shape[:2], len(bias), dtype=torch.float64)
+    for row, length in enumerate(lengths.tolist()):
+        projected[row, :length] = nn.functional.linear(embeddings[row, :length], weight, bias).double()
+    return projected
+
+
+def _without_ones(x, targets, penalty):
+    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
+
+
+def _without_penalty(x, targets, penalty):
+    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
+    return torch.linalg.pinv(x) @ targets
+
+
+def _ones_first(x, targets, penalty):
+    x = torch.cat([torch.ones(len(x), 1), x], dim=1)
+    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
+
+
+def _bias_unpunished(x, targets, penalty):
+    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
+    punished = penalty * torch.eye(x.shape[1])
+    punished[-1, -1] = 0
+    return torch.linalg.solve(x.T @ x + punished, x.T @ targets)
+
+
+def _as_more_rows(x, targets, penalty):
+    x = np.concatenate([x.double().numpy(), np.ones((len(x), 1))], axis=1)
+    more = np.concatenate([x, np.sqrt(penalty) * np.eye(x.shape[1])])
+    zeros = np.zeros((x.shape[1], targets.shape[1]))
+    return np.linalg.lstsq(more, np.concatenate([targets.double().numpy(), zeros]), rcond=None)[0]
+
+
+def _other_options(question: Any) -> list[tuple[Any, str]]:
+    return [(letter, reply[:30]) for letter, reply in question.replies.items() if letter != question.right]
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "load_encoder": [
+        (_of_the_default_shape, "RuntimeError"),
+        (_never_filled, "are not those of checkpoint['enc']"),
+        (_in_training_mode, "training mode"),
+        (_only_the_weights, "an AudioEncoder is wanted"),
+        (_without_buffers, "feature_mean"),
+    ],
+    "what_stays_behind": _other_options(what_stays_behind),
+    "freeze": [
+        (_only_eval, "still ask for a gradient"),
+        (_only_gradients, "batch norms go on averaging"),
+        (_only_blocks, "such as subsampler"),
+        (_nothing_returned, "is the `return` missing"),
+        (_zeroed, "changes the weights"),
+    ],
+    "why_freeze": _other_options(why_freeze),
+    "thinker_input": [
+        (_bias_everywhere, "the bias too"),
+        (_no_bias, "+ bias"),
+        (_untransposed, "RuntimeError"),
+        (_time_last, "another order"),
+        (_masked_before, "the bias too"),
+    ],
+    "ten_seconds": [(1000, "10 ms each"), (375, "k does not change"), (12.5, "one second"), (80, "how many of them"), (300, "too high")],
+    "use_in_stage_e": [
+        ("it is loaded and frozen", "What becomes of them"),
+        ("its embeddings are projected to 256 channels", "how do they meet"),
+        ("the transcripts are passed to the Thinker", "CTC head stays behind"),
+    ],
+    "linear_probe": [
+        (_without_ones, "shape (1, 1)"),
+        (_without_penalty, "The penalty is on every weight"),
+        (_ones_first, "the slope is 2"),
+        (_bias_unpunished, "the last row too"),
+    ],
+    "voices_forgotten": _other_options(voices_forgotten),
+    "probe_says": _other_options(probe_says),
+    "what_is_measured": _other_options(what_is_measured),
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "load_encoder": [_through_a_loop, of_the_library],
+    "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
+    "thinker_input": [_clip_by_clip],
+    "linear_probe": [_as_more_rows],
+    "use_in_stage_e": ["Its embeddings are projected to the Thinker's width and put beside those of the text, in one sequence."],
+    "ten_seconds": ["125", 125.0],
+}
