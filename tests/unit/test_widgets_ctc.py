@@ -5,9 +5,19 @@ import pytest
 from omni_lib.course.widgets.ctc_explorer import VIEWS, CTCExplorer, ctc_explorer, number
 
 
-@pytest.fixture
-def explorer() -> CTCExplorer:
+@pytest.fixture(scope="module")
+def shared() -> CTCExplorer:
     return ctc_explorer()
+
+
+@pytest.fixture
+def explorer(shared) -> CTCExplorer:
+    with shared.one_refresh():
+        shared.view.value, shared.text.value, shared.path.value, shared.step.value = VIEWS[0], "hello", "hhe_ll_loo", 3
+        shared.seconds.value, shared.k.value = 0.38, 1
+        shared.clip.value, shared.mass.value, shared.best.value = "hello", "forward", True
+        shared.transcript.value = "hello world"
+    return shared
 
 
 def test_a_path_collapses_step_by_step(explorer):

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 from matplotlib.collections import LineCollection
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
@@ -23,6 +24,7 @@ from omni_lib.errors import UserError
 
 FFT_SIZES = (256, 400, 512, 1024, 2048, 4096)  # points; 400 is the 25 ms window's own
 DECIBELS = 80.0  # what is darker than this below the loudest is not shown
+PIXELS = 512  # about what the axes of a spectrogram have
 COLUMNS = 1200  # of the waveform: each shows the least and the greatest sample of its stretch
 
 
@@ -182,7 +184,7 @@ class MelCanvas(Canvas):
         """The PNG of the seconds `part` of waveform (samples,), power (frames, bins), filters (bins, n_mels), mel (frames, n_mels)."""
         start, end = part
         hop = settings.hop / SAMPLE_RATE
-        edges = (-hop / 2, (len(power) - 0.5) * hop)  # frame t is centred on t hops
+        first, last = max(0, int(start / hop)), int(end / hop) + 2  # the frames that can be seen
         samples = waveform[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].numpy()
         self.wave.set_data(*_envelope(samples, start))
         peak = max(float(np.abs(samples).max(initial=0.0)), 1e-3)
@@ -190,11 +192,9 @@ class MelCanvas(Canvas):
         for index, span in enumerate(self.spans):
             span.set_x(middle + index * hop - half)
             span.set_width(2 * half)
-        self.spectrum.set_data(_decibels(power))
-        self.spectrum.set_extent((*edges, 0, SAMPLE_RATE / 2000))
-        self.mel.set_data(mel.T.numpy())
+        _show(self.spectrum, _decibels(power[first:last]), first, hop, (0, SAMPLE_RATE / 2000))
+        _show(self.mel, mel[first:last], first, hop, (-0.5, settings.n_mels - 0.5))
         self.mel.set_clim(float(mel.min()), float(mel.max()))
-        self.mel.set_extent((*edges, -0.5, settings.n_mels - 0.5))
         kilohertz = np.linspace(0, SAMPLE_RATE / 2000, settings.bins)
         self.filters.set_segments([np.column_stack([weights, kilohertz]) for weights in filters.T.numpy()])
         self.wave_axes.set(ylim=(-1.1 * peak, 1.1 * peak))
@@ -220,18 +220,30 @@ class SpectrogramCanvas(Canvas):
     def draw(self, power: Tensor, settings: Settings, part: tuple[float, float]) -> bytes:
         """The PNG of power (frames, bins) of the seconds `part`."""
         hop = settings.hop / SAMPLE_RATE
-        self.spectrum.set_data(_decibels(power))
-        self.spectrum.set_extent((part[0] - hop / 2, part[0] + (len(power) - 0.5) * hop, 0, SAMPLE_RATE / 2000))
+        _show(self.spectrum, _decibels(power), part[0] / hop, hop, (0, SAMPLE_RATE / 2000))
         self.axes.set_xlim(*part)
         return self.png()
 
 
-def _decibels(power: Tensor) -> np.ndarray:
-    """power (frames, bins) → dB below the loudest, (rows, frames); of a fine transform, the loudest of the bins that share a row."""
-    together = max(1, power.shape[1] // 512)
-    rows = power[:, : power.shape[1] // together * together].unflatten(1, (-1, together)).amax(dim=2)
-    decibels = 10 * torch.log10(rows.clamp_min(1e-12))
-    return (decibels - decibels.max()).T.numpy()
+def _decibels(power: Tensor) -> Tensor:
+    """power (frames, bins) → dB below the loudest, (frames, rows): no more rows than can be told apart."""
+    decibels = 10 * torch.log10(_pooled(power, dim=1).clamp_min(1e-12))
+    return decibels - decibels.max() if decibels.numel() else decibels
+
+
+def _show(image: AxesImage, values: Tensor, first: float, hop: float, vertical: tuple[float, float]) -> None:
+    """Put values (frames, rows) into an image; frame t is centred on `first` + t hops of `hop` seconds."""
+    image.set_data(_pooled(values, dim=0).T.numpy())
+    image.set_extent(((first - 0.5) * hop, (first + len(values) - 0.5) * hop, *vertical))
+
+
+def _pooled(values: Tensor, dim: int) -> Tensor:
+    """At most 2 · `PIXELS` columns or rows: the largest of those that share one, so that no line gets lost. Saves most of the drawing."""
+    together = max(1, values.shape[dim] // PIXELS)
+    padding = -values.shape[dim] % together
+    if padding:
+        values = torch.cat([values, values.narrow(dim, values.shape[dim] - 1, 1).repeat_interleave(padding, dim)], dim)
+    return values.unflatten(dim, (-1, together)).amax(dim=dim + 1) if together > 1 else values
 
 
 def _envelope(samples: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
