@@ -110,7 +110,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             continue
         count += 1
         cell.execution_count = count
-        cell.outputs = [_normalised(output, count) for output in cell.outputs if not _is_noise(output)]
+        cell.outputs = _joined([_normalised(output, count) for output in cell.outputs if not _is_noise(output)])
         if str(ROOT) in str(cell.outputs) or str(Path.home()) + os.sep in str(cell.outputs):
             raise UserError(f"the output of cell {number} names a folder of this machine: show a path relative to the project")
     return notebook
@@ -118,6 +118,17 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 def _is_noise(output: NotebookNode) -> bool:
     return output.output_type == "stream" and output.name == "stderr"  # progress bars and warnings
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Text that was printed piece by piece, as the kernel's timing had it, in one piece."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _normalised(output: NotebookNode, count: int) -> NotebookNode:
