@@ -135,7 +135,8 @@ class Notebook:
         self.page, self.server, self.name = page, server, name
         self.console_errors: list[str] = []
         page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        page.on("pageerror", lambda error: self._note(str(error)))
+        self._cut_short = False
         self._workspace = secrets.token_hex(4)
         self._load(f"{server.url}/lab/workspaces/{self._workspace}/tree/{name}?token={server.token}")
 
@@ -173,6 +174,7 @@ class Notebook:
 
     def restart_kernel(self) -> None:
         """Kernel → Restart Kernel…, and yes."""
+        self._cut_short = True
         self.page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:restart') }")
         self.page.locator(".jp-Dialog button.jp-mod-accept").click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
@@ -180,6 +182,7 @@ class Notebook:
 
     def reload(self) -> None:
         """Save, and load the page anew."""
+        self._cut_short = True
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         self._load(self.page.url)
 
@@ -299,7 +302,12 @@ class Notebook:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+            self._note(f"{message.text} ({message.location.get('url', '')})")
+
+    def _note(self, error: str) -> None:
+        """Keep an error, but not JupyterLab's own about questions of its to a kernel that was restarted or a page that was left."""
+        if not (self._cut_short and "Canceled future for" in error):
+            self.console_errors.append(error)
 
 
 def write_notebook(path: Path, source: Sequence[str]) -> None:
