@@ -56,6 +56,7 @@ class Config:
     log_every: int = 100  # steps between log lines
     # the machine's: a run may be resumed with others (MACHINE below)
     device: str = "auto"  # cuda, mps, cpu, or what OMNI_DEVICE says, or the first of them that there is
+    compile: bool = False  # one program of each encoder block (torch.compile); not measured
     tensorboard: bool = False  # write the log for TensorBoard too (pip install omni-lib[tensorboard])
 
     def __post_init__(self) -> None:
@@ -108,7 +109,7 @@ _RANGES = {
     "log_every": (1, 10**9),
 }
 _CHOICES = {"downsample_time": (4, 8), "schedule": ("constant", "cosine"), "device": ("auto", "cuda", "mps", "cpu")}
-MACHINE = ("save_dir", "device", "tensorboard")  # settings that say where a run happens, not what it learns
+MACHINE = ("save_dir", "device", "compile", "tensorboard")  # settings that say where a run happens, not what it learns
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 
