@@ -67,15 +67,15 @@ what_blank_means = Choice(
     key="03.what_blank_means",
     prompt="The chapter calls the blank 'silence'. What does a blank in a frame mean?",
     options={
-        "a": "Nobody speaks in this frame.",
-        "b": "Nothing new is written here; somebody may well be in the middle of a word.",
+        "a": "Nothing new is written here; somebody may well be in the middle of a word.",
+        "b": "Nobody speaks in this frame.",
         "c": "A space between two words.",
         "d": "The model does not know what it hears.",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "Look at the levels above: blanks in the middle of words are nearly as loud as the letters.",
-        "b": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
+        "a": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
+        "b": "Look at the levels above: blanks in the middle of words are nearly as loud as the letters.",
         "c": "The space is class 1, and is written. The blank is class 0, and is not.",
         "d": "A model that does not know spreads its probability. Many blanks here have a posterior close to 1.",
     },
@@ -86,30 +86,30 @@ sum_or_best = Choice(
     prompt="'Optimises the best alignment automatically', says the chapter. What is the CTC loss?",
     options={
         "a": "Minus the log-probability of the best path that spells the text.",
-        "b": "Minus the logarithm of the summed probability of all paths that spell the text.",
+        "b": "The cross-entropy of each frame with the letter that forced alignment gives it.",
         "c": "The mean of the losses of all paths that spell the text.",
-        "d": "The cross-entropy of each frame with the letter that forced alignment gives it.",
+        "d": "Minus the logarithm of the summed probability of all paths that spell the text.",
     },
-    right="b",
+    right="d",
     replies={
         "a": "That is Viterbi's score. The cell that compares the two shows it to be the larger loss of the two: one path has less than "
         "all.",
-        "b": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on it.",
+        "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
         "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every unlikely path.",
-        "d": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
+        "d": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on it.",
     },
 )
 
 eos_as_target = Choice(
     key="03.eos_as_target",
     prompt="One of the 29 classes is <eos>. How often is it in the target of a training utterance?",
-    options={"a": "Once, as its last symbol.", "b": "Never.", "c": "Once for every sentence.", "d": "Once for every pause."},
-    right="b",
+    options={"a": "Once, as its last symbol.", "b": "Once for every sentence.", "c": "Never.", "d": "Once for every pause."},
+    right="c",
     replies={
         "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its frames run out.",
-        "b": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The class only gives the head the "
+        "b": "The transcripts have no full stops, and CTC has no sentences.",
+        "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The class only gives the head the "
         "chapter's shape.",
-        "c": "The transcripts have no full stops, and CTC has no sentences.",
         "d": "Pauses are what the space and the blank are for.",
     },
 )
@@ -150,16 +150,16 @@ peaky = Choice(
     prompt="Most letters that a trained CTC encoder writes last a single frame. What follows?",
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
-        "b": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends is a guess.",
-        "c": "The model is overfitted: a good model writes each letter for as long as it sounds.",
+        "b": "The model is overfitted: a good model writes each letter for as long as it sounds.",
+        "c": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends is a guess.",
         "d": "Blank frames hold no speech and can be cut away from the clip.",
     },
-    right="b",
+    right="c",
     replies={
         "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare the width of the peaks with "
         "that of the sounds.",
-        "b": "The loss does not care how long a letter lasts, and training makes it short. Word times from CTC are good to a few frames.",
-        "c": "Not a fault of this one: Zeyer et al. (2021) show that the loss itself leads there.",
+        "b": "Not a fault of this one: Zeyer et al. (2021) show that the loss itself leads there.",
+        "c": "The loss does not care how long a letter lasts, and training makes it short. Word times from CTC are good to a few frames.",
         "d": "Some blanks stand in the middle of words. Cut them away and you cut up the words.",
     },
 )

@@ -79,15 +79,15 @@ characters_or_words = Choice(
     key="04.characters_or_words",
     prompt="On the test set the WER is several times the CER. What does that say?",
     options={
-        "a": "One of the two is computed wrongly: a wrong word is a wrong word.",
-        "b": "Most wrong words have only a letter or two amiss.",
+        "a": "Most wrong words have only a letter or two amiss.",
+        "b": "One of the two is computed wrongly: a wrong word is a wrong word.",
         "c": "Most errors are deleted words.",
         "d": "The model is good with long words and bad with short ones.",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "They count different things: one wrong letter costs one word here, and one letter there.",
-        "b": "A whole word is lost with one letter. An n-gram of words mends just such errors, as the column of the beam search shows.",
+        "a": "A whole word is lost with one letter. An n-gram of words mends just such errors, as the column of the beam search shows.",
+        "b": "They count different things: one wrong letter costs one word here, and one letter there.",
         "c": "A deleted word deletes all its letters, and its share of the characters would be about the same as of the words.",
         "d": "Neither rate looks at the length of a word. Compare what is written with what was said.",
     },
@@ -136,16 +136,16 @@ what_normalisation_hides = Choice(
     prompt="Both texts are normalised to a-z and single spaces before they are compared. Which error does the WER then no longer see?",
     options={
         "a": "'their' written for 'there'.",
-        "b": "\"we'll\" written for 'well'.",
+        "b": "'to' written for 'to to'.",
         "c": "'twenty one' written for 'twenty nine'.",
-        "d": "'to' written for 'to to'.",
+        "d": "\"we'll\" written for 'well'.",
     },
-    right="b",
+    right="d",
     replies={
         "a": "Both are spelled with a-z, so the difference stays, and counts as an error.",
-        "b": "The apostrophe is deleted, and both become 'well'. So are capitals, full stops and accents: a reader may miss them.",
+        "b": "A deletion, before and after normalisation.",
         "c": "A substitution, before and after normalisation.",
-        "d": "A deletion, before and after normalisation.",
+        "d": "The apostrophe is deleted, and both become 'well'. So are capitals, full stops and accents: a reader may miss them.",
     },
 )
 
@@ -154,15 +154,15 @@ human_level = Choice(
     prompt="'WER < 5%: excellent (human-level)', says the chapter. What is missing?",
     options={
         "a": "Nothing: people make about 5% errors.",
-        "b": "On which speech: the same model has very different rates by accent and kind of sentence, and so have people.",
-        "c": "The decoder: with beam search the limit would be 10%.",
+        "b": "The decoder: with beam search the limit would be 10%.",
+        "c": "On which speech: the same model has very different rates by accent and kind of sentence, and so have people.",
         "d": "The loss: below 10 nats it is human-level, too.",
     },
-    right="b",
+    right="c",
     replies={
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
-        "b": "A WER without the name of its test set says nothing. The tables of this lesson differ by a factor of more than three.",
-        "c": "A decoder changes the rate, not what it is compared with.",
+        "b": "A decoder changes the rate, not what it is compared with.",
+        "c": "A WER without the name of its test set says nothing. The tables of this lesson differ by a factor of more than three.",
         "d": "The loss depends on the length of the utterances. No threshold of it means anything to a listener.",
     },
 )

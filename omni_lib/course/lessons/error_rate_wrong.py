@@ -198,11 +198,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "mean_or_corpus": [(50, "That is the mean"), (0.05, "fraction"), (5.26, "20 words"), (10, "too high")],
     "most_errors": [(100, "How long is the hypothesis"), (2.5, "fraction"), (150, "three insertions"), (350, "Seven errors")],
-    "characters_or_words": [("a", "different things"), ("c", "deletes all its letters"), ("d", "length of a word")],
+    "characters_or_words": [("b", "different things"), ("c", "deletes all its letters"), ("d", "length of a word")],
     "difference_of_half_a_point": [("a", "On these 130"), ("b", "not the same as equal"), ("d", "A seed")],
     "whom_to_draw": [("a", "independent witnesses"), ("c", "answers none"), ("d", "misleads")],
-    "what_normalisation_hides": [("a", "a-z"), ("c", "before and after"), ("d", "A deletion")],
-    "human_level": [("a", "On which recordings"), ("c", "A decoder"), ("d", "No threshold")],
+    "what_normalisation_hides": [("a", "a-z"), ("c", "before and after"), ("b", "A deletion")],
+    "human_level": [("a", "On which recordings"), ("b", "A decoder"), ("d", "No threshold")],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
@@ -215,5 +215,5 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         "Of 100 words that were actually said, 15 errors: words replaced, left out, or inserted.",
         "(S + D + I) / N = 0.15: substituted, deleted and inserted words together over the number of words in the reference.",
     ],
-    "human_level": ["B"],
+    "human_level": ["C"],
 }

@@ -1,0 +1,59 @@
+"""Lesson 03's way into training: a learner's forward recursion must give torch's loss and torch's gradient. And its pictures."""
+
+import pytest
+import torch
+
+from omni_lib.alignment import best_path, word_times
+from omni_lib.course import ctc_figures, trellis
+from omni_lib.course.lessons import ctc_alignment as lesson
+from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.ctc import ctc_loss
+from omni_lib.text import Vocabulary
+
+TEXTS = ("hello", "the cat", "aa", "")
+
+
+def batch(dtype=torch.float32):
+    torch.manual_seed(0)
+    logits = torch.randn(len(TEXTS), 12, 29, dtype=dtype, requires_grad=True)
+    return logits, torch.tensor([12, 9, 5, 3]), [Vocabulary().encode(text) for text in TEXTS]
+
+
+def test_the_loss_through_a_forward_recursion_is_torchs_and_so_is_its_gradient():
+    mine = lesson.forward_recursion.plug_in.adapt(solutions.forward_recursion)
+    found = []
+    for loss in (ctc_loss, mine):
+        logits, lengths, targets = batch(torch.float64)
+        losses = loss(logits.log_softmax(dim=-1), lengths, targets)
+        (losses * torch.tensor([1.0, 2.0, 0.5, 1.0])).sum().backward()
+        found.append((losses.detach(), logits.grad))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_an_answer_of_arrays_or_lists_can_be_plugged_in_too():
+    logits, lengths, targets = batch()
+    expected = ctc_loss(logits.log_softmax(dim=-1), lengths, targets)
+    mine = lesson.forward_recursion.plug_in.adapt(lambda *arguments: solutions.forward_recursion(*arguments).tolist())
+    torch.testing.assert_close(mine(logits.log_softmax(dim=-1), lengths, targets), expected)
+
+
+def test_no_utterance_is_no_loss_and_an_impossible_one_is_infinite():
+    mine = lesson.forward_recursion.plug_in.adapt(solutions.forward_recursion)
+    logits, lengths, _ = batch()
+    assert mine(logits[:0], lengths[:0], []).shape == (0,)
+    assert mine(logits[:1].log_softmax(dim=-1), torch.tensor([5]), [Vocabulary().encode("hello")]).item() == float("inf")
+
+
+@pytest.mark.parametrize("text", ["hi", "a bee"])
+def test_the_pictures_name_letters_words_and_units(text):
+    torch.manual_seed(0)
+    log_probs, target = torch.randn(20, 29).log_softmax(dim=-1), Vocabulary().encode(text)
+    path = best_path(log_probs, target)
+    (curves,) = ctc_figures.posterior_curves(log_probs, 0.04, text).axes
+    assert curves.get_xlabel() == "time (s)" and len(curves.lines) == len(set(text))
+    cells, _ = ctc_figures.occupancy_map(trellis.occupancy(log_probs, target), target, 0.04).axes
+    assert [label.get_text() for label in cells.get_yticklabels()] == list(text.replace(" ", "␣"))
+    words = word_times(path, Vocabulary(), 0.04)
+    spectrogram, _ = ctc_figures.words_over_spectrogram(torch.randn(80, 128), words, path, 0.04).axes
+    written = [label.get_text() for label in spectrogram.texts]
+    assert written == [*text.split(), *text.replace(" ", "␣")] and spectrogram.get_ylabel() == "mel filter"

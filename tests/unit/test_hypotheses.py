@@ -1,0 +1,62 @@
+"""What the pretrained encoder heard, as a file: it is complete, it agrees with the checkpoint, and what is wrong with it is said."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from omni_lib.course import error_figures
+from omni_lib.course.hypotheses import HYPOTHESES, Heard, hypotheses, write
+from omni_lib.course.materials import CLIPS, PRETRAINED
+from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest
+from omni_lib.metrics import character_errors, total, word_errors
+
+
+def test_it_holds_dev_and_test_and_agrees_with_the_checkpoint():
+    rows = hypotheses()
+    assert [row.split for row in rows] == ["dev"] * 100 + ["test"] * 200
+    assert len({row.name for row in rows}) == 300
+    assert not {row.speaker for row in hypotheses("dev")} & {row.speaker for row in hypotheses("test")}
+    metrics = torch.load(PRETRAINED, weights_only=True)["metrics"]
+    test = hypotheses("test")
+    words = total([word_errors(row.reference, row.hypothesis) for row in test])
+    characters = total([character_errors(row.reference, row.hypothesis) for row in test])
+    assert words.reference == metrics["words"]
+    assert words.rate == pytest.approx(metrics["wer"]) and characters.rate == pytest.approx(metrics["cer"])
+
+
+def test_the_clips_of_the_course_are_among_its_references():
+    references = {(row.speaker, row.kind, row.reference) for row in hypotheses("test")}
+    clips = [clip for clip in read_manifest(CLIPS).utterances if clip.split == "test"]
+    assert clips and all((clip.speaker, clip.kind, clip.text) in references for clip in clips)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    rows = [Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "hello world")]
+    write(rows, tmp_path / "h.json")
+    assert hypotheses(path=tmp_path / "h.json") == rows
+    assert [file.name for file in tmp_path.iterdir()] == ["h.json"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"utterances": [{"name": "one"}]}', '{"utterances": 3}'])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    (tmp_path / "h.json").write_text(damage)
+    with pytest.raises(UserError, match=r"h\.json is damaged.*omni_lib\.course\.hypotheses"):
+        hypotheses(path=tmp_path / "h.json")
+
+
+def test_a_missing_file_and_an_unknown_split_are_named():
+    with pytest.raises(UserError, match="cannot be read"):
+        hypotheses(path=Path("nowhere") / "h.json")
+    with pytest.raises(UserError, match=r"no utterance of split 'train' \(it has: dev, test\)"):
+        hypotheses("train", HYPOTHESES)
+
+
+def test_the_figures_of_error_rates_have_a_bar_for_each_group_and_an_outline_for_each_bootstrap():
+    figure = error_figures.rates_by_group({"kind": {"free": 0.2, "date": 0.1}, "accent": {"en": 0.15}}, overall=0.15)
+    first, second = figure.axes
+    assert [bar.get_width() for bar in first.patches] == [10.0, 20.0] and len(second.patches) == 1
+    assert first.get_xlabel() == "word error rate (%)" and first.get_title() == "by kind"
+    (axes,) = error_figures.resampled_rates({"a": [0.1, 0.2], "b": [0.1, 0.3]}, 0.15).axes
+    assert axes.get_ylabel() == "resamples" and {text.get_text() for text in axes.get_legend().get_texts()} == {"a", "b", "measured"}
