@@ -43,6 +43,7 @@ from omni_lib.user_cache import VARIABLE, cache_folder
 VERSION = 1  # of how features are computed and stored
 SHARD_ROWS = 256
 MEMORY_SHARE = 4  # features take at most one part in four of the memory that is free when they are wanted
+BUDGET = "OMNI_FEATURE_MEMORY"  # an environment variable: gigabytes of features that each process may keep in memory
 _FRAME_BYTES = 4 * N_MELS
 
 
@@ -54,8 +55,8 @@ class FeatureCache:
     ) -> None:
         """
         Args:
-            memory_budget: bytes that the features may take in memory; a quarter of what is free, shared by the processes that
-                torchrun has started on this machine, when None.
+            memory_budget: bytes that the features may take in memory. When None, what the environment variable OMNI_FEATURE_MEMORY says
+                in gigabytes, or else a quarter of what is free, shared by the processes that torchrun has started on this machine.
 
         Raises:
             UserError: an audio file cannot be read (`audit.readable` lists these before), or the disk has no room.
@@ -227,7 +228,18 @@ def _key(utterances: Sequence[Utterance], speeds: Sequence[float]) -> str:
 
 
 def _default_budget() -> int:
-    return free_memory() // MEMORY_SHARE // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    """Bytes. A wish of the user's is a machine's affair and no setting of a run: it changes no result.
+
+    Raises:
+        UserError: the wish is no number.
+    """
+    wish = os.environ.get(BUDGET)
+    if wish is None:
+        return free_memory() // MEMORY_SHARE // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    try:
+        return int(float(wish) * 1e9)
+    except (ValueError, OverflowError):
+        raise UserError(f"{BUDGET} is {wish!r}: it must be gigabytes, such as 0.5") from None
 
 
 def _expected_bytes(path: Path, speeds: Sequence[float]) -> int:

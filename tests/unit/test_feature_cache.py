@@ -81,10 +81,17 @@ def test_features_are_computed_once(folder, rows, read):
     assert len(read) == 12 + 12 + 2, "the first shard is known, the second is another one"
 
 
-def test_the_memory_is_budgeted(folder, rows):
+def test_the_memory_is_budgeted(folder, rows, monkeypatch):
     needed = sum(len(FeatureCache(rows, SPEEDS).features(row, speed)) * 512 for row in range(12) for speed in SPEEDS)
     assert FeatureCache(rows, SPEEDS, memory_budget=needed // 2).on_disk
     assert not FeatureCache(rows, SPEEDS, memory_budget=needed * 2).on_disk
+    for gigabytes, disk in ((needed / 2e9, True), (needed * 2e-9, False)):
+        monkeypatch.setenv("OMNI_FEATURE_MEMORY", str(gigabytes))
+        assert FeatureCache(rows, SPEEDS).on_disk == disk
+    for wish in ("much", "nan", "inf"):
+        monkeypatch.setenv("OMNI_FEATURE_MEMORY", wish)
+        with pytest.raises(UserError, match="OMNI_FEATURE_MEMORY is"):
+            FeatureCache(rows, SPEEDS)
 
 
 @pytest.mark.parametrize("change", ["samples", "speeds", "settings", "short", "no index", "half an index"])
