@@ -206,6 +206,9 @@ _SLIPS = {
     "the logarithm is missing": _variant(log=lambda mel: mel),
     "your transform has 400 points, and four filters are empty: use 1024": _variant(n_fft=WINDOW_LENGTH, log=_natural),
     "your window spans all 1024 points; it has 400 (25 ms), in their middle": _variant(window=N_FFT, log=_natural),
+    "your window stands at the beginning of the 1024 points, 312 samples too early: put it in their middle": lambda waveform: LogMel()(
+        torch.nn.functional.pad(waveform, (312, 0))
+    )[: len(waveform) // HOP_LENGTH],
     "`log1p` adds 1, which drowns all quiet sounds; add 1e-6": _variant(log=torch.log1p),
 }
 

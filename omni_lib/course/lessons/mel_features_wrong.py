@@ -74,15 +74,19 @@ def _numpy_log_mel(waveform: Tensor) -> np.ndarray:
     return np.log(np.array(rows) @ _filters(1024, 128).double().numpy() + 1e-6)
 
 
-def _never_ends(samples: int, window: int, hop: int, centred: bool) -> int:
-    count = 0
-    while samples >= window:
-        count += 1
-    return count
-
-
 def _counted(samples: int, window: int, hop: int, centred: bool) -> int:
     return len(range(0, samples + 1, hop)) if centred else len(range(0, samples - window + 1, hop))
+
+
+def _early_window(waveform: Tensor) -> Tensor:
+    frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160, :400]
+    return torch.log(torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)
+
+
+def _short_frames(waveform: Tensor) -> Tensor:
+    """Power does not know where in the transform the window stands, as long as it stands rightly on the sound."""
+    frames = torch.nn.functional.pad(waveform, (200, 200)).unfold(0, 400, 160)[: len(waveform) // 160]
+    return torch.log(torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)
 
 
 def _raises(waveform: Tensor) -> Tensor:
@@ -128,6 +132,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             lambda waveform: torch.log(_spectrum(waveform, window=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)[: len(waveform) // 160],
             "your window spans all 1024 points",
         ),
+        (_early_window, "312 samples too early"),
         (_raises, "raises RuntimeError"),
     ],
     "normalise_padded": [
@@ -164,6 +169,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda waveform: LogMel()(waveform),
         lambda waveform: LogMel().double()(waveform.double()),
         _numpy_log_mel,
+        _short_frames,
     ],
     "normalise_padded": [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()],
     "bin_spacing": ["40", 40.0, 16_000 / 400],
