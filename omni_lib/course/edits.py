@@ -75,5 +75,6 @@ def _labelled(text: str) -> str:
 
 def _spoken(edit: Edit) -> str:
     """The edit in words: "substitution: sat became sit"."""
-    said = {"=": edit.reference, "S": f"{edit.reference} became {edit.hypothesis}", "D": edit.reference, "I": edit.hypothesis}
+    before, after = (text.replace(" ", "space") for text in (edit.reference, edit.hypothesis))
+    said = {"=": before, "S": f"{before} became {after}", "D": before, "I": after}
     return f"{KINDS[edit.sign]}: {said[edit.sign]}"

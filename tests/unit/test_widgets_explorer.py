@@ -46,7 +46,7 @@ def test_the_output_holds_the_widget_and_a_picture_with_its_words():
     assert base64.b64decode(data["image/png"]).startswith(PNG)
     assert "a line" in data["text/plain"] and metadata["image/png"]["alt"] == "a line"
     assert {"omni-explorer", "omni-small-explorer"} <= set(explorer._dom_classes)
-    assert "&lt;small&gt;" in explorer.heading.value
+    assert explorer.heading.title == "A <small> explorer"
 
 
 EXPLORERS = {

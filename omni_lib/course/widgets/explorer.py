@@ -10,9 +10,12 @@ import html
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -51,6 +54,14 @@ class Canvas:
         return float(box.x0), float(box.x1)
 
 
+class Heading(anywidget.AnyWidget):
+    """The title of an explorer, which also gives each of its sliders a name for screen readers."""
+
+    _esm = Path(__file__).parent / "heading.js"
+
+    title = traitlets.Unicode().tag(sync=True)
+
+
 class Explorer(widgets.VBox):
     """A box of controls and pictures whose `refresh` redraws everything from the controls.
 
@@ -61,7 +72,7 @@ class Explorer(widgets.VBox):
     def __init__(self, name: str, title: str) -> None:
         self.summary = widgets.HTML()
         self.summary.add_class("omni-summary")
-        self.heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
+        self.heading = Heading(title=title)
         self._held = False
         super().__init__()
         for each in ("omni-explorer", f"omni-{name}-explorer"):
