@@ -30,10 +30,10 @@ from omni_lib.checkpoint import BEST, checkpoint_config, load_newest, load_weigh
 from omni_lib.config import MACHINE, Config
 from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, my_share, on_writer, rank, session
-from omni_lib.encoder import count_parameters
+from omni_lib.encoder import MaskedBatchNorm, count_parameters
 from omni_lib.errors import UserError
 from omni_lib.evaluation import evaluate
-from omni_lib.hardware import choose_device, keep_freed_memory, remember_kernels
+from omni_lib.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
 from omni_lib.interruption import StopRequest, heard_or_not
 from omni_lib.manifest import read_manifest
 from omni_lib.memory import refuse_what_does_not_fit
@@ -133,6 +133,8 @@ class Trainer:
         self.numbers = [value for value in self.model.state_dict().values() if value.is_floating_point()]
         self.parallel = data_parallel(self.model)
         self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
+        if config.compile:  # after the copy for the average, which stays as it is
+            compile_blocks(self.recogniser.encoder.blocks, MaskedBatchNorm)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         parameters = count_parameters(self.recogniser.encoder) / 1e6
         report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...\nUsing device: {self.device}")

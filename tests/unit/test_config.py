@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from omni_lib.config import Config, config_from_dict, load_config
+from omni_lib.encoder import AudioEncoder, count_parameters
 from omni_lib.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -42,6 +43,20 @@ def test_a_key_that_is_left_out_means_the_chapter_s_behaviour(written):
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.json")), ids=lambda path: path.stem)
 def test_every_config_of_ours_loads(path):
     assert load_config(path).save_dir == f"checkpoints/{path.stem}"
+
+
+def test_the_librispeech_recipe_says_that_it_is_untested_and_reckons_rightly():
+    """The figures in its comments: steps, parameters, shares and spans."""
+    path = CONFIGS / "librispeech_100h.json"
+    text, config = path.read_text(encoding="utf-8"), load_config(path)
+    assert "UNTESTED" in text and all(recipe in text for recipe in ("ESPnet", "icefall", "NeMo"))
+    steps_per_epoch = -(-28_539 // config.batch_size)
+    assert f"{steps_per_epoch * config.num_epochs:,} steps" in text
+    assert config.warmup_steps / (steps_per_epoch * config.num_epochs) == pytest.approx(0.1, abs=0.01)
+    assert 1 / (1 - config.average_decay) == pytest.approx(5000) and round(5000 / steps_per_epoch) == 11
+    assert f"{count_parameters(AudioEncoder.from_config(config)) / 1e6:.1f} million parameters" in text
+    assert config.batch_size * 100.6 * 60 / 28_539 == pytest.approx(13, abs=1), "minutes a step, of 100.6 hours"
+    assert config.ctc_frames_per_embedding * 12.5 == 37.5
 
 
 def test_comments_and_slashes_inside_texts(written):

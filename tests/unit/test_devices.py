@@ -5,6 +5,7 @@ Tests run on the CPU (conftest.py sees to that); to run these on a graphics proc
     OMNI_TEST_GPU=1 python -m pytest tests/unit/test_devices.py tests/unit/test_prefetch.py
 """
 
+import copy
 import math
 import os
 from dataclasses import replace
@@ -16,8 +17,9 @@ import torch
 from omni_lib import hardware
 from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
+from omni_lib.encoder import MaskedBatchNorm
 from omni_lib.errors import UserError
-from omni_lib.hardware import choose_device
+from omni_lib.hardware import choose_device, compile_blocks
 from omni_lib.objective import Objective
 from omni_lib.optimizer import Muon
 from omni_lib.recogniser import Recogniser
@@ -110,6 +112,36 @@ def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
     assert sum(parameter.grad is not None for parameter in reached) > 0.8 * len(reached)
     assert all(not parameter.grad.any() for parameter in [*recogniser.parameters(), *objective.parameters()] if parameter.grad is not None)
     assert all(parameter.grad is not None for parameter in objective.parameters())
+
+
+@pytest.mark.slow
+def test_compiled_blocks_compute_the_same_and_one_program_serves_every_shape():
+    """By the backend "aot_eager", which takes the program apart as for a card, but translates it into no other language."""
+    torch.manual_seed(0)
+    config = Config(d_model=16, n_layers=1, n_heads=2, d_ff=32, dropout=0.0)
+    plain = Recogniser(config).train()
+    compiled = copy.deepcopy(plain)
+    compile_blocks(compiled.encoder.blocks, MaskedBatchNorm, backend="aot_eager")
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    programs = []
+    for rows, frames in ((4, 160), (4, 176), (3, 192), (2, 320)):
+        mel, lengths = torch.randn(rows, frames, 128), torch.tensor([frames] + [frames - 40] * (rows - 1))
+        outputs = [each(mel, lengths)[0] for each in (plain, compiled)]
+        torch.testing.assert_close(*outputs)
+        for output in outputs:
+            output.square().sum().backward()
+        programs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert programs[0] > 0 and programs == [programs[0]] * 4
+    for ours, theirs in zip(compiled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+def test_the_setting_compiles_what_is_trained_and_not_its_average(make_tiny_config, tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr("omni_lib.train.compile_blocks", lambda blocks, left_alone: compiled.append(blocks))
+    trainers = [Trainer(make_tiny_config(tmp_path / "run", compile=wanted), tmp_path / "run", quiet) for wanted in (False, True)]
+    (blocks,) = compiled
+    assert blocks is trainers[1].recogniser.encoder.blocks and blocks is not trainers[1].averaged.module.encoder.blocks
 
 
 @needs_gpu
