@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from omni_lib.config import load_config
+from omni_lib.config import Config, load_config
 from omni_lib.course.materials import ROOT
 from omni_lib.course.training_process import exit_code, lives, spawn
 from omni_lib.course.training_status import State, Status, how_it_ended
@@ -67,11 +67,8 @@ class TrainingRun:
             UserError: a bad setting, a run that is going on in that folder already, or a process that ended at once.
         """
         path, directory = _locate(config)
-        overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
-        if folder is not None:
-            overrides.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
-        settings = load_config(directory / path, overrides)
-        run = cls(directory / settings.save_dir)
+        overrides = _overrides(set, folder)
+        run = cls(directory / load_config(directory / path, overrides).save_dir)
         arguments = [word for override in overrides for word in ("--set", override)]
         run._launch([sys.executable, "-m", "omni_lib.train", "--config", str(path), *arguments, "--resume"], directory)
         return run
@@ -102,19 +99,20 @@ class TrainingRun:
         return cls(folder)
 
     @classmethod
-    def start_or_attach(cls, config: str | Path, **options: Any) -> TrainingRun:
-        """The run of `config` if it is going on, else a new start: for cells that may be run again at any time.
+    def start_or_attach(
+        cls, config: str | Path, *, set: Mapping[str, Any] | None = None, folder: str | Path | None = None
+    ) -> TrainingRun:
+        """The run of these settings if it is going on or over, else as `start`: for cells that may be run again at any time.
 
-        Args:
-            options: as of `start`.
+        Raises:
+            UserError: as `start`.
         """
-        try:
-            run = cls.attach(options.get("folder") or config)
-            if run.process():
-                return run
-        except UserError:
-            pass
-        return cls.start(config, **options)
+        path, directory = _locate(config)
+        settings = load_config(directory / path, _overrides(set, folder))
+        run = cls(directory / settings.save_dir)
+        if run.process() or (run.status().state is State.FINISHED and run.trained_with(settings)):
+            return run
+        return cls.start(config, set=set, folder=folder)
 
     # Watching
 
@@ -132,6 +130,11 @@ class TrainingRun:
         if process:
             return Status(State.RUNNING, None, "", entries, age)
         return how_it_ended(self._exit_code(), self.console(40), entries)
+
+    def trained_with(self, settings: Config) -> bool:
+        """Whether the run has these settings, apart from its folder."""
+        mine = read_log(self.folder / FILE_NAME).get("config", {})
+        return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
 
     def console(self, lines: int = 20) -> str:
         """The last lines that the process has said since it was started; all of it is in `console.log`."""
@@ -298,6 +301,12 @@ def _locate(config: str | Path) -> tuple[Path, Path]:
     path = Path(config)
     directory = Path.cwd() if (Path.cwd() / path).exists() else ROOT
     return path, directory
+
+
+def _overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[str]:
+    """What the command line calls `--set`, word for word."""
+    overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
+    return overrides if folder is None else [*overrides, f"save_dir={json.dumps(str(Path(folder).resolve()))}"]
 
 
 def _records() -> Iterator[Path]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,18 @@ def test_a_run_is_started_watched_and_waited_for(write_config, tmp_path):
     assert run.console(1) == "Ready for Stage E!" and "step 12/12" in repr(run)
     with pytest.raises(UserError, match=r"nothing is running in .*run\.resume\(\)"):
         run.stop()
+
+
+def test_a_run_that_is_over_is_shown_as_it_ended_unless_the_settings_are_others(trained, tmp_path):
+    result, config = trained
+    (tmp_path / "tiny.json").write_text(json.dumps(config.to_dict()))
+    before = sorted(os.listdir(result.folder))
+    assert TrainingRun.start_or_attach(tmp_path / "tiny.json").status().state is State.FINISHED
+    assert sorted(os.listdir(result.folder)) == before, "nothing was started"
+    other = TrainingRun.start_or_attach(tmp_path / "tiny.json", set={"seed": 7}, folder=tmp_path / "other")
+    other.kill()
+    assert (other.folder, (tmp_path / "other" / CONSOLE).exists()) == (tmp_path / "other", True)
+    assert not TrainingRun(result.folder).trained_with(replace(config, seed=7))
 
 
 def test_the_log_keeps_what_was_heard_of_the_first_three_dev_clips(trained):
