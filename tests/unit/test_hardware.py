@@ -1,6 +1,7 @@
 """Speed that the machine offers, taken where it is offered and nowhere else."""
 
 import ctypes
+import subprocess
 import sys
 
 import pytest
@@ -73,3 +74,11 @@ def test_a_cache_size_that_was_asked_for_stays(monkeypatch):
     monkeypatch.delenv(name)
     remember_kernels()
     assert int(hardware.os.environ[name]) > 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts a process by itself")
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
+    held = b"x" * 1_000_000_000
+    program = "from omni_lib.hardware import peak_memory; print(peak_memory())"
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < len(held) < peak_memory()
