@@ -335,6 +335,7 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
     if found is None:
         return None
     path, saved = found
+    rotate(folder)  # which a kill may have come before
     if not isinstance(saved.get("resume"), dict):
         raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
     before = checkpoint_config(saved, path).to_dict()
