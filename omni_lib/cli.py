@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -102,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--checkpoint", type=Path, required=True)
     transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE")
     transcribe.add_argument("--json", action="store_true", help="with the times of the words")
+    transcribe.add_argument(
+        "--longest",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="of the clips that the model was trained on (default: 10); what is longer is heard in blocks, attention held to 2 s",
+    )
     transcribe.set_defaults(run=_transcribe)
 
     export = commands.add_parser("export", help="a small file for inference: half precision, with its error rate inside")
@@ -123,6 +131,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
+    return seconds
 
 
 # Imports stand inside the commands: `omni doctor` must run where torch does not, and `omni --help` at once.
@@ -250,7 +268,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     transcripts, failures = [], 0
     for path in options.files:
         try:
-            transcripts.append(transcribe(path, recogniser, config))
+            transcripts.append(transcribe(path, recogniser, config, longest=options.longest))
         except UserError as error:  # the other files still get their answer
             print(f"omni: {error}", file=sys.stderr)
             failures += 1

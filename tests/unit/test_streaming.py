@@ -130,6 +130,22 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
             assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.15 for heard in words), (start, word)
 
 
+def test_the_command_takes_the_length_of_the_training_clips(pretrained, speech, tmp_path, capsys):
+    recogniser, config = pretrained
+    soundfile.write(tmp_path / "a.wav", speech[0][: 12 * 16_000].numpy(), 16_000)
+    checkpoint = str(ROOT / "data" / "pretrained" / "audio_enc_tiny.pt")
+    heard = {}
+    for longest in ("10", "12"):
+        assert cli.main(["transcribe", "--checkpoint", checkpoint, "--longest", longest, str(tmp_path / "a.wav")]) == 0
+        heard[longest] = capsys.readouterr().out.strip().split(": ")[-1]
+    mel = LogMel()(read_audio(tmp_path / "a.wav"))
+    for longest, reach in (("10", REACH), ("12", None)):
+        path = best_path(mel, recogniser, reach).tolist()
+        assert heard[longest] == " ".join(word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3))
+    with pytest.raises(SystemExit):
+        cli.main(["transcribe", "--checkpoint", checkpoint, "--longest", "nan", "a.wav"])
+
+
 def test_what_is_cut_off_is_refused_at_its_end(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, 0.1 * torch.randn(16_000 * 20).numpy(), 16_000)
