@@ -30,12 +30,12 @@ class Config:
     downsample_time: int = 8  # 10 ms frames per embedding: 4 or 8
     data_path: str = "data/audio/asr.csv"  # manifest
     batch_size: int = 8  # utterances
-    num_epochs: int = 20
+    num_epochs: int = 20  # times that every utterance is heard
     learning_rate: float = 1e-4  # the peak, where there is a warm-up
     checkpoint_freq: int = 1000  # steps between periodic checkpoints
     # ours
     save_dir: str = ""  # folder of the run; checkpoints/<name of the config file> when empty
-    seed: int = 0
+    seed: int = 0  # of the first weights, the order of batches, augmentation and dropout
     ctc_frames_per_embedding: int = 1  # k: CTC frames that each embedding emits
     max_impossible: float = 0.02  # share of training rows without a CTC path above which training refuses to start
     warmup_steps: int = 0  # steps in which the rate rises from 0 to learning_rate
