@@ -136,7 +136,7 @@ letters_per_second = Number(
     "doubled)?",
     right=12.5,
     tolerance=0.01,
-    praise="12.5, and the speech of the embedded corpus has 15.7 characters a second on average. With k = 3 there are 37.5 frames a "
+    praise="12.5, and the speech of the embedded corpus has nearly 16 characters a second on average. With k = 3 there are 37.5 frames a "
     "second.",
     slips=(
         (100, "Those are the mel frames. Eight of them make one embedding."),
