@@ -293,12 +293,18 @@ class Notebook:
 
     def _fit(self, width: int) -> None:
         """Make the window so high that nothing of the notebook has to be scrolled to."""
-        scroller = self.page.locator(".jp-WindowedPanel-outer:visible, .jp-Notebook:visible").first
         height = 1000
         for _ in range(3):  # what is laid out anew may need some more
             self.page.set_viewport_size({"width": width, "height": min(height, 15_000)})
             self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            height += int(scroller.evaluate("box => box.scrollHeight - box.clientHeight"))
+            height += int(
+                self.page.evaluate(
+                    """() => { let box = window.jupyterapp.shell.currentWidget.node.querySelector(".jp-Cell"), hidden = 0;
+                               while ((box = box?.parentElement))
+                                   if (/auto|scroll/.test(getComputedStyle(box).overflowY)) hidden += box.scrollHeight - box.clientHeight;
+                               return hidden }"""
+                )
+            )
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
