@@ -15,9 +15,10 @@ from matplotlib.pyplot import subplots
 from torch import Tensor, nn
 
 from omni_lib.alignment import best_path, word_times
-from omni_lib.batching import FeatureCache, evaluation_batches
+from omni_lib.batching import evaluation_batches
 from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
 from omni_lib.encoder import AudioEncoder
+from omni_lib.feature_cache import FeatureCache
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import BLANK
@@ -157,7 +158,8 @@ def probe_figure(scores: dict[str, dict[str, float]], levels: dict[str, float]) 
             bars = axes.bar(list(found), list(found.values()), color=[INK, ORANGE, BLUE], width=0.6)
             axes.bar_label(bars, [f"{value:.2f}" for value in found.values()], color=INK, padding=2)
             axes.axhline(levels[question], color=GREEN, linestyle="--", label="guessing")
-            axes.set(title=question, ylim=(min(0, *found.values()) - 0.02, 1.05))
+            lowest = min(found.values())
+            axes.set(title=question, ylim=(lowest - 0.15 if lowest < 0 else 0, 1.05))
         panels[0].set_ylabel("share right (R² for durations)")
         panels[0].legend(loc="upper left")
     return figure

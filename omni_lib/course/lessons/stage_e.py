@@ -325,7 +325,7 @@ what_is_measured = Choice(
     right="b",
     replies={
         "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a GPU: each changes it.",
-        "b": "Yes. Below them, memory breaks the plan long before time does, and nobody would hear 10,000 hours twenty times on two cores.",
+        "b": "Yes. The others tell the order of magnitude, and that another plan is needed: a GPU, and fewer epochs.",
         "c": "Look at the column 'origin'.",
         "d": "In the middle of the table, and far outside of what was measured.",
     },

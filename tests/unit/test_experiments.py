@@ -1,0 +1,77 @@
+"""What is done before a long training, on the clips that come with the course; and the sums of growth."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from omni_lib.config import Config
+from omni_lib.course import growth
+from omni_lib.course.experiments import log_of, overfit, range_curve, range_test, record, settings, settings_table, workbench
+from omni_lib.course.lessons import full_training
+from omni_lib.errors import UserError
+from omni_lib.train import Trainer
+
+
+@pytest.fixture(scope="module")
+def bench():
+    trainer = workbench(settings("configs/lesson_short.json", schedule="constant", warmup_steps=3, mixed_precision=False))
+    return trainer, next(iter(trainer.batches.epoch(1)))
+
+
+def test_settings_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = settings("configs/lesson_short.json", num_epochs=3)
+    assert config.num_epochs == 3 and config.data_path.endswith("clips.csv")
+    with pytest.raises(UserError, match="does not exist"):
+        settings("configs/none.json")
+
+
+def test_a_batch_is_learnt_by_heart_and_nothing_is_written(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    moments = overfit(*bench, steps=16, every=8)
+    assert [moment.step for moment in moments] == [0, 8, 16]
+    assert moments[2].loss < moments[1].loss < moments[0].loss / 2
+    assert all(len(moment.heard) == 4 for moment in moments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_range_test_ends_in_an_explosion(bench):
+    trainer, batch = bench
+    trainer = workbench(replace(trainer.config, intermediate_ctc=0.0))
+    rates = [1e-6, 1e-3, 1e-3, 1e-3, 0.1, 0.1, 0.1, 0.1]
+    losses = range_test(trainer, batch, rates)
+    assert losses[4] < losses[0] and max(losses[5:]) > 2 * losses[0]
+    assert len(range_curve(rates, losses, 3e-3).axes) == 1
+
+
+def test_every_setting_stands_in_the_table_with_its_meaning():
+    text = repr(settings_table(chapter=settings("configs/audio_enc_chapter.json"), ours=settings("configs/audio_enc_tiny.json")))
+    assert "| **`learning_rate`** | 0.0001 | 0.003 | the peak, where there is a warm-up |" in text
+    for name in set(Config().to_dict()) - {"data_path", "save_dir"}:
+        (line,) = (line for line in text.splitlines() if f"`{name}`" in line)
+        assert len(line.split("|")[4].strip()) > 5, f"{name} has no comment in config.py"
+
+
+@pytest.mark.parametrize("name", ["healthy", "log_1", "log_2", "log_3"])
+def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
+    entries = log_of(name)
+    assert {entry["type"] for entry in entries} == {"step", "epoch"}
+    loss, blanks, wer = record(entries, name).axes
+    assert len(loss.lines[0].get_xdata()) == len(blanks.lines[0].get_xdata()) == sum(entry["type"] == "step" for entry in entries)
+    assert len(wer.lines) == 2
+
+
+def test_the_source_that_is_shown_is_the_source():
+    text = repr(full_training.source(Trainer.train_step))
+    assert text.startswith("```python\n# omni_lib/train.py\ndef train_step(self") and "clip_grad_norm_" in text
+
+
+def test_growth_is_proportional_and_says_what_was_measured():
+    lines = repr(growth.table()).splitlines()[2:]
+    assert [("measured" in line, "extrapolated" in line) for line in lines] == [(True, False)] * 2 + [(False, True)] * 5
+    assert growth.feature_bytes(100) == 100 * 3600 * 100 * 128 * 4 * 3
+    assert growth.sound_bytes(1) == 115_200_000
+    dearest = max(run.cost for run in growth.MEASURED)
+    assert f"{10_000 * 20 * dearest / 86_400:.1f} days" in lines[-1]
+    assert torch.tensor([run.hours for run in growth.MEASURED]).max() < 1.5

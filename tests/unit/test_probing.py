@@ -1,0 +1,73 @@
+"""Probes: least squares as it should be, moments that belong to their clips, scores that tell signal from noise."""
+
+import pytest
+import torch
+
+from omni_lib.course import materials
+from omni_lib.course.probing import SOURCES, Moments, chance, durations, fit, letters, listen, probe_figure, score, voices
+from omni_lib.encoder import AudioEncoder
+
+
+@pytest.fixture(scope="module")
+def heard():
+    recogniser, config = materials.pretrained()
+    torch.manual_seed(0)
+    return recogniser, listen(recogniser, AudioEncoder.from_config(config).eval(), list(materials.clips().values()))
+
+
+def test_the_fit_has_no_gradient_left():
+    generator = torch.Generator().manual_seed(0)
+    x, targets = torch.randn(30, 5, generator=generator).double(), torch.randn(30, 2, generator=generator).double()
+    weights = fit(x, targets, penalty=0.7).requires_grad_()
+    wide = torch.cat([x, torch.ones(30, 1).double()], dim=1)
+    loss = (wide @ weights - targets).square().sum() + 0.7 * weights.square().sum()
+    (gradient,) = torch.autograd.grad(loss, weights)
+    assert gradient.abs().max() < 1e-9
+
+
+def moments(signal: float, seconds: bool = False) -> Moments:
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.randint(3, (400,), generator=generator)
+    inputs = torch.randn(400, 6, generator=generator) + signal * torch.nn.functional.one_hot(truth, 6)
+    names = [] if seconds else ["a", "b", "c"]
+    return Moments({"trained": inputs}, truth.float() if seconds else truth, torch.arange(400) // 4, names)
+
+
+def test_a_probe_finds_what_is_there_and_only_that():
+    assert score(moments(signal=8.0), "trained") > 0.97
+    assert abs(score(moments(signal=0.0), "trained") - chance(moments(signal=0.0))) < 0.15
+    assert score(moments(signal=8.0, seconds=True), "trained") > 0.9
+    assert score(moments(signal=0.0, seconds=True), "trained") < 0.1
+
+
+def test_no_clip_is_fitted_and_judged_at_once():
+    some = moments(0.0)
+    out = some.held_out()
+    assert set(some.clips[out].tolist()).isdisjoint(some.clips[~out].tolist())
+    assert 0.25 < out.double().mean() < 0.35
+
+
+def test_moments_of_real_clips(heard):
+    recogniser, clips = heard
+    assert len(clips) == len(materials.clips())
+    for clip in clips:
+        sizes = {len(inputs) for inputs in clip.inputs.values()}
+        assert sizes == {len(clip.path) // clip.frames_per_embedding}
+        said = recogniser.vocabulary.decode([s for s, before in zip(clip.path, [0, *clip.path], strict=False) if s not in (0, before)])
+        assert said == clip.row.text
+    asked = letters(clips, recogniser)
+    assert set(asked.names) <= set(" abcdefghijklmnopqrstuvwxyz") and len(asked.truth) > 100
+    lasted = durations(clips, recogniser)
+    assert len(lasted.truth) == sum(len(clip.row.text.split()) for clip in clips)
+    assert 0 < lasted.truth.min() and lasted.truth.max() < 2
+    told = voices(clips)
+    assert len(told.names) == len(clips) and len(told.truth) == sum(len(clip.inputs["trained"]) for clip in clips)
+    assert all(each.inputs[source].shape[0] == len(each.truth) for each in (asked, lasted, told) for source in SOURCES)
+
+
+def test_the_figure_shows_every_score():
+    figure = probe_figure(
+        {"letters": {"log-mel": 0.3, "trained": 0.9}, "durations": {"log-mel": -0.6, "trained": 0.5}}, {"letters": 0.2, "durations": 0}
+    )
+    shown = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert shown == ["0.30", "0.90", "-0.60", "0.50"]
