@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from omni_lib.errors import UserError
 
 STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
@@ -41,7 +43,8 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
 def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
     """A folder beside `out` to make `asr.csv` and `wav/` in; when the block ends well they move to `out`, `asr.csv` last.
 
-    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it.
+    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it. Several processes may make the same
+    corpus at once: the first to be done puts its own into place, the others find it there.
 
     Raises:
         UserError: `out` cannot be written.
@@ -54,8 +57,9 @@ def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
     try:
         (partial / "wav").mkdir()
         yield partial
-        if not is_built(out, stamp):  # another process may have been faster
-            _put_into_place(partial, out, stamp)
+        with FileLock(out.parent / f".{out.name}.partial-lock"):
+            if not is_built(out, stamp):  # another process may have been faster
+                _put_into_place(partial, out, stamp)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
     finally:
