@@ -16,6 +16,7 @@ import contextlib
 import datetime
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -42,9 +43,14 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def is_launched() -> bool:
+    """Whether torchrun, or something that says the same in the environment, has started several processes for one training."""
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys() and int(os.environ["WORLD_SIZE"]) > 1
+
+
 def is_writer() -> bool:
     """Whether this process is the one that speaks and writes: rank 0, before and after `session` too."""
-    return int(os.environ.get("RANK", 0)) == 0
+    return not is_launched() or int(os.environ["RANK"]) == 0
 
 
 def local_rank() -> int:
@@ -62,7 +68,7 @@ def session() -> Iterator[None]:
         UserError: another process has ended, so that this one cannot go on.
         SystemExit: another process has said why all end.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
+    if not is_launched() or dist.is_initialized():
         yield
         return
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
@@ -71,14 +77,12 @@ def session() -> Iterator[None]:
         dist.init_process_group(backends, store=store, rank=here, world_size=world, timeout=PATIENCE)
         yield
     except UserError:
-        if not _first_to_speak(store):
-            raise SystemExit(2) from None
+        _let_the_first_speak(store)
         raise
     except RuntimeError as error:
         if not _is_lost_connection(error):
             raise
-        if not _first_to_speak(store):
-            raise SystemExit(2) from None
+        _let_the_first_speak(store)
         raise UserError(
             f"another process of this training has ended, and rank {here} with it: the same command with --resume goes on from the last "
             "checkpoint ('torchrun --max-restarts' gives it again by itself)"
@@ -99,12 +103,15 @@ def _meeting_point() -> dist.Store:
     return dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
-def _first_to_speak(store: dist.Store) -> bool:
-    """Whether no other rank has said yet why this attempt ends."""
+def _let_the_first_speak(store: dist.Store) -> None:
+    """Return where no other rank has said yet why this attempt ends; else end, after the moment that it takes to say it."""
     try:
-        return store.add("has spoken", 1) == 1
+        others = store.add("has spoken", 1) - 1
     except RuntimeError:  # whoever kept the store is gone
-        return True
+        return
+    if others:
+        time.sleep(1)  # torchrun ends all processes as soon as one has ended
+        raise SystemExit(2)
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
@@ -184,7 +191,11 @@ def gathered(value: T) -> list[T]:
 
 def anywhere(flag: bool) -> bool:
     """Whether `flag` is true on any rank: all ranks get the same answer."""
-    return any(gathered(flag))
+    if world_size() == 1:
+        return flag
+    answer = torch.tensor(int(flag))
+    dist.all_reduce(answer, dist.ReduceOp.MAX)
+    return bool(answer)
 
 
 def agree(value: Any, refusal: str) -> None:

@@ -80,6 +80,9 @@ def test_alone_everything_is_as_if_there_were_no_ranks(monkeypatch):
 
 def test_who_is_not_rank_0_does_not_write(monkeypatch):
     monkeypatch.setenv("RANK", "2")
+    assert is_writer(), "a variable that something else has set"
+    for name, value in {"WORLD_SIZE": "4", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
     assert not is_writer()
 
 
