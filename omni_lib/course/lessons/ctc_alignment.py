@@ -126,8 +126,7 @@ count_alignments = CodeExercise(
         "From one frame to the next a path stays, moves on by one state, or skips a blank, which it may do only between two different "
         "letters. So the ways into state s are those of s, plus those of s-1, plus, if allowed, those of s-2.",
         "Begin with one way in the first blank *before* the first frame, and none elsewhere. After `frames` rounds, add the last two "
-        "states: "
-        "a path may end in the last letter or in the blank behind it.",
+        "states: a path may end in the last letter or in the blank behind it.",
     ),
     praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited 11 states 16 times. Put probabilities in place of the "
     "ones and you have the forward recursion.",
@@ -320,8 +319,7 @@ ctc_gradient = CodeExercise(
     hints=(
         "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame, but it has occupancies: a soft one.",
         "Occupancies are by state, the gradient is by symbol: the blank stands in L + 1 states, and a letter in each place where it "
-        "occurs. "
-        "Add them up.",
+        "occurs. Add them up.",
         "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column `states[s]`, one s after the other "
         "(or `index_add`, with minus gamma).",
     ),

@@ -12,7 +12,7 @@ why_ctc = ShortText(
     "loss add up?",
     mentions=(
         (
-            r"align|which frame|when each|where each|frame[- ]?by[- ]?frame|label(l)?ed? .*frame|frame.*label",
+            r"align|which frame|(when|where) (each|every|the|a)\b|frame[- ]?by[- ]?frame|label(l)?ed? .*frame|frame.*label|timing|boundar",
             "what does cross-entropy need to know about every single frame that nobody has written down?",
         ),
         (
@@ -26,13 +26,13 @@ why_ctc = ShortText(
     ),
     contradictions=(
         (
-            r"(find|choose|pick|take|optimi[sz]e|select)s?\W+(only )?(the )?(single )?(best|likeliest|most likely) (alignment|path)",
+            r"(?<!not )(?<!than )(?<!without )(find|choos|pick|tak|optimi[sz]|select)(e|es|s|ing)?\W+"
+            r"(only )?(the )?(single )?(best|likeliest|most likely) (alignment|path)",
             "that is what the chapter says, and it is Viterbi's answer. Look at the brute-force cell: which paths does the loss count?",
         ),
     ),
     model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not have; CTC adds up the "
-    "probabilities of "
-    "all paths that collapse to the text, so that no frame has to be labelled.",
+    "probabilities of all paths that collapse to the text, so that no frame has to be labelled.",
 )
 
 hell_lo = Choice(

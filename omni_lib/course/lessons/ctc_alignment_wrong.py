@@ -335,7 +335,11 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "occupancy": [_occupancy_by_numpy, lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float()],
     "ctc_gradient": [_gradient_at_once],
     "viterbi_path": [_by_torchaudio, lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target))],
-    "why_ctc": ["No one has labelled which frame says which letter. CTC sums over every possible alignment of the text."],
+    "why_ctc": [
+        "No one has labelled which frame says which letter. CTC sums over every possible alignment of the text.",
+        "We don't know the timing of the letters, so CTC adds up all possible paths.",
+        "The boundaries are unknown; the loss is the total probability of all valid paths, rather than picking the best path.",
+    ],
     "hell_lo": ["B", " b "],
     "initial_loss": [23.4, 23.36, torch.tensor(23.355)],
     "frames_for_hello": [6.0, "6"],

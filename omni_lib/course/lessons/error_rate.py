@@ -103,8 +103,7 @@ edit_counts = CodeExercise(
         "Fill a table: cell (m, n) holds the fewest edits between the first m words of the reference and the first n of the hypothesis. "
         "Its first row is all insertions, its first column all deletions.",
         "A cell comes from one of three: diagonally (the words match, or are substituted), from above (a word of the reference is "
-        "deleted), "
-        "from the left (a word is inserted). Take the cheapest.",
+        "deleted), from the left (a word is inserted). Take the cheapest.",
         "Keep in each cell not only the number of errors but the three counts as well: `(errors, S, D, I)`, and take the `min` by the "
         "first. The last cell has the answer.",
     ),

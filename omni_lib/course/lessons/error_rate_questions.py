@@ -23,10 +23,13 @@ meaning_of_15 = ShortText(
     prompt="(The chapter's question 3.) What does a WER of 15% mean? Say which errors it counts, and over what it divides.",
     mentions=(
         (
-            r"insert|extra|added|too many|not said|never said",
+            r"s\s*\+\s*[di]\s*\+\s*[di]|insert|extra|added|too many|not said|never said",
             "'15 of 100 words are wrong' is not all: what about a word that was written and never said?",
         ),
-        (r"substitut|replac|delet|missing|missed|left out|wrong|mistake", "there are errors besides inserted words: name the other kinds"),
+        (
+            r"s\s*\+\s*[di]\s*\+\s*[di]|substitut|replac|delet|missing|missed|left out|wrong|mistake",
+            "there are errors besides inserted words: name the other kinds",
+        ),
         (
             r"reference|spoken|actually said|were said|correct transcript|ground truth|true (text|words|transcript)",
             "over what is the number of errors divided? Over the words of which text?",
@@ -34,7 +37,7 @@ meaning_of_15 = ShortText(
     ),
     contradictions=(
         (
-            r"(accura\w+|correct|right)\W+(is|are|of)?\W*85|85\s*%\W+(of the words )?(are )?(accura|correct|right)",
+            r"(accura\w+|correct|right)\W+(is|are|of)?\W*85|(?<!not that )85\s*%\W+(of the words )?(are )?(accura|correct|right)",
             "85% right does not follow: inserted words are errors too, so the words that were heard rightly may be more than 85 of 100",
         ),
         (

@@ -214,6 +214,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "meaning_of_15": [
         "Of 100 words that were actually said, 15 errors: words replaced, left out, or inserted.",
         "(S + D + I) / N = 0.15: substituted, deleted and inserted words together over the number of words in the reference.",
+        "S+D+I = 15 per 100 reference words",
+        "Substitutions, insertions and deletions over the words of the reference are 0.15; it is not that 85% are right.",
     ],
     "human_level": ["C"],
 }
