@@ -103,7 +103,7 @@ def log_mels(named: Sequence[tuple[str, Tensor]], description: str, lowest: int 
             axes.grid(False)
         panels[-1, 0].set_xlabel("time (s)")
         figure.colorbar(image, ax=panels[:, 0].tolist(), label="log-mel (nats)", shrink=0.9)
-    return shown(figure, description, dpi=64)  # noise hardly compresses
+    return shown(figure, description)
 
 
 def distributions(power: Tensor, log_mel: Tensor, description: str) -> Picture:
