@@ -71,15 +71,17 @@ def sound_of(mel: Tensor, settings: Settings, samples: int) -> Tensor:
     fits, here with the momentum of Perraudin et al. 2013.
 
     Raises:
-        UserError: the windows overlap too little.
+        UserError: the windows overlap too little, or the sound is shorter than half a Fourier transform.
     """
+    if samples <= settings.n_fft // 2:
+        raise UserError(
+            f"{milliseconds(samples)} ms of sound are too short for an FFT of {settings.n_fft} points: take a longer part, or a smaller FFT"
+        )
     if settings.hop > settings.window // 2:
         raise UserError(
             f"windows of {milliseconds(settings.window)} ms every {milliseconds(settings.hop)} ms overlap by less than a half: "
             "there is no way back to a sound. Choose a shorter hop or a longer window"
         )
-    if not len(mel):
-        return torch.zeros(samples)
     mel = torch.cat([mel, mel[-1:]])  # the centred transform has a last frame, on the very end, that `log_mel` leaves out
     power = (mel.exp() - LOG_FLOOR).clamp_min(0.0)  # (frames + 1, n_mels)
     spectrum = (power @ torch.linalg.pinv(mel_filters(settings))).clamp_min(0.0)  # (frames + 1, bins); an empty filter adds nothing

@@ -67,10 +67,16 @@ def test_the_way_back_leaves_other_peoples_random_numbers_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_silence_and_nothing_stay_so():
+def test_silence_stays_silent():
     settings = Settings()
     assert sound_of(mel_of(torch.zeros(1600), settings), settings, 1600).abs().max() < 1e-3
-    assert sound_of(torch.zeros(0, 128), settings, 100).tolist() == [0.0] * 100
+
+
+@pytest.mark.parametrize("samples", [0, 100, 512])
+def test_too_short_a_sound_is_refused(samples):
+    with pytest.raises(UserError, match="ms of sound are too short for an FFT of 1024 points"):
+        sound_of(torch.zeros(samples // 160, 128), Settings(), samples)
+    assert sound_of(torch.zeros(3, 128), Settings(), 513).shape == (513,), "one more is enough"
 
 
 def test_windows_that_overlap_too_little_are_refused():

@@ -66,6 +66,16 @@ def test_a_window_longer_than_the_fft_is_explained_and_forgiven(explorer):
     assert "⚠" not in explorer.summary.value and explorer.picture.image != before
 
 
+def test_a_part_too_short_to_be_seen_or_re_made_is_a_line(explorer):
+    before = explorer.picture.image
+    explorer.part.value = (0.5, 0.5)
+    assert "⚠ show at least 0.05 s" in explorer.summary.value and explorer.picture.image == before
+    explorer.part.value, explorer.n_fft.value = (0.5, 0.6), 4096
+    assert "⚠" not in explorer.summary.value
+    explorer.remake.click()
+    assert "⚠ 100.0 ms of sound are too short for an FFT of 4096 points" in explorer.summary.value
+
+
 def test_the_mel_is_made_audible_until_the_settings_change(explorer):
     assert not explorer.remade.sound
     explorer.part.value = (0.1, 0.7)

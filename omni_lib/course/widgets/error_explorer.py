@@ -39,8 +39,8 @@ class ErrorExplorer(Explorer):
 
     def __init__(self, reference: str, hypothesis: str) -> None:
         super().__init__("error", "Error explorer")
-        self.reference = widgets.Textarea(reference, description="reference", rows=2, continuous_update=True)
-        self.hypothesis = widgets.Textarea(hypothesis, description="hypothesis", rows=2, continuous_update=True)
+        self.reference = widgets.Textarea(reference, description="reference", rows=3, continuous_update=True)
+        self.hypothesis = widgets.Textarea(hypothesis, description="hypothesis", rows=3, continuous_update=True)
         self.words = widgets.HTML()
         self.words.add_class("omni-word-edits")
         self.characters = widgets.HTML()
@@ -64,10 +64,10 @@ class ErrorExplorer(Explorer):
         self.total.add_class("omni-total")
         self.children = [
             self.heading, controls(self.reference, self.hypothesis), self.legend, self.words, self.characters, self.rates, self.summary,
-            self.total, controls(self.decoder, self.order, self.utterance), self.player,
+            self.total, controls(self.decoder, self.order), controls(self.utterance), self.player,
         ]  # fmt: skip
         for box in (self.reference, self.hypothesis, self.utterance):
-            box.layout.max_width = "60em"
+            box.layout.max_width = "76em"
         self._list()
         self.react_to(self.reference, self.hypothesis)
         for control in (self.decoder, self.order):

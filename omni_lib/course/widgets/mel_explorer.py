@@ -23,6 +23,7 @@ from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
 
 FFT_SIZES = (256, 400, 512, 1024, 2048, 4096)  # points; 400 is the 25 ms window's own
+SHORTEST = 0.05  # seconds that are shown
 DECIBELS = 80.0  # what is darker than this below the loudest is not shown
 PIXELS = 512  # about what the axes of a spectrogram have
 COLUMNS = 1200  # of the waveform: each shows the least and the greatest sample of its stretch
@@ -87,12 +88,14 @@ class MelExplorer(Explorer):
                 f"a window of {self.window.value} ms has {settings.window} samples, more than an FFT of {settings.n_fft} points holds: "
                 "choose a larger FFT or a shorter window"
             )
+        start, end = self.part.value
+        if end - start < SHORTEST:
+            raise UserError(f"show at least {SHORTEST} s: draw the ends of the range apart")
         power = power_spectrogram(self._waveform, settings)
         filters = mel_filters(settings)
         mel = log_mel(power, filters)
         image = self._canvas.draw(self._waveform, power, filters, mel, settings, self.part.value)
         words = self._words(settings, len(mel), empty_filters(filters))
-        start, end = self.part.value
         with self.picture.hold_sync():
             self.picture.show(image, f"Waveform, spectrogram, filterbank and log-mel of the clip '{self.clip.value}'. {words}")
             self.picture.place(self._canvas.span(self._canvas.mel_axes), start, end)
@@ -130,8 +133,8 @@ class MelExplorer(Explorer):
 
     def _make_audible(self) -> None:
         settings, (start, end) = self.settings, self.part.value
-        if settings.n_fft < settings.window:
-            raise UserError("choose an FFT at least as long as the window first")
+        if settings.n_fft < settings.window or end - start < SHORTEST:
+            raise UserError("choose an FFT at least as long as the window, and a part that can be seen, first")
         filters = mel_filters(settings)
         mel = log_mel(power_spectrogram(self.shown, settings), filters)
         sound = sound_of(mel, settings, len(self.shown))

@@ -22,11 +22,11 @@ MOST_LETTERS = 26  # state labels that can be read beside one another; of a long
 
 def collapse_table(path: Collapse, step: int) -> str:
     """The path, its runs, its runs without blanks, and the text, as far as `step` (0 to 3)."""
-    runs = path.runs
+    runs, width = path.runs, 22 if len(path.path) <= 20 else 12
     cells = [
-        [_cell(symbol) for symbol in path.path],
-        [_cell(symbol, frames) for symbol, frames in runs],
-        [_cell(symbol, frames, dropped=symbol == BLANK) for symbol, frames in runs],
+        [_cell(symbol, 1, width) for symbol in path.path],
+        [_cell(symbol, frames, width) for symbol, frames in runs],
+        [_cell(symbol, frames, width, dropped=symbol == BLANK) for symbol, frames in runs],
         [f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{html.escape(path.text) or "(nothing)"}</b></td>'],
     ]
     names = ("path, one symbol a frame", "step 1: merge what repeats", "step 2: drop the blanks", "step 3: the text")
@@ -35,12 +35,12 @@ def collapse_table(path: Collapse, step: int) -> str:
     return table(rows[: step + 1], f"a path of {len(path.path)} frames collapses to '{path.text}'")
 
 
-def _cell(symbol: int, frames: int = 1, dropped: bool = False) -> str:
+def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
     colour = INK if symbol == BLANK else BLUE
     line = "dashed" if dropped else "solid"
     shown = "" if dropped else html.escape(SHOWN.get(symbol, VOCABULARY.symbols[symbol]))
     title = "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
-    style = f"border: 2px {line} {colour}; text-align: center; min-width: 12px; height: 26px; padding: 0 3px; font-family: monospace"
+    style = f"border: 2px {line} {colour}; text-align: center; min-width: {width}px; height: 26px; padding: 0 3px; font-family: monospace"
     return f'<td colspan="{frames}" title="{title}" style="{style}">{shown}</td>'
 
 
