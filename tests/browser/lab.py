@@ -44,8 +44,8 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDTHS = (1280, 1920)
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    # every cell is on the page, not only those in view: a test can look for any
-    "notebook-extension/tracker": {"windowingMode": "none"},
+    # every cell is on the page, not only those in view: a test can look for any; and the page ends where the notebook does
+    "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
 }
@@ -299,10 +299,9 @@ class Notebook:
             self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             height += int(
                 self.page.evaluate(
-                    """() => { let box = window.jupyterapp.shell.currentWidget.node.querySelector(".jp-Cell"), hidden = 0;
-                               while ((box = box?.parentElement))
-                                   if (/auto|scroll/.test(getComputedStyle(box).overflowY)) hidden += box.scrollHeight - box.clientHeight;
-                               return hidden }"""
+                    """() => { let box = window.jupyterapp.shell.currentWidget.node.querySelector(".jp-Cell");
+                               while (box && !/auto|scroll/.test(getComputedStyle(box).overflowY)) box = box.parentElement;
+                               return box ? box.scrollHeight - box.clientHeight : 0 }"""
                 )
             )
 
