@@ -100,4 +100,4 @@ def test_a_changed_output_is_noticed(path, tmp_path):
             output.data["text/plain"] += "7"
     nbformat.write(notebook, tmp_path / path.name)
     status, said = nbval(tmp_path / path.name, tmp_path, "--nbval")
-    assert status == 1 and " 1 failed" in said, said
+    assert status == 1 and "1 failed" in said, said
