@@ -30,7 +30,7 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
         figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
         low, high = float(after.min()), float(after.max())
         for axes, values, title in zip(panels, (before, after), ("without positions", "with rotary positions"), strict=True):
-            image = axes.imshow(values, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+            image = axes.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
             axes.set(xlabel="position of the key", title=title)
             axes.grid(False)
         panels[0].set_ylabel("position of the query")
@@ -43,7 +43,7 @@ def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: 
     with page_style():
         figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
         left = 0
-        for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9"), strict=True):
+        for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9"), strict=False):
             axes.barh("counted", count / 1e6, left=left / 1e6, color=colour, label=f"{name}: {count / 1e6:.2f} M")
             left += count
         axes.barh("the chapter", claimed / 1e6, color=INK, alpha=0.6)

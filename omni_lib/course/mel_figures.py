@@ -89,7 +89,7 @@ def log_mels(named: Sequence[tuple[str, Tensor]], description: str, lowest: int 
         figure, panels = plt.subplots(len(named), 1, figsize=(9, 1.8 * len(named) + 0.4), layout="constrained", sharex=True, squeeze=False)
         for axes, (title, mel) in zip(panels[:, 0], named, strict=True):
             image = axes.imshow(
-                mel[:, lowest:highest].T,
+                mel[:, lowest:highest].T.numpy(),
                 origin="lower",
                 aspect="auto",
                 cmap="magma",
