@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from omni_lib.course.figures import Picture, page_style
 from omni_lib.course.widgets.explorer import WIDGET_VIEW, Canvas, Explorer
@@ -64,6 +65,17 @@ def test_no_explorer_shadows_a_part_of_its_toolkit(module):
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), EXPLORERS[module])
     ours = {each for kind in (explorer, Explorer) for each, value in vars(kind).items() if callable(value) or isinstance(value, property)}
     assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {"_repr_mimebundle_"}
+
+
+@pytest.mark.parametrize("module", EXPLORERS)
+def test_the_static_figure_is_small_and_transparent(module):
+    """Four of them are kept in notebooks of at most 1.5 MB."""
+    explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), module)()
+    data, metadata = explorer._repr_mimebundle_()
+    png = base64.b64decode(data["image/png"])
+    assert 2000 < len(png) < 100_000
+    assert Image.open(io.BytesIO(png)).convert("RGBA").getpixel((1, 1))[3] == 0
+    assert len(metadata["image/png"]["alt"]) > 40
 
 
 def test_a_user_error_is_a_line_and_another_error_is_a_bug():

@@ -18,6 +18,7 @@ import ipywidgets as widgets
 import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from omni_lib.course.figures import ORANGE, Picture, page_style
 from omni_lib.errors import UserError
@@ -115,9 +116,18 @@ class Explorer(widgets.VBox):
         self.summary.value = f'<div role="status" aria-live="polite" style="{box}">{sign}{html.escape(text)}</div>'
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.still()._repr_mimebundle_()
+        still = self.still()
+        data, metadata = Picture(_in_few_colours(still.png), still.description)._repr_mimebundle_()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {WIDGET_VIEW: view, **data}, metadata
+
+
+def _in_few_colours(png: bytes) -> bytes:
+    """The same picture in 256 colours, a third of the size or less: this one is kept in the notebook's file."""
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    return file.getvalue()
 
 
 def controls(*rows: widgets.Widget) -> widgets.Box:
