@@ -15,7 +15,7 @@ endif
 VENV_PYTHON := .venv/bin/python
 OMNI := .venv/bin/omni
 
-.PHONY: train test lab notebooks doctor setup clean help
+.PHONY: train test faults lab notebooks doctor setup clean help
 
 train: setup ## synthesise the corpus, train the encoder, show its word error rate
 	@$(OMNI) data synth --out data/audio
@@ -24,6 +24,9 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 test: setup ## check the code and run the tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest
+
+faults: setup ## kill 100 runs and try 100,000 damaged inputs (some hours; `make test` does 10 and 5,000)
+	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} $(VENV_PYTHON) -m pytest -s tests/faults
 
 lab: setup ## open JupyterLab on your own copies of the notebooks
 	@$(OMNI) data synth --out data/audio
