@@ -11,7 +11,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.course import training_process, training_run
@@ -277,6 +279,22 @@ def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
     data, metadata = TrainingRun(trained[0].folder).panel()._repr_mimebundle_()
     assert data["image/png"].startswith("iVBOR") and "dev word error rate" in metadata["image/png"]["alt"]
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_config):
+    """The picture beside the widget is renewed at the end, so that a code host shows the training and not its first second."""
+    source = [
+        f"from omni_lib.course.training_run import TrainingRun\nrun = TrainingRun.start({str(write_config())!r})\nrun.panel()",
+        "print((await run.ended()).value)",
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [nbformat.v4.new_code_cell(text) for text in source]
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)
+    NotebookClient(notebook, timeout=300).execute()
+    (panel,) = notebook.cells[0].outputs
+    assert "finished" in panel.metadata["image/png"]["alt"] and "at step 18" in panel.metadata["image/png"]["alt"]
+    assert panel.data["image/png"] and panel.data["application/vnd.jupyter.widget-view+json"]
+    assert notebook.cells[1].outputs[0].text == "finished\n"
 
 
 def test_a_newer_panel_retires_the_one_before_it(trained):
