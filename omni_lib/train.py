@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from omni_lib.audit import readable, trainable
 from omni_lib.batching import Batch, FeatureCache, TrainingBatches
 from omni_lib.checkpoint import BEST, checkpoint_config, load_newest, load_weights, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import MACHINE, Config
-from omni_lib.diagnosis import Posteriors, diagnose, posteriors
+from omni_lib.diagnosis import diagnose
 from omni_lib.distributed import agree, anywhere, data_parallel, gathered, is_writer, my_share, on_writer, rank, session
 from omni_lib.encoder import MaskedBatchNorm, count_parameters
 from omni_lib.errors import UserError
@@ -37,7 +37,6 @@ from omni_lib.hardware import choose_device, compile_blocks, keep_freed_memory, 
 from omni_lib.interruption import StopRequest, heard_or_not
 from omni_lib.manifest import read_manifest
 from omni_lib.memory import refuse_what_does_not_fit
-from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
 from omni_lib.objective import Learner, Loss, Objective
 from omni_lib.optimizer import Optimizers, schedule
 from omni_lib.prefetch import on_device
@@ -45,6 +44,7 @@ from omni_lib.recogniser import Recogniser
 from omni_lib.run_lock import RunLock
 from omni_lib.tensorboard import TensorBoard
 from omni_lib.training_log import FILE_NAME, TrainingLog
+from omni_lib.window import Window
 
 TRANSCRIPTS = 3  # dev utterances of which the log keeps what was heard after each epoch
 
@@ -59,16 +59,6 @@ class TrainingResult:
     total_steps: int
     interrupted: bool  # by Ctrl-C, a polite kill, the stop file or max_steps
     seconds: float  # of this session, data and evaluation included
-
-
-@dataclass
-class Window:
-    """What has happened since the last log line."""
-
-    steps: int = 0
-    loss: float = 0.0  # summed nats per utterance
-    posteriors: Posteriors = Posteriors()
-    errors: ErrorCount = NO_ERRORS  # of greedy transcripts of the training batches
 
 
 def train(
@@ -158,7 +148,8 @@ class Trainer:
                 if start == 0:
                     self.report(f"Epoch {epoch}/{self.config.num_epochs}:")
                 for batch in on_device(self.batches.epoch(epoch, start), self.device):
-                    self._count(self.train_step(batch), batch)
+                    loss = self.train_step(batch)
+                    self.window.add(loss, batch, self.recogniser.greedy(loss.log_probs, loss.lengths))
                     bar.update()
                     self._mend_folder()
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
@@ -217,30 +208,17 @@ class Trainer:
         decay = min(self.config.average_decay, (1 + int(updates)) / (10 + int(updates)))
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
-    def _count(self, loss: Loss, batch: Batch) -> None:
-        heard = self.recogniser.greedy(loss.log_probs, loss.lengths)
-        errors = total([word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)])
-        of_ranks = gathered((loss.per_utterance.cpu(), posteriors(loss.log_probs, loss.lengths), errors))
-        self.window.steps += 1
-        self.window.loss += torch.cat([per_utterance for per_utterance, _, _ in of_ranks]).mean().item()
-        for _, seen, errors in of_ranks:
-            self.window.posteriors += seen
-            self.window.errors += errors
-
     def _log_window(self, epoch: int, seconds_per_step: float) -> None:
         if not is_writer():
             return
-        loss, wer = self.window.loss / self.window.steps, self.window.errors.rate
-        self.report(f"[Step {self.step}/{self.total_steps}] ctc_loss={loss:.2f} wer={wer:.1%} | {seconds_per_step:.2f}s/step")
+        figures = self.window.figures()
+        said = f"ctc_loss={figures['ctc_loss']:.2f} wer={figures['wer']:.1%} | {seconds_per_step:.2f}s/step"
+        self.report(f"[Step {self.step}/{self.total_steps}] {said}")
         self._write_down(
             type="step",
             step=self.step,
             epoch=epoch,
-            ctc_loss=loss,
-            wer=wer,
-            blank_rate=self.window.posteriors.blank_rate,
-            peakiness=self.window.posteriors.peakiness,
-            entropy=self.window.posteriors.entropy,
+            **figures,
             learning_rate=self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config),
             seconds_per_step=seconds_per_step,
             total_steps=self.total_steps,
@@ -284,7 +262,7 @@ class Trainer:
                 "optimizers": self.optimizers.state_dict(),
                 "total_steps": self.total_steps,
                 "best_wer": self.best_wer,
-                "window": asdict(self.window),
+                "window": self.window.state_dict(),
             },
         }
 
@@ -322,8 +300,7 @@ class Trainer:
         load_weights(self.averaged, resume["averaged"], self.folder)
         self.optimizers.load_state_dict(resume["optimizers"])
         self.step, self.best_wer, self.metrics = saved["step"], resume["best_wer"], dict(saved["metrics"])
-        window = resume["window"]
-        self.window = Window(**window | {"errors": ErrorCount(**window["errors"]), "posteriors": Posteriors(**window["posteriors"])})
+        self.window = Window.of_state_dict(resume["window"])
         self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
 
 

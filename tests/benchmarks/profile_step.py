@@ -106,7 +106,7 @@ def run(trainer: training.Trainer, batches: Iterator[Batch], watch: Stopwatch, s
         with watch.part("the rest of the step"):
             loss = trainer.train_step(batch)
         with watch.part("counting errors for the log"):
-            trainer._count(loss, batch)
+            trainer.window.add(loss, batch, trainer.recogniser.greedy(loss.log_probs, loss.lengths))
         seconds.append(time.perf_counter() - began)
         seen.append(batch)
     return statistics.median(seconds), seen[WARM_UP:]
