@@ -24,8 +24,7 @@ def hello():
 
 @pytest.fixture(scope="module")
 def heard(hello):
-    recogniser, config, _ = listener()
-    return listen(hello, recogniser, config)
+    return listen(hello, *materials.pretrained())
 
 
 def test_samples_become_a_waveform():
@@ -70,7 +69,7 @@ def test_the_encoder_hears_the_words_and_their_times(heard, hello):
 
 
 def test_silence_and_a_click_are_refused():
-    recogniser, config, _ = listener()
+    recogniser, config = materials.pretrained()
     for waveform, words in ((torch.zeros(16_000), "silent"), (torch.zeros(0), "silent"), (torch.ones(300), r"too short \(18 ms\)")):
         with pytest.raises(UserError, match=words):
             listen(waveform, recogniser, config)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from omni_lib.audio import read_audio
-from omni_lib.course import materials
+from omni_lib.course import materials, recordings
 from omni_lib.course.recordings import LONGEST, PROMPTS, RECORDINGS
 from omni_lib.course.widgets.voice_recorder import VoiceRecorder, voice_recorder
 from omni_lib.manifest import read_manifest
@@ -16,7 +16,9 @@ def message(name: str, source: str = "microphone"):
 
 
 @pytest.fixture
-def recorder(tmp_path) -> VoiceRecorder:
+def recorder(tmp_path, monkeypatch) -> VoiceRecorder:
+    """With the encoder of the embedded corpus, which knows the clips that are sent here."""
+    monkeypatch.setattr(recordings, "VOICE", tmp_path / "none.pt")
     return voice_recorder(tmp_path / "mine")
 
 
