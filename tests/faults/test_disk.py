@@ -55,11 +55,11 @@ def ends_like_the_unbroken_run(unbroken, unlike):
 
 
 @needs_mount
-@pytest.mark.parametrize("kilobytes", [600, 3000, 5000, 6500])
+@pytest.mark.parametrize("kilobytes", [600, 3000, 6500])
 def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
     make_tiny_config, tmp_path, ends_like_the_unbroken_run, kilobytes
 ):
-    """A checkpoint of this run is 1.8 MB: the disk is full at the first, the second, the third and the fourth of them."""
+    """A checkpoint of this run is 1.8 MB: the disk is full at the first, the second and the fourth of them."""
     with mounted(tmp_path / "disk", f"size={kilobytes}k"):
         config = make_tiny_config(tmp_path / "disk" / "run")
         with pytest.raises(UserError, match=r"cannot be written \(No space left on device\): free some space") as refusal:
@@ -114,8 +114,16 @@ def test_a_write_that_fails_at_any_moment_of_a_run(make_tiny_config, tmp_path, m
     ends_like_the_unbroken_run(train(config, resume=True, report=quiet))
 
 
-@pytest.mark.parametrize("when", ["Epoch 2/3:", "audio_enc_step_10.pt", "[Step 12/18]", "Epoch 2/3 dev"])
-@pytest.mark.parametrize("how", ["deleted", "moved away", "emptied"])
+@pytest.mark.parametrize(
+    ("when", "how"),
+    [
+        ("Epoch 2/3:", "deleted"),
+        ("audio_enc_step_10.pt", "moved away"),
+        ("audio_enc_step_10.pt", "emptied"),
+        ("[Step 12/18]", "emptied"),
+        ("Epoch 2/3 dev", "deleted"),
+    ],
+)
 def test_a_folder_that_vanishes_under_a_run_is_made_again(make_tiny_config, tmp_path, ends_like_the_unbroken_run, when, how):
     """The run is in memory: it says so, saves itself at once, and ends as it would have."""
     config, run, lines = make_tiny_config(tmp_path / "run"), tmp_path / "run", []

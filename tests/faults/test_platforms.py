@@ -109,10 +109,10 @@ def test_text_is_read_and_written_as_utf_8(path):
             assert named or ascii_only, f"line {node.lineno}: {ast.unparse(node)}"
 
 
-NAMES = ["with spaces", "ünïcödé 日本語 \N{GRINNING FACE}", "x" * 200, "'quotes' & $HOME; (brackets) %PATH%", "-dash", "dot.", "#hash"]
+NAMES = ["with spaces, ünïcödé 日本語 \N{GRINNING FACE}", "x" * 200, "#'quotes' & $HOME; (brackets) %PATH%", "-dash."]
 
 
-@pytest.mark.parametrize("name", NAMES, ids=["spaces", "unicode", "long", "quotes", "dash", "dot", "hash"])
+@pytest.mark.parametrize("name", NAMES, ids=["unicode", "long", "quotes", "dash"])
 def test_a_run_in_a_folder_of_any_name(make_tiny_config, tones_csv, tmp_path, omni, monkeypatch, name):
     """Config, corpus and run in it, by relative paths, from the command line: trained, resumed, transcribed."""
     monkeypatch.chdir(tmp_path)
