@@ -125,7 +125,13 @@ class CodeExercise(Exercise):
 
     def examine(self, answer: Any) -> str:
         attempt = Attempt(answer)
-        self.judge(attempt)
+        try:
+            self.judge(attempt)
+        except (NotAttempted, NotYet):
+            raise
+        except Exception as error:  # what the learner's function returns is so odd that the judge stumbles over it
+            found = f"{type(error).__name__}: {error}"
+            raise NotYet(f"what your function returns cannot be compared ({found}): is it of the type that is asked for?") from error
         return self.praise
 
     def hint(self) -> Note:

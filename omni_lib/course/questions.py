@@ -55,7 +55,7 @@ class Number(Exercise):
             raise NotAttempted
         try:
             number = float(answer)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor that is no number
             raise NotYet(f"a number is wanted here; this is {described(answer)}") from None
         if not math.isfinite(number):
             raise NotYet(f"{number} is no number that anything could be")
@@ -84,7 +84,7 @@ class ShortText(Exercise):
         return f"{self.prompt}\nAnswer with a sentence: .check('…')"
 
     def examine(self, answer: Any) -> str:
-        if answer is ... or answer is None or answer == "":
+        if answer is ... or answer is None or isinstance(answer, str) and not answer.strip():
             raise NotAttempted
         if not isinstance(answer, str):
             raise NotYet(f"a sentence in quotes is wanted here; this is {described(answer)}")
