@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from record import RESULTS, ROOT, add_row, provenance, read_rows
 
 VOICES, WORDS = 300, "one two three four five six seven eight nine ten".split()
@@ -50,8 +51,6 @@ def make_corpus(folder: Path, rows: int) -> Path:
 
 def measure(csv: Path, steps: int) -> dict[str, Any]:
     """In this process: seconds to open, seconds a step, and memory."""
-    import psutil
-
     from omni_lib.config import Config
     from omni_lib.manifest import read_manifest
     from omni_lib.train import Trainer
@@ -73,13 +72,24 @@ def measure(csv: Path, steps: int) -> dict[str, Any]:
             began = time.perf_counter()
             trainer.train_step(next(batches))
             taken.append(time.perf_counter() - began)
-        memory = process.memory_full_info()
-        result |= {f"epoch_{epoch}_step_seconds": statistics.median(taken), f"epoch_{epoch}_own_mb": memory.uss / 1e6}
+        own, mapped = memory_mb(process)
+        result |= {
+            f"epoch_{epoch}_step_seconds": statistics.median(taken),
+            f"epoch_{epoch}_own_mb": own,
+            f"epoch_{epoch}_mapped_mb": mapped,
+        }
     began = time.perf_counter()
     Trainer(config, Path(config.save_dir), report=lambda line: None)
     result["open_again_seconds"] = time.perf_counter() - began
     result["on_disk"] = trainer.batches.cache.on_disk
     return result
+
+
+def memory_mb(process: psutil.Process) -> tuple[float, float]:
+    """What the process has for itself, and the pages of files (features, libraries) that it has mapped and the system can take back."""
+    memory = process.memory_info()
+    mapped = getattr(memory, "shared", 0)  # Linux alone tells
+    return (memory.rss - mapped) / 1e6, mapped / 1e6
 
 
 def draw(results: Path) -> Path:
@@ -95,9 +105,12 @@ def draw(results: Path) -> Path:
         for epoch, colour, marker in ((1, ORANGE, "s"), (2, BLUE, "o")):
             style = {"color": colour, "marker": marker, "label": f"epoch {epoch}"}
             left.plot(sizes, [newest[size][f"epoch_{epoch}_step_seconds"] * 1e3 for size in sizes], **style)
-            right.plot(sizes, [newest[size][f"epoch_{epoch}_own_mb"] for size in sizes], **style)
+            told = [size for size in sizes if f"epoch_{epoch}_own_mb" in newest[size]]
+            right.plot(told, [newest[size][f"epoch_{epoch}_own_mb"] for size in told], **style)
+        for axes in (left, right):
+            axes.margins(y=0.15)
         left.set(xscale="log", xlabel="rows", ylabel="median step (ms)", ylim=(0, None))
-        right.set(xscale="log", xlabel="rows", ylabel="memory of the process alone (MB)", ylim=(0, None))
+        right.set(xscale="log", xlabel="rows", ylabel="memory without mapped files (MB)", ylim=(0, None))
         left.legend()
         out = results.with_suffix(".svg")
         figure.savefig(out, metadata={"Date": None})
