@@ -55,7 +55,7 @@ class Config:
     mixed_precision: bool = False  # products in bfloat16, where the processor multiplies it natively
     log_every: int = 100  # steps between log lines
     # the machine's: a run may be resumed with others (MACHINE below)
-    device: str = "auto"  # cuda, mps, cpu, or what OMNI_DEVICE says, or the first of them that there is
+    device: str = "auto"  # cuda, mps, cpu, or auto: what OMNI_DEVICE says, or else cuda where there is one
     compile: bool = False  # one program of each encoder block (torch.compile); not measured
     tensorboard: bool = False  # write the log for TensorBoard too (pip install omni-lib[tensorboard])
 

@@ -21,9 +21,9 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto", the first of them that there is.
+    """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto": cuda where there is one, else cpu.
 
-    The environment variable OMNI_DEVICE answers for "auto". Of several processes on one machine each takes a card of its own. They
+    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE answers for "auto". Of several processes on one machine each takes a card of its own. They
     exchange nothing over MPS, and there take the CPU.
 
     Raises:
@@ -34,7 +34,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
         setting, wanted = "the environment variable OMNI_DEVICE", answer
     cards = torch.cuda.device_count()
     there = {"cuda": cards > 0, "mps": torch.backends.mps.is_available() and world_size() == 1, "cpu": True}
-    kind = next(kind for kind in there if there[kind]) if wanted == "auto" else wanted
+    kind = ("cuda" if there["cuda"] else "cpu") if wanted == "auto" else wanted
     if kind not in there:
         raise UserError(f"{setting} is {wanted!r}: it must be auto, cuda, mps or cpu")
     if not there[kind]:

@@ -53,8 +53,7 @@ def machine(monkeypatch):
 
 @pytest.mark.parametrize(("wanted", "pretended", "expected"), [
     ("auto", {"cards": 2, "mps": True}, "cuda:0"),
-    ("auto", {"cards": 0, "mps": True}, "mps"),
-    ("auto", {"cards": 0}, "cpu"),
+    ("auto", {"cards": 0, "mps": True}, "cpu"),
     ("cpu", {"cards": 2, "mps": True}, "cpu"),
     ("mps", {"cards": 2, "mps": True}, "mps"),
     ("auto", {"cards": 4, "ranks": 4, "place": 3}, "cuda:3"),
