@@ -20,12 +20,18 @@ NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium without a window, whose microphone says "the cat sat on the mat" once, half a second after it was opened."""
+def chromium_path() -> str:
+    """Where the browser is; without one the tests are skipped, and where one is required they fail."""
     path = chromium()
     if path is None:
         missing = "no Chromium here: apt-get install chromium"
         pytest.fail(missing) if os.environ.get(NEEDED) else pytest.skip(missing)
+    return path
+
+
+@pytest.fixture(scope="module")  # not of the session: as long as Playwright runs, no other test could run an event loop
+def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium without a window, whose microphone says "the cat sat on the mat" once, half a second after it was opened."""
     spoken = tmp_path_factory.mktemp("microphone") / "cat.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     clip = read_audio(clips()["cat"].path).numpy()
@@ -35,13 +41,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium refuses to run as root with one
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=options)
+        running = playwright.chromium.launch(executable_path=chromium_path, args=options)
         yield running
         running.close()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable, browser: Browser) -> Iterator[LabServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable, chromium_path: str) -> Iterator[LabServer]:
     """JupyterLab; trainings of its notebooks take a small corpus and seconds."""
     folder = tmp_path_factory.mktemp("lab")
     config = folder / "tiny.json"
@@ -52,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable,
 
 
 @pytest.fixture
-def open_notebook(browser: Browser, server: LabServer, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+def open_notebook(browser: Browser, server: LabServer) -> Iterator[Callable[..., Notebook]]:
     """A function that opens a notebook: `open_notebook("04_wer")`, or `open_notebook(source=["1 + 1"])`."""
     contexts = []
 
