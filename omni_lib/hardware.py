@@ -23,8 +23,8 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 def choose_device(wanted: str = "auto") -> torch.device:
     """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto": cuda where there is one, else cpu.
 
-    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE answers for "auto". Of several processes on one machine each takes a card of its own. They
-    exchange nothing over MPS, and there take the CPU.
+    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE answers for "auto". Of
+    several processes on one machine each takes a card of its own. They exchange nothing over MPS.
 
     Raises:
         UserError: there is no such device, or there are fewer cards than processes on this machine.
