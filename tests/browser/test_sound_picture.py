@@ -1,0 +1,123 @@
+"""The play-head on a page of its own: it stands where the sound is, names what is heard there, and tells where one points."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from omni_lib.course.figures import page_style
+from omni_lib.course.widgets.explorer import Canvas
+from omni_lib.course.widgets.sound_picture import SoundPicture
+
+pytestmark = pytest.mark.browser
+
+PAGE = """<!doctype html><title>picture</title><link rel="icon" href="data:,"><style>CSS</style><div id="place"></div><script type="module">
+import widget from "/sound_picture.js";
+const state = STATE;
+const bytes = text => new DataView(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer);
+const listeners = [];
+const model = {
+  get: name => ["image", "sound"].includes(name) ? bytes(state[name]) : state[name],
+  set: (name, value) => { state[name] = value; },
+  save_changes: () => { window.pointed = state.pointed; },
+  on: (names, react) => listeners.push([names, react]),
+  off: () => {},
+};
+window.change = (name, value) => {
+  state[name] = value;
+  listeners.filter(([names]) => names.split(" ").includes(`change:${name}`)).forEach(([, react]) => react());
+};
+widget.render({ model, el: document.getElementById("place") });
+</script>"""
+
+
+class Ramp(Canvas):
+    """An axis of time from 0.1 to 0.9 of the width."""
+
+    def __init__(self) -> None:
+        super().__init__(6, 2)
+        with page_style():
+            self.axes = self.figure.add_axes((0.1, 0.2, 0.8, 0.7))
+            self.axes.plot([0, 2], [0, 1])
+
+
+@pytest.fixture
+def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A function that opens a picture of seconds 0 to 2 with a second of sound that begins at `start`."""
+    contexts = []
+
+    def opened(start: float = 0.5) -> Page:
+        canvas, picture = Ramp(), SoundPicture(notes=["first", "second", "third", "fourth"], seconds_per_note=0.5)
+        picture.show(canvas.png(), "a ramp")
+        picture.place(canvas.span(canvas.axes), 0.0, 2.0)
+        picture.hear(0.1 * np.sin(np.arange(16_000) / 5), "a tone", start)
+        state = {name: getattr(picture, name) for name in SoundPicture.class_own_traits() if not name.startswith("_")}
+        state |= {name: base64.b64encode(state[name]).decode() for name in ("image", "sound")}
+        body = PAGE.replace("CSS", str(SoundPicture._css)).replace("STATE", json.dumps(state))
+        context = browser.new_context(viewport={"width": 1000, "height": 600})
+        contexts.append(context)
+        page = context.new_page()
+        page.errors = []
+        page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.route("**/*.js", lambda route: route.fulfill(body=str(SoundPicture._esm), content_type="text/javascript"))
+        page.goto("http://localhost/")
+        page.wait_for_function("document.querySelector('audio').duration > 0 && document.querySelector('img').naturalWidth === 600")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def head_share(page: Page) -> float:
+    """Where the play-head stands, as a share of the picture's width."""
+    return page.evaluate(
+        """() => { const [head, image] = [".play-head", "img"].map(part => document.querySelector(part).getBoundingClientRect());
+                   return (head.left + head.width / 2 - image.left) / image.width; }"""
+    )
+
+
+def test_the_play_head_moves_with_the_sound(open_picture):
+    page = open_picture()
+    expect(page.locator(".play-head")).to_be_hidden()
+    expect(page.get_by_role("img", name="a ramp")).to_be_visible()
+    assert page.locator("audio").get_attribute("aria-label") == "play a tone"
+    page.evaluate("() => { const audio = document.querySelector('audio'); audio.muted = true; return audio.play(); }")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
+    page.evaluate("document.querySelector('audio').pause()")
+    page.evaluate("document.querySelector('audio').currentTime = 0.75")
+    expect(page.locator(".note")).to_have_text("third")  # second 1.25 of the picture
+    assert head_share(page) == pytest.approx(0.1 + 0.8 * 1.25 / 2, abs=0.005)
+    assert page.errors == []
+
+
+def test_pointing_tells_the_second_and_moves_the_sound(open_picture):
+    page = open_picture()
+    box = page.locator("img").bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 50)
+    assert page.evaluate("window.pointed") == pytest.approx(1.0, abs=0.01)
+    assert page.evaluate("document.querySelector('audio').currentTime") == pytest.approx(0.5, abs=0.01)
+    assert head_share(page) == pytest.approx(0.5, abs=0.005)
+    page.mouse.click(box["x"] + 2, box["y"] + 50)
+    assert page.evaluate("window.pointed") == pytest.approx(1.0, abs=0.01), "beside the axis there is no second"
+    assert page.errors == []
+
+
+def test_what_changes_is_shown(open_picture):
+    page = open_picture()
+    before = page.locator("img").get_attribute("src")
+    page.evaluate("window.change('alt', 'another ramp')")
+    expect(page.get_by_role("img", name="another ramp")).to_be_visible()
+    assert page.locator("img").get_attribute("src") == before
+    page.evaluate("window.change('sound', '')")
+    expect(page.locator("audio")).to_be_hidden()
+    page.evaluate("window.change('image', '')")
+    expect(page.locator("img")).to_be_hidden()
+    assert page.errors == []
