@@ -58,7 +58,7 @@ def _judge_load_encoder(attempt: Attempt) -> None:
 
 
 def _expect_encoder(attempt: Attempt, path: Path, state: dict[str, torch.Tensor], what: str) -> None:
-    got, _ = call(attempt.function, (path,), attempt.seconds, what)
+    got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk takes its time
     if got is ...:
         raise NotAttempted
     require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
