@@ -24,6 +24,7 @@ from omni_lib.course.trellis import (
     count_alignments,
     forward_mass,
     frame_notes,
+    occupancy,
     random_alignment,
     read_path,
     region,
@@ -177,7 +178,7 @@ class CTCExplorer(Explorer):
         mass = {
             "forward": lambda: forward,
             "backward": lambda: backward_mass(log_probs, target),
-            "both": lambda: forward + backward_mass(log_probs, target),
+            "both": lambda: occupancy(log_probs, target).log(),
         }[self.mass.value]()
         states = best_states(path) if self.best.value else None
         image = self._trellis_canvas.draw(mass, log_probs, target, states, seconds_per_frame)
