@@ -69,7 +69,7 @@ def test_the_feasible_region_opens_with_k(explorer):
         explorer.k.value = k
         pictures.append(explorer.region_picture.image)
         counters.append(explorer.counter.value)
-        assert f"at k = {k} {5 * k} CTC frames" in explorer.region_picture.alt
+        assert f"at k = {k}, {5 * k} CTC frames" in explorer.region_picture.alt
     assert len(set(pictures)) == 4
     assert "no valid alignment" in counters[0] and "1,001 valid alignments" in counters[1] and "92,378" in counters[2]
     explorer.seconds.value = 1.0

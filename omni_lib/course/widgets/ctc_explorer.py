@@ -143,7 +143,7 @@ class CTCExplorer(Explorer):
         )
         self.counter.value = f'<span style="font-size: 1.3em"><b>{html.escape(verdict)}</b></span>'
         words = (
-            f"{self.seconds.value:.2f} s of sound make {embeddings} embeddings, and at k = {self.k.value} {frames} CTC frames; "
+            f"{self.seconds.value:.2f} s of sound make {embeddings} embeddings, and at k = {self.k.value}, {frames} CTC frames; "
             f"'{text}' needs {needed}: {verdict}."
         )
         cells = region(target, frames)

@@ -163,7 +163,7 @@ def length_steps(frames: int, k: int) -> str:
     plural = "" if counts[3] == 1 else "s"
     words = (
         f"{frames} frames → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound make {counts[3]} embedding{plural}, and at "
-        f"k = {k} {counts[3] * k} CTC frames; halved up, up, and down.{odd}"
+        f"k = {k}, {counts[3] * k} CTC frames; halved up, up, and down.{odd}"
     )
     table = f'<table style="border-collapse: collapse; width: auto; margin: 0; font-size: 14px">{"".join(rows)}</table>'
     label = html.escape(words, quote=True)
