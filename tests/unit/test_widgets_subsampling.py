@@ -76,7 +76,7 @@ def test_another_clip(explorer):
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
-        (38, "38 frames → 19 → 10 → 5: 0.38 s of sound make 5 embeddings, and at k = 3 15 CTC frames"),
+        (38, "38 frames → 19 → 10 → 5: 0.38 s of sound make 5 embeddings, and at k = 3, 15 CTC frames"),
         (100, "100 frames → 50 → 25 → 12: 1.00 s of sound make 12 embeddings"),
         (8, "8 frames → 4 → 2 → 1: 0.08 s of sound make 1 embedding,"),
         (1, "1 frames → 1 → 1 → 0: 0.01 s of sound make 0 embeddings"),
