@@ -25,7 +25,7 @@ def nbval(path, home, *options):
     """Run nbval over one notebook; (exit status, what it said)."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={path.parent}"]
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
-    environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+    environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment["OMNI_CONFIG"] = str(short_training(home))
     command += [*options, sanitize, str(path)]
     done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900)
