@@ -31,10 +31,10 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="module")  # not of the session: as long as Playwright runs, no other test could run an event loop
 def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium without a window, whose microphone says "the cat sat on the mat" once, half a second after it was opened."""
-    spoken = tmp_path_factory.mktemp("microphone") / "cat.wav"
+    """Chromium without a window, whose microphone says "one zero zero one zero four" once, half a second after it was opened."""
+    spoken = tmp_path_factory.mktemp("microphone") / "digits.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
-    clip = read_audio(clips()["cat"].path).numpy()
+    clip = read_audio(clips()["digits"].path).numpy()
     soundfile.write(spoken, np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]), SAMPLE_RATE, subtype="PCM_16")
     options = ["--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     options.append(f"--use-file-for-fake-audio-capture={spoken}%noloop")

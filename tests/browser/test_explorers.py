@@ -1,5 +1,7 @@
 """The explorers answer in a real browser: every slider moves text and picture, sounds play, checks judge, the microphone is heard."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -7,6 +9,7 @@ from omni_lib.course.checking import source_of
 from omni_lib.course.lessons import mel_features as lesson
 from omni_lib.course.lessons import mel_features_solutions
 from omni_lib.course.materials import CORPUS
+from omni_lib.metrics import character_errors
 from tests.browser.lab import Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -118,21 +121,23 @@ def test_the_error_explorer(explorer):
 
 
 def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
-    """Chromium's microphone says "the cat sat on the mat" (conftest.py), and that is what comes out."""
+    """Chromium's microphone says "one zero zero one zero four" (conftest.py), and that is what comes out, give or take a letter."""
     notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
     record = part.locator("button.record")
     record.click()
     expect(record).to_have_text("■ Stop")
-    notebook.wait_until(lambda: float(part.locator(".time").inner_text().split()[0]) >= 3, "three seconds of sound")
+    notebook.wait_until(lambda: float(part.locator(".time").inner_text().split()[0]) >= 4, "four seconds of sound")
     record.click()
-    expect(part.locator(".omni-summary")).to_contain_text("is heard as 'the cat sat on the mat'", timeout=60_000)
+    expect(part.locator(".omni-summary")).to_contain_text("is heard as '", timeout=60_000)
+    heard = re.search(r"is heard as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
+    assert character_errors("one zero zero one zero four", heard).rate < 0.2  # a letter may be amiss, as anywhere else
     assert notebook.play(part.locator(".omni-voice audio")) > 2.5
-    part.get_by_label("what I said").fill("the cat sat on the mat")
-    expect(part.locator(".omni-comparison")).to_contain_text("mat")
+    part.get_by_label("what I said").fill("one zero zero one zero four")
+    expect(part.locator(".omni-comparison")).to_contain_text("zero")
     part.locator(".omni-add").click()
     expect(part.locator(".omni-kept")).to_contain_text("omni data check")
     rows = (tmp_path / "recordings" / "asr.csv").read_text(encoding="utf-8")
-    assert "the cat sat on the mat" in rows and len(list((tmp_path / "recordings").rglob("*.wav"))) == 1
+    assert "one zero zero one zero four" in rows and len(list((tmp_path / "recordings").rglob("*.wav"))) == 1
     notebook.screenshots("voice_recorder", part)
     notebook.assert_clean()
 
