@@ -19,7 +19,7 @@ from omni_lib.text import BLANK
 PLATEAU_BLANK_RATE = 0.97  # share of blank frames from which on hardly anything is written
 PATIENCE = 2  # epochs on the plateau before it is called one: the first is usual
 DIVERGED = 1.5  # times the lowest loss so far,
-NOTEWORTHY = 0.1  # and so much of the first loss above it: near zero, chance alone multiplies a loss
+NOTEWORTHY = 5.0  # and so many nats above it: near zero, chance alone multiplies a loss
 SMOOTHED_OVER = 20  # steps: the loss of a few batches says more about how long their clips are
 
 
@@ -95,7 +95,7 @@ def diagnose(steps: Sequence[dict[str, Any]]) -> str | None:
         )
     losses = _smoothed_losses(steps)
     lowest_step, lowest = min(losses, key=lambda pair: pair[1])
-    if losses[-1][1] > DIVERGED * lowest and losses[-1][1] - lowest > NOTEWORTHY * losses[0][1]:
+    if losses[-1][1] > DIVERGED * lowest and losses[-1][1] - lowest > NOTEWORTHY:
         return (
             f"the loss is coming apart: {losses[-1][1]:.1f} nats now, {lowest:.1f} at step {lowest_step}. "
             "The rates are too high: stop, and train with a lower learning_rate or muon_rate into another save_dir"
