@@ -81,7 +81,8 @@ def test_a_number_that_is_none_stops_the_run_before_it_is_saved(broken_run, tmp_
 def test_a_rate_far_too_high_is_said_by_the_loss_or_the_warning(make_tiny_config, tmp_path):
     """A run that comes apart, with no number tampered with: the reader is told to lower the rate."""
     lines = []
-    wild = {"learning_rate": 1.0, "muon_rate": 1.0, "warmup_steps": 0, "gradient_clip": 1e9, "num_epochs": 6, "log_every": 2}
+    # It learns while the rate still rises, and comes apart where it has risen.
+    wild = {"learning_rate": 1.0, "muon_rate": 1.0, "warmup_steps": 400, "gradient_clip": 1e9, "num_epochs": 40, "log_every": 10}
     config = make_tiny_config(tmp_path / "run", **wild)
     try:
         train(config, report=lines.append)
