@@ -56,12 +56,21 @@ class RunRecord:
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < 2  # the system rounds, and corrects its clock
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if same and not has_ended(process) else None
         except psutil.Error:
             return None
 
     def write(self, folder: Path) -> None:
         write_atomically(folder / RECORD, json.dumps(asdict(self), indent=1).encode())
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether nothing of the process runs any more. Its locks last as long as its last thread, which a kill ends after its first one.
+
+    Raises:
+        psutil.Error: the system has forgotten the process.
+    """
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def read_record(folder: Path) -> RunRecord | None:

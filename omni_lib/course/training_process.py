@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from omni_lib.run_lock import has_ended
+
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this kernel: of those, and only of those, the system tells the exit code
 
 
@@ -24,8 +26,8 @@ def lives(pid: int) -> bool:
     if child := _children.get(pid):
         return child.poll() is None
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        return not has_ended(psutil.Process(pid))
+    except psutil.Error:
         return False
 
 

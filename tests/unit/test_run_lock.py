@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.cli import main
+from omni_lib.course.training_process import lives
 from omni_lib.errors import UserError
 from omni_lib.interruption import STOP_FILE, ask_to_stop
 from omni_lib.run_lock import LOCK, RunLock, RunRecord, read_record
@@ -48,6 +50,25 @@ def long_run(make_tiny_config, tmp_path, *arguments) -> subprocess.Popen:
     while process.poll() is None and not (tmp_path / "run" / "training_log.json").exists():
         time.sleep(0.01)
     return process
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux shows a process whose first thread has ended")
+def test_a_process_is_there_until_its_last_thread_has_ended(tmp_path):
+    """For an instant every killed training is in this state: it holds its lock, and nobody can read its exit code yet."""
+    code = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start(); ctypes.CDLL(None).pthread_exit(None)"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        process, record = psutil.Process(child.pid), RunRecord.of(child.pid, ["python"], tmp_path)
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert child.poll() is None and record.process() == process and lives(child.pid)
+        child.kill()
+        while process.num_threads() > 1:
+            time.sleep(0.01)
+        assert record.process() is None and not lives(child.pid)
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_a_folder_is_locked_while_another_process_holds_it_and_free_afterwards(tmp_path):
