@@ -315,6 +315,8 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
     rotate(folder)  # which a kill may have come before
     if not isinstance(saved.get("resume"), dict):
         raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
+    if type(saved["resume"].get("total_steps")) is not int:
+        raise UserError(f"{path} does not say how many steps its run has and cannot be resumed: train into another save_dir")
     before = checkpoint_config(saved, path).to_dict()
     for key, value in config.to_dict().items():
         if key not in MACHINE and before[key] != value:

@@ -14,8 +14,9 @@ import atexit
 import math
 import random
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def make_corpus(folder: Path, sizes: dict[str, int]) -> Path:
             rows.append(Utterance(path, text, f"{split}{number % 4}", split))
     write_manifest(folder / "asr.csv", rows)
     return folder / "asr.csv"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hang_ups_are_heard() -> Iterator[None]:
+    """Under `nohup` the tests would pass on to their victims that a hang-up is no reason to stop."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, inherited)
 
 
 @pytest.fixture(scope="session")

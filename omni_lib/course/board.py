@@ -27,6 +27,7 @@ class Standing:
     name: str
     outcome: Outcome
     minutes: int  # an estimate; 0 for a question
+    extra: bool
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class LessonStanding:
         """What to do next."""
         if not self.open:
             return "Nothing is left open here."
-        minutes = sum(standing.minutes for standing in self.open)
-        names = ", ".join(f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}" for standing in self.open)
-        return f"Open: {names}." + (f" Their code takes about {minutes} minutes (an estimate)." if minutes else "")
+        way = [standing for standing in self.open if not standing.extra]
+        extras = [standing for standing in self.open if standing.extra]
+        return " ".join(_still_open(title, standings) for title, standings in (("Open", way), ("Extras", extras)) if standings)
 
     def __repr__(self) -> str:
         return f"{self.number} · {self.title}: {self.count}. {self.advice}"
@@ -66,6 +67,12 @@ class LessonStanding:
         heading = f"<b>{html.escape(f'{self.number} · {self.title}')}</b>: {self.count} {_signs(self)}"
         colour = COLOURS[Outcome.NOT_ATTEMPTED if self.open else Outcome.RIGHT]
         return f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">{heading}<br>{html.escape(self.advice)}</div>'
+
+
+def _still_open(title: str, standings: list[Standing]) -> str:
+    names = ", ".join(f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}" for standing in standings)
+    minutes = sum(standing.minutes for standing in standings)
+    return f"{title}: {names}" + (f"; their code takes about {minutes} minutes (an estimate)." if minutes else ".")
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,8 @@ def summary(lesson: Any) -> LessonStanding:
         entry = entries.get(exercise.key)
         tried = Outcome.NOT_YET if entry and entry["tries"] else Outcome.NOT_ATTEMPTED
         outcome = Outcome.RIGHT if entry and entry["right"] else tried
-        standings.append(Standing(exercise.key.split(".", 1)[1], outcome, exercise.minutes if isinstance(exercise, CodeExercise) else 0))
+        code = exercise if isinstance(exercise, CodeExercise) else None
+        standings.append(Standing(exercise.key.split(".", 1)[1], outcome, code.minutes if code else 0, bool(code and code.extra)))
     return LessonStanding(lesson.NUMBER, lesson.TITLE, tuple(standings))
 
 

@@ -107,7 +107,8 @@ class CodeExercise(Exercise):
     """A function to write.
 
     `judge` is given an `Attempt` and raises NotYet; `answer` is our solution, whose source `solution()` shows. `plug_in` names the place
-    in the library that a right answer can take over for twenty real training steps.
+    in the library that a right answer can take over for twenty real training steps. An `extra` is beyond the way of about five hours
+    through the course: nothing that follows leans on having done it.
     """
 
     goal: str
@@ -118,10 +119,13 @@ class CodeExercise(Exercise):
     hints: tuple[str, ...]
     praise: str
     plug_in: Any = None  # plug_in.PlugIn | None
+    extra: bool = False
 
     @property
     def blank(self) -> str:
-        return f"{self.goal}\nDifficulty {'●' * self.difficulty}{'○' * (5 - self.difficulty)}, about {self.minutes} minutes (an estimate)."
+        extra = " An extra: leave it for later if time is short." if self.extra else ""
+        dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
+        return f"{self.goal}\nDifficulty {dots}, about {self.minutes} minutes (an estimate).{extra}"
 
     def examine(self, answer: Any) -> str:
         attempt = Attempt(answer)

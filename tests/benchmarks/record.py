@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import torch
+from filelock import FileLock
 
 from omni_lib.checkpoint import write_atomically
 
@@ -63,5 +64,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def add_row(path: Path, row: dict[str, Any]) -> None:
-    """Append one row: the file is whole at every instant."""
-    write_atomically(path, (json.dumps([*read_rows(path), row], indent=1) + "\n").encode())
+    """Append one row: the file is whole at every instant, and two benchmarks that run side by side lose none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        write_atomically(path, (json.dumps([*read_rows(path), row], indent=1) + "\n").encode())

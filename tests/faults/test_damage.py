@@ -156,6 +156,20 @@ def test_strange_contents_are_not_resumed(judged, make_tiny_config, inputs, tmp_
             (tmp_path / "run" / "audio_enc_step_2.pt").unlink()
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+@pytest.mark.parametrize(
+    "length",
+    [None, "18", 18.0, True, torch.tensor(18), torch.eye(2).to_sparse()],
+    ids=["none", "text", "float", "bool", "tensor", "sparse"],
+)
+def test_a_run_whose_length_is_no_whole_number_is_not_resumed(make_tiny_config, tmp_path, length):
+    config = make_tiny_config(tmp_path / "run")
+    saved = load_checkpoint(train(config, max_steps=1, report=quiet).checkpoint)
+    torch.save(saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "run" / "audio_enc_step_1.pt")
+    with pytest.raises(UserError, match=r"audio_enc_step_1\.pt does not say how many steps its run has and cannot be resumed"):
+        train(config, resume=True, report=quiet)
+
+
 def test_settings_that_ask_for_more_than_the_file_holds_take_no_memory(contents, tmp_path):
     """A stranger's file of some kilobytes may call itself an encoder of 60 GB."""
     large = Config(d_model=4096, n_heads=64, n_layers=64, d_ff=65_536)

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,18 @@ def test_a_system_takes_a_real_step_and_can_be_judged(name, tones_csv):
     log_probs, lengths = system.evaluated.eval()(batch.mel, batch.lengths)
     assert log_probs.shape[2] == 29 and log_probs.shape[1] == lengths.max()
     assert len(system.evaluated.greedy(log_probs, lengths)) == 3
+
+
+def test_a_text_without_a_path_does_not_take_a_peer_down(tones_csv):
+    rows = read_manifest(tones_csv).split("train")[:2]
+    cache = FeatureCache([rows[0], replace(rows[1], text="a text of far more letters than there can be frames " * 20)])
+    system = peer_systems.SYSTEMS["torchaudio_conformer"](
+        Config(), peer_systems.Corpus(cache, cache, torch.zeros(128), torch.ones(128)), 1e-3
+    )
+    before = torch.nn.utils.parameters_to_vector(system.model.parameters()).detach().clone()
+    system.step(collate(cache, [0, 1], [cache.features(row) for row in range(2)]), 0, 10)
+    assert peer_systems.is_finite(system.model)
+    assert not torch.equal(before, torch.nn.utils.parameters_to_vector(system.model.parameters()).detach())
 
 
 def test_the_figure_is_drawn_from_the_rows_alone(tmp_path):

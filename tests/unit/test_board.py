@@ -1,5 +1,6 @@
 """The board says how far a learner is, from their progress file alone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,19 @@ def test_a_fresh_lesson_is_open_with_its_minutes():
     standing = board.summary(lesson())
     assert standing.right == 0
     assert [each.outcome for each in standing.standings] == [Outcome.NOT_ATTEMPTED] * 2
-    assert repr(standing) == "01 · Doubling: 0 of 2 right. Open: double, four. Their code takes about 4 minutes (an estimate)."
+    assert repr(standing) == "01 · Doubling: 0 of 2 right. Open: double, four; their code takes about 4 minutes (an estimate)."
+
+
+def test_extras_are_named_apart():
+    mine = lesson()
+    mine.EXERCISES = (replace(mine.EXERCISES[0], key="01.double_again", extra=True), *mine.EXERCISES)
+    assert board.summary(mine).advice == (
+        "Open: double, four; their code takes about 4 minutes (an estimate). "
+        "Extras: double_again; their code takes about 4 minutes (an estimate)."
+    )
+    mine.EXERCISES[0].check(double)
+    assert "Extras" not in board.summary(mine).advice
+    assert "An extra: leave it for later" in mine.EXERCISES[0].blank and "extra" not in mine.EXERCISES[1].blank
 
 
 def test_what_was_tried_and_what_is_right_differ():

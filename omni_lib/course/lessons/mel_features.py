@@ -142,6 +142,7 @@ empty_filters = CodeExercise(
     goal="Find the mel filters that contain no bin of the Fourier transform: a list of their numbers, from 0.",
     difficulty=2,
     minutes=8,
+    extra=True,
     judge=_judge_empty_filters,
     answer=solutions.empty_filters,
     hints=(

@@ -267,6 +267,7 @@ linear_probe = CodeExercise(
     goal="Fit a linear probe by least squares with a penalty on large weights (ridge regression).",
     difficulty=3,
     minutes=15,
+    extra=True,
     judge=_judge_linear_probe,
     answer=solutions.linear_probe,
     hints=(
