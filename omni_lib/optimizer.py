@@ -105,6 +105,13 @@ class Optimizers:
         return [member.state_dict() for member in self.members]
 
     def load_state_dict(self, states: list[dict]) -> None:
+        """Go on from `state_dict()`.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is none, or one of other parameters.
+        """
+        if not isinstance(states, list):  # a tensor, say, of a billion zeros that take no room: to go through it would take for ever
+            raise TypeError(f"the state of {len(self.members)} optimisers is a list, not a {type(states).__name__}")
         for member, state in zip(self.members, states, strict=True):
             member.load_state_dict(state)
 

@@ -299,7 +299,7 @@ class Trainer:
         load_weights(self.model, resume["model"], self.folder)
         load_weights(self.averaged, resume["averaged"], self.folder)
         self.optimizers.load_state_dict(resume["optimizers"])
-        self.step, self.best_wer, self.metrics = saved["step"], resume["best_wer"], dict(saved["metrics"])
+        self.step, self.best_wer, self.metrics = saved["step"], float(resume["best_wer"]), dict(saved["metrics"])
         self.window = Window.of_state_dict(resume["window"])
         self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
 

@@ -48,4 +48,18 @@ class Window:
 
     @classmethod
     def of_state_dict(cls, state: dict[str, Any]) -> Window:
+        """Go on from `state_dict()`.
+
+        Raises:
+            TypeError: it is none; taken as it is, it would end the training at its next step.
+        """
+        if not _could_be(state, asdict(cls())):
+            raise TypeError("the sums since the last log line are no numbers from 0")
         return cls(state["steps"], state["loss"], Posteriors(**state["posteriors"]), ErrorCount(**state["errors"]))
+
+
+def _could_be(found: Any, example: Any) -> bool:
+    """Whether `found` has the keys and the types of `example`, and no sum is negative or NaN."""
+    if isinstance(example, dict):
+        return isinstance(found, dict) and found.keys() == example.keys() and all(_could_be(found[key], example[key]) for key in example)
+    return type(found) is type(example) and found >= 0

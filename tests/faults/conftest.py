@@ -77,6 +77,7 @@ class Victims:
     def close(self) -> None:
         self.server.stdin.close()
         self.server.wait(timeout=60)
+        self.server.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -162,12 +163,37 @@ def test_strange_contents_are_not_resumed(judged, make_tiny_config, inputs, tmp_
     [None, "18", 18.0, True, torch.tensor(18), torch.eye(2).to_sparse()],
     ids=["none", "text", "float", "bool", "tensor", "sparse"],
 )
-def test_a_run_whose_length_is_no_whole_number_is_not_resumed(make_tiny_config, tmp_path, length):
-    config = make_tiny_config(tmp_path / "run")
-    saved = load_checkpoint(train(config, max_steps=1, report=quiet).checkpoint)
-    torch.save(saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "run" / "audio_enc_step_1.pt")
+def test_a_run_whose_length_is_no_whole_number_is_not_resumed(tmp_path, resumable, length):
+    config, saved = resumable
+    torch.save(saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "audio_enc_step_1.pt")
     with pytest.raises(UserError, match=r"audio_enc_step_1\.pt does not say how many steps its run has and cannot be resumed"):
-        train(config, resume=True, report=quiet)
+        train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
+
+
+@pytest.fixture(scope="module")
+def resumable(make_tiny_config, tmp_path_factory):
+    """The settings of a run, and its checkpoint after one step."""
+    config = make_tiny_config(tmp_path_factory.mktemp("resumable") / "run")
+    return config, load_checkpoint(train(config, max_steps=1, report=quiet).checkpoint)
+
+
+@pytest.mark.parametrize("key", ["steps", "loss", "posteriors", "errors"])
+@pytest.mark.parametrize("value", [None, -1, True, "x", float("nan"), {"a": 1}], ids=str)
+def test_sums_that_are_none_are_found_when_resuming_and_not_steps_later(tmp_path, resumable, key, value):
+    config, saved = resumable
+    window = saved["resume"]["window"] | {key: value}
+    torch.save(saved | {"resume": saved["resume"] | {"window": window}}, tmp_path / "audio_enc_step_1.pt")
+    with pytest.raises(UserError, match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are no numbers"):
+        train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
+
+
+@pytest.mark.parametrize("part", ["model", "averaged", "optimizers", "window", "best_wer"])
+def test_a_part_that_is_endless_does_not_hang_a_resume(judged, tmp_path, resumable, part):
+    """A billion zeros take four bytes in a file, and for ever to be gone through."""
+    config, saved = resumable
+    torch.save(saved | {"resume": saved["resume"] | {part: torch.zeros(1).expand(10**9)}}, tmp_path / "audio_enc_step_1.pt")
+    result = judged(lambda: train(replace(config, save_dir=str(tmp_path)), resume=True, max_steps=2, report=quiet))
+    assert isinstance(result, UserError) and str(tmp_path) in str(result)
 
 
 def test_settings_that_ask_for_more_than_the_file_holds_take_no_memory(contents, tmp_path):
