@@ -25,7 +25,7 @@ test: setup ## check the code and run the tests
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m pytest
 
-faults: setup ## kill 100 runs and try 100,000 damaged inputs (some hours; `make test` does 10 and 5,000)
+faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test` does 10 and 5,000)
 	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} $(VENV_PYTHON) -m pytest -s tests/faults
 
 lab: setup ## open JupyterLab on your own copies of the notebooks
