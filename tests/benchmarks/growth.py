@@ -4,7 +4,7 @@
 
 Clips of a second of tones, hard links to a few hundred files, so that 100,000 of them take no room. Each size is a process of its own:
 it opens the manifest, audits it, computes the features (with --memory 0 all of them go to the disk), and takes the first steps
-of epochs 1 and 2. Then it opens all of it once more, as --resume would. Draws results/growth.svg from all rows of results/growth.json.
+of epochs 1 and 2. Then it opens all of it once more, as --resume would. Draws results/growth.svg from results/growth.json.
 """
 
 from __future__ import annotations
@@ -93,12 +93,13 @@ def memory_mb(process: psutil.Process) -> tuple[float, float]:
 
 
 def draw(results: Path) -> Path:
-    """Median step and memory of the process' own over rows, the newest row of each size."""
+    """Median step and memory of the process' own over rows, as the newest run measured them: sizes of other runs met another load."""
     import matplotlib.pyplot as plt
 
     from omni_lib.course.figures import BLUE, ORANGE, page_style
 
-    newest = {row["rows"]: row for row in read_rows(results)}
+    rows = read_rows(results)
+    newest = {row["rows"]: row for row in rows if row["command"] == rows[-1]["command"]}
     sizes = sorted(newest)
     with page_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
@@ -108,9 +109,9 @@ def draw(results: Path) -> Path:
             told = [size for size in sizes if f"epoch_{epoch}_own_mb" in newest[size]]
             right.plot(told, [newest[size][f"epoch_{epoch}_own_mb"] for size in told], **style)
         for axes in (left, right):
-            axes.margins(y=0.15)
-        left.set(xscale="log", xlabel="rows", ylabel="median step (ms)", ylim=(0, None))
-        right.set(xscale="log", xlabel="rows", ylabel="memory without mapped files (MB)", ylim=(0, None))
+            axes.set_ylim(0, 1.2 * axes.dataLim.ymax)
+        left.set(xscale="log", xlabel="rows", ylabel="median step (ms)")
+        right.set(xscale="log", xlabel="rows", ylabel="memory of its own (MB)")
         left.legend()
         out = results.with_suffix(".svg")
         figure.savefig(out, metadata={"Date": None})
