@@ -43,6 +43,7 @@ LARGEST = 1_500_000  # bytes of a committed notebook
 QUIET = {"quiet", "exercise"}  # tags of cells that show nothing
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _SOUND = re.compile(r"data:audio/[^\"']*")
+_BUSY = re.compile(r"^note  busy: .*\n", re.MULTILINE)  # what `omni doctor` says of the hour, not of the machine
 
 
 def lesson_of(path: Path) -> Any:
@@ -134,6 +135,8 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def _normalised(output: NotebookNode, count: int) -> NotebookNode:
     if "execution_count" in output:
         output.execution_count = count
+    if output.output_type == "stream":
+        output.text = _BUSY.sub("", output.text)
     data = output.get("data", {})
     data.pop(WIDGET, None)  # a model that no kernel has any more; the static figure beside it stays
     if "text/html" in data:
