@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbclient import NotebookClient
 
 from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
@@ -23,6 +24,7 @@ from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
 from omni_lib.run_lock import RECORD, RunLock, read_record
+from omni_lib.train import train
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +181,21 @@ def test_a_killed_run_says_so_and_can_be_resumed(long_run):
         long_run.wait()
     with RunLock(long_run.folder):
         pass
+
+
+def test_a_watched_run_ends_with_the_weights_of_one_that_nobody_watches(write_config, make_tiny_config, tmp_path):
+    run = TrainingRun.start(write_config())
+    panel = run.panel()
+    while run.process():
+        panel.refresh()
+    assert run.wait() is State.FINISHED
+    alone = train(make_tiny_config(tmp_path / "alone", log_every=1), report=lambda line: None)
+    watched = load_checkpoint(periodic_checkpoints(run.folder)[-1])
+    assert watched["step"] == alone.step
+    for part in ("enc", "head"):
+        expected = load_checkpoint(alone.checkpoint)[part]
+        assert watched[part].keys() == expected.keys()
+        assert all(torch.equal(watched[part][name], expected[name]) for name in expected)
 
 
 def test_bad_settings_are_refused_before_anything_is_started(write_config, tmp_path):
