@@ -25,12 +25,11 @@ _EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.
 class _CheckedHeader(tarfile.TarInfo):
     """A header that refuses to announce more text about a file than any file name needs."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
-        header = super().frombuf(buf, encoding, errors)
-        if header.type in _EXTENDED and header.size > _MAX_EXTENDED_HEADER:
-            raise UserError(f"a header of {header.size} bytes")
-        return header
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Where tarfile, of every version, reads what a header announces; newer ones do not come through `frombuf` any more."""
+        if self.type in _EXTENDED and self.size > _MAX_EXTENDED_HEADER:
+            raise UserError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)
 
 
 class _Counted:
