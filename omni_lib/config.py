@@ -165,7 +165,8 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     try:
         for override in overrides or []:
             settings.update(_parse_override(override))
-        settings.setdefault("save_dir", f"checkpoints/{path.stem}")
+        if settings.get("save_dir", "") == "":
+            settings["save_dir"] = f"checkpoints/{path.stem}"
         return config_from_dict(settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

@@ -16,6 +16,7 @@ import html
 import inspect
 import re
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -69,7 +70,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class Exercise(ABC):
     """What a code exercise and a question have in common.
 
     `key` is unique in the course and begins with the lesson's number: "01.hertz_to_mel".
@@ -78,17 +79,17 @@ class Exercise:
     key: str
 
     @property
+    @abstractmethod
     def blank(self) -> str:
         """What is said to somebody who has not answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def examine(self, answer: Any) -> str:
         """A word of praise, which explains, for a right answer.
 
         Raises:
             NotAttempted, NotYet: it is not right.
         """
-        raise NotImplementedError
 
     def check(self, answer: Any = ...) -> Verdict:
         """Judge an answer, and remember the outcome."""

@@ -23,6 +23,7 @@ from omni_lib.errors import UserError
 
 RUNS = int(os.environ.get("FAULTS_RUNS", "10"))
 INPUTS = int(os.environ.get("FAULTS_INPUTS", "5000"))
+MADE: dict[tuple[str, str], int] = {}  # how many inputs each test made, by its file and name
 PATIENCE = 120  # seconds for one input; after that it counts as hanging, and the whole test process ends with a traceback
 LONGEST_LINE = 2000  # characters: what still is one line to a reader
 
@@ -95,10 +96,25 @@ def runs() -> int:
     return RUNS
 
 
-@pytest.fixture(scope="session")
-def inputs() -> Callable[[float], int]:
+@pytest.fixture
+def inputs(request) -> Callable[[float], int]:
     """`inputs(share)`: how many inputs a test that makes this share of them all should make."""
-    return lambda share: round(INPUTS * share)
+
+    def share_of_all(share: float) -> int:
+        MADE[request.path.name, request.node.name] = round(INPUTS * share)
+        return round(INPUTS * share)
+
+    return share_of_all
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What README's table says of the inputs."""
+    made: dict[str, int] = {}
+    for (file, _), count in MADE.items():
+        made[file] = made.get(file, 0) + count
+    if made:
+        said = ", ".join(f"{file} {count:,}" for file, count in made.items())
+        terminalreporter.write_line(f"damaged inputs: {sum(made.values()):,} ({said})")
 
 
 def assert_one_line(message: str) -> None:

@@ -160,5 +160,11 @@ def test_overrides(written):
         load_config(path, ["seeds=3"])
 
 
+def test_an_empty_save_dir_is_the_usual_folder_and_not_the_working_directory(written):
+    path = written('{"save_dir": "here"}')
+    assert load_config(path, ["save_dir="]).save_dir == f"checkpoints/{path.stem}"
+    assert load_config(written('{"save_dir": ""}')).save_dir == f"checkpoints/{path.stem}"
+
+
 def test_speeds():
     assert Config(speed_perturb=True).speeds == (0.9, 1.0, 1.1)
