@@ -43,6 +43,7 @@ class Config:
     muon_rate: float = 0.0  # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW has them too
     weight_decay: float = 0.0  # on matrices only
     gradient_clip: float = 1.0  # largest norm of the gradient of the loss in nats per character
+    alignment_entropy: float = 0.0  # bonus for the entropy of the alignments, so that CTC does not bet on one (Liu et al. 2018)
     intermediate_ctc: float = 0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
     word_ctc: float = 0.0  # weight of a CTC loss over whole words before the last block
     average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
@@ -99,6 +100,7 @@ _RANGES = {
     "muon_rate": (0.0, 1.0),
     "weight_decay": (0.0, 10.0),
     "gradient_clip": (0.0, 1e9),
+    "alignment_entropy": (0.0, 10.0),
     "intermediate_ctc": (0.0, 1.0),
     "word_ctc": (0.0, 10.0),
     "average_decay": (0.0, 0.99999),

@@ -54,6 +54,29 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     return F.ctc_loss(log_probs.transpose(0, 1), flat, lengths, target_lengths, blank=BLANK, reduction="none")
 
 
+def entropic_ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]], weight: float) -> Tensor:
+    """`ctc_loss` minus `weight` times the entropy of the alignments, in nats: (B,).
+
+    CTC sums over all paths, yet its gradient goes to each in proportion to what it has already: whichever leads gets
+    more, until the model bets on one path, early and by chance (Zeyer et al. 2021, "Why does CTC result in peaky behavior?"). A bonus
+    for the entropy of the paths keeps the others in play (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum
+    entropy regularization"). Of Rényi's entropies that of order β = 1 / (1 + weight) makes the whole a CTC of flatter frames:
+
+        -log Σ P(path) - weight · log Σ (P(path) / Σ P)^β / (1 - β)  =  -log Σ P(path)^β / β
+
+    where Σ goes over the paths to the target. Flattened, the symbols of a frame no longer sum to 1: what they sum to is divided out
+    before and put back behind, because torch's gradient counts on normalised frames.
+
+    Args:
+        weight: at least 0; 0 is `ctc_loss`. The other arguments are those of `ctc_loss`.
+    """
+    order = 1 / (1 + weight)
+    flat = order * log_probs
+    total = flat.logsumexp(dim=-1)  # (B, T)
+    inside = torch.arange(log_probs.shape[1], device=log_probs.device) < lengths[:, None]
+    return (ctc_loss(flat - total[..., None], lengths, targets) - (total * inside).sum(dim=1)) / order
+
+
 def collapse(path: Sequence[int]) -> list[int]:
     """Merge what repeats, then drop the blanks: h h _ e l _ l o → h e l l o."""
     return [symbol for symbol, _ in groupby(path) if symbol != BLANK]

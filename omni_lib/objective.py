@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from omni_lib.batching import Batch
 from omni_lib.config import Config
-from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
+from omni_lib.ctc import CTCHead, ctc_loss, entropic_ctc_loss, is_feasible
 from omni_lib.distributed import mean_over_ranks
 from omni_lib.hardware import autocast
 from omni_lib.manifest import Utterance
@@ -42,26 +43,28 @@ class Objective(nn.Module):
         """
         super().__init__()
         self.mixed_precision = config.mixed_precision
+        self.entropy_weight = config.alignment_entropy
         self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
         # As many CTC frames as at the end, so that no row has a path there and none here.
         self.letters = CTCHead(config.d_model, symbols, config.ctc_frames_per_embedding) if self.letters_weight else None
         self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
-    def forward(self, recogniser: Recogniser, batch: Batch) -> Loss:
+    def forward(self, recogniser: Recogniser, batch: Batch, share: float = 1.0) -> Loss:
         characters = mean_over_ranks(sum(map(len, batch.targets)))
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
         middle, before_last, (x, lengths) = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)], states[-1]
         log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
-        per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
-        objective = per_utterance.sum() / characters
+        objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum() / characters
         if self.letters is not None:
-            letters = ctc_loss(*self.letters(*middle), batch.targets).sum() / characters
+            letters = entropic_ctc_loss(*self.letters(*middle), batch.targets, share * self.entropy_weight if __import__("os").environ.get("ENT2") else 0.0).sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
             objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
-        return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
+        with torch.no_grad():
+            per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
+        return Loss(objective, per_utterance, log_probs.detach(), ctc_lengths)
 
 
 class Learner(nn.Module):
@@ -71,8 +74,8 @@ class Learner(nn.Module):
         super().__init__()
         self.recogniser, self.objective = recogniser, objective
 
-    def forward(self, batch: Batch) -> Loss:
-        return self.objective(self.recogniser, batch)
+    def forward(self, batch: Batch, share: float = 1.0) -> Loss:
+        return self.objective(self.recogniser, batch, share)
 
 
 class WordHead(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.ctc import collapse, ctc_loss, frames_needed, is_feasible
+from omni_lib.ctc import collapse, ctc_loss, entropic_ctc_loss, frames_needed, is_feasible
 from omni_lib.text import BLANK
 
 SYMBOLS = 4
@@ -30,6 +30,26 @@ def test_loss_is_minus_the_logarithm_of_the_summed_probability_of_all_paths(seed
         assert math.isclose(loss, -math.log(summed), rel_tol=1e-9, abs_tol=1e-9)
     else:
         assert loss == math.inf
+
+
+@given(seed=st.integers(0, 1000), frames=st.integers(1, 5), padding=st.integers(0, 2), target=TARGETS, weight=st.floats(0.01, 5))
+def test_entropic_loss_is_the_loss_less_the_entropy_of_the_paths_and_so_is_its_gradient(seed, frames, padding, target, weight):
+    """Rényi's entropy of order 1 / (1 + weight), from every path written out; padding counts for nothing."""
+    logits = random_log_probs(seed, frames + padding).requires_grad_()
+    log_probs = logits.log_softmax(-1)
+    lengths = torch.tensor([frames])
+    paths = [path for path in itertools.product(range(SYMBOLS), repeat=frames) if collapse(path) == target]
+    loss = entropic_ctc_loss(log_probs, lengths, [target], weight).sum()
+    if not paths:
+        assert loss.item() == math.inf
+        return
+    order = 1 / (1 + weight)
+    scores = torch.stack([log_probs[0, range(frames), path].sum() for path in paths])
+    entropy = (order * scores.log_softmax(0)).logsumexp(0) / (1 - order)
+    expected = -scores.logsumexp(0) - weight * entropy
+    torch.testing.assert_close(loss, expected, rtol=1e-7, atol=1e-7)
+    gradients = [torch.autograd.grad(value, logits, retain_graph=True)[0] for value in (loss, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-7, atol=1e-7)
 
 
 @given(seed=st.integers(0, 1000), rows=st.lists(ROWS, min_size=1, max_size=5))

@@ -9,7 +9,7 @@ import torch
 
 from omni_lib.batching import Batch
 from omni_lib.config import Config
-from omni_lib.ctc import ctc_loss
+from omni_lib.ctc import ctc_loss, entropic_ctc_loss
 from omni_lib.hardware import fast_type
 from omni_lib.manifest import Utterance
 from omni_lib.objective import Objective, WordHead
@@ -53,6 +53,20 @@ def test_letters_in_the_middle_share_the_weight_and_words_come_on_top():
     middle = ctc_loss(*both.letters(*states[1]), heard.targets).sum() / characters
     words = both.words.loss(*states[2], heard.utterances) / characters
     torch.testing.assert_close(both(recogniser, heard).objective, 0.7 * end + 0.3 * middle + 0.5 * words)
+
+
+def test_the_bonus_for_entropy_falls_with_the_rate():
+    plain, recogniser = objective()
+    spread, _ = objective(alignment_entropy=0.6)
+    heard = batch(TEXTS)
+    log_probs, lengths = recogniser(heard.mel, heard.lengths)
+    for share in (1.0, 0.25):
+        loss = spread(recogniser, heard, share)
+        expected = entropic_ctc_loss(log_probs, lengths, heard.targets, 0.6 * share).sum() / sum(map(len, TEXTS))
+        torch.testing.assert_close(loss.objective, expected)
+        assert loss.objective < plain(recogniser, heard, share).objective
+        torch.testing.assert_close(loss.per_utterance, plain(recogniser, heard).per_utterance)  # the log's loss stays CTC
+    torch.testing.assert_close(spread(recogniser, heard, 0.0).objective, plain(recogniser, heard).objective)
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
