@@ -43,7 +43,7 @@ class Config:
     muon_rate: float = 0.0  # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW has them too
     weight_decay: float = 0.0  # on matrices only
     gradient_clip: float = 1.0  # largest norm of the gradient of the loss in nats per character
-    alignment_entropy: float = 0.0  # bonus for the entropy of the alignments, so that CTC does not bet on one (Liu et al. 2018)
+    alignment_entropy: float = 0.0  # weight of the alignments' entropy, at the peak rate: CTC shall not bet on one (Liu et al. 2018)
     intermediate_ctc: float = 0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
     word_ctc: float = 0.0  # weight of a CTC loss over whole words before the last block
     average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging

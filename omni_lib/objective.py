@@ -31,8 +31,9 @@ class Loss:
 class Objective(nn.Module):
     """CTC at the end of the encoder, and two more on the way there, which exist in training only (not in `enc`, nor in `head`).
 
-    In the middle, letters again: the first blocks learn sooner (Lee & Watanabe 2021, "Intermediate loss regularization for CTC-based
-    speech recognition"). Before the last block, whole words: most of what a small encoder gets wrong are words with a letter
+    At the end, a bonus for the entropy of the alignments (`entropic_ctc_loss`): a model that bets on one alignment early hears new speech
+    worse. In the middle, letters again: the first blocks learn sooner (Lee & Watanabe 2021, "Intermediate loss regularization for
+    CTC-based speech recognition"). Before the last block, whole words: most of what a small encoder gets wrong are words with a letter
     amiss, and a word that is known as one is spelled as one (multitask CTC over several units: Sanabria & Metze 2018).
     """
 
@@ -50,6 +51,11 @@ class Objective(nn.Module):
         self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
     def forward(self, recogniser: Recogniser, batch: Batch, share: float = 1.0) -> Loss:
+        """
+        Args:
+            share: of its peak that the rate has at this step, and the bonus for entropy likewise: many alignments are in play as long as
+                much is learnt, and towards the end the model may make up its mind (Eom et al. 2024, "AdaMER-CTC", for the same reason).
+        """
         characters = mean_over_ranks(sum(map(len, batch.targets)))
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
@@ -58,7 +64,7 @@ class Objective(nn.Module):
         log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
         objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum() / characters
         if self.letters is not None:
-            letters = entropic_ctc_loss(*self.letters(*middle), batch.targets, share * self.entropy_weight if __import__("os").environ.get("ENT2") else 0.0).sum() / characters
+            letters = ctc_loss(*self.letters(*middle), batch.targets).sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
             objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters

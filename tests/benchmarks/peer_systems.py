@@ -113,7 +113,7 @@ class System:
 
 
 def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
-    """omni_lib's recogniser as `config` has it: Muon, CTC on the way, averaged weights."""
+    """omni_lib's recogniser as `config` has it: Muon, CTC on the way, entropy of the alignments, averaged weights."""
     recogniser = Recogniser(config)
     recogniser.encoder.feature_mean.copy_(corpus.mean)
     recogniser.encoder.feature_deviation.copy_(corpus.deviation)
@@ -125,9 +125,10 @@ def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
     def step(batch: Batch, number: int, total: int) -> None:
         everything.train()
         optimizers.zero_grad()
-        objective(recogniser, batch).objective.backward()
+        share = schedule(number, total, config)
+        objective(recogniser, batch, share).objective.backward()
         nn.utils.clip_grad_norm_(everything.parameters(), config.gradient_clip)
-        optimizers.step(schedule(number, total, config))
+        optimizers.step(share)
         averaged.update_parameters(recogniser)
 
     return System("ours", recogniser, averaged.module, count_parameters(recogniser), step)
