@@ -2,6 +2,7 @@
 
     python tests/benchmarks/peers.py                     everything: some three hours on one core
     python tests/benchmarks/peers.py --minutes 5         one budget
+    python tests/benchmarks/peers.py --systems ours      one system; several such processes may run side by side
     python tests/benchmarks/peers.py --smoke             seconds a budget: proves that it runs, measures nothing
     python tests/benchmarks/peers.py --draw              the figure again, from the results
 
@@ -113,6 +114,7 @@ def load(data: Path, config: Any) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[5, 10, 20])
+    parser.add_argument("--systems", nargs="+", metavar="NAME", help="of ours, parakeet_8x, parakeet_4x, torchaudio_conformer; all")
     parser.add_argument("--screen", type=float, default=3, help="minutes for each rate that a peer tries")
     parser.add_argument("--data", type=Path, default=ROOT / "data/an4")
     parser.add_argument("--config", default=str(ROOT / "configs/an4.json"))
@@ -162,11 +164,14 @@ def compare(options: argparse.Namespace) -> None:
         return fresh
 
     best: dict[str, float | None] = {"ours": None}  # its rate stands in the config
-    for name in SYSTEMS:
+    names = options.systems or list(SYSTEMS)
+    if unknown := set(names) - set(SYSTEMS):
+        sys.exit(f"no such system: {', '.join(sorted(unknown))}; there are {', '.join(SYSTEMS)}")
+    for name in names:
         if name not in best:
             best[name] = min((row("screening", name, rate, screen) for rate in rates), key=lambda result: result["wer"])["rate"]
     for budget in minutes:
-        for name in SYSTEMS:
+        for name in names:
             row("budget", name, best[name], budget)
 
 
