@@ -13,6 +13,7 @@ from omni_lib.recogniser import Recogniser, load_recogniser
 ROOT = Path(omni_lib.__file__).resolve().parents[1]  # the clone: omni_lib is installed in place
 CLIPS = ROOT / "data" / "clips" / "asr.csv"
 PRETRAINED = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt"
+VOICE = ROOT / "data" / "pretrained" / "audio_enc_voice.pt"
 CORPUS = ROOT / "data" / "audio" / "asr.csv"
 
 
@@ -24,6 +25,11 @@ def clips() -> dict[str, Utterance]:
 def pretrained() -> tuple[Recogniser, Config]:
     """The recogniser trained on the embedded corpus, in evaluation mode, and its settings."""
     return load_recogniser(PRETRAINED)
+
+
+def plain_ctc() -> Recogniser:
+    """The recogniser for a learner's own voice. It was trained on CTC alone, without a bonus for entropy: its letters are peaks."""
+    return load_recogniser(VOICE)[0]
 
 
 def corpus() -> Path:

@@ -4,10 +4,13 @@ import pytest
 import torch
 
 from omni_lib.alignment import best_path, word_times
-from omni_lib.course import ctc_figures, trellis
+from omni_lib.audio import LogMel, read_audio
+from omni_lib.course import ctc_figures, materials, trellis
 from omni_lib.course.lessons import ctc_alignment as lesson
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.ctc import ctc_loss
+from omni_lib.diagnosis import posteriors
+from omni_lib.recogniser import load_recogniser
 from omni_lib.text import Vocabulary
 
 TEXTS = ("hello", "the cat", "aa", "")
@@ -57,3 +60,17 @@ def test_the_pictures_name_letters_words_and_units(text):
     spectrogram, _ = ctc_figures.words_over_spectrogram(torch.randn(80, 128), words, path, 0.04).axes
     written = [label.get_text() for label in spectrogram.texts]
     assert written == [*text.split(), *text.replace(" ", "␣")] and spectrogram.get_ylabel() == "mel filter"
+
+
+def test_the_head_of_plain_ctc_writes_peaks_and_the_one_of_this_course_does_not():
+    """What lesson 03 shows and says of its two heads."""
+    blanks, peaks = [], []
+    for recogniser in (materials.plain_ctc(), materials.pretrained()[0]):
+        mel = LogMel()(read_audio(materials.clips()["command"].path))
+        with torch.inference_mode():
+            found = posteriors(*recogniser(mel[None], torch.tensor([len(mel)])))
+        blanks.append(found.blank_rate)
+        peaks.append(found.peakiness)
+    assert load_recogniser(materials.VOICE)[1].alignment_entropy == 0
+    assert materials.pretrained()[1].alignment_entropy > 0
+    assert peaks[0] > 0.5 > peaks[1] and blanks[0] > blanks[1]

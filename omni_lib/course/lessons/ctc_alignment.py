@@ -196,7 +196,7 @@ forward_recursion = CodeExercise(
     ),
     praise="The last two states of the last frame, added, are the probability of the text; minus its logarithm is what torch calls the "
     "CTC loss.",
-    plug_in=PlugIn(places=("omni_lib.objective:ctc_loss",), adapt=_through_trellis),
+    plug_in=PlugIn(places=("omni_lib.objective:ctc_loss", "omni_lib.ctc:ctc_loss"), adapt=_through_trellis),
 )
 
 

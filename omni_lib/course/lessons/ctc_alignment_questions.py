@@ -147,7 +147,7 @@ letters_per_second = Number(
 
 peaky = Choice(
     key="03.peaky",
-    prompt="Most letters that a trained CTC encoder writes last a single frame. What follows?",
+    prompt="Trained on CTC alone, an encoder writes most letters for a single frame. What follows?",
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
         "b": "The model is overfitted: a good model writes each letter for as long as it sounds.",
