@@ -111,6 +111,7 @@ def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
             "schedule": "cosine",
             "muon_rate": 0.02,
             "weight_decay": 0.01,
+            "alignment_entropy": 0.6,
             "intermediate_ctc": 0.3,
             "average_decay": 0.9,
             "speed_perturb": True,

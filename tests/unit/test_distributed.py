@@ -139,6 +139,7 @@ def settings(tones_csv) -> dict:
         "schedule": "cosine",
         "checkpoint_freq": 25,
         "ctc_frames_per_embedding": 2,
+        "alignment_entropy": 0.6,
         "intermediate_ctc": 0.3,
         "word_ctc": 1.0,
         "average_decay": 0.9,
