@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from omni_lib.batching import Batch
@@ -62,15 +61,16 @@ class Objective(nn.Module):
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
         middle, before_last, (x, lengths) = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)], states[-1]
         log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
-        objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum() / characters
+        per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
+        objective = per_utterance.sum() / characters
+        if self.entropy_weight:
+            objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum() / characters
         if self.letters is not None:
             letters = ctc_loss(*self.letters(*middle), batch.targets).sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
             objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
-        with torch.no_grad():
-            per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
-        return Loss(objective, per_utterance, log_probs.detach(), ctc_lengths)
+        return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
 
 
 class Learner(nn.Module):
