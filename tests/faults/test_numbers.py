@@ -40,8 +40,8 @@ def broken_run(make_tiny_config, tmp_path, monkeypatch):
         if where == "loss":
             true_forward = trainer.parallel.forward
 
-            def forward(batch):
-                loss = true_forward(batch)
+            def forward(*arguments):
+                loss = true_forward(*arguments)
                 return replace(loss, objective=spoil(loss.objective)) if trainer.step == 7 else loss
 
             monkeypatch.setattr(trainer.parallel, "forward", forward)
