@@ -57,8 +57,8 @@ def test_moments_of_real_clips(heard):
         assert said == clip.row.text
     asked = letters(clips, recogniser)
     assert set(asked.names) <= set(" abcdefghijklmnopqrstuvwxyz")
-    paths = [torch.tensor(clip.path[: len(clip.path) // 3 * 3]).unflatten(0, (-1, 3)).tolist() for clip in clips]  # three frames an embedding
-    alone = [embedding for path in paths for embedding in path if len(set(embedding) - {0}) == 1]
+    thirds = [torch.tensor(clip.path[: len(clip.path) // 3 * 3]).unflatten(0, (-1, 3)) for clip in clips]  # three frames an embedding
+    alone = [embedding for path in thirds for embedding in path.tolist() if len(set(embedding) - {0}) == 1]
     assert len(asked.truth) == len(alone) > 50
     lasted = durations(clips, recogniser)
     assert len(lasted.truth) == sum(len(clip.row.text.split()) for clip in clips)
