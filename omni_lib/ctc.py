@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from omni_lib.encoder import valid_frames
 from omni_lib.text import BLANK
 
 
@@ -73,8 +74,7 @@ def entropic_ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequ
     order = 1 / (1 + weight)
     flat = order * log_probs
     total = flat.logsumexp(dim=-1)  # (B, T)
-    inside = torch.arange(log_probs.shape[1], device=log_probs.device) < lengths[:, None]
-    return (ctc_loss(flat - total[..., None], lengths, targets) - (total * inside).sum(dim=1)) / order
+    return (ctc_loss(flat - total[..., None], lengths, targets) - (total * valid_frames(lengths, total.shape[1])).sum(dim=1)) / order
 
 
 def collapse(path: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ from omni_lib.recogniser import Recogniser, load_recogniser
 ROOT = Path(omni_lib.__file__).resolve().parents[1]  # the clone: omni_lib is installed in place
 CLIPS = ROOT / "data" / "clips" / "asr.csv"
 PRETRAINED = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt"
-VOICE = ROOT / "data" / "pretrained" / "audio_enc_voice.pt"
+VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained on people too
 CORPUS = ROOT / "data" / "audio" / "asr.csv"
 
 

@@ -26,7 +26,7 @@ from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.sentences import write_lines
 from omni_lib.corpora.synth import DEFAULT_COUNTS
-from omni_lib.course.materials import PRETRAINED, ROOT
+from omni_lib.course.materials import PRETRAINED, ROOT, VOICE
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.manifest import COLUMNS, read_table
@@ -34,7 +34,6 @@ from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import normalise
 from omni_lib.transcription import SILENCE, shortest
 
-VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained on people too
 RECORDINGS = ROOT / "data" / "recordings"
 LONGEST = 20.0  # seconds
 SOURCES = ("microphone", "file")
