@@ -18,9 +18,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -33,6 +33,9 @@ from omni_lib.interruption import ask_to_stop
 from omni_lib.run_lock import RECORD, read_record
 from omni_lib.training_log import FILE_NAME, read_log
 
+if TYPE_CHECKING:  # widgets are imported when a panel is asked for: a script needs none
+    from omni_lib.course.widgets.training_panel import TrainingPanel
+
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that start() writes above what the process says
 
@@ -42,7 +45,7 @@ class TrainingRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._watchers: list[Callable[[], None]] = []  # what `wait` keeps up to date: panels
+        self._panel: TrainingPanel | None = None  # what `wait` keeps up to date
         self._entries: list[dict[str, Any]] = []
         self._read: tuple[int, int] | None = None  # time and size of the log that was read last
 
@@ -173,13 +176,12 @@ class TrainingRun:
             await asyncio.sleep(0.2)
         return self._outcome()
 
-    def panel(self) -> Any:
+    def panel(self) -> TrainingPanel:
         """The panel of the run, which keeps itself up to date (`widgets.training_panel.TrainingPanel`)."""
         from omni_lib.course.widgets.training_panel import TrainingPanel
 
-        panel = TrainingPanel(self)
-        self._watchers = [panel.refresh]
-        return panel
+        self._panel = TrainingPanel(self)
+        return self._panel
 
     # Steering
 
@@ -253,6 +255,10 @@ class TrainingRun:
 
     def _outcome(self) -> State:
         self._notify()
+        if self._panel:
+            # Once more, in the name of the cell that waits: what the panel's own coroutine says belongs to the cell that showed the
+            # panel, and whoever executes a notebook from end to end no longer listens to that one.
+            self._panel.renew_still()
         status = self.status()
         if status.state is State.DIED:
             raise UserError(f"the training in {self.folder} died, {status.reason}; all it said: {self.folder / CONSOLE}")
@@ -274,8 +280,8 @@ class TrainingRun:
         return self._entries, max(0.0, time.time() - stat.st_mtime)
 
     def _notify(self) -> None:
-        for watcher in self._watchers:
-            watcher()
+        if self._panel:
+            self._panel.refresh()
 
 
 def compare(first: TrainingRun | str | Path, second: TrainingRun | str | Path) -> Any:

@@ -298,9 +298,11 @@ def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
-def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_config):
+@pytest.mark.parametrize("interval", [0.01, 2.0])  # seconds: the panel itself sees the end first, or the cell that waits does
+def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_config, interval):
     """The picture beside the widget is renewed at the end, so that a code host shows the training and not its first second."""
     source = [
+        f"from omni_lib.course.widgets import training_panel\ntraining_panel.INTERVAL = {interval}\n"
         f"from omni_lib.course.training_run import TrainingRun\nrun = TrainingRun.start({str(write_config())!r})\nrun.panel()",
         "print((await run.ended()).value)",
     ]

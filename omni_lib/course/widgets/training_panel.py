@@ -75,7 +75,7 @@ class TrainingPanel(widgets.VBox):
             if not running and not self._ended:
                 self._ended = True
                 self._say("")
-                self._renew_still()
+                self.renew_still()
 
     def still(self) -> Picture:
         """The curves as a picture, for where no kernel runs."""
@@ -84,6 +84,12 @@ class TrainingPanel(widgets.VBox):
         reached = f"; dev word error rate {epochs[-1]['dev_wer']:.1%} at step {epochs[-1]['step']}" if epochs else ""
         words = f"loss and word error rate of the training in {self.run.folder.name}, {status.state.value}{reached}"
         return shown(training_curves(status.entries, status.total_steps), words)
+
+    def renew_still(self) -> None:
+        """Put the curves as they are now into the picture that is kept beside the widget."""
+        if self._handle:
+            data, metadata = self._repr_mimebundle_()
+            self._handle.update(data, raw=True, metadata=metadata)
 
     def retire(self) -> None:
         """Stop looking: a newer panel does."""
@@ -133,11 +139,6 @@ class TrainingPanel(widgets.VBox):
 
     def _last_line(self, status: Status) -> str:
         return "" if status.entries else next(reversed(self.run.console(3).splitlines()), "")
-
-    def _renew_still(self) -> None:
-        if self._handle:
-            data, metadata = self._repr_mimebundle_()
-            self._handle.update(data, raw=True, metadata=metadata)
 
     # Looking
 
