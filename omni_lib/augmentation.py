@@ -16,6 +16,7 @@ from torch import Tensor
 from omni_lib.audio import LOG_FLOOR, N_MELS
 
 FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
+QUIETER = 12.0  # nats (52 dB) by which a pause may be softer than the quietest that a recording has
 TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
 
 
@@ -57,6 +58,19 @@ def colour(mel: Tensor, rng: random.Random, deviation: float) -> Tensor:
     gains = torch.tensor([rng.gauss(0, deviation) for _ in range(6)])
     curve = F.interpolate(gains[None, None], size=N_MELS, mode="linear", align_corners=True)[0, 0] + rng.gauss(0, deviation)
     return (mel + curve).clamp_min(math.log(LOG_FLOOR))
+
+
+def quiet(mel: Tensor, frames: int, rng: random.Random) -> Tensor:
+    """What the same microphone hears while nobody speaks: (frames, 128).
+
+    Frames of the recording's quietest tenth in any order, at their own level or any number of decibels below, down to digital silence.
+    """
+    if not len(mel):
+        return mel.new_full((frames, N_MELS), math.log(LOG_FLOOR))
+    quietest = mel[mel.mean(dim=1).argsort()[: max(1, len(mel) // 10)]]
+    order = torch.tensor([rng.randrange(len(quietest)) for _ in range(frames)], dtype=torch.long)
+    softer = rng.uniform(0, QUIETER) if rng.random() < 0.5 else 0.0
+    return (quietest[order] - softer).clamp_min(math.log(LOG_FLOOR))
 
 
 def spec_augment(mel: Tensor, rng: random.Random, fill: Tensor) -> Tensor:

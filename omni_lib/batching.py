@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from omni_lib.audio import N_MELS
-from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
 from omni_lib.config import Config
 from omni_lib.distributed import my_share
 from omni_lib.feature_cache import FeatureCache
 from omni_lib.manifest import Utterance
 
 FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
+PAUSES = 1 / 6  # share of the clips that a pause is put before, and behind, where the settings ask for pauses
 LARGEST_STRETCH = 1.1  # of a clip that is stretched to the length of its batch
 
 
@@ -86,7 +87,9 @@ class Rendition:
     speed: float  # of the waveform: pitch and tempo together
     stretch: float  # of time alone, as a factor of the length
     warp: float  # of frequency alone
-    frames: int  # what comes of it
+    frames: int  # what comes of it, pauses included
+    before: int = 0  # frames of quiet before the clip
+    behind: int = 0
 
 
 class TrainingBatches:
@@ -115,7 +118,13 @@ class TrainingBatches:
         tempo, tract = self.config.tempo_perturb, self.config.vocal_tract_perturb
         speed = rng.choice(self.cache.speeds)
         stretch, warp = rng.uniform(1 - tempo, 1 + tempo), rng.uniform(1 - tract, 1 + tract)
-        return Rendition(row, speed, stretch, warp, stretched(self.cache.frames(row, speed), stretch))
+        before, behind = (self._pause(rng), self._pause(rng)) if self.config.pause_perturb else (0, 0)
+        frames = before + stretched(self.cache.frames(row, speed), stretch) + behind
+        return Rendition(row, speed, stretch, warp, frames, before, behind)
+
+    def _pause(self, rng: random.Random) -> int:
+        """Frames of quiet at one end of a clip, mostly none."""
+        return round(100 * rng.uniform(0, self.config.pause_perturb)) if rng.random() < PAUSES else 0
 
     def _as_long_as_the_longest(self, batch: list[Rendition]) -> list[Rendition]:
         """Where the tempo is free anyway, clips of nearly one length are stretched to it, and nothing is padded.
@@ -124,12 +133,14 @@ class TrainingBatches:
         """
         longest = max(rendition.frames for rendition in batch)
         longest += -longest % FRAMES_ROUNDED_TO
-        return [
-            replace(rendition, frames=longest, stretch=longest / self.cache.frames(rendition.row, rendition.speed))
-            if 0 < longest <= rendition.frames * LARGEST_STRETCH
-            else rendition
-            for rendition in batch
-        ]
+        return [self._filling(rendition, longest) for rendition in batch]
+
+    def _filling(self, rendition: Rendition, frames: int) -> Rendition:
+        """The clip stretched until it has so many `frames`, pauses included, unless that is too much for it."""
+        pauses = rendition.before + rendition.behind
+        if not 0 < frames - pauses <= (rendition.frames - pauses) * LARGEST_STRETCH:
+            return rendition
+        return replace(rendition, frames=frames, stretch=(frames - pauses) / self.cache.frames(rendition.row, rendition.speed))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
         """The batches of `epoch` from number `start` on; of each, what is this process' share."""
@@ -147,6 +158,8 @@ class TrainingBatches:
         mel = stretch_time(mel, rendition.stretch)
         if config.colour_perturb:
             mel = colour(mel, rng, config.colour_perturb)
+        if rendition.before or rendition.behind:
+            mel = torch.cat([quiet(mel, rendition.before, rng), mel, quiet(mel, rendition.behind, rng)])
         if config.spec_augment and epoch >= config.spec_augment_from_epoch:
             mel = spec_augment(mel, rng, self.fill)
         return mel

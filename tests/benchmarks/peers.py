@@ -8,8 +8,8 @@
 
 It makes a venv of its own (.venv-peers) for the peers. Every peer first tries four peak rates for `--screen` minutes each; the best goes
 on to the budgets. A budget is seconds of training on one core: every system computes in one thread, and the clock is the processor time of
-the process, which is the wall-clock of an idle core, whatever else the machine is doing. The schedule is as long as the steps that fit in,
-timed just before, and evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted run goes
+the process, which is the wall-clock of an idle core, whatever else the machine is doing. The schedule follows that clock: the rate is as
+far down as the budget is spent. Evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted run goes
 on where it was.
 """
 
@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 VENV = ROOT / ".venv-peers"
 CURVE_POINTS = 8  # evaluations on the way
-TIMED_STEPS = 20
+TIMED_STEPS = 20  # from then on the schedule follows the clock
+FIRST_GUESS = 1_000_000  # steps of the schedule before that
 
 
 def enter_venv() -> None:
@@ -59,34 +60,25 @@ def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: 
             yield from batches.epoch(epoch)
 
     torch.manual_seed(config.seed)
-    rehearsal, source = SYSTEMS[name](config, corpus, rate), stream()
-    for number in range(TIMED_STEPS + 5):
-        if number == 5:
-            began = time.process_time()
-        rehearsal.step(next(source), number, 10**6)
-    per_step = (time.process_time() - began) / TIMED_STEPS
-    total = max(CURVE_POINTS, int(0.98 * seconds / per_step))  # a little slack: no run may end after its budget
-
-    torch.manual_seed(config.seed)
     system, source = SYSTEMS[name](config, corpus, rate), stream()
-    spent, curve = 0.0, []
-    for number in range(total):
+    spent, number, curve, total = 0.0, 0, [], FIRST_GUESS
+    while spent < seconds:
         began = time.process_time()
         system.step(next(source), number, total)
         spent += time.process_time() - began
-        if (number + 1) % max(1, total // CURVE_POINTS) == 0 and number + 1 < total:
+        number += 1
+        if number >= TIMED_STEPS:
+            total = max(number + 1, round(number * seconds / spent))  # so that the rate is at its end when the time is
+        if spent >= (len(curve) + 1) * seconds / CURVE_POINTS and spent < seconds:
             curve.append([spent, evaluate(system.evaluated, corpus.dev).wer])
-        if spent > seconds:
-            break
     result = evaluate(system.evaluated, corpus.dev)
     return {
         "system": name,
         "rate": rate,
         "budget_seconds": seconds,
         "seconds": spent,
-        "steps": number + 1,
-        "schedule_steps": total,
-        "epochs": (number + 1) / len(batches),
+        "steps": number,
+        "epochs": number / len(batches),
         "parameters": system.parameters,
         "finite": is_finite(system.model),
         "wer": result.wer,

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.augmentation import colour, spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import QUIETER, colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -70,6 +70,28 @@ def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
     assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), "two gains at the ends of the curve"
     silence = torch.full((3, 128), -13.8155)
     assert colour(silence, random.Random(2), 3.0).min() >= -13.8156
+
+
+def test_a_pause_is_made_of_the_quietest_frames_that_the_recording_has():
+    levels = torch.arange(100.0)[torch.randperm(100, generator=torch.Generator().manual_seed(0))]
+    mel = levels[:, None].expand(100, 128) / 10 - 5
+    before, softer = mel.clone(), []
+    for seed in range(200):
+        pause = quiet(mel, 30, random.Random(seed))
+        assert pause.shape == (30, 128) and torch.equal(pause, pause[:, :1].expand(30, 128)), "whole frames"
+        assert pause.max() <= -5 + 0.9 + 1e-5 and pause.max() - pause.min() <= 0.9 + 1e-5, "of the ten quietest"
+        softer.append(-5 - pause.min().item())
+    assert torch.equal(mel, before), "the cache is not written to"
+    own_level = sum(level <= 0 for level in softer)
+    assert 60 < own_level < 140, "half of them at their own level"
+    assert max(softer) > 0.6 * min(QUIETER, 13.8155 - 5), "and the others down to digital silence"
+
+
+def test_a_pause_is_never_softer_than_digital_silence():
+    silence = torch.full((3, 128), -13.8155)
+    assert min(quiet(silence, 5, random.Random(seed)).min().item() for seed in range(20)) >= -13.8156
+    assert torch.allclose(quiet(torch.zeros(0, 128), 4, random.Random(0)), silence[:1].expand(4, 128))
+    assert quiet(silence, 0, random.Random(0)).shape == (0, 128)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 4, 49, 51, 100, 1000])

@@ -111,6 +111,31 @@ def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(c
     assert len(stretches) > 0.8 * len(cache), "nearly each its own: clips of one length in one batch share theirs"
 
 
+def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
+    plain = {"spec_augment": False, "vocal_tract_perturb": 0.0, "tempo_perturb": 0.0}
+    batches, pauses = batches_of(cache, pause_perturb=2.0, **plain), []
+    for epoch in range(1, 20):
+        for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
+            assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
+            for mel, rendition in zip(batch.mel, renditions, strict=True):
+                own = cache.features(rendition.row, rendition.speed)
+                assert torch.equal(mel[rendition.before : rendition.frames - rendition.behind], own)
+                pauses += [rendition.before, rendition.behind]
+    assert max(pauses) <= 200 and max(pauses) > 150
+    assert 0.1 < sum(pause > 0 for pause in pauses) / len(pauses) < 0.25, "one in six"
+
+
+def test_a_clip_with_pauses_is_stretched_only_where_it_speaks(cache):
+    batches = batches_of(cache, pause_perturb=1.0)
+    for epoch in range(1, 20):
+        for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
+            assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
+            for rendition in renditions:
+                spoken = rendition.frames - rendition.before - rendition.behind
+                own = cache.frames(rendition.row, rendition.speed)
+                assert 0.9 * own - 1 <= spoken <= 1.1 * (1.1 * own + 1), "to the frame, as without pauses"
+
+
 def test_without_augmentation_the_cache_is_what_is_heard(cache):
     settings = {"spec_augment": False, "tempo_perturb": 0.0, "vocal_tract_perturb": 0.0}
     batches = batches_of(cache, **settings)
