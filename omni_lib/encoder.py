@@ -1,9 +1,11 @@
 """The audio encoder: raw log-mels (B, T, 128) → embeddings (B, T', 192), one every 80 ms.
 
     Subsampler     10 ms frames → 40 ms   convolutions over time and frequency
-    EncoderBlock   a quarter of them      self-attention, convolution, feed-forward at 25 Hz
+    EncoderBlock   one after another      self-attention, convolution, feed-forward, at 25 Hz
     PairPool       40 ms → 80 ms          two neighbours become one
-    EncoderBlock   the others             the same at 12.5 Hz
+
+The pool comes last. Blocks at 12.5 Hz would cost half as much, but most letters are shorter than 80 ms: a block that is to tell them apart
+wants to see them one by one.
 
 Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
 of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
@@ -19,6 +21,8 @@ from torch import Tensor, nn
 from omni_lib.audio import N_MELS
 from omni_lib.config import Config
 from omni_lib.distributed import sum_over_ranks, world_size
+
+HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and the blocks
 
 
 def valid_frames(lengths: Tensor, frames: int) -> Tensor:
@@ -137,21 +141,20 @@ def embedding_lengths(frames, downsample_time: int = 8):
     return halve_down(quarter) if downsample_time == 8 else quarter
 
 
-class PairPool(nn.Module):
+class PairPool(nn.Linear):
     """Two neighbouring frames become one, by a linear map that knows which came first: (B, T, C) → (B, T // 2, C).
 
     It begins as their mean. A mean would forget their order, and with it which of two letters was said first.
     """
 
     def __init__(self, d_model: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(2 * d_model, d_model)
+        super().__init__(2 * d_model, d_model)
         with torch.no_grad():
-            self.linear.weight.copy_(torch.eye(d_model).repeat(1, 2) / 2)
-            self.linear.bias.zero_()
+            self.weight.copy_(torch.eye(d_model).repeat(1, 2) / 2)
+            self.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).flatten(2))
+        return super().forward(x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).flatten(2))
 
 
 def rotate(x: Tensor) -> Tensor:
@@ -266,13 +269,12 @@ class AudioEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.d_model, self.downsample_time = d_model, downsample_time
-        self.pool_before = n_layers // 4  # the block before which 40 ms become 80 ms
         self.register_buffer("feature_mean", torch.zeros(N_MELS))
         self.register_buffer("feature_deviation", torch.ones(N_MELS))
         self.subsampler = Subsampler(d_model)
         self.dropout = nn.Dropout(dropout)
-        self.pool = PairPool(d_model) if downsample_time == 8 else None
         self.blocks = nn.ModuleList(EncoderBlock(d_model, n_heads, d_ff, dropout) for _ in range(n_layers))
+        self.pool = PairPool(d_model) if downsample_time == 8 else None
         self.norm = nn.LayerNorm(d_model)
 
     @classmethod
@@ -290,38 +292,32 @@ class AudioEncoder(nn.Module):
             reach: frames (10 ms) before and after its own to which attention is held in each block; None: the whole utterance, as
                 in training.
         """
-        x, lengths = self.hidden_states(mel, lengths, reach)[-1]
-        return self.embed(x, lengths)[:, : self.output_lengths(mel.shape[1])], lengths
+        embeddings, lengths = self.embed(*self.hidden_states(mel, lengths, reach)[-1])
+        return embeddings[:, : self.output_lengths(mel.shape[1])], lengths
 
     def hidden_states(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> list[tuple[Tensor, Tensor]]:
-        """What stands behind each block: (B, T'', d_model), lengths (B,). Training listens there too."""
+        """What stands behind each block, one frame every 40 ms: (B, T / 4, d_model), lengths (B,). Training listens there too."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
         x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
-        x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
+        x, lengths = self.subsampler(x, lengths)
         x = self.dropout(x)
         mask = attention_mask(lengths, x.shape[1])
-        reach = None if reach is None else reach // 4  # in frames of 40 ms
         states = []
-        for index, block in enumerate(self.blocks):
-            if self.pool is not None and index == self.pool_before:
-                x, lengths = self.pool(x), halve_down(lengths)  # (B, T / 8, C)
-                mask = attention_mask(lengths, x.shape[1])
-                reach = None if reach is None else reach // 2
-            x = block(x, mask, reach)
+        for block in self.blocks:
+            x = block(x, mask, None if reach is None else reach // HIDDEN_TIME)
             states.append((x, lengths))
         return states
+
+    def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled, normalised, zero beyond each length."""
+        if self.pool is not None:
+            x, lengths = self.pool(x), halve_down(lengths)
+        return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None], lengths
 
     def context(self, reach: int) -> int:
         """How many frames (10 ms) before or after it an embedding can depend on, when attention is held to `reach` frames."""
         frames = 16  # the subsampler's convolutions see at most nine, PairPool four
-        for index, block in enumerate(self.blocks):
-            pooled = self.pool is not None and index >= self.pool_before
-            frames += reach + block.convolution.depthwise.padding[0] * (8 if pooled else 4)
-        return frames
-
-    def embed(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings of the last hidden state: normalised, zero beyond each length."""
-        return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None]
+        return frames + sum(reach + HIDDEN_TIME * block.convolution.depthwise.padding[0] for block in self.blocks)
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, entropic_ctc_loss, is_feasible
 from omni_lib.distributed import mean_over_ranks
+from omni_lib.encoder import HIDDEN_TIME
 from omni_lib.hardware import autocast
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
@@ -45,8 +47,9 @@ class Objective(nn.Module):
         self.mixed_precision = config.mixed_precision
         self.entropy_weight = config.alignment_entropy
         self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
-        # As many CTC frames as at the end, so that no row has a path there and none here.
-        self.letters = CTCHead(config.d_model, symbols, config.ctc_frames_per_embedding) if self.letters_weight else None
+        # At least as many CTC frames as at the end, so that no row has a path there and none here.
+        per_frame = math.ceil(config.ctc_frames_per_embedding * HIDDEN_TIME / config.downsample_time)
+        self.letters = CTCHead(config.d_model, symbols, per_frame) if self.letters_weight else None
         self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
     def forward(self, recogniser: Recogniser, batch: Batch, share: float = 1.0) -> Loss:
@@ -59,8 +62,8 @@ class Objective(nn.Module):
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
-        middle, before_last, (x, lengths) = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)], states[-1]
-        log_probs, ctc_lengths = recogniser.head(recogniser.encoder.embed(x, lengths), lengths)
+        middle, before_last = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)]
+        log_probs, ctc_lengths = recogniser.head(*recogniser.encoder.embed(*states[-1]))
         per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
         objective = per_utterance.sum() / characters
         if self.entropy_weight:
@@ -85,7 +88,7 @@ class Learner(nn.Module):
 
 
 class WordHead(nn.Module):
-    """CTC over the words of the training transcripts, at one frame an embedding.
+    """CTC over the words of the training transcripts, at one frame every 40 ms.
 
     A word that occurs but once cannot be told from its recording: all such share one class.
     """

@@ -9,8 +9,8 @@
 It makes a venv of its own (.venv-peers) for the peers. Every peer first tries four peak rates for `--screen` minutes each; the best goes
 on to the budgets. A budget is seconds of training on one core: every system computes in one thread, and the clock is the processor time of
 the process, which is the wall-clock of an idle core, whatever else the machine is doing. The schedule follows that clock: the rate is as
-far down as the budget is spent. Evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted run goes
-on where it was.
+far down as the budget is spent. Evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted
+run goes on where it was.
 """
 
 from __future__ import annotations

@@ -82,9 +82,8 @@ def instrument(trainer: training.Trainer, watch: Stopwatch) -> None:
     watch.wrap(trainer.objective, "forward", "head and CTC, forward")  # less what is inside it, and named here
     watch.wrap(encoder, "hidden_states", "encoder, between its parts")
     watch.wrap(encoder.subsampler, "forward", "subsampler, forward")
-    for index, block in enumerate(encoder.blocks):
-        pooled = encoder.pool is not None and index >= encoder.pool_before
-        watch.wrap(block, "forward", f"blocks at {12.5 if pooled else 25} Hz, forward")
+    for block in encoder.blocks:
+        watch.wrap(block, "forward", "blocks, forward")
     watch.wrap(torch.Tensor, "backward", "backward")
     watch.wrap(nn.utils, "clip_grad_norm_", "clipping")
     for member in trainer.optimizers.members:

@@ -103,7 +103,7 @@ def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
     config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, intermediate_ctc=0.3, word_ctc=1.0)
     recogniser, objective = Recogniser(config), Objective(config, 29, ["a b a b"])
     states = recogniser.encoder.hidden_states(torch.zeros(0, 16, 128), torch.zeros(0, dtype=torch.long))
-    heads = (objective.letters(*states[0]), recogniser.head(recogniser.encoder.embed(*states[-1]), states[-1][1]))
+    heads = (objective.letters(*states[0]), recogniser.head(*recogniser.encoder.embed(*states[-1])))
     loss = sum(ctc_loss(*said, []).sum() for said in heads) + objective.words.loss(*states[0], [])
     loss.backward()
     assert loss == 0

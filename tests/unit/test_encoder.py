@@ -158,9 +158,14 @@ def test_a_pool_begins_as_the_mean_of_two_neighbours_and_leaves_an_odd_one_out()
     assert PairPool(6)(x[:, :1]).shape == (2, 0, 6)
 
 
-def test_a_quarter_of_the_blocks_work_at_25_hz_and_the_others_at_12_and_a_half():
-    states = small_encoder(n_layers=4).eval().hidden_states(torch.randn(1, 100, 128), torch.tensor([100]))
-    assert [(x.shape[1], lengths.item()) for x, lengths in states] == [(25, 25), (12, 12), (12, 12), (12, 12)]
+@pytest.mark.parametrize("downsample_time", [4, 8])
+def test_blocks_work_at_25_hz_and_neighbours_become_one_behind_the_last(downsample_time):
+    encoder = small_encoder(n_layers=4, downsample_time=downsample_time).eval()
+    states = encoder.hidden_states(torch.randn(2, 100, 128), torch.tensor([100, 38]))
+    assert [(x.shape[1], lengths.tolist()) for x, lengths in states] == 4 * [(25, [25, 10])]
+    embeddings, lengths = encoder.embed(*states[-1])
+    expected = (12, [12, 5]) if downsample_time == 8 else (25, [25, 10])
+    assert (embeddings.shape[1], lengths.tolist()) == expected
 
 
 def test_rotary_leaves_lengths_of_vectors_alone():

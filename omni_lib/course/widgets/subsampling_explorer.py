@@ -19,6 +19,7 @@ from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style
 from omni_lib.course.receptive_field import Field, Influence, attention_maps, halvings, receptive_field
 from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
+from omni_lib.encoder import HIDDEN_TIME
 from omni_lib.errors import UserError
 
 FRAME = HOP_LENGTH / SAMPLE_RATE  # seconds
@@ -118,9 +119,9 @@ class SubsamplingExplorer(Explorer):
     def _attend(self) -> None:
         index = self.embedding.value
         weights = self._attentions[self.block.value - 1][self.head.value - 1]  # (T, T)
-        rate = max(1, round(len(weights) / (self.embedding.max + 1)))  # rows for each embedding: two before the pooling
+        step = HIDDEN_TIME * FRAME
+        rate = 8 // HIDDEN_TIME  # rows that become one embedding
         rows = range(rate * index, rate * index + rate)
-        step = 8 * FRAME / rate
         mean = weights[list(rows)].mean(dim=0)
         target = int(mean.argmax())
         words = (
