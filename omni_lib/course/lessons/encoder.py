@@ -270,8 +270,9 @@ why_8x = ShortText(
             "say what limits it as well: what happens if one embedding covers several letters?",
         ),
     ),
-    model="With an eighth of the frames, attention has a 64th of the pairs to compare, and memory and time shrink; "
-    "but one embedding every 80 ms is less than one for every letter of quick speech, and CTC needs at least one frame a letter.",
+    model="With an eighth of the frames, the attention of the model that reads them has a 64th of the pairs to compare, and memory and "
+    "time shrink; but one embedding every 80 ms is less than one for every letter of quick speech, and CTC needs at least one frame a "
+    "letter.",
     contradictions=(
         (r"(improve|better|more|higher)\w* (time |temporal )?(resolution|detail)", "downsampling makes the resolution coarser"),
     ),
@@ -310,15 +311,17 @@ without_mask = Choice(
 
 attention_pairs = Number(
     key="02.attention_pairs",
-    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 80 ms than at 10 ms a frame?",
-    right=64,
+    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our blocks, than at 10 ms a frame?",
+    right=16,
     tolerance=0.5,
-    praise="1000² against 125² pairs: eight times fewer queries, and eight times fewer keys for each of them.",
+    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. For the Thinker, which reads an "
+    "embedding every 80 ms, it is 64 times.",
     slips=(
-        (8, "eight times fewer frames; but each is compared with each"),
-        (16, "8 times fewer queries, each with 8 times fewer keys: multiply"),
-        (15_625, "that is 125², the pairs at 80 ms; how many are there at 10 ms?"),
-        (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 80 ms?"),
+        (4, "four times fewer frames; but each is compared with each"),
+        (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
+        (64, "that is at 80 ms, behind the pool; the blocks stand before it"),
+        (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
+        (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
     ),
 )
 

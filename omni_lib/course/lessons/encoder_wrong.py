@@ -124,7 +124,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "hello_embeddings": [(0, "collapse to one"), (5, "how many does 'hello' need"), (6, "how many are there"), (2, "too high")],
     "without_mask": [("b", "harmless"), ("c", "padding is computed with masks too"), ("d", "nothing is cut off")],
-    "attention_pairs": [(8, "compared with each"), (16, "multiply"), (15_625, "125²"), (1_000_000, "1000²")],
+    "attention_pairs": [(4, "compared with each"), (8, "multiply"), (64, "behind the pool"), (62_500, "250²"), (1_000_000, "1000²")],
     "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("d", "they do not shorten")],
     "how_many_blocks": [(4, "how many there are"), (19, "take off"), (17, "nearest"), (40, "too high")],
 }
