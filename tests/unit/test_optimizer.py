@@ -13,8 +13,8 @@ from omni_lib.optimizer import Muon, Optimizers, orthogonalise, schedule
 @given(st.floats(0.02, 1.0))
 def test_a_singular_value_above_a_fiftieth_of_the_norm_is_brought_near_one(value):
     other = (1 - value**2) ** 0.5
-    found = orthogonalise(torch.tensor([[value, 0.0], [0.0, other]], dtype=torch.float64))
-    assert 0.68 < found[0, 0] < 1.21
+    found = orthogonalise(torch.tensor([[[value, 0.0], [0.0, other]]], dtype=torch.float64))
+    assert 0.68 < found[0, 0, 0] < 1.21
 
 
 @given(st.integers(2, 40), st.integers(0, 40), st.integers(0, 1000))
@@ -23,7 +23,8 @@ def test_singular_values_come_near_one_and_vectors_stay(rows, more, seed):
     left, _ = torch.linalg.qr(torch.randn(rows, min(rows, columns), generator=torch.Generator().manual_seed(seed)).double())
     right, _ = torch.linalg.qr(torch.randn(columns, min(rows, columns), generator=torch.Generator().manual_seed(seed + 1)).double())
     stretched = left @ torch.diag(torch.linspace(1.0, 0.05, min(rows, columns)).double()) @ right.T
-    found = orthogonalise(stretched)
+    found, both = orthogonalise(stretched[None])[0], orthogonalise(torch.stack([stretched, -3 * stretched]))
+    assert torch.allclose(both, torch.stack([found, -found]), atol=1e-5), "each matrix of a batch by itself"
     along = left.T @ found @ right  # diagonal where the singular vectors are kept
     assert torch.allclose(along, torch.diag(along.diagonal()), atol=1e-6)
     assert 0.5 < along.diagonal().min() and along.diagonal().max() < 1.3
