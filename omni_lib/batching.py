@@ -21,7 +21,9 @@ from omni_lib.feature_cache import FeatureCache
 from omni_lib.manifest import Utterance
 
 FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
-PAUSES = 1 / 6  # share of the clips that a pause is put before, and behind, where the settings ask for pauses
+# Where the settings ask for pauses:
+PAUSES = 1 / 6  # share of the clips that one is put before, and behind
+SPEECHLESS = 1 / 32  # share of the clips of which nothing but a pause is heard: else the encoder never meets a stretch where nobody speaks
 LARGEST_STRETCH = 1.1  # of a clip that is stretched to the length of its batch
 
 
@@ -90,6 +92,7 @@ class Rendition:
     frames: int  # what comes of it, pauses included
     before: int = 0  # frames of quiet before the clip
     behind: int = 0
+    speechless: bool = False  # the quiet of its recording alone, and no text
 
 
 class TrainingBatches:
@@ -118,9 +121,11 @@ class TrainingBatches:
         tempo, tract = self.config.tempo_perturb, self.config.vocal_tract_perturb
         speed = rng.choice(self.cache.speeds)
         stretch, warp = rng.uniform(1 - tempo, 1 + tempo), rng.uniform(1 - tract, 1 + tract)
-        before, behind = (self._pause(rng), self._pause(rng)) if self.config.pause_perturb else (0, 0)
-        frames = before + stretched(self.cache.frames(row, speed), stretch) + behind
-        return Rendition(row, speed, stretch, warp, frames, before, behind)
+        frames = stretched(self.cache.frames(row, speed), stretch)
+        if not self.config.pause_perturb:
+            return Rendition(row, speed, stretch, warp, frames)
+        before, behind = self._pause(rng), self._pause(rng)
+        return Rendition(row, speed, stretch, warp, before + frames + behind, before, behind, rng.random() < SPEECHLESS)
 
     def _pause(self, rng: random.Random) -> int:
         """Frames of quiet at one end of a clip, mostly none."""
@@ -147,7 +152,11 @@ class TrainingBatches:
         for batch in self.plan(epoch)[start:]:
             renditions = my_share(batch, [rendition.frames for rendition in batch])
             features = [self._features(rendition, epoch) for rendition in renditions]
-            yield collate(self.cache, [rendition.row for rendition in renditions], features)
+            heard = collate(self.cache, [rendition.row for rendition in renditions], features)
+            for place, rendition in enumerate(renditions):
+                if rendition.speechless:
+                    heard.targets[place], heard.utterances[place] = [], replace(heard.utterances[place], text="")
+            yield heard
 
     def _features(self, rendition: Rendition, epoch: int) -> Tensor:
         config = self.config
@@ -158,7 +167,9 @@ class TrainingBatches:
         mel = stretch_time(mel, rendition.stretch)
         if config.colour_perturb:
             mel = colour(mel, rng, config.colour_perturb)
-        if rendition.before or rendition.behind:
+        if rendition.speechless:
+            mel = quiet(mel, rendition.frames, rng)
+        elif rendition.before or rendition.behind:
             mel = torch.cat([quiet(mel, rendition.before, rng), mel, quiet(mel, rendition.behind, rng)])
         if config.spec_augment and epoch >= config.spec_augment_from_epoch:
             mel = spec_augment(mel, rng, self.fill)

@@ -51,7 +51,7 @@ class Config:
     tempo_perturb: float = 0.0  # train at up to so much longer and shorter, at the same pitch; then as long as the longest of the batch
     vocal_tract_perturb: float = 0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
     colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
-    pause_perturb: float = 0.0  # and with up to so many seconds of quiet at an end, one time in six: silence is no letter
+    pause_perturb: float = 0.0  # and with up to so many seconds of quiet at an end, one time in six; one clip in 32 is quiet alone
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
     mixed_precision: bool = False  # products in bfloat16, where the processor multiplies it natively

@@ -58,7 +58,7 @@ class Objective(nn.Module):
             share: of its peak that the rate has at this step, and the bonus for entropy likewise: many alignments are in play as long as
                 much is learnt, and towards the end the model may make up its mind (Eom et al. 2024, "AdaMER-CTC", for the same reason).
         """
-        characters = mean_over_ranks(sum(map(len, batch.targets)))
+        characters = max(1, mean_over_ranks(sum(map(len, batch.targets))))  # nobody may speak in a small batch
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision

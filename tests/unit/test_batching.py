@@ -118,11 +118,33 @@ def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
         for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
             assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
             for mel, rendition in zip(batch.mel, renditions, strict=True):
+                if rendition.speechless:
+                    continue
                 own = cache.features(rendition.row, rendition.speed)
                 assert torch.equal(mel[rendition.before : rendition.frames - rendition.behind], own)
                 pauses += [rendition.before, rendition.behind]
     assert max(pauses) <= 200 and max(pauses) > 150
     assert 0.1 < sum(pause > 0 for pause in pauses) / len(pauses) < 0.25, "one in six"
+
+
+def test_now_and_then_nobody_speaks_and_nothing_is_to_be_written(cache):
+    batches, speechless, total = batches_of(cache, pause_perturb=2.0, spec_augment=False), 0, 0
+    for epoch in range(1, 40):
+        for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
+            for place, rendition in enumerate(renditions):
+                known, heard = cache.utterances[rendition.row], batch.utterances[place]
+                assert heard.path == known.path and heard.speaker == known.speaker
+                total += 1
+                if not rendition.speechless:
+                    assert heard == known and batch.targets[place] == cache.targets[rendition.row] != []
+                    continue
+                speechless += 1
+                assert heard.text == "" and batch.targets[place] == []
+                loudest = batch.mel[place, : rendition.frames].mean(dim=1).max()
+                own = cache.features(rendition.row, rendition.speed)
+                assert loudest < own.mean(dim=1).quantile(0.2) + 1, "of the quietest tenth, warped and stretched"
+    assert 1 / 60 < speechless / total < 1 / 18, "one in thirty-two"
+    assert all(row.text for row in cache.utterances), "the cache is not written to"
 
 
 def test_a_clip_with_pauses_is_stretched_only_where_it_speaks(cache):

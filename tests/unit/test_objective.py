@@ -96,6 +96,24 @@ def test_words_said_too_fast_for_one_frame_each_do_not_count():
     assert head.loss(x, torch.tensor([2, 2]), rows) == 0
 
 
+def test_where_nobody_speaks_the_blank_is_learnt():
+    """The only path to no text is blanks; a batch without a single character has a loss, too."""
+    for texts in (["", ""], ["the cat sat", ""]):
+        made, recogniser = objective(alignment_entropy=0.6, intermediate_ctc=0.3, word_ctc=0.5)
+        heard = batch(texts)
+        loss = made(recogniser, heard)
+        blanks = -loss.log_probs[1, : loss.lengths[1], 0].sum()
+        torch.testing.assert_close(loss.per_utterance[1], blanks)
+        assert loss.objective.isfinite()
+        loss.objective.backward()
+        assert all(parameter.grad.isfinite().all() for parameter in recogniser.parameters())
+        before = loss.per_utterance[1].item()
+        with torch.no_grad():
+            for parameter in recogniser.parameters():
+                parameter -= 0.01 * parameter.grad
+        assert made(recogniser, heard).per_utterance[1] < before
+
+
 def test_mixed_precision_changes_the_loss_by_rounding_alone():
     exact = objective()[0](objective()[1], batch(TEXTS))
     mixed_objective, recogniser = objective(mixed_precision=True)

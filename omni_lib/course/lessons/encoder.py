@@ -314,8 +314,8 @@ attention_pairs = Number(
     prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our blocks, than at 10 ms a frame?",
     right=16,
     tolerance=0.5,
-    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. For the Thinker, which reads an "
-    "embedding every 80 ms, it is 64 times.",
+    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. For the Thinker, which "
+    "reads an embedding every 80 ms, it is 64 times.",
     slips=(
         (4, "four times fewer frames; but each is compared with each"),
         (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
