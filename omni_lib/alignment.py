@@ -13,6 +13,8 @@ from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.text import BLANK, Vocabulary
 
+PAUSE = 1.0  # seconds within which a word goes on
+
 
 @dataclass(frozen=True)
 class Word:
@@ -71,15 +73,20 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
 
 
 def word_times(path: Sequence[int], vocabulary: Vocabulary, seconds_per_frame: float) -> list[Word]:
-    """The words of a path: each lasts from the first frame of its first letter to the last frame of its last."""
+    """The words of a path: each lasts from the first frame of its first letter to the last frame of its last.
+
+    A word ends at a space, or where no letter follows for `PAUSE` seconds: in training hardly anybody pauses between two words, and a model
+    may leave out the space between two that are far apart.
+    """
     words: list[Word] = []
     letters, start, end, previous = "", 0, 0, BLANK
     for frame, index in enumerate([*path, vocabulary.encode(" ")[0]]):
         symbol = vocabulary.decode([index])
-        if symbol == " " and letters:
+        is_letter = bool(symbol.strip())
+        if letters and (symbol == " " or is_letter and (frame - end) * seconds_per_frame > PAUSE):
             words.append(Word(letters, round(start * seconds_per_frame, 3), round(end * seconds_per_frame, 3)))
             letters = ""
-        elif symbol.strip():
+        if is_letter:
             if not letters:
                 start = frame
             if index != previous:

@@ -55,6 +55,12 @@ def test_words_of_a_path(path, words):
     assert [word.word for word in word_times(path_of(path), VOCABULARY, 0.08)] == words
 
 
+@pytest.mark.parametrize(("blanks", "words"), [(0, ["cathe"]), (12, ["cathe"]), (13, ["cat", "he"]), (400, ["cat", "he"])])
+def test_a_pause_of_a_second_ends_a_word_without_a_space(blanks, words):
+    found = word_times(path_of("cat" + "_" * blanks + "he"), VOCABULARY, 0.08)
+    assert [word.word for word in found] == words
+
+
 def test_eos_is_no_letter():
     eos = len(VOCABULARY) - 1
     path = [*path_of("a"), eos, *path_of("b"), eos]
