@@ -130,6 +130,16 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
             assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.15 for heard in words), (start, word)
 
 
+@pytest.mark.parametrize("name", ["audio_enc_tiny.pt", "audio_enc_voice.pt"])
+@pytest.mark.parametrize("level", [0.0, 1e-4, 1e-3, 1e-2])
+def test_where_nobody_speaks_nothing_is_written(name, level):
+    """Trained on clips alone, an encoder that has no speech to attend to hears words in the faintest noise: some hundred a minute."""
+    recogniser, _ = load_recogniser(ROOT / "data" / "pretrained" / name)
+    noise = level * torch.randn(40 * 16_000, generator=torch.Generator().manual_seed(0))
+    path = best_path(LogMel()(noise), recogniser, REACH)
+    assert word_times(path.tolist(), recogniser.vocabulary, 0.08 / 3) == []
+
+
 def test_the_command_takes_the_length_of_the_training_clips(pretrained, speech, tmp_path, capsys):
     recogniser, config = pretrained
     soundfile.write(tmp_path / "a.wav", speech[0][: 12 * 16_000].numpy(), 16_000)
