@@ -15,6 +15,8 @@ STYLES = {
     "torchaudio_conformer": (PURPLE, "D", "torchaudio Conformer"),
 }
 
+TICKS = [2, 5, 10, 20, 50, 100]
+
 
 def draw(results: Path) -> Path:
     """Write `results` with the ending .svg: dev WER at each budget, with its 95% interval by speaker, and the longest run's curve."""
@@ -33,7 +35,9 @@ def draw(results: Path) -> Path:
             axes.errorbar(minutes, rates, spread, color=colour, marker=marker, capsize=3, linestyle="-", label=label)
             curve = mine[-1]["curve"]
             axes.plot([s / 60 for s, _ in curve], [100 * w for _, w in curve], color=colour, linewidth=1, linestyle=":")
-        axes.set(xlabel="minutes of training on one core", ylabel="dev word error rate (%)", ylim=(0, None))
+        axes.set(xlabel="minutes of training on one core", ylabel="dev word error rate (%)", yscale="log", ylim=(2, 105))
+        axes.set_yticks(TICKS, TICKS)  # on a scale of ratios: the aim is one
+        axes.minorticks_off()
         axes.set_title("CMU AN4, from scratch, greedy (dotted: on the way of the longest run)")
         axes.legend()
         out = results.with_suffix(".svg")
