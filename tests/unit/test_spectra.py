@@ -21,8 +21,9 @@ def mel_of(waveform: torch.Tensor, settings: Settings) -> torch.Tensor:
 def test_the_default_is_the_encoders_log_mel(samples):
     waveform = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
     if samples:
-        # Not to the bit: some processors round the product of a matrix and a single frame otherwise than that with two.
-        torch.testing.assert_close(mel_of(waveform, Settings()), LogMel()(waveform), rtol=0, atol=2e-6)
+        # A single frame not to the bit: some processors round its product with a matrix otherwise than that of two.
+        rounding = 2e-6 if samples // 160 == 1 else 0.0
+        torch.testing.assert_close(mel_of(waveform, Settings()), LogMel()(waveform), rtol=0, atol=rounding)
 
 
 @settings(max_examples=15)
