@@ -38,6 +38,7 @@ class Config:
     seed: int = 0  # of the first weights, the order of batches, augmentation and dropout
     ctc_frames_per_embedding: int = 1  # k: CTC frames that each embedding emits
     max_impossible: float = 0.02  # share of training rows without a CTC path above which training refuses to start
+    blocks_before_pool: int = 4  # encoder blocks that see a frame every 40 ms; behind them two become one, and a block costs half as much
     warmup_steps: int = 0  # steps in which the rate rises from 0 to learning_rate
     schedule: str = "constant"  # after the warm-up: constant, or cosine down to 0 at the last step
     muon_rate: float = 0.0  # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW has them too
@@ -97,6 +98,7 @@ _RANGES = {
     "seed": (0, 2**31 - 1),
     "ctc_frames_per_embedding": (1, 8),
     "max_impossible": (0.0, 1.0),
+    "blocks_before_pool": (0, 64),
     "warmup_steps": (0, 10**9),
     "muon_rate": (0.0, 1.0),
     "weight_decay": (0.0, 10.0),

@@ -1,11 +1,11 @@
 """The audio encoder: raw log-mels (B, T, 128) → embeddings (B, T', 192), one every 80 ms.
 
     Subsampler     10 ms frames → 40 ms   convolutions over time and frequency
-    EncoderBlock   one after another      self-attention, convolution, feed-forward, at 25 Hz
+    EncoderBlock   one after another      self-attention, convolution, feed-forward
     PairPool       40 ms → 80 ms          two neighbours become one
 
-The pool comes last. Blocks at 12.5 Hz would cost half as much, but most letters are shorter than 80 ms: a block that is to tell them apart
-wants to see them one by one.
+The pool comes last, unless `blocks_before_pool` lets it come earlier. A block behind it costs half as much; but most letters are shorter than
+80 ms, and a block that is to tell them apart wants to see them one by one. It depends on the speech which of the two counts for more.
 
 Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
 of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
@@ -22,7 +22,7 @@ from omni_lib.audio import N_MELS
 from omni_lib.config import Config
 from omni_lib.distributed import sum_over_ranks, world_size
 
-HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and the blocks
+HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and of the blocks before the pool
 
 
 def valid_frames(lengths: Tensor, frames: int) -> Tensor:
@@ -125,6 +125,17 @@ def over_time_and_frequency(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
+def over_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """`conv` of frames whose channels come last: (B, T, C) → (B, T, C').
+
+    As a picture of one band: torch knows of pictures alone that their channels may come last. Asked for the same over (B, C, T), it would
+    reorder all numbers before and behind, and take three times as long for a depthwise convolution.
+    """
+    picture = x[:, :, None].permute(0, 3, 1, 2)  # (B, C, T, 1)
+    y = F.conv2d(picture, conv.weight[..., None], conv.bias, padding=(*conv.padding, 0), groups=conv.groups)
+    return y.permute(0, 2, 3, 1)[:, :, 0]
+
+
 def halve_up(length):
     """Frames that a convolution of stride 2 makes of `length` frames: ceil(length / 2); of an int or a tensor."""
     return (length + 1) // 2
@@ -215,7 +226,7 @@ class ConvolutionModule(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         x = F.glu(self.expand(x), dim=-1) * mask[..., None]
-        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        x = over_time(self.depthwise, x)
         return self.output(F.silu(self.norm(x, mask)))
 
 
@@ -266,9 +277,15 @@ class AudioEncoder(nn.Module):
         d_ff: int = 768,
         dropout: float = 0.1,
         downsample_time: int = 8,
+        blocks_before_pool: int = 4,
     ) -> None:
+        """
+        Args:
+            downsample_time: mel frames an embedding, 4 or 8; with 4 there is no pool.
+            blocks_before_pool: so many blocks work at 25 Hz, the others at 12.5 Hz; of fewer blocks, all at 25 Hz.
+        """
         super().__init__()
-        self.d_model, self.downsample_time = d_model, downsample_time
+        self.d_model, self.downsample_time, self.blocks_before_pool = d_model, downsample_time, min(blocks_before_pool, n_layers)
         self.register_buffer("feature_mean", torch.zeros(N_MELS))
         self.register_buffer("feature_deviation", torch.ones(N_MELS))
         self.subsampler = Subsampler(d_model)
@@ -280,7 +297,8 @@ class AudioEncoder(nn.Module):
     @classmethod
     def from_config(cls, config: Config) -> AudioEncoder:
         """An untrained encoder of the shape that the settings describe."""
-        return cls(config.d_model, config.n_layers, config.n_heads, config.d_ff, config.dropout, config.downsample_time)
+        shape = ("d_model", "n_layers", "n_heads", "d_ff", "dropout", "downsample_time", "blocks_before_pool")
+        return cls(*(getattr(config, name) for name in shape))
 
     def output_lengths(self, lengths):
         """Embeddings made of `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
@@ -296,28 +314,41 @@ class AudioEncoder(nn.Module):
         return embeddings[:, : self.output_lengths(mel.shape[1])], lengths
 
     def hidden_states(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> list[tuple[Tensor, Tensor]]:
-        """What stands behind each block, one frame every 40 ms: (B, T / 4, d_model), lengths (B,). Training listens there too."""
+        """What stands behind each block: (B, T / `block_time`, d_model), lengths (B,). Training listens there too."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
         x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
-        x, lengths = self.subsampler(x, lengths)
+        x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
-        mask = attention_mask(lengths, x.shape[1])
         states = []
-        for block in self.blocks:
-            x = block(x, mask, None if reach is None else reach // HIDDEN_TIME)
+        for index, block in enumerate(self.blocks):
+            if index == self.blocks_before_pool:
+                x, lengths = self._pooled(x, lengths)
+            reached = None if reach is None else reach // block_time(index, self.blocks_before_pool, self.downsample_time)
+            x = block(x, attention_mask(lengths, x.shape[1]), reached)
             states.append((x, lengths))
         return states
 
     def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled, normalised, zero beyond each length."""
-        if self.pool is not None:
-            x, lengths = self.pool(x), halve_down(lengths)
+        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled if it is not yet, normalised, zero beyond each length."""
+        if self.blocks_before_pool == len(self.blocks):
+            x, lengths = self._pooled(x, lengths)
         return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None], lengths
+
+    def _pooled(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return (x, lengths) if self.pool is None else (self.pool(x), halve_down(lengths))
 
     def context(self, reach: int) -> int:
         """How many frames (10 ms) before or after it an embedding can depend on, when attention is held to `reach` frames."""
         frames = 16  # the subsampler's convolutions see at most nine, PairPool four
-        return frames + sum(reach + HIDDEN_TIME * block.convolution.depthwise.padding[0] for block in self.blocks)
+        for index, block in enumerate(self.blocks):
+            time = block_time(index, self.blocks_before_pool, self.downsample_time)
+            frames += reach + time * block.convolution.depthwise.padding[0]
+        return frames
+
+
+def block_time(index: int, blocks_before_pool: int, downsample_time: int) -> int:
+    """Mel frames (10 ms) that become one frame of block `index`, from 0."""
+    return HIDDEN_TIME if index < blocks_before_pool else downsample_time
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:

@@ -13,7 +13,7 @@ from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, entropic_ctc_loss, is_feasible
 from omni_lib.distributed import mean_over_ranks
-from omni_lib.encoder import HIDDEN_TIME
+from omni_lib.encoder import block_time
 from omni_lib.hardware import autocast
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
@@ -48,7 +48,8 @@ class Objective(nn.Module):
         self.entropy_weight = config.alignment_entropy
         self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
         # At least as many CTC frames as at the end, so that no row has a path there and none here.
-        per_frame = math.ceil(config.ctc_frames_per_embedding * HIDDEN_TIME / config.downsample_time)
+        time = block_time(middle(config.n_layers), config.blocks_before_pool, config.downsample_time)
+        per_frame = math.ceil(config.ctc_frames_per_embedding * time / config.downsample_time)
         self.letters = CTCHead(config.d_model, symbols, per_frame) if self.letters_weight else None
         self.words = WordHead(config.d_model, texts) if self.words_weight else None
 
@@ -62,18 +63,23 @@ class Objective(nn.Module):
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
         states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]  # heads and CTC need the full precision
-        middle, before_last = states[max(0, len(states) // 2 - 1)], states[max(0, len(states) - 2)]
+        in_the_middle, before_last = states[middle(len(states))], states[max(0, len(states) - 2)]
         log_probs, ctc_lengths = recogniser.head(*recogniser.encoder.embed(*states[-1]))
         per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
         objective = per_utterance.sum() / characters
         if self.entropy_weight:
             objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum() / characters
         if self.letters is not None:
-            letters = ctc_loss(*self.letters(*middle), batch.targets).sum() / characters
+            letters = ctc_loss(*self.letters(*in_the_middle), batch.targets).sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
             objective = objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
         return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
+
+
+def middle(blocks: int) -> int:
+    """The block, from 0, behind which the encoder is half done."""
+    return max(0, blocks // 2 - 1)
 
 
 class Learner(nn.Module):
@@ -88,7 +94,7 @@ class Learner(nn.Module):
 
 
 class WordHead(nn.Module):
-    """CTC over the words of the training transcripts, at one frame every 40 ms.
+    """CTC over the words of the training transcripts, one frame for each of the encoder.
 
     A word that occurs but once cannot be told from its recording: all such share one class.
     """

@@ -33,7 +33,7 @@ from omni_lib.batching import Batch, padding_share
 from omni_lib.config import Config, load_config
 from omni_lib.hardware import fast_type
 
-WARM_UP = 5  # steps before the clock counts: allocators and thread pools settle
+WARM_UP = 100  # steps before the clock counts: kernels are compiled and memory is fetched for every new length
 
 
 class Stopwatch:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, PairPool, SelfAttention, count_parameters, rotate
+from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, PairPool, SelfAttention, block_time, count_parameters, over_time, rotate
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
 
@@ -39,10 +39,10 @@ def test_output_lengths_for_every_length_up_to_4000():
     assert encoder.output_lengths(torch.arange(4001)).tolist() == expected
 
 
-@pytest.mark.parametrize("downsample_time", [4, 8])
-def test_output_lengths_are_those_of_the_output(downsample_time):
+@pytest.mark.parametrize(("downsample_time", "before_pool"), [(4, 2), (8, 2), (8, 1), (8, 0)])
+def test_output_lengths_are_those_of_the_output(downsample_time, before_pool):
     """Both the lengths that the encoder returns and the tensor that it returns, for one clip alone."""
-    encoder = small_encoder(downsample_time=downsample_time).eval()
+    encoder = small_encoder(downsample_time=downsample_time, blocks_before_pool=before_pool).eval()
     with torch.inference_mode():
         for frames in [*range(0, 70), *range(95, 106), 399, 400, 997, 1000, 1599, 4000]:
             embeddings, lengths = encoder(torch.randn(1, frames, 128), torch.tensor([frames]))
@@ -158,14 +158,38 @@ def test_a_pool_begins_as_the_mean_of_two_neighbours_and_leaves_an_odd_one_out()
     assert PairPool(6)(x[:, :1]).shape == (2, 0, 6)
 
 
-@pytest.mark.parametrize("downsample_time", [4, 8])
-def test_blocks_work_at_25_hz_and_neighbours_become_one_behind_the_last(downsample_time):
-    encoder = small_encoder(n_layers=4, downsample_time=downsample_time).eval()
+@pytest.mark.parametrize("before_pool", [0, 1, 3, 4, 9])
+def test_so_many_blocks_work_at_25_hz_and_the_others_behind_the_pool(before_pool):
+    encoder = small_encoder(n_layers=4, blocks_before_pool=before_pool).eval()
     states = encoder.hidden_states(torch.randn(2, 100, 128), torch.tensor([100, 38]))
-    assert [(x.shape[1], lengths.tolist()) for x, lengths in states] == 4 * [(25, [25, 10])]
+    seen = [(x.shape[1], lengths.tolist()) for x, lengths in states]
+    early = min(before_pool, 4)
+    assert seen == early * [(25, [25, 10])] + (4 - early) * [(12, [12, 5])]
+    assert [block_time(index, before_pool, 8) for index in range(4)] == early * [4] + (4 - early) * [8]
     embeddings, lengths = encoder.embed(*states[-1])
-    expected = (12, [12, 5]) if downsample_time == 8 else (25, [25, 10])
-    assert (embeddings.shape[1], lengths.tolist()) == expected
+    assert (embeddings.shape[1], lengths.tolist()) == (12, [12, 5])
+
+
+@pytest.mark.parametrize("before_pool", [0, 2, 4])
+def test_with_four_times_subsampling_nothing_is_pooled(before_pool):
+    encoder = small_encoder(n_layers=4, downsample_time=4, blocks_before_pool=before_pool).eval()
+    states = encoder.hidden_states(torch.randn(2, 100, 128), torch.tensor([100, 38]))
+    assert encoder.pool is None
+    assert [(x.shape[1], lengths.tolist()) for x, lengths in [*states, encoder.embed(*states[-1])]] == 5 * [(25, [25, 10])]
+
+
+def test_a_convolution_over_time_is_that_of_torch():
+    for conv in (nn.Conv1d(6, 6, 5, padding=2, groups=6, bias=False), nn.Conv1d(6, 6, 3, padding=1, groups=2)):
+        x = torch.randn(2, 7, 6, requires_grad=True)
+        expected = conv(x.transpose(1, 2)).transpose(1, 2)
+        torch.testing.assert_close(over_time(conv, x), expected)
+        wanted = torch.randn_like(expected)
+        for got, gradient in zip(
+            torch.autograd.grad(over_time(conv, x), [x, conv.weight], wanted),
+            torch.autograd.grad(expected, [x, conv.weight], wanted),
+            strict=True,
+        ):
+            torch.testing.assert_close(got, gradient)
 
 
 def test_rotary_leaves_lengths_of_vectors_alone():

@@ -70,12 +70,21 @@ def test_the_bonus_for_entropy_falls_with_the_rate():
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
-def test_every_depth_has_a_middle_and_a_place_for_words(n_layers):
-    config = replace(CONFIG, n_layers=n_layers, intermediate_ctc=0.3, word_ctc=0.5)
+@pytest.mark.parametrize("before_pool", [0, 1, 4])
+def test_every_depth_has_a_middle_and_a_place_for_words(n_layers, before_pool):
+    config = replace(CONFIG, n_layers=n_layers, blocks_before_pool=before_pool, intermediate_ctc=0.3, word_ctc=0.5)
     made = Objective(config, len(Vocabulary()), TEXTS)
     loss = made(Recogniser(config), batch(TEXTS)).objective
     loss.backward()
     assert math.isfinite(loss.item()) and all(parameter.grad is not None for parameter in made.parameters())
+
+
+@pytest.mark.parametrize(("before_pool", "frames"), [(4, 4), (2, 4), (1, 3)])
+def test_letters_in_the_middle_have_as_many_frames_as_at_the_end_at_the_least(before_pool, frames):
+    """Of an embedding: three at the end; two from each of two hidden frames of 40 ms, or three from one of 80 ms."""
+    config = replace(CONFIG, n_layers=4, blocks_before_pool=before_pool, ctc_frames_per_embedding=3, intermediate_ctc=0.3)
+    letters = Objective(config, len(Vocabulary()), TEXTS).letters
+    assert letters.frames_per_embedding * (2 if before_pool > 1 else 1) == frames
 
 
 def test_words_that_occur_but_once_share_a_class():

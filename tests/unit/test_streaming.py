@@ -70,10 +70,10 @@ def test_sound_and_log_mels_of_a_stream_are_those_of_the_file(tmp_path, rate, se
     assert torch.allclose(mel, LogMel()(whole), atol=1e-3) and len(mel) == len(whole) // 160
 
 
-@pytest.mark.parametrize("downsample_time", [4, 8])
-def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does(downsample_time):
+@pytest.mark.parametrize(("downsample_time", "before_pool"), [(4, 3), (8, 3), (8, 1)])
+def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does(downsample_time, before_pool):
     torch.manual_seed(0)
-    encoder, reach = AudioEncoder(16, 3, 2, 32, 0.0, downsample_time).double().eval(), 40
+    encoder, reach = AudioEncoder(16, 3, 2, 32, 0.0, downsample_time, before_pool).double().eval(), 40
     mel, lengths = torch.randn(1, 1600, 128, dtype=torch.float64), torch.tensor([1600])
     middle = 800 // downsample_time
     mel.requires_grad_()
