@@ -18,6 +18,7 @@ from omni_lib.course.probing import fit
 from omni_lib.course.questions import Choice, Number, ShortText
 from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.encoder import AudioEncoder, valid_frames
+from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.text import Vocabulary
 
 NUMBER = "06"
@@ -39,38 +40,42 @@ def _small_encoder(**changes: Any) -> tuple[AudioEncoder, Config]:
 
 
 def _judge_load_encoder(attempt: Attempt) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        encoder, config = _small_encoder(downsample_time=4)
-        path = Path(folder) / "audio_enc_step_7.pt"
-        contents = {
-            "enc": encoder.state_dict(),
-            "head": {},
-            "config": config.to_dict(),
-            "vocabulary": list(Vocabulary().symbols),
-            "feature_stats": {},
-            "step": 7,
-            "metrics": {},
-        }
-        save_checkpoint(path, contents)
-        _expect_encoder(attempt, path, encoder.state_dict(), "a small checkpoint (d_model 16, 2 layers)")
-    saved = torch.load(PRETRAINED, map_location="cpu", weights_only=True)["enc"]
-    _expect_encoder(attempt, PRETRAINED, saved, "the pretrained checkpoint")
+    for changes in ({"downsample_time": 4}, {"blocks_before_pool": 1}):
+        with tempfile.TemporaryDirectory() as folder:
+            encoder, config = _small_encoder(**changes)
+            path = Path(folder) / "audio_enc_step_7.pt"
+            contents = {
+                "enc": encoder.state_dict(),
+                "head": {},
+                "config": config.to_dict(),
+                "vocabulary": list(Vocabulary().symbols),
+                "feature_stats": {},
+                "step": 7,
+                "metrics": {},
+            }
+            save_checkpoint(path, contents)
+            _expect_encoder(attempt, path, encoder.eval(), "a small checkpoint (d_model 16, 2 layers)")
+    _expect_encoder(attempt, PRETRAINED, of_the_library(PRETRAINED), "the pretrained checkpoint")
 
 
-def _expect_encoder(attempt: Attempt, path: Path, state: dict[str, torch.Tensor], what: str) -> None:
+def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: str) -> None:
     got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk takes its time
     if got is ...:
         raise NotAttempted
     require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
     if not isinstance(got, AudioEncoder):
         raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted")
-    mine = got.state_dict()
+    mine, state = got.state_dict(), wanted.state_dict()
     require(mine.keys() == state.keys(), f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'")
-    other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value.float())]
+    other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value)]
     require(
         not other, f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as {(other or [''])[0]}"
     )
     require(not got.training, "your encoder is in training mode: dropout would be at work, and the statistics of its norms would drift")
+    mel, lengths = torch.linspace(-12, 4, 90 * 128).reshape(1, 90, 128), torch.tensor([90])
+    with torch.inference_mode():
+        same = torch.allclose(got(mel, lengths)[0], wanted(mel, lengths)[0], atol=1e-3)
+    require(same, f"given {what}, all weights are right and the embeddings are not: is your encoder built from all settings of 'config'?")
 
 
 load_encoder = CodeExercise(

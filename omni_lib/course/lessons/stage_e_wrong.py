@@ -21,6 +21,14 @@ def _of_the_default_shape(path):
     return encoder.eval()
 
 
+def _of_the_chapters_settings_alone(path):
+    checkpoint = torch.load(path, weights_only=True)
+    names = ("d_model", "n_layers", "n_heads", "d_ff", "dropout", "downsample_time")
+    encoder = AudioEncoder(**{name: checkpoint["config"][name] for name in names})
+    encoder.load_state_dict(checkpoint["enc"])
+    return encoder.eval()
+
+
 def _never_filled(path):
     return AudioEncoder.from_config(config_from_dict(torch.load(path, weights_only=True)["config"])).eval()
 
@@ -142,6 +150,7 @@ def _other_options(question: Any) -> list[tuple[Any, str]]:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "load_encoder": [
         (_of_the_default_shape, "RuntimeError"),
+        (_of_the_chapters_settings_alone, "all weights are right and the embeddings are not"),
         (_never_filled, "are not those of checkpoint['enc']"),
         (_in_training_mode, "training mode"),
         (_only_the_weights, "an AudioEncoder is wanted"),
