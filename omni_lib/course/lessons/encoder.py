@@ -311,15 +311,15 @@ without_mask = Choice(
 
 attention_pairs = Number(
     key="02.attention_pairs",
-    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our blocks, than at 10 ms a frame?",
+    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our first block, than at 10 ms a frame?",
     right=16,
     tolerance=0.5,
-    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. For the Thinker, which "
-    "reads an embedding every 80 ms, it is 64 times.",
+    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. Behind the pool, "
+    "at 80 ms, it is 64 times.",
     slips=(
         (4, "four times fewer frames; but each is compared with each"),
         (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
-        (64, "that is at 80 ms, behind the pool; the blocks stand before it"),
+        (64, "that is at 80 ms, behind the pool; the first block stands before it"),
         (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
         (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
     ),
