@@ -19,7 +19,7 @@ from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style
 from omni_lib.course.receptive_field import Field, Influence, attention_maps, halvings, receptive_field
 from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
-from omni_lib.encoder import HIDDEN_TIME
+from omni_lib.encoder import block_time
 from omni_lib.errors import UserError
 
 FRAME = HOP_LENGTH / SAMPLE_RATE  # seconds
@@ -119,8 +119,9 @@ class SubsamplingExplorer(Explorer):
     def _attend(self) -> None:
         index = self.embedding.value
         weights = self._attentions[self.block.value - 1][self.head.value - 1]  # (T, T)
-        step = HIDDEN_TIME * FRAME
-        rate = 8 // HIDDEN_TIME  # rows that become one embedding
+        time = block_time(self.block.value - 1, self._encoder.blocks_before_pool, self._encoder.downsample_time)
+        step = time * FRAME
+        rate = 8 // time  # rows for each embedding: two before the pool
         rows = range(rate * index, rate * index + rate)
         mean = weights[list(rows)].mean(dim=0)
         target = int(mean.argmax())
