@@ -180,7 +180,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         self._refuse_no_number("loss or its gradient", torch.stack([loss.objective.detach(), norm]), loss, batch)
         self.optimizers.step(share)
-        self._refuse_no_number("norm of the weights", torch.stack(torch._foreach_norm(self.numbers, math.inf)), loss, batch)
+        self._refuse_no_number("norm of the weights", torch.stack(torch._foreach_norm(self.numbers)), loss, batch)
         self.averaged.update_parameters(self.recogniser)
         self.step += 1
         return loss
