@@ -4,8 +4,8 @@
     EncoderBlock   one after another      self-attention, convolution, feed-forward
     PairPool       40 ms → 80 ms          two neighbours become one
 
-The pool comes last, unless `blocks_before_pool` lets it come earlier. A block behind it costs half as much; but most letters are shorter than
-80 ms, and a block that is to tell them apart wants to see them one by one. It depends on the speech which of the two counts for more.
+The pool comes last, unless `blocks_before_pool` lets it come earlier. A block behind it costs half as much; but most letters are
+shorter than 80 ms, and a block that is to tell them apart wants to see them one by one. Which counts for more depends on the speech.
 
 Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
 of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
@@ -329,7 +329,7 @@ class AudioEncoder(nn.Module):
         return states
 
     def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled if it is not yet, normalised, zero beyond each length."""
+        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled if not yet, normalised, zero beyond each length."""
         if self.blocks_before_pool == len(self.blocks):
             x, lengths = self._pooled(x, lengths)
         return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None], lengths

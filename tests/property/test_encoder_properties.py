@@ -19,8 +19,8 @@ RUBBISH = st.sampled_from([0.0, 1.0, -50.0, 1e8])
 def encoder(dtype: torch.dtype, downsample_time: int = 8, before_pool: int = 4) -> AudioEncoder:
     """A small encoder in training mode, without dropout, whose norms have already seen data."""
     torch.manual_seed(7)
-    made = AudioEncoder(d_model=24, n_layers=4, n_heads=2, d_ff=32, dropout=0.0, downsample_time=downsample_time, blocks_before_pool=before_pool)
-    made = made.to(dtype)
+    small = {"d_model": 24, "n_layers": 4, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
+    made = AudioEncoder(**small, downsample_time=downsample_time, blocks_before_pool=before_pool).to(dtype)
     made.feature_mean.normal_()
     made.feature_deviation.uniform_(0.5, 2.0)
     for _ in range(3):
