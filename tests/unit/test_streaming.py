@@ -118,7 +118,8 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
     checkpoint, clip = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt", ROOT / "data" / "clips" / "cat.flac"
     own = transcribe(clip, *load_recogniser(checkpoint)).words
     torch.manual_seed(0)
-    waveform, sound, starts = 0.001 * torch.randn(130 * 16_000), read_audio(clip), (5.0, 40.0, 79.0, 121.3)
+    # All on whole embeddings, as the clip alone: half an embedding off, an encoder may hear "salt" for "sat", with or without seams.
+    waveform, sound, starts = 0.001 * torch.randn(130 * 16_000), read_audio(clip), (5.04, 40.0, 79.04, 121.28)
     for start in starts:  # 40 s: across the first seam
         waveform[int(start * 16_000) :][: len(sound)] += sound
     soundfile.write(tmp_path / "long.flac", waveform.numpy(), 16_000)
@@ -127,7 +128,7 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
     assert len(own) >= 5
     for start in starts:
         for word in own:
-            assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.15 for heard in words), (start, word)
+            assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.05 for heard in words), (start, word)
 
 
 @pytest.mark.parametrize("name", ["audio_enc_tiny.pt", "audio_enc_voice.pt"])
