@@ -6,6 +6,7 @@ cheaply enough to be drawn anew for every utterance in every epoch. All of it ta
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 
@@ -13,9 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from omni_lib.audio import LOG_FLOOR, N_MELS
+from omni_lib.audio import LOG_FLOOR, N_MELS, SAMPLE_RATE, LogMel
 
 FREQUENCY_MASKS, FREQUENCY_WIDTH = 1, 27  # masks of at most so many of the 128 filters
+NOISE_BELOW = (5.0, 30.0)  # decibels by which a noise is softer than the clip
+NOISE_TILT = (-0.06, 0.02)  # nats of power a filter: from brown noise (less and less) to white (more and more, as filters widen)
 QUIETER = 12.0  # nats (52 dB) by which a pause may be softer than the quietest that a recording has
 TIME_MASKS_PER_SECOND, TIME_WIDTH = 1.0, 12  # masks of at most so many frames
 
@@ -55,9 +58,39 @@ def colour(mel: Tensor, rng: random.Random, deviation: float) -> Tensor:
     Args:
         deviation: of each gain, in nats of power (1 nat is 4.3 dB). Nothing falls below the floor of `LogMel`.
     """
-    gains = torch.tensor([rng.gauss(0, deviation) for _ in range(6)])
-    curve = F.interpolate(gains[None, None], size=N_MELS, mode="linear", align_corners=True)[0, 0] + rng.gauss(0, deviation)
+    curve = _smooth_curve(rng, deviation) + rng.gauss(0, deviation)
     return (mel + curve).clamp_min(math.log(LOG_FLOOR))
+
+
+def _smooth_curve(rng: random.Random, deviation: float) -> Tensor:
+    """(128,) Gaussian at six filters from the first to the last, linear between them."""
+    values = torch.tensor([rng.gauss(0, deviation) for _ in range(6)])
+    return F.interpolate(values[None, None], size=N_MELS, mode="linear", align_corners=True)[0, 0]
+
+
+def add_noise(mel: Tensor, rng: random.Random) -> Tensor:
+    """A steady noise of any colour under the clip, `NOISE_BELOW` decibels softer than it on the average: (frames, 128).
+
+    Powers add up: two sounds that have nothing to do with each other have no product on the average. The noise fluctuates as white noise
+    does in each filter.
+    """
+    if not len(mel):
+        return mel
+    white = _white_noise()
+    start = rng.randrange(len(white))
+    noise = white[(torch.arange(len(mel)) + start) % len(white)]
+    shape = rng.uniform(*NOISE_TILT) * torch.arange(N_MELS) + _smooth_curve(rng, 0.7)
+    below = rng.uniform(*NOISE_BELOW) * math.log(10) / 10
+    level = mel.logsumexp(dim=(0, 1)) - math.log(len(mel)) - shape.logsumexp(dim=0) - below
+    return torch.logaddexp(mel, noise + shape + level)
+
+
+@functools.cache
+def _white_noise(seconds: int = 20) -> Tensor:
+    """(frames, 128) log-mel of white noise, in every filter of power 1 on the average."""
+    samples = torch.randn(SAMPLE_RATE * seconds, generator=torch.Generator().manual_seed(0))
+    mel = LogMel()(samples)[2:-2]  # without the silence that the window meets at both ends
+    return mel - mel.logsumexp(dim=0) + math.log(len(mel))
 
 
 def quiet(mel: Tensor, frames: int, rng: random.Random) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from omni_lib.audio import N_MELS
-from omni_lib.augmentation import colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import add_noise, colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
 from omni_lib.config import Config
 from omni_lib.distributed import my_share
 from omni_lib.feature_cache import FeatureCache
@@ -167,6 +167,8 @@ class TrainingBatches:
         mel = stretch_time(mel, rendition.stretch)
         if config.colour_perturb:
             mel = colour(mel, rng, config.colour_perturb)
+        if config.noise_perturb and rng.random() < config.noise_perturb:
+            mel = add_noise(mel, rng)
         if rendition.speechless:
             mel = quiet(mel, rendition.frames, rng)
         elif rendition.before or rendition.behind:

@@ -52,6 +52,7 @@ class Config:
     tempo_perturb: float = 0.0  # train at up to so much longer and shorter, at the same pitch; then as long as the longest of the batch
     vocal_tract_perturb: float = 0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
     colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
+    noise_perturb: float = 0.0  # and this share of the clips in a steady noise of any colour, 5 to 30 dB softer than the clip
     pause_perturb: float = 0.0  # and with up to so many seconds of quiet at an end, one time in six; one clip in 32 is quiet alone
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
@@ -110,6 +111,7 @@ _RANGES = {
     "tempo_perturb": (0.0, 0.5),
     "vocal_tract_perturb": (0.0, 0.5),
     "colour_perturb": (0.0, 5.0),
+    "noise_perturb": (0.0, 1.0),
     "pause_perturb": (0.0, 30.0),
     "spec_augment_from_epoch": (1, 100_000),
     "log_every": (1, 10**9),

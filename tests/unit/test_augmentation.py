@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.augmentation import QUIETER, colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.augmentation import NOISE_BELOW, QUIETER, add_noise, colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -70,6 +70,33 @@ def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
     assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), "two gains at the ends of the curve"
     silence = torch.full((3, 128), -13.8155)
     assert colour(silence, random.Random(2), 3.0).min() >= -13.8156
+
+
+@given(st.integers(1, 3000), st.integers(0, 2**31), st.floats(-12, 3))
+def test_noise_only_adds_power_as_much_as_it_says_at_every_level(frames, seed, loudness):
+    mel = torch.randn(frames, 128, generator=torch.Generator().manual_seed(seed)) + loudness
+    before = mel.clone()
+    noisy = add_noise(mel, random.Random(seed))
+    assert noisy.shape == mel.shape and (noisy >= mel).all()
+    assert torch.equal(mel, before), "the cache is not written to"
+    if frames >= 300:  # long enough for the noise's own fluctuation to even out
+        added = (noisy.double().exp().sum() - mel.double().exp().sum()) / mel.double().exp().sum()
+        decibels = -10 * added.log10().item()
+        assert NOISE_BELOW[0] - 1 <= decibels <= NOISE_BELOW[1] + 1
+
+
+def test_noise_is_steady_and_of_another_colour_each_time():
+    silence = torch.full((1000, 128), -13.8155)
+    noises = [add_noise(silence, random.Random(seed)).exp() - silence.exp() for seed in range(20)]
+    for noise in noises:
+        halves = noise[:500].mean(dim=0).log() - noise[500:].mean(dim=0).log()
+        assert halves.abs().mean() < 0.3, "as loud in the second half as in the first"
+    slopes = [(noise[:, 96:].mean().log() - noise[:, :32].mean().log()).item() for noise in noises]
+    assert min(slopes) < -2 and max(slopes) > 0, "from brown to white"
+
+
+def test_noise_over_nothing_is_nothing():
+    assert add_noise(torch.zeros(0, 128), random.Random(0)).shape == (0, 128)
 
 
 def test_a_pause_is_made_of_the_quietest_frames_that_the_recording_has():

@@ -127,6 +127,18 @@ def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
     assert 0.1 < sum(pause > 0 for pause in pauses) / len(pauses) < 0.25, "one in six"
 
 
+def test_as_many_clips_as_told_are_heard_through_noise_and_the_others_as_they_are(cache):
+    plain = {"spec_augment": False, "vocal_tract_perturb": 0.0, "tempo_perturb": 0.0}
+    batches, noisy = batches_of(cache, noise_perturb=0.25, **plain), []
+    for epoch in range(1, 30):
+        for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
+            for mel, rendition in zip(batch.mel, renditions, strict=True):
+                own = cache.features(rendition.row, rendition.speed)
+                assert (mel[: rendition.frames] >= own).all(), "noise adds power"
+                noisy.append(not torch.equal(mel[: rendition.frames], own))
+    assert 0.2 < sum(noisy) / len(noisy) < 0.3
+
+
 def test_now_and_then_nobody_speaks_and_nothing_is_to_be_written(cache):
     batches, speechless, total = batches_of(cache, pause_perturb=2.0, spec_augment=False), 0, 0
     for epoch in range(1, 40):
