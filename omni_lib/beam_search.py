@@ -20,12 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from omni_lib.decoding import log_add
 from omni_lib.language_model import END, START, LanguageModel, read_arpa
-from omni_lib.text import BLANK, Vocabulary
+from omni_lib.text import BLANK, SPACE, Vocabulary
 
 LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # plausible values, not tuned
 BEAM = 100  # prefixes kept from frame to frame
-SPACE = 1
 
 
 def make_decoder(arpa: str | Path, vocabulary: Vocabulary) -> FlashlightDecoder | PrefixBeamDecoder:
@@ -73,7 +73,7 @@ class PrefixBeamDecoder:
         for frame in close_last_word(log_probs).tolist():
             following: dict[tuple[tuple[str, ...], str], list[float]] = {}
             for (words, part), (blank, letter, bonus) in beams.items():
-                total = _add(blank, letter)
+                total = log_add(blank, letter)
                 last = self.vocabulary.encode(part[-1])[0] if part else SPACE
                 # Where no word has begun, a surplus space changes nothing, whether or not a blank came before it.
                 _reach(following, (words, part), total + frame[BLANK], (letter if part else total) + frame[last], bonus)
@@ -85,10 +85,10 @@ class PrefixBeamDecoder:
                     else:
                         longer = part + self.vocabulary.symbols[symbol]
                         _reach(following, (words, longer), -math.inf, before + frame[symbol], bonus)
-            ranked = sorted(following.items(), key=lambda item: _add(item[1][0], item[1][1]) + item[1][2], reverse=True)
+            ranked = sorted(following.items(), key=lambda item: log_add(item[1][0], item[1][1]) + item[1][2], reverse=True)
             beams = dict(ranked[: self.beam])
         finished = {
-            words: _add(blank, letter) + bonus + LM_WEIGHT * self.model.score((START, *words), END)
+            words: log_add(blank, letter) + bonus + LM_WEIGHT * self.model.score((START, *words), END)
             for (words, part), (blank, letter, bonus) in beams.items()
             if not part
         }
@@ -145,11 +145,4 @@ def _silence() -> Iterator[None]:
 def _reach(beams: dict, prefix: tuple, blank: float, letter: float, bonus: float) -> None:
     """Add paths to a prefix."""
     known = beams.setdefault(prefix, [-math.inf, -math.inf, bonus])
-    known[0], known[1] = _add(known[0], blank), _add(known[1], letter)
-
-
-def _add(left: float, right: float) -> float:
-    """log(exp(left) + exp(right))"""
-    if left < right:
-        left, right = right, left
-    return left if right == -math.inf else left + math.log1p(math.exp(right - left))
+    known[0], known[1] = log_add(known[0], blank), log_add(known[1], letter)

@@ -86,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--checkpoint", type=Path, required=True)
     evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
     evaluate.add_argument("--split", help="default: test; every row of a manifest without a split column")
-    evaluate.add_argument("--decoder", choices=("greedy", "beam"), default="greedy")
+    decoders = ("greedy", "prefix", "beam")
+    evaluate.add_argument("--decoder", choices=decoders, default="greedy", help="prefix: the likeliest text, not path; beam: with --lm")
     evaluate.add_argument("--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')")
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
@@ -239,9 +240,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if (options.decoder == "beam") != (options.lm is not None):
         raise UserError("--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'")
     recogniser, config = load_recogniser(options.checkpoint)
-    decoder = make_decoder(options.lm, recogniser.vocabulary) if options.lm else None
+    decoders = {
+        "greedy": lambda: recogniser.greedy,
+        "prefix": lambda: recogniser.prefix_search,
+        "beam": lambda: make_decoder(options.lm, recogniser.vocabulary),
+    }
     rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
-    result = evaluate(recogniser, rows, decoder)
+    result = evaluate(recogniser, rows, decoders[options.decoder]())
     if options.json:
         print(json.dumps({**result.summary(), "decoder": options.decoder}))
     else:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead
-from omni_lib.decoding import greedy
+from omni_lib.decoding import greedy, prefix_search
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
 from omni_lib.text import Vocabulary
@@ -30,6 +30,10 @@ class Recogniser(nn.Module):
     def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         """Collapse the likeliest symbol of every frame."""
         return greedy(log_probs, lengths, self.vocabulary)
+
+    def prefix_search(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
+        """The likeliest texts, each summed over its paths."""
+        return prefix_search(log_probs, lengths, self.vocabulary)
 
 
 def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:

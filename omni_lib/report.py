@@ -37,6 +37,8 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     heard_rows = FeatureCache(readable(manifest, config, split, report=lines.append), title=f"{split} features")
     result = evaluate(recogniser, heard_rows)
     lines.append(f"Training complete! {split}, greedy: {error_rates(result)}")
+    likeliest = evaluate(recogniser, heard_rows, recogniser.prefix_search)
+    lines.append(f"{split}, prefix search, without a language model: {error_rates(likeliest).splitlines()[0]}")
 
     arpa = training.folder / "train_3gram.arpa"
     write_arpa(estimate(row.text for row in manifest.split("train")), arpa)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from omni_lib.errors import UserError
 
-BLANK = 0
+BLANK, SPACE = 0, 1
 
 _APOSTROPHES = re.compile("['’ʼ`]")
 

@@ -28,7 +28,8 @@ def config_file(tiny_config, tmp_path):
 def test_train_ends_with_error_rate_examples_and_checkpoint(config_file, tmp_path, capsys):
     assert main(["train", "--config", config_file, "--set", "num_epochs=1"]) == 0
     out = capsys.readouterr().out
-    assert "test, greedy: WER" in out and "test, beam search with a 3-gram" in out and "95% interval" in out
+    assert "test, greedy: WER" in out and "test, prefix search, without a language model: WER" in out
+    assert "test, beam search with a 3-gram" in out and "95% interval" in out
     assert out.count("said:") == out.count("heard:") == 3
     assert str(tmp_path / "run" / "audio_enc_step_6.pt") in out
 
@@ -50,6 +51,14 @@ def test_evaluate_json_is_all_there_is_on_stdout(trained, tones_csv, capsys):
     assert figures["wer_ci95"][0] <= figures["wer"] <= figures["wer_ci95"][1]
     assert figures["utterances"] == 8 and figures["words"] == sum(len(row.text.split()) for row in rows)
     assert figures["decoder"] == "greedy"
+
+
+def test_evaluate_decodes_as_it_is_told(trained, tones_csv, capsys):
+    assert main(["evaluate", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--decoder", "prefix", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    recogniser = load_recogniser(trained[0].checkpoint)[0]
+    expected = evaluate(recogniser, read_manifest(tones_csv).split("test"), recogniser.prefix_search)
+    assert figures["decoder"] == "prefix" and (figures["wer"], figures["cer"]) == (expected.wer, expected.cer)
 
 
 def test_evaluate_takes_the_split_that_is_named(trained, tones_csv, capsys):

@@ -1,9 +1,18 @@
-"""Greedy decoding."""
+"""Decoding by sound alone."""
 
+import importlib.util
+import itertools
+import math
+from collections import defaultdict
+
+import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from omni_lib.decoding import greedy
-from omni_lib.text import BLANK, Vocabulary
+from omni_lib.ctc import collapse, ctc_loss
+from omni_lib.decoding import greedy, log_add, prefix_search
+from omni_lib.text import BLANK, SPACE, Vocabulary
 
 VOCABULARY = Vocabulary()
 
@@ -26,3 +35,65 @@ def test_surplus_spaces_are_squeezed_out():
 
 def test_nothing_to_decode():
     assert greedy(torch.zeros(2, 0, 29), torch.tensor([0, 0]), VOCABULARY) == ["", ""]
+    assert prefix_search(torch.zeros(2, 0, 29), torch.tensor([0, 0]), VOCABULARY) == ["", ""]
+
+
+def test_where_the_path_is_clear_prefix_search_reads_what_greedy_reads():
+    paths = log_probs_of("hhe_l_lo", "hi", "", "____", "_ a_ _ b __", "a   ")
+    assert prefix_search(*paths, VOCABULARY) == greedy(*paths, VOCABULARY) == ["hello", "hi", "", "", "a b", "a"]
+
+
+def test_many_middling_paths_of_one_text_outweigh_the_best_path_of_another():
+    """Graves et al. 2006, figure 2: in both frames the blank is the likeliest symbol (0.6), and yet the text is "a" (0.64)."""
+    log_probs = torch.full((1, 2, 29), -1e4)
+    log_probs[..., BLANK], log_probs[..., VOCABULARY.encode("a")[0]] = math.log(0.6), math.log(0.4)
+    assert greedy(log_probs, torch.tensor([2]), VOCABULARY) == [""]
+    assert prefix_search(log_probs, torch.tensor([2]), VOCABULARY) == ["a"]
+
+
+def emissions(seed: int, frames: int, symbols: list[int], sharpness: float) -> torch.Tensor:
+    """Log-probabilities (frames, 29) over a few symbols alone."""
+    logits = torch.full((frames, 29), -1e4)
+    logits[:, symbols] = sharpness * torch.randn(frames, len(symbols), generator=torch.Generator().manual_seed(seed))
+    return logits.log_softmax(dim=-1)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6), st.floats(0.1, 2))
+def test_it_is_the_likeliest_of_all_texts(seed, frames, sharpness):
+    """Against every path over blank, space, a and b."""
+    symbols = [BLANK, SPACE, *VOCABULARY.encode("ab")]
+    log_probs = emissions(seed, frames, symbols, sharpness)
+    probability: dict[str, float] = defaultdict(float)
+    for path in itertools.product(symbols, repeat=frames):
+        text = " ".join(VOCABULARY.decode(collapse(path)).split())
+        probability[text] += math.exp(sum(log_probs[frame, symbol].item() for frame, symbol in enumerate(path)))
+    found = prefix_search(log_probs[None], torch.tensor([frames]), VOCABULARY, beam=10_000)[0]
+    assert probability[found] >= max(probability.values()) * 0.98, "but for paths through symbols rarer than one in a thousand"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flashlight") is None, reason="flashlight-text is not installed")
+@pytest.mark.parametrize("seed", range(8))
+def test_the_compiled_search_finds_nothing_likelier(seed):
+    from torchaudio.models.decoder import ctc_decoder
+
+    log_probs = emissions(seed, 60, [BLANK, *VOCABULARY.encode("abcdef")], sharpness=3.0)
+    names = ["|" if symbol == " " else symbol for symbol in VOCABULARY.symbols]
+    search = ctc_decoder(
+        lexicon=None, tokens=names, beam_size=200, beam_threshold=1e4, log_add=True, blank_token=names[BLANK], sil_token="|"
+    )
+    compiled = [index for index in search(log_probs[None])[0][0].tokens.tolist() if index != SPACE]
+    ours = VOCABULARY.encode(prefix_search(log_probs[None], torch.tensor([60]), VOCABULARY, beam=200)[0])
+    losses = ctc_loss(log_probs.expand(2, -1, -1), torch.tensor([60, 60]), [ours, compiled])
+    assert losses[0] <= losses[1] + 1e-3, "at least as likely as what the compiled search finds"
+
+
+def test_padding_is_not_read():
+    log_probs = emissions(0, 40, [BLANK, SPACE, *VOCABULARY.encode("abc")], sharpness=2.0)
+    alone = prefix_search(log_probs[None, :25], torch.tensor([25]), VOCABULARY)
+    assert prefix_search(log_probs[None], torch.tensor([25]), VOCABULARY) == alone != [""]
+
+
+@given(st.floats(-50, 5), st.floats(-50, 5))
+def test_log_add_adds(left, right):
+    assert log_add(left, right) == pytest.approx(math.log(math.exp(left) + math.exp(right)))
+    assert log_add(left, -math.inf) == log_add(-math.inf, left) == left
