@@ -26,7 +26,7 @@ HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
 
 @dataclass(frozen=True)
 class Heard:
-    """One utterance: what was said, by whom, and what two decoders of the same encoder wrote."""
+    """One utterance: what was said, by whom, and what three decoders of the same encoder wrote."""
 
     name: str  # of the sound file
     split: str  # dev or test
@@ -35,6 +35,7 @@ class Heard:
     kind: str  # free, digits, date, command, spelling
     reference: str
     hypothesis: str  # greedy
+    likeliest: str  # prefix search, without a language model
     with_language_model: str  # prefix beam search with a 3-gram of the train texts
 
 
@@ -57,7 +58,7 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Heard]
 
 
 def hear() -> list[Heard]:
-    """Transcribe dev and test with the pretrained encoder, greedily and by beam search; some minutes of processor time."""
+    """Transcribe dev and test with the pretrained encoder, greedily, by prefix and by beam search; some minutes of processor time."""
     manifest, (recogniser, _) = read_manifest(corpus()), pretrained()
     with tempfile.TemporaryDirectory() as folder:
         arpa = Path(folder) / "train.arpa"
@@ -66,9 +67,10 @@ def hear() -> list[Heard]:
         found = {}
         for split in ("dev", "test"):
             utterances = manifest.split(split)
-            greedy, searched = evaluate(recogniser, utterances), evaluate(recogniser, utterances, beam)
-            for row, first, second in zip(greedy.utterances, greedy.hypotheses, searched.hypotheses, strict=True):
-                found[row.path] = Heard(row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second)
+            heard = [evaluate(recogniser, utterances, decoder) for decoder in (recogniser.greedy, recogniser.prefix_search, beam)]
+            texts = zip(*(each.hypotheses for each in heard), strict=True)
+            for row, (first, second, third) in zip(heard[0].utterances, texts, strict=True):
+                found[row.path] = Heard(row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third)
     return [found[row.path] for row in manifest.utterances if row.path in found]
 
 

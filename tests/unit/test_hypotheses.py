@@ -26,6 +26,15 @@ def test_it_holds_dev_and_test_and_agrees_with_the_checkpoint():
     assert words.rate == pytest.approx(metrics["wer"]) and characters.rate == pytest.approx(metrics["cer"])
 
 
+def test_each_decoder_knows_more_than_the_one_before_it_and_errs_less():
+    rows = hypotheses()
+    errors = [
+        total([word_errors(row.reference, getattr(row, decoder)) for row in rows]).rate
+        for decoder in ("hypothesis", "likeliest", "with_language_model")
+    ]
+    assert errors == sorted(errors, reverse=True) and errors[2] < errors[0] / 2
+
+
 def test_the_clips_of_the_course_are_among_its_references():
     references = {(row.speaker, row.kind, row.reference) for row in hypotheses("test")}
     clips = [clip for clip in read_manifest(CLIPS).utterances if clip.split == "test"]
@@ -33,7 +42,7 @@ def test_the_clips_of_the_course_are_among_its_references():
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    rows = [Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "hello world")]
+    rows = [Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "helo world", "hello world")]
     write(rows, tmp_path / "h.json")
     assert hypotheses(path=tmp_path / "h.json") == rows
     assert [file.name for file in tmp_path.iterdir()] == ["h.json"]

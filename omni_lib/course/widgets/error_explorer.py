@@ -25,7 +25,7 @@ from omni_lib.metrics import ErrorCount, character_errors, total, word_errors
 from omni_lib.text import normalise
 
 LONGEST_TEXT = 400  # characters
-DECODERS = {"greedy": "hypothesis", "beam search with a 3-gram": "with_language_model"}
+DECODERS = {"greedy": "hypothesis", "prefix search": "likeliest", "beam search with a 3-gram": "with_language_model"}
 ORDERS = {"worst first": True, "best first": False}
 
 
