@@ -68,7 +68,8 @@ def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
 def compile_blocks(blocks: Iterable[nn.Module], left_alone: type[nn.Module], backend: str = "inductor") -> None:
     """Have torch.compile make one program of each block, once for all lengths and batch sizes; names in checkpoints stay.
 
-    Not measured on a graphics card; on a CPU the first step takes minutes. It needs a C++ compiler.
+    For graphics cards, where it was not measured. On a CPU, for which torch writes C++, the first step takes minutes, the program of a
+    depthwise convolution fits one length alone, and torch makes eight of them and no more. It needs a C++ compiler.
 
     Args:
         left_alone: modules inside that stay as they are. A masked batch norm picks the valid frames, so that no shape is known before,
