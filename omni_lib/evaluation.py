@@ -76,20 +76,26 @@ def evaluate(
 
     Within a distributed run every rank must call it: each transcribes some of the batches, and all get the whole result.
     """
+    return evaluate_each(recogniser, utterances, [decoder or recogniser.greedy], batch_size)[0]
+
+
+def evaluate_each(
+    recogniser: Recogniser, utterances: FeatureCache | Sequence[Utterance], decoders: Sequence[Decoder], batch_size: int = 16
+) -> list[Evaluation]:
+    """`evaluate` by several decoders, for which the encoder hears every utterance once."""
     cache = utterances if isinstance(utterances, FeatureCache) else FeatureCache(utterances)
-    decode = decoder or recogniser.greedy
     was_training, device = recogniser.training, next(recogniser.parameters()).device
     recogniser.eval()
     rows: list[Utterance] = []
-    heard: dict[int, list[str]] = {}  # by number of the batch
+    heard: dict[int, list[list[str]]] = {}  # by number of the batch, then by decoder
     with torch.inference_mode():
         batch: Batch
         for number, batch in enumerate(evaluation_batches(cache, batch_size)):
             rows += batch.utterances
             if number % world_size() == rank():
                 log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
-                heard[number] = decode(log_probs.cpu(), lengths.cpu())
+                heard[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
     recogniser.train(was_training)
     for others in gathered(heard):
         heard |= others
-    return Evaluation(rows, [text for number in sorted(heard) for text in heard[number]])
+    return [Evaluation(rows, [text for number in sorted(heard) for text in heard[number][place]]) for place in range(len(decoders))]

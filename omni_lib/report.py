@@ -6,7 +6,7 @@ from omni_lib.audit import readable
 from omni_lib.batching import FeatureCache
 from omni_lib.beam_search import make_decoder
 from omni_lib.config import Config
-from omni_lib.evaluation import Evaluation, evaluate
+from omni_lib.evaluation import Evaluation, evaluate_each
 from omni_lib.hardware import peak_memory
 from omni_lib.language_model import estimate, write_arpa
 from omni_lib.manifest import read_manifest
@@ -35,14 +35,12 @@ def final_report(training: TrainingResult, config: Config, examples: int = 3) ->
     split = "test" if any(row.split == "test" for row in manifest.utterances) else "dev"
     lines: list[str] = []
     heard_rows = FeatureCache(readable(manifest, config, split, report=lines.append), title=f"{split} features")
-    result = evaluate(recogniser, heard_rows)
-    lines.append(f"Training complete! {split}, greedy: {error_rates(result)}")
-    likeliest = evaluate(recogniser, heard_rows, recogniser.prefix_search)
-    lines.append(f"{split}, prefix search, without a language model: {error_rates(likeliest).splitlines()[0]}")
-
     arpa = training.folder / "train_3gram.arpa"
     write_arpa(estimate(row.text for row in manifest.split("train")), arpa)
-    with_words = evaluate(recogniser, heard_rows, make_decoder(arpa, recogniser.vocabulary))
+    decoders = [recogniser.greedy, recogniser.prefix_search, make_decoder(arpa, recogniser.vocabulary)]
+    result, likeliest, with_words = evaluate_each(recogniser, heard_rows, decoders)
+    lines.append(f"Training complete! {split}, greedy: {error_rates(result)}")
+    lines.append(f"{split}, prefix search, without a language model: {error_rates(likeliest).splitlines()[0]}")
     lines.append(f"{split}, beam search with a 3-gram of the training transcripts: {error_rates(with_words).splitlines()[0]}")
     pairs = list(zip(result.utterances, result.hypotheses, strict=True))
     for row, heard in pairs[:: max(1, len(pairs) // examples)][:examples]:

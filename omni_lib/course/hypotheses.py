@@ -17,7 +17,7 @@ from pathlib import Path
 from omni_lib.beam_search import make_decoder
 from omni_lib.course.materials import ROOT, corpus, pretrained
 from omni_lib.errors import UserError
-from omni_lib.evaluation import evaluate
+from omni_lib.evaluation import evaluate_each
 from omni_lib.language_model import estimate, write_arpa
 from omni_lib.manifest import read_manifest
 
@@ -67,7 +67,7 @@ def hear() -> list[Heard]:
         found = {}
         for split in ("dev", "test"):
             utterances = manifest.split(split)
-            heard = [evaluate(recogniser, utterances, decoder) for decoder in (recogniser.greedy, recogniser.prefix_search, beam)]
+            heard = evaluate_each(recogniser, utterances, [recogniser.greedy, recogniser.prefix_search, beam])
             texts = zip(*(each.hypotheses for each in heard), strict=True)
             for row, (first, second, third) in zip(heard[0].utterances, texts, strict=True):
                 found[row.path] = Heard(row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third)

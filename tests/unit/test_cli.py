@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from omni_lib.cli import main
-from omni_lib.evaluation import evaluate
+from omni_lib.evaluation import evaluate, evaluate_each
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 
@@ -59,6 +59,16 @@ def test_evaluate_decodes_as_it_is_told(trained, tones_csv, capsys):
     recogniser = load_recogniser(trained[0].checkpoint)[0]
     expected = evaluate(recogniser, read_manifest(tones_csv).split("test"), recogniser.prefix_search)
     assert figures["decoder"] == "prefix" and (figures["wer"], figures["cer"]) == (expected.wer, expected.cer)
+
+
+def test_several_decoders_read_what_the_encoder_heard_once(trained, tones_csv, monkeypatch):
+    recogniser, rows = load_recogniser(trained[0].checkpoint)[0], read_manifest(tones_csv).split("test")
+    alone = [evaluate(recogniser, rows, decoder) for decoder in (recogniser.greedy, recogniser.prefix_search)]
+    passes, forward = [], recogniser.forward
+    monkeypatch.setattr(recogniser, "forward", lambda *given: passes.append(1) or forward(*given))
+    together = evaluate_each(recogniser, rows, [recogniser.greedy, recogniser.prefix_search], batch_size=4)
+    assert [each.hypotheses for each in together] == [each.hypotheses for each in alone]
+    assert len(passes) == -(-len(rows) // 4)
 
 
 def test_evaluate_takes_the_split_that_is_named(trained, tones_csv, capsys):
