@@ -3,6 +3,7 @@
     python tests/benchmarks/peers.py                     everything: some three hours on one core
     python tests/benchmarks/peers.py --minutes 5         one budget
     python tests/benchmarks/peers.py --systems ours      one system; several such processes may run side by side
+    python tests/benchmarks/peers.py --config configs/an4_long.json    the batches of other settings, for all systems
     python tests/benchmarks/peers.py --smoke             seconds a budget: proves that it runs, measures nothing
     python tests/benchmarks/peers.py --draw              the figure again, from the results
 
@@ -10,7 +11,7 @@ It makes a venv of its own (.venv-peers) for the peers. Every peer first tries f
 on to the budgets. A budget is seconds of training on one core: every system computes in one thread, and the clock is the processor time of
 the process, which is the wall-clock of an idle core, whatever else the machine is doing. The schedule follows that clock: the rate is as
 far down as the budget is spent. Evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted
-run goes on where it was.
+run goes on where it was. The rates are tried once, with the batches of the config that comes first.
 """
 
 from __future__ import annotations
@@ -73,9 +74,6 @@ def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: 
             curve.append([spent, evaluate(system.evaluated, corpus.dev).wer])
     result = evaluate(system.evaluated, corpus.dev)
     return {
-        "system": name,
-        "rate": rate,
-        "budget_seconds": seconds,
         "seconds": spent,
         "steps": number,
         "epochs": number / len(batches),
@@ -86,6 +84,17 @@ def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: 
         "cer": result.cer,
         "curve": [*curve, [spent, result.wer]],
     }
+
+
+def identity(stage: str, system: str, rate: float | None, seconds: float, config: str) -> dict[str, Any]:
+    """What tells a row of the result file from the others."""
+    named = {"stage": stage, "system": system, "rate": rate, "budget_seconds": seconds}
+    return named if stage == "screening" else named | {"config": config}
+
+
+def known(rows: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of that identity, if it has been measured."""
+    return next((row for row in rows if wanted.items() <= row.items()), None)
 
 
 def load(data: Path, config: Any) -> Any:
@@ -143,11 +152,10 @@ def compare(options: argparse.Namespace) -> None:
     minutes, screen = ([0.1], 0.05) if options.smoke else (options.minutes, options.screen)
 
     def row(stage: str, name: str, rate: float | None, budget: float) -> dict[str, Any]:
-        wanted = {"stage": stage, "system": name, "rate": rate, "budget_seconds": 60 * budget}
-        for known in read_rows(options.out):
-            if all(known[key] == value for key, value in wanted.items()):
-                return known
-        fresh = {"stage": stage} | measure(name, rate, 60 * budget, corpus, config) | provenance()
+        wanted = identity(stage, name, rate, 60 * budget, Path(options.config).stem)
+        if done := known(read_rows(options.out), wanted):
+            return done
+        fresh = wanted | measure(name, rate, 60 * budget, corpus, config) | provenance()
         add_row(options.out, fresh)
         print(
             f"{stage} {name} rate {rate} {budget} min: dev WER {fresh['wer']:.1%}, {fresh['steps']} steps, {fresh['seconds']:.0f} s",

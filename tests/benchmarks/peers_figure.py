@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from record import read_rows
 
 from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, page_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLES = {
     "ours": (BLUE, "o", "ours"),
@@ -15,32 +20,46 @@ STYLES = {
     "torchaudio_conformer": (PURPLE, "D", "torchaudio Conformer"),
 }
 
+USUAL = "an4"  # the config of most rows
 TICKS = [2, 5, 10, 20, 50, 100]
 
 
 def draw(results: Path) -> Path:
-    """Write `results` with the ending .svg: dev WER at each budget, with its 95% interval by speaker, and the longest run's curve."""
+    """Write `figure_of` the rows of `results` beside them, with the ending .svg."""
     import matplotlib.pyplot as plt
 
-    rows = [row for row in read_rows(results) if row["stage"] == "budget"]
+    out = results.with_suffix(".svg")
     with page_style():
-        figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-        for name, (colour, marker, label) in STYLES.items():
-            mine = sorted((row for row in rows if row["system"] == name), key=lambda row: row["budget_seconds"])
-            if not mine:
-                continue
-            minutes = [row["seconds"] / 60 for row in mine]
-            rates = [100 * row["wer"] for row in mine]
-            spread = [[100 * (r["wer"] - r["wer_ci95"][0]) for r in mine], [100 * (r["wer_ci95"][1] - r["wer"]) for r in mine]]
-            axes.errorbar(minutes, rates, spread, color=colour, marker=marker, capsize=3, linestyle="-", label=label)
+        figure = figure_of(read_rows(results))
+        figure.savefig(out, metadata={"Date": None})
+    plt.close(figure)
+    return out
+
+
+def figure_of(rows: list[dict[str, Any]]) -> Figure:
+    """Dev WER at each budget, with its 95% interval by speaker, the longest run's curve; hollow marks: settings other than `USUAL`."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in rows if row["stage"] == "budget"]
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    others = sorted({row["config"] for row in rows} - {USUAL})
+    for (name, (colour, marker, label)), config in itertools.product(STYLES.items(), [USUAL, *others]):
+        mine = sorted((row for row in rows if (row["system"], row["config"]) == (name, config)), key=lambda row: row["budget_seconds"])
+        if not mine:
+            continue
+        minutes = [row["seconds"] / 60 for row in mine]
+        rates = [100 * row["wer"] for row in mine]
+        spread = [[100 * (r["wer"] - r["wer_ci95"][0]) for r in mine], [100 * (r["wer_ci95"][1] - r["wer"]) for r in mine]]
+        usual = config == USUAL
+        look = {"linestyle": "-"} if usual else {"linestyle": "--", "markerfacecolor": "none"}
+        label = label if usual else f"{label}, {config}.json"
+        axes.errorbar(minutes, rates, spread, color=colour, marker=marker, capsize=3, label=label, **look)
+        if usual:
             curve = mine[-1]["curve"]
             axes.plot([s / 60 for s, _ in curve], [100 * w for _, w in curve], color=colour, linewidth=1, linestyle=":")
-        axes.set(xlabel="minutes of training on one core", ylabel="dev word error rate (%)", yscale="log", ylim=(2, 105))
-        axes.set_yticks(TICKS, TICKS)  # on a scale of ratios: the aim is one
-        axes.minorticks_off()
-        axes.set_title("CMU AN4, from scratch, greedy (dotted: on the way of the longest run)")
-        axes.legend()
-        out = results.with_suffix(".svg")
-        figure.savefig(out, metadata={"Date": None})
-        plt.close(figure)
-    return out
+    axes.set(xlabel="minutes of training on one core", ylabel="dev word error rate (%)", yscale="log", ylim=(2, 105))
+    axes.set_yticks(TICKS, TICKS)  # on a scale of ratios: the aim is one
+    axes.minorticks_off()
+    axes.set_title("CMU AN4, from scratch, greedy (dotted: on the way of the longest run)")
+    axes.legend()
+    return figure

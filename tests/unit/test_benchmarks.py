@@ -12,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import ablate
 import peer_systems
+import peers
 import peers_figure
 import profile_step
 import record
@@ -108,8 +109,23 @@ def test_a_text_without_a_path_does_not_take_a_peer_down(tones_csv):
     assert not torch.equal(before, torch.nn.utils.parameters_to_vector(system.model.parameters()).detach())
 
 
+def test_a_budget_is_known_for_its_config_alone_and_a_rate_is_tried_once():
+    done = [
+        peers.identity("screening", "parakeet_4x", 1e-3, 180.0, "an4") | {"wer": 0.4},
+        peers.identity("budget", "ours", None, 300.0, "an4") | {"wer": 0.1},
+    ]
+    assert peers.known(done, peers.identity("budget", "ours", None, 300.0, "an4"))["wer"] == 0.1
+    assert peers.known(done, peers.identity("budget", "ours", None, 300.0, "an4_long")) is None
+    assert peers.known(done, peers.identity("budget", "ours", None, 600.0, "an4")) is None
+    assert peers.known(done, peers.identity("screening", "parakeet_4x", 1e-3, 180.0, "an4_long"))["wer"] == 0.4
+
+
 def test_the_figure_is_drawn_from_the_rows_alone(tmp_path):
-    row = {"stage": "budget", "system": "ours", "budget_seconds": 300, "seconds": 290.0, "wer": 0.1, "wer_ci95": [0.08, 0.12]}
-    record.add_row(tmp_path / "peers.json", row | {"curve": [[100.0, 0.5], [290.0, 0.1]]})
+    row = {"stage": "budget", "system": "ours", "seconds": 290.0, "wer": 0.1, "wer_ci95": [0.08, 0.12]}
+    for config in ("an4", "an4_long"):
+        row |= {"config": config, "budget_seconds": 300, "curve": [[100.0, 0.5], [290.0, 0.1]]}
+        record.add_row(tmp_path / "peers.json", row)
     drawn = peers_figure.draw(tmp_path / "peers.json")
     assert drawn.suffix == ".svg" and "<svg" in drawn.read_text()
+    legend = peers_figure.figure_of(record.read_rows(tmp_path / "peers.json")).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["ours", "ours, an4_long.json"]
