@@ -84,7 +84,9 @@ def word_times(path: Sequence[int], vocabulary: Vocabulary, seconds_per_frame: f
         symbol = vocabulary.decode([index])
         is_letter = bool(symbol.strip())
         if letters and (symbol == " " or is_letter and (frame - end) * seconds_per_frame > PAUSE):
-            words.append(Word(letters, round(start * seconds_per_frame, 3), round(end * seconds_per_frame, 3)))
+            words.append(
+                Word(letters, round(start * seconds_per_frame, 3), round(end * seconds_per_frame, 3))
+            )
             letters = ""
         if is_letter:
             if not letters:

@@ -18,7 +18,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from omni_lib.errors import UserError
-from omni_lib.hardware import free_memory
+from omni_lib.machine.resources import free_memory
 
 SAMPLE_RATE = 16_000  # Hz
 HOP_LENGTH = 160  # samples: 10 ms
@@ -29,7 +29,9 @@ LOG_FLOOR = 1e-6  # added to the mel power before the logarithm, so that digital
 LOUDEST = 2.0**31  # integers that were taken for floats; beyond that the power of a sample may overflow
 
 _BLOCK = 2**20  # samples of each channel that are read at a time: of many channels only the mean is kept
-_BYTES_PER_SAMPLE = 16  # of the mono signal at its own rate and at 16 kHz, with the copies that are made on the way
+_BYTES_PER_SAMPLE = (
+    16  # of the mono signal at its own rate and at 16 kHz, with the copies that are made on the way
+)
 
 
 def read_audio(path: str | Path) -> Tensor:
@@ -82,10 +84,16 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         with soundfile.SoundFile(path) as file:
             yield file
     except (soundfile.SoundFileError, OSError, TypeError) as error:
-        reason = "headerless samples" if isinstance(error, TypeError) else str(error).rpartition(": ")[2].rstrip(".")
+        reason = (
+            "headerless samples"
+            if isinstance(error, TypeError)
+            else str(error).rpartition(": ")[2].rstrip(".")
+        )
         raise UserError(f"{path} cannot be read as sound ({reason}): use WAV, FLAC, OGG or MP3") from None
     except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
-        raise UserError(f"{path} is damaged or too long: its header promises more samples than the memory holds") from None
+        raise UserError(
+            f"{path} is damaged or too long: its header promises more samples than the memory holds"
+        ) from None
 
 
 def _mixed_down(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
@@ -106,13 +114,17 @@ def _checked(path: Path, waveform: Tensor) -> Tensor:
     if not torch.isfinite(waveform).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
     if len(waveform) and (peak := waveform.abs().max().item()) > LOUDEST:
-        raise UserError(f"{path} has samples of {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
+        raise UserError(
+            f"{path} has samples of {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM"
+        )
     return waveform
 
 
 def _checked_rate(path: Path, rate: int) -> int:
     if not 1000 <= rate <= 1_000_000:
-        raise UserError(f"{path} has a sample rate of {rate} Hz, which no recording of speech has: export it at 16000 Hz")
+        raise UserError(
+            f"{path} has a sample rate of {rate} Hz, which no recording of speech has: export it at 16000 Hz"
+        )
     return rate
 
 
@@ -139,7 +151,11 @@ def resampling_ratio(rate: int) -> Fraction:
 def resample(waveform: Tensor, rate: int) -> Tensor:
     """`waveform` (samples,) of any `rate` in Hz, at 16 kHz."""
     ratio = resampling_ratio(rate)
-    return waveform if ratio == 1 else torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
+    return (
+        waveform
+        if ratio == 1
+        else torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
+    )
 
 
 def _refuse_truncated(path: Path) -> None:
@@ -151,12 +167,20 @@ def _refuse_truncated(path: Path) -> None:
         size = int.from_bytes(header[4:8], "little" if header[:4] == b"RIFF" else "big")
         streamed = size == 0 or size >= 0x7FFFF000  # a recorder that could not seek back left the size open
         promised = 0 if streamed else size + 8
-    elif header[:7] == b"NIST_1A" and b"embedded-" not in header:  # packed samples need fewer bytes than they say
-        fields = dict(re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})", header, re.MULTILINE))
+    elif (
+        header[:7] == b"NIST_1A" and b"embedded-" not in header
+    ):  # packed samples need fewer bytes than they say
+        fields = dict(
+            re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})", header, re.MULTILINE)
+        )
         if b"sample_count" in fields:  # of each channel
-            promised = 1024 + int(fields[b"sample_count"]) * int(fields.get(b"sample_n_bytes", 1)) * int(fields.get(b"channel_count", 1))
+            promised = 1024 + int(fields[b"sample_count"]) * int(fields.get(b"sample_n_bytes", 1)) * int(
+                fields.get(b"channel_count", 1)
+            )
     if actual < promised:
-        raise UserError(f"{path} is truncated: its header promises {promised} bytes, the file has {actual}; copy it again")
+        raise UserError(
+            f"{path} is truncated: its header promises {promised} bytes, the file has {actual}; copy it again"
+        )
 
 
 def change_speed(waveform: Tensor, speed: float) -> Tensor:
@@ -198,7 +222,9 @@ class LogMel(nn.Module):
         frames = waveform.shape[-1] // HOP_LENGTH
         if frames == 0:
             return waveform.new_zeros(*waveform.shape[:-1], 0, N_MELS)
-        mel = self.mel_spectrogram(waveform)[..., :frames]  # (…, 128, frames): the centred transform has one frame more
+        mel = self.mel_spectrogram(waveform)[
+            ..., :frames
+        ]  # (…, 128, frames): the centred transform has one frame more
         return torch.log(mel + LOG_FLOOR).transpose(-1, -2)  # (…, frames, 128)
 
 

@@ -33,34 +33,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("omni: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `omni … | head` has read enough; Python must not find that out again when it flushes
+    except (
+        BrokenPipeError
+    ):  # `omni … | head` has read enough; Python must not find that out again when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="omni", description="Train a speech encoder, and see how well it hears.")
+    parser = argparse.ArgumentParser(
+        prog="omni", description="Train a speech encoder, and see how well it hears."
+    )
     commands = parser.add_subparsers(title="commands", required=True)
 
-    data = commands.add_parser("data", help="make or check a corpus").add_subparsers(title="corpora", required=True)
+    data = commands.add_parser("data", help="make or check a corpus").add_subparsers(
+        title="corpora", required=True
+    )
     synth = data.add_parser("synth", help="synthesise the embedded corpus")
     synth.add_argument("--out", type=Path, default=Path("data/audio"))
     synth.add_argument("--seed", type=int, default=0)
     synth.set_defaults(run=_data_synth)
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
-    an4.add_argument("source", type=Path, nargs="?", help="the folder or .tar.gz; without it, where AN4 is published")
+    an4.add_argument(
+        "source", type=Path, nargs="?", help="the folder or .tar.gz; without it, where AN4 is published"
+    )
     an4.add_argument("--out", type=Path, default=Path("data/an4"))
-    an4.add_argument("--dev", choices=("usual", "confirmation"), default="usual", help="which ten speakers to hold out")
+    an4.add_argument(
+        "--dev", choices=("usual", "confirmation"), default="usual", help="which ten speakers to hold out"
+    )
     an4.set_defaults(run=_data_an4)
-    voice = data.add_parser("voice", help="AN4 as it is and in noisy rooms, and the embedded corpus: for a learner's own voice")
+    voice = data.add_parser(
+        "voice", help="AN4 as it is and in noisy rooms, and the embedded corpus: for a learner's own voice"
+    )
     voice.add_argument("--an4", type=Path, default=Path("data/an4"), help="what 'omni data an4' made")
     voice.add_argument("--synth", type=Path, default=Path("data/audio"), help="what 'omni data synth' made")
     voice.add_argument("--out", type=Path, default=Path("data/voice"))
     voice.add_argument("--seed", type=int, default=0, help="of the rooms and the noise")
     voice.set_defaults(run=_data_voice)
-    for name, title in (("librispeech", "LibriSpeech"), ("ljspeech", "LJSpeech"), ("commonvoice", "English Common Voice")):
+    for name, title in (
+        ("librispeech", "LibriSpeech"),
+        ("ljspeech", "LJSpeech"),
+        ("commonvoice", "English Common Voice"),
+    ):
         published = data.add_parser(name, help=f"{title}, from its published archives or folders")
-        published.add_argument("source", nargs="*", help="folder, archive or address; without any, where it is published")
+        published.add_argument(
+            "source", nargs="*", help="folder, archive or address; without any, where it is published"
+        )
         published.add_argument("--out", type=Path, default=Path("data") / name)
         published.set_defaults(run=_data_published, corpus=name)
     folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
@@ -68,18 +86,26 @@ def _parser() -> argparse.ArgumentParser:
     folder.add_argument("--out", type=Path, required=True)
     folder.set_defaults(run=_data_folder)
     cache = data.add_parser("cache", help="where log-mels of large corpora are kept, and how much of them")
-    cache.add_argument("--clear", action="store_true", help="remove them all; they are computed again when they are wanted")
+    cache.add_argument(
+        "--clear", action="store_true", help="remove them all; they are computed again when they are wanted"
+    )
     cache.set_defaults(run=_data_cache)
     check = data.add_parser("check", help="audit a manifest")
     check.add_argument("csv", type=Path)
-    check.add_argument("--config", type=Path, help="settings to judge the CTC paths by (default: the chapter's)")
+    check.add_argument(
+        "--config", type=Path, help="settings to judge the CTC paths by (default: the chapter's)"
+    )
     check.set_defaults(run=_data_check)
 
     train = commands.add_parser("train", help="train an encoder")
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
-    train.add_argument("--resume", action="store_true", help="go on with the run in save_dir, if there is one")
-    train.add_argument("--max-steps", type=_positive, metavar="N", help="stop at global step N; the schedule stays the same")
+    train.add_argument(
+        "--resume", action="store_true", help="go on with the run in save_dir, if there is one"
+    )
+    train.add_argument(
+        "--max-steps", type=_positive, metavar="N", help="stop at global step N; the schedule stays the same"
+    )
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="word error rate of a checkpoint on a manifest")
@@ -87,12 +113,21 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
     evaluate.add_argument("--split", help="default: test; every row of a manifest without a split column")
     decoders = ("greedy", "prefix", "beam")
-    evaluate.add_argument("--decoder", choices=decoders, default="greedy", help="prefix: the likeliest text, not path; beam: with --lm")
-    evaluate.add_argument("--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')")
+    evaluate.add_argument(
+        "--decoder",
+        choices=decoders,
+        default="greedy",
+        help="prefix: the likeliest text, not path; beam: with --lm",
+    )
+    evaluate.add_argument(
+        "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
+    )
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
 
-    lm = commands.add_parser("lm", help="language models").add_subparsers(title="language models", required=True)
+    lm = commands.add_parser("lm", help="language models").add_subparsers(
+        title="language models", required=True
+    )
     build = lm.add_parser("build", help="count the word n-grams of a manifest's transcripts")
     build.add_argument("--data", type=Path, required=True, metavar="CSV")
     build.add_argument("--split", default="train")
@@ -113,18 +148,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     transcribe.set_defaults(run=_transcribe)
 
-    export = commands.add_parser("export", help="a small file for inference: half precision, with its error rate inside")
+    export = commands.add_parser(
+        "export", help="a small file for inference: half precision, with its error rate inside"
+    )
     export.add_argument("--checkpoint", type=Path, required=True)
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--data", type=Path, metavar="CSV", help="what to measure the exported model on")
-    kind.add_argument("--safetensors", action="store_true", help="the encoder alone instead, in single precision, as safetensors")
+    kind.add_argument(
+        "--safetensors",
+        action="store_true",
+        help="the encoder alone instead, in single precision, as safetensors",
+    )
     export.add_argument("--split", help="default: test; every row of a manifest without a split column")
-    export.add_argument("--limits", default="", metavar="TEXT", help="what the model should not be trusted with")
+    export.add_argument(
+        "--limits", default="", metavar="TEXT", help="what the model should not be trusted with"
+    )
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
 
     commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
-    commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks").set_defaults(run=_lab)
+    commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks").set_defaults(
+        run=_lab
+    )
     return parser
 
 
@@ -191,7 +236,7 @@ def _data_folder(options: argparse.Namespace) -> int:
 
 
 def _data_cache(options: argparse.Namespace) -> int:
-    from omni_lib.user_cache import bytes_in, cache_folder, clear
+    from omni_lib.machine.cache import bytes_in, cache_folder, clear
 
     if options.clear:
         print(f"{cache_folder()}: {clear() / 1e6:.1f} MB removed")
@@ -201,9 +246,9 @@ def _data_cache(options: argparse.Namespace) -> int:
 
 
 def _data_check(options: argparse.Namespace) -> int:
-    from omni_lib.audit import audit, describe
     from omni_lib.config import Config, load_config
     from omni_lib.manifest import read_manifest
+    from omni_lib.training.audit import audit, describe
 
     config = load_config(options.config) if options.config else Config()
     manifest = read_manifest(options.csv)
@@ -213,9 +258,9 @@ def _data_check(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from omni_lib.config import load_config
-    from omni_lib.distributed import is_writer, session
-    from omni_lib.report import final_report
-    from omni_lib.train import train
+    from omni_lib.inference.report import final_report
+    from omni_lib.machine.distributed import is_writer, session
+    from omni_lib.trainer import train
 
     with session():  # if torchrun has started several of us
         config = load_config(options.config, options.set)
@@ -226,26 +271,30 @@ def _train(options: argparse.Namespace) -> int:
         print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
         print("Go on with the same command and --resume.")
         return 0 if options.max_steps and result.step >= options.max_steps else 130
-    print(final_report(result, config))
+    print(final_report(result.checkpoint, config, result.seconds))
     return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from omni_lib.audit import rows_to_evaluate
-    from omni_lib.beam_search import make_decoder
-    from omni_lib.evaluation import evaluate
+    from omni_lib.inference.beam_search import make_decoder
+    from omni_lib.inference.evaluation import evaluate
+    from omni_lib.inference.report import error_rates
     from omni_lib.recogniser import load_recogniser
-    from omni_lib.report import error_rates
+    from omni_lib.training.audit import rows_to_evaluate
 
     if (options.decoder == "beam") != (options.lm is not None):
-        raise UserError("--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'")
+        raise UserError(
+            "--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'"
+        )
     recogniser, config = load_recogniser(options.checkpoint)
     decoders = {
         "greedy": lambda: recogniser.greedy,
         "prefix": lambda: recogniser.prefix_search,
         "beam": lambda: make_decoder(options.lm, recogniser.vocabulary),
     }
-    rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
+    rows = rows_to_evaluate(
+        options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
+    )
     result = evaluate(recogniser, rows, decoders[options.decoder]())
     if options.json:
         print(json.dumps({**result.summary(), "decoder": options.decoder}))
@@ -255,7 +304,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _lm_build(options: argparse.Namespace) -> int:
-    from omni_lib.language_model import estimate, write_arpa
+    from omni_lib.inference.language_model import estimate, write_arpa
     from omni_lib.manifest import read_manifest
 
     rows = read_manifest(options.data).split(options.split)
@@ -266,8 +315,8 @@ def _lm_build(options: argparse.Namespace) -> int:
 
 
 def _transcribe(options: argparse.Namespace) -> int:
+    from omni_lib.inference.transcription import transcribe
     from omni_lib.recogniser import load_recogniser
-    from omni_lib.transcription import transcribe
 
     recogniser, config = load_recogniser(options.checkpoint)
     transcripts, failures = [], 0
@@ -281,16 +330,23 @@ def _transcribe(options: argparse.Namespace) -> int:
         if not options.json:
             print(f"{path}: {transcripts[-1].text}")
     if options.json:
-        print(json.dumps([{"path": str(t.path), "text": t.text, "words": [asdict(word) for word in t.words]} for t in transcripts]))
+        print(
+            json.dumps(
+                [
+                    {"path": str(t.path), "text": t.text, "words": [asdict(word) for word in t.words]}
+                    for t in transcripts
+                ]
+            )
+        )
     return 2 if failures else 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    from omni_lib.audit import rows_to_evaluate
-    from omni_lib.evaluation import evaluate
-    from omni_lib.export import export_encoder, export_for_inference, record
+    from omni_lib.inference.evaluation import evaluate
+    from omni_lib.inference.export import export_encoder, export_for_inference, record
+    from omni_lib.inference.report import error_rates
     from omni_lib.recogniser import load_recogniser
-    from omni_lib.report import error_rates
+    from omni_lib.training.audit import rows_to_evaluate
 
     if options.out.exists():
         raise UserError(f"{options.out} exists: remove it, or choose another name")
@@ -301,23 +357,29 @@ def _export(options: argparse.Namespace) -> int:
         print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
         return 0
     _, config = load_recogniser(options.checkpoint)
-    rows = rows_to_evaluate(options.data, options.split, config, report=lambda line: print(line, file=sys.stderr))
+    rows = rows_to_evaluate(
+        options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
+    )
     export_for_inference(options.checkpoint, options.out)
     recogniser, _ = load_recogniser(options.out)
     result = evaluate(recogniser, rows)
-    record(options.out, {**result.summary(), "decoder": "greedy", "split": options.split or "test"}, options.limits)
+    record(
+        options.out,
+        {**result.summary(), "decoder": "greedy", "split": options.split or "test"},
+        options.limits,
+    )
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from omni_lib.doctor import examine, report
+    from omni_lib.machine.doctor import examine, report
 
     return report(examine())
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from omni_lib.lab import open_lab
+    from omni_lib.course.lab import open_lab
 
     return open_lab()
 

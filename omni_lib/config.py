@@ -37,22 +37,34 @@ class Config:
     save_dir: str = ""  # folder of the run; checkpoints/<name of the config file> when empty
     seed: int = 0  # of the first weights, the order of batches, augmentation and dropout
     ctc_frames_per_embedding: int = 1  # k: CTC frames that each embedding emits
-    max_impossible: float = 0.02  # share of training rows without a CTC path above which training refuses to start
+    max_impossible: float = (
+        0.02  # share of training rows without a CTC path above which training refuses to start
+    )
     blocks_before_pool: int = 4  # encoder blocks that see a frame every 40 ms; behind them two become one, and a block costs half as much
     warmup_steps: int = 0  # steps in which the rate rises from 0 to learning_rate
     schedule: str = "constant"  # after the warm-up: constant, or cosine down to 0 at the last step
     muon_rate: float = 0.0  # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW has them too
     weight_decay: float = 0.0  # on matrices only
     gradient_clip: float = 1.0  # largest norm of the gradient of the loss in nats per character
-    alignment_entropy: float = 0.0  # weight of the alignments' entropy, at the peak rate: CTC shall not bet on one (Liu et al. 2018)
-    intermediate_ctc: float = 0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
+    alignment_entropy: float = (
+        0.0  # weight of the alignments' entropy, at the peak rate: CTC shall not bet on one (Liu et al. 2018)
+    )
+    intermediate_ctc: float = (
+        0.0  # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
+    )
     word_ctc: float = 0.0  # weight of a CTC loss over whole words before the last block
-    average_decay: float = 0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
+    average_decay: float = (
+        0.0  # of the moving average of weights that is evaluated and saved; 0 is no averaging
+    )
     speed_perturb: bool = False  # train at speeds 0.9, 1.0 and 1.1 (Ko et al. 2015)
     tempo_perturb: float = 0.0  # train at up to so much longer and shorter, at the same pitch; then as long as the longest of the batch
-    vocal_tract_perturb: float = 0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
+    vocal_tract_perturb: float = (
+        0.0  # and with frequencies up to so much higher and lower (Jaitly & Hinton 2013)
+    )
     colour_perturb: float = 0.0  # and through other microphones: nats (4.3 dB) of deviation of the gain, over all and by frequency
-    noise_perturb: float = 0.0  # and this share of the clips in a steady noise of any colour, 5 to 30 dB softer than the clip
+    noise_perturb: float = (
+        0.0  # and this share of the clips in a steady noise of any colour, 5 to 30 dB softer than the clip
+    )
     pause_perturb: float = 0.0  # and with up to so many seconds of quiet at an end, one time in six; one clip in 32 is quiet alone
     spec_augment: bool = False  # mask bands of frequency and time (Park et al. 2019)
     spec_augment_from_epoch: int = 1  # masks before the blank plateau is left only prolong it
@@ -116,8 +128,17 @@ _RANGES = {
     "spec_augment_from_epoch": (1, 100_000),
     "log_every": (1, 10**9),
 }
-_CHOICES = {"downsample_time": (4, 8), "schedule": ("constant", "cosine"), "device": ("auto", "cuda", "mps", "cpu")}
-MACHINE = ("save_dir", "device", "compile", "tensorboard")  # settings that say where a run happens, not what it learns
+_CHOICES = {
+    "downsample_time": (4, 8),
+    "schedule": ("constant", "cosine"),
+    "device": ("auto", "cuda", "mps", "cpu"),
+}
+MACHINE = (
+    "save_dir",
+    "device",
+    "compile",
+    "tensorboard",
+)  # settings that say where a run happens, not what it learns
 _KINDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 

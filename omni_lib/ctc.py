@@ -47,7 +47,9 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     """
     if not targets:
         return log_probs.sum(dim=(1, 2))  # no loss, but a gradient of zero for whatever computed this
-    if log_probs.device.type == "mps":  # whose own CTC is young, and was not tried; the gradient finds its way back
+    if (
+        log_probs.device.type == "mps"
+    ):  # whose own CTC is young, and was not tried; the gradient finds its way back
         log_probs, lengths = log_probs.cpu(), lengths.cpu()
     device = log_probs.device
     target_lengths = torch.tensor([len(target) for target in targets], device=device)
@@ -55,7 +57,9 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     return F.ctc_loss(log_probs.transpose(0, 1), flat, lengths, target_lengths, blank=BLANK, reduction="none")
 
 
-def entropic_ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]], weight: float) -> Tensor:
+def entropic_ctc_loss(
+    log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]], weight: float
+) -> Tensor:
     """`ctc_loss` minus `weight` times the entropy of the alignments, in nats: (B,).
 
     CTC sums over all paths, yet its gradient goes to each in proportion to what it has already: whichever leads gets
@@ -74,7 +78,10 @@ def entropic_ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequ
     order = 1 / (1 + weight)
     flat = order * log_probs
     total = flat.logsumexp(dim=-1)  # (B, T)
-    return (ctc_loss(flat - total[..., None], lengths, targets) - (total * valid_frames(lengths, total.shape[1])).sum(dim=1)) / order
+    return (
+        ctc_loss(flat - total[..., None], lengths, targets)
+        - (total * valid_frames(lengths, total.shape[1])).sum(dim=1)
+    ) / order
 
 
 def collapse(path: Sequence[int]) -> list[int]:

@@ -19,7 +19,10 @@ def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[s
     Surplus spaces (two in a row, one at an end) are squeezed out: they separate nothing.
     """
     paths = log_probs.argmax(dim=-1).tolist()
-    texts = (vocabulary.decode(collapse(path[:length])) for path, length in zip(paths, lengths.tolist(), strict=True))
+    texts = (
+        vocabulary.decode(collapse(path[:length]))
+        for path, length in zip(paths, lengths.tolist(), strict=True)
+    )
     return [" ".join(text.split()) for text in texts]
 
 
@@ -33,12 +36,17 @@ def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, be
     Args:
         beam: prefixes kept from frame to frame.
     """
-    return [_likeliest_text(row[:length], vocabulary, beam) for row, length in zip(log_probs, lengths.tolist(), strict=True)]
+    return [
+        _likeliest_text(row[:length], vocabulary, beam)
+        for row, length in zip(log_probs, lengths.tolist(), strict=True)
+    ]
 
 
 def _likeliest_text(log_probs: Tensor, vocabulary: Vocabulary, beam: int) -> str:
     """The text of one utterance, log_probs (T, symbols). Surplus spaces separate nothing, and change no prefix."""
-    letters = range(SPACE, len(vocabulary) - 1)  # neither the blank nor the end of the utterance, which no target contains
+    letters = range(
+        SPACE, len(vocabulary) - 1
+    )  # neither the blank nor the end of the utterance, which no target contains
     index = {vocabulary.symbols[letter]: letter for letter in letters}
     # text so far → log-probability of its paths that end in a blank, and of those that end in its last symbol
     beams: dict[str, list[float]] = {"": [0.0, -math.inf]}
@@ -55,7 +63,9 @@ def _likeliest_text(log_probs: Tensor, vocabulary: Vocabulary, beam: int) -> str
                 if letter == last == SPACE:
                     continue
                 longer = following[prefix + vocabulary.symbols[letter]]
-                longer[1] = log_add(longer[1], (blank if letter == last else total) + frame[letter])  # only a blank tells "ll" from "l"
+                longer[1] = log_add(
+                    longer[1], (blank if letter == last else total) + frame[letter]
+                )  # only a blank tells "ll" from "l"
         ranked = sorted(following.items(), key=lambda item: log_add(*item[1]), reverse=True)
         beams = dict(ranked[:beam])
     texts: dict[str, float] = defaultdict(lambda: -math.inf)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from omni_lib.audio import N_MELS
 from omni_lib.config import Config
-from omni_lib.distributed import sum_over_ranks, world_size
+from omni_lib.machine.distributed import sum_over_ranks, world_size
 
 HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and of the blocks before the pool
 
@@ -50,7 +50,9 @@ class MaskedBatchNorm(nn.Module):
         index = mask.flatten().nonzero().squeeze(1)
         if len(index) == len(frames):  # nothing is padded
             return self._normalise(frames).view_as(x)
-        valid = self._normalise(frames.index_select(0, index))  # (valid frames, …, C): torch's batch norm never meets the padding
+        valid = self._normalise(
+            frames.index_select(0, index)
+        )  # (valid frames, …, C): torch's batch norm never meets the padding
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
     def _normalise(self, frames: Tensor) -> Tensor:
@@ -109,7 +111,9 @@ class Subsampler(nn.Module):
         self.project = nn.Linear(sizes[-1] * N_MELS // 16, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = (x * valid_frames(lengths, x.shape[1])[..., None])[..., None]  # (B, T, 128, 1), zero beyond each length
+        x = (x * valid_frames(lengths, x.shape[1])[..., None])[
+            ..., None
+        ]  # (B, T, 128, 1), zero beyond each length
         for conv, norm, (time_stride, _) in zip(self.convs, self.norms, self.STRIDES, strict=True):
             x = over_time_and_frequency(conv, x)  # (B, T / 2, 64, C), (B, T / 2, 32, C), (B, T / 4, 16, 2 C)
             lengths = halve_up(lengths) if time_stride == 2 else lengths
@@ -174,7 +178,10 @@ def rotate(x: Tensor) -> Tensor:
     Channel pair (i, i + D/2) at position t turns by the angle t / 10000^(2i / D), so that the product of a query and a
     key depends on how far apart they are and not on where they stand.
     """
-    half, exact = x.shape[-1] // 2, torch.promote_types(x.dtype, torch.float32)  # bfloat16 cannot count past 256
+    half, exact = (
+        x.shape[-1] // 2,
+        torch.promote_types(x.dtype, torch.float32),
+    )  # bfloat16 cannot count past 256
     rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=exact) / half)
     angles = torch.arange(x.shape[-2], device=x.device, dtype=exact)[:, None] * rates  # (T, D/2)
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
@@ -195,7 +202,9 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
-        self.key = nn.Linear(d_model, d_model, bias=False)  # a key bias shifts all scores alike: softmax cannot see it
+        self.key = nn.Linear(
+            d_model, d_model, bias=False
+        )  # a key bias shifts all scores alike: softmax cannot see it
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
@@ -204,7 +213,9 @@ class SelfAttention(nn.Module):
         query, key, value = (
             each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
-        if x.device.type == "cpu" and query.dtype == torch.bfloat16:  # torch's attention on the CPU is slower in bfloat16
+        if (
+            x.device.type == "cpu" and query.dtype == torch.bfloat16
+        ):  # torch's attention on the CPU is slower in bfloat16
             query, key, value = query.float(), key.float(), value.float()
         allowed = mask[:, None, None, :]
         if reach is not None:
@@ -220,7 +231,9 @@ class ConvolutionModule(nn.Module):
     def __init__(self, d_model: int, kernel_size: int) -> None:
         super().__init__()
         self.expand = nn.Linear(d_model, 2 * d_model)
-        self.depthwise = nn.Conv1d(d_model, d_model, kernel_size, padding=kernel_size // 2, groups=d_model, bias=False)
+        self.depthwise = nn.Conv1d(
+            d_model, d_model, kernel_size, padding=kernel_size // 2, groups=d_model, bias=False
+        )
         self.norm = MaskedBatchNorm(d_model)
         self.output = nn.Linear(d_model, d_model)
 
@@ -241,7 +254,9 @@ class FeedForward(nn.Sequential):
     """Two linear maps with a nonlinearity between them, for each frame alone."""
 
     def __init__(self, d_model: int, d_ff: int, dropout: float) -> None:
-        super().__init__(nn.Linear(d_model, d_ff), SquaredReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
+        super().__init__(
+            nn.Linear(d_model, d_ff), SquaredReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model)
+        )
 
 
 class EncoderBlock(nn.Module):
@@ -285,7 +300,11 @@ class AudioEncoder(nn.Module):
             blocks_before_pool: so many blocks work at 25 Hz, the others at 12.5 Hz; of fewer blocks, all at 25 Hz.
         """
         super().__init__()
-        self.d_model, self.downsample_time, self.blocks_before_pool = d_model, downsample_time, min(blocks_before_pool, n_layers)
+        self.d_model, self.downsample_time, self.blocks_before_pool = (
+            d_model,
+            downsample_time,
+            min(blocks_before_pool, n_layers),
+        )
         self.register_buffer("feature_mean", torch.zeros(N_MELS))
         self.register_buffer("feature_deviation", torch.ones(N_MELS))
         self.subsampler = Subsampler(d_model)
@@ -313,17 +332,25 @@ class AudioEncoder(nn.Module):
         embeddings, lengths = self.embed(*self.hidden_states(mel, lengths, reach)[-1])
         return embeddings[:, : self.output_lengths(mel.shape[1])], lengths
 
-    def hidden_states(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> list[tuple[Tensor, Tensor]]:
+    def hidden_states(
+        self, mel: Tensor, lengths: Tensor, reach: int | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
         """What stands behind each block: (B, T / `block_time`, d_model), lengths (B,). Training listens there too."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
-        x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # the convolutions refuse a batch of nothing but too short clips
+        x = F.pad(
+            x, (0, 0, 0, max(0, 8 - x.shape[1]))
+        )  # the convolutions refuse a batch of nothing but too short clips
         x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
         states = []
         for index, block in enumerate(self.blocks):
             if index == self.blocks_before_pool:
                 x, lengths = self._pooled(x, lengths)
-            reached = None if reach is None else reach // block_time(index, self.blocks_before_pool, self.downsample_time)
+            reached = (
+                None
+                if reach is None
+                else reach // block_time(index, self.blocks_before_pool, self.downsample_time)
+            )
             x = block(x, attention_mask(lengths, x.shape[1]), reached)
             states.append((x, lengths))
         return states

@@ -90,7 +90,9 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
     return manifest
 
 
-def read_table(path: Path, required: Sequence[str] = (), delimiter: str = ",") -> list[tuple[int, dict[str | None, str]]]:
+def read_table(
+    path: Path, required: Sequence[str] = (), delimiter: str = ","
+) -> list[tuple[int, dict[str | None, str]]]:
     """The rows of a CSV file with their 1-based line numbers, as dictionaries of its header; blank lines are skipped.
 
     Raises:
@@ -100,16 +102,22 @@ def read_table(path: Path, required: Sequence[str] = (), delimiter: str = ",") -
         text = path.read_bytes().decode("utf-8-sig")
         # strict, because a quote that is never closed would otherwise swallow all the rows below it
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey=None, strict=True)
-        rows = [(reader.reader.line_num, row) for row in reader]  # DictReader's own count stops at a blank line before the row
+        rows = [
+            (reader.reader.line_num, row) for row in reader
+        ]  # DictReader's own count stops at a blank line before the row
         header = reader.fieldnames or []
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist: make the embedded corpus with 'omni data synth --out {path.parent}'") from None
+        raise UserError(
+            f"{path} does not exist: make the embedded corpus with 'omni data synth --out {path.parent}'"
+        ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8 text") from None
     except csv.Error as error:
-        raise UserError(f"{path} from line {reader.line_num + 1} on: {error} (is a quote not closed?)") from None
+        raise UserError(
+            f"{path} from line {reader.line_num + 1} on: {error} (is a quote not closed?)"
+        ) from None
     except ValueError:
         raise UserError(f"{path} contains a NUL byte: no file can have that name") from None
     twice = sorted({column for column in header if column and header.count(column) > 1})
@@ -117,7 +125,9 @@ def read_table(path: Path, required: Sequence[str] = (), delimiter: str = ",") -
         raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
     missing = [column for column in required if column not in header]
     if missing:
-        raise UserError(f"{path} lacks the column {' and '.join(missing)}: its first line is audio_path,transcription[,speaker][,split]")
+        raise UserError(
+            f"{path} lacks the column {' and '.join(missing)}: its first line is audio_path,transcription[,speaker][,split]"
+        )
     return rows
 
 
@@ -137,7 +147,9 @@ def _utterance(folder: Path, line: int, cells: dict[str | None, str]) -> Utteran
     except OSError as error:  # a name longer than the file system allows
         raise UserError(f"audio_path cannot be opened: {error.strerror}") from None
     if not present:
-        raise UserError(f"{values['audio_path']} does not exist (paths are relative to the folder of the CSV, {folder})")
+        raise UserError(
+            f"{values['audio_path']} does not exist (paths are relative to the folder of the CSV, {folder})"
+        )
     text = normalise(values["transcription"])
     if not text:
         raise UserError("the transcription holds no word")
@@ -146,7 +158,9 @@ def _utterance(folder: Path, line: int, cells: dict[str | None, str]) -> Utteran
     return Utterance(audio, text, values["speaker"], values["split"], values["kind"], values["accent"], line)
 
 
-def assign_splits(utterances: Sequence[Utterance], dev_share: float = 0.1, test_share: float = 0.1) -> list[Utterance]:
+def assign_splits(
+    utterances: Sequence[Utterance], dev_share: float = 0.1, test_share: float = 0.1
+) -> list[Utterance]:
     """Give every utterance without a split one of its own, so that no speaker is in two splits.
 
     The speaker with most utterances goes to train; the others are shuffled by a fixed seed and dealt to test and dev until
@@ -154,8 +168,16 @@ def assign_splits(utterances: Sequence[Utterance], dev_share: float = 0.1, test_
     without a speaker counts as a speaker of its own. The same rows always get the same splits. One or two voices cannot be
     dealt to three splits: where there are no more, each audio file counts for itself, and a voice is in several splits.
     """
-    settled = {utterance.speaker: utterance.split for utterance in reversed(utterances) if utterance.speaker and utterance.split}
-    open_rows = [index for index, utterance in enumerate(utterances) if not utterance.split and utterance.speaker not in settled]
+    settled = {
+        utterance.speaker: utterance.split
+        for utterance in reversed(utterances)
+        if utterance.speaker and utterance.split
+    }
+    open_rows = [
+        index
+        for index, utterance in enumerate(utterances)
+        if not utterance.split and utterance.speaker not in settled
+    ]
     by_voice = settled or len({utterances[index].speaker or index for index in open_rows}) > 2
     groups: dict[str, list[int]] = {}
     for index in open_rows:
@@ -163,8 +185,15 @@ def assign_splits(utterances: Sequence[Utterance], dev_share: float = 0.1, test_
         groups.setdefault((by_voice and utterance.speaker) or f"\0{utterance.path}", []).append(index)
     names = sorted(groups)
     random.Random(0).shuffle(names)
-    dealt, wanted = {"test": 0, "dev": 0}, {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)}
-    splits = {index: settled[utterance.speaker] for index, utterance in enumerate(utterances) if utterance.speaker in settled}
+    dealt, wanted = (
+        {"test": 0, "dev": 0},
+        {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)},
+    )
+    splits = {
+        index: settled[utterance.speaker]
+        for index, utterance in enumerate(utterances)
+        if utterance.speaker in settled
+    }
     largest = max(names, key=lambda name: len(groups[name]), default=None)
     for name in names:
         lacking = [split for split in dealt if dealt[split] < wanted[split] and name != largest]
@@ -172,7 +201,10 @@ def assign_splits(utterances: Sequence[Utterance], dev_share: float = 0.1, test_
         splits |= dict.fromkeys(groups[name], split)
         if split in dealt:
             dealt[split] += len(groups[name])
-    return [replace(utterance, split=utterance.split or splits[index]) for index, utterance in enumerate(utterances)]
+    return [
+        replace(utterance, split=utterance.split or splits[index])
+        for index, utterance in enumerate(utterances)
+    ]
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -185,5 +217,7 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
         for utterance in utterances:
             below = utterance.path.is_relative_to(path.parent)
             shown = utterance.path.relative_to(path.parent).as_posix() if below else str(utterance.path)
-            writer.writerow([shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent])
+            writer.writerow(
+                [shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent]
+            )
     partial.replace(path)

@@ -54,7 +54,12 @@ def character_errors(reference: str, hypothesis: str) -> ErrorCount:
 
 
 def _count(output: jiwer.WordOutput | jiwer.CharacterOutput) -> ErrorCount:
-    return ErrorCount(output.substitutions, output.deletions, output.insertions, output.hits + output.substitutions + output.deletions)
+    return ErrorCount(
+        output.substitutions,
+        output.deletions,
+        output.insertions,
+        output.hits + output.substitutions + output.deletions,
+    )
 
 
 def total(counts: Sequence[ErrorCount]) -> ErrorCount:
@@ -63,7 +68,11 @@ def total(counts: Sequence[ErrorCount]) -> ErrorCount:
 
 
 def bootstrap_interval(
-    counts: Sequence[ErrorCount], groups: Sequence[str], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+    counts: Sequence[ErrorCount],
+    groups: Sequence[str],
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the corpus error rate (Bisani & Ney 2004, "Bootstrap estimates").
 

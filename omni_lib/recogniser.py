@@ -6,13 +6,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead
 from omni_lib.decoding import greedy, prefix_search
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
 from omni_lib.text import Vocabulary
+from omni_lib.weights import checkpoint_config, filled, load_checkpoint
 
 
 class Recogniser(nn.Module):

@@ -8,10 +8,10 @@ from pathlib import Path
 import safetensors
 from torch import nn
 
-from omni_lib.checkpoint import checkpoint_config, filled, load_checkpoint
 from omni_lib.config import config_from_dict
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
+from omni_lib.weights import checkpoint_config, filled, load_checkpoint
 
 
 def load_encoder(path: str | Path) -> AudioEncoder:
@@ -40,8 +40,18 @@ def _load_safetensors(path: Path) -> AudioEncoder:
         config = config_from_dict(settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is damaged, or no encoder of omni export ({type(error).__name__}): export it again") from None
+    except (
+        safetensors.SafetensorError,
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise UserError(
+            f"{path} is damaged, or no encoder of omni export ({type(error).__name__}): export it again"
+        ) from None
     return filled(lambda: AudioEncoder.from_config(config), weights, path).eval()
 
 

@@ -34,7 +34,9 @@ def normalise(text: str) -> str:
     unknown = sorted({c for c in kept if c.isalnum() and c not in string.ascii_lowercase})
     if unknown:
         listed = " ".join(repr(c) for c in unknown)
-        raise UserError(f"the text holds {listed}, which the letters a-z cannot spell: write numbers and names out as spoken")
+        raise UserError(
+            f"the text holds {listed}, which the letters a-z cannot spell: write numbers and names out as spoken"
+        )
     return " ".join(re.sub("[^a-z]", " ", kept).split())
 
 
@@ -57,7 +59,9 @@ class Vocabulary:
         try:
             return [self._index[character] for character in text]
         except KeyError as missing:
-            raise UserError(f"the character {missing} is not in the vocabulary: pass the text through normalise() first") from None
+            raise UserError(
+                f"the character {missing} is not in the vocabulary: pass the text through normalise() first"
+            ) from None
 
     def decode(self, indices: Iterable[int]) -> str:
         """The text of a collapsed path; blank and EOS write nothing."""

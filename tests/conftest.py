@@ -26,17 +26,23 @@ from hypothesis import HealthCheck, settings
 
 from omni_lib.config import Config
 from omni_lib.manifest import Utterance, write_manifest
-from omni_lib.train import TrainingResult, train
+from omni_lib.trainer import TrainingResult, train
 
 torch.set_num_threads(1)
 
-os.environ["OMNI_CACHE"] = tempfile.mkdtemp(prefix="omni-cache-")  # what is remembered between runs must not be between tests
+os.environ["OMNI_CACHE"] = tempfile.mkdtemp(
+    prefix="omni-cache-"
+)  # what is remembered between runs must not be between tests
 atexit.register(shutil.rmtree, os.environ["OMNI_CACHE"], ignore_errors=True)
 
 # The same examples in every run, so that a failure is a failure for everybody; HYPOTHESIS_PROFILE=nightly looks further.
 _SLOW_IS_NO_ERROR = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-settings.register_profile("everywhere", deadline=None, max_examples=50, derandomize=True, suppress_health_check=_SLOW_IS_NO_ERROR)
-settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=_SLOW_IS_NO_ERROR)
+settings.register_profile(
+    "everywhere", deadline=None, max_examples=50, derandomize=True, suppress_health_check=_SLOW_IS_NO_ERROR
+)
+settings.register_profile(
+    "nightly", deadline=None, max_examples=2000, suppress_health_check=_SLOW_IS_NO_ERROR
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
 RATE = 16_000
@@ -54,7 +60,9 @@ def tones(text: str, seed: int) -> torch.Tensor:
         time = torch.arange(samples) / RATE
         envelope = torch.hann_window(samples)
         pitch = PITCHES.get(symbol)
-        pieces.append(0.3 * envelope * torch.sin(2 * math.pi * pitch * voice * time) if pitch else torch.zeros(samples))
+        pieces.append(
+            0.3 * envelope * torch.sin(2 * math.pi * pitch * voice * time) if pitch else torch.zeros(samples)
+        )
     waveform = torch.cat(pieces)
     return waveform + 0.003 * torch.randn(len(waveform), generator=generator)
 

@@ -19,7 +19,9 @@ NOISES = ("white", "pink", "brown", "hum", "murmur")
 def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RATE) -> Waveform:
     """Change the sample rate in the frequency domain: what the target rate cannot carry is faded out, so nothing aliases."""
     grain = source_rate // np.gcd(source_rate, target_rate)
-    padded = np.pad(waveform, (0, -len(waveform) % grain + grain))  # a whole number of grains is a whole number of output samples
+    padded = np.pad(
+        waveform, (0, -len(waveform) % grain + grain)
+    )  # a whole number of grains is a whole number of output samples
     samples = len(padded) * target_rate // source_rate
     spectrum = np.fft.rfft(padded)
     frequencies = np.fft.rfftfreq(len(padded), 1 / source_rate)
@@ -78,7 +80,14 @@ def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
 
 
 def record(
-    speech: Waveform, lead: float, tail: float, shortest: float, snr_db: float, colour: str, level_db: float, rng: np.random.Generator
+    speech: Waveform,
+    lead: float,
+    tail: float,
+    shortest: float,
+    snr_db: float,
+    colour: str,
+    level_db: float,
+    rng: np.random.Generator,
 ) -> Waveform:
     """Put speech between `lead` and `tail` seconds of background, add noise, set the level.
 
@@ -91,4 +100,6 @@ def record(
     clean[before : before + len(speech)] = speech
     background = noise(colour, samples, rng) * np.sqrt(np.mean(speech**2) * 10 ** (-snr_db / 10))
     recording = clean + background
-    return recording * min(10 ** (level_db / 20) / np.sqrt(np.mean(recording**2)), PEAK / np.abs(recording).max())
+    return recording * min(
+        10 ** (level_db / 20) / np.sqrt(np.mean(recording**2)), PEAK / np.abs(recording).max()
+    )

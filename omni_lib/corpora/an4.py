@@ -25,9 +25,10 @@ from tqdm import tqdm
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.corpora.archive import unpack
-from omni_lib.corpora.building import building, file_sha256, is_built, sha256
+from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
+from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 from omni_lib.text import normalise
 
@@ -48,7 +49,9 @@ VERSION = 1  # of what is written: a change of it makes a corpus anew
 _SUFFIXES = (".wav", ".sph", ".raw")
 _FILE_ID = re.compile(r"[\w-]+(/[\w-]+)*/(?P<speaker>[\w-]+)/(?P<name>[\w-]+)", re.ASCII)
 _TRANSCRIPT = re.compile(r"(?P<text>.*)\((?P<name>[^()\s]+)\)\s*")
-_MARKUP = re.compile(r"<[^<>]*>|\+\+[^+\s]*\+\+|(?<=\w)\(\d+\)")  # <s>, <sil>; ++NOISE++; the (2) of a second pronunciation
+_MARKUP = re.compile(
+    r"<[^<>]*>|\+\+[^+\s]*\+\+|(?<=\w)\(\d+\)"
+)  # <s>, <sil>; ++NOISE++; the (2) of a second pronunciation
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class _Row:
     split: str
 
 
-def prepare(source: Path, out: Path, report: Callable[[str], None] = print, dev_speakers: Sequence[str] = DEV_SPEAKERS) -> Path:
+def prepare(
+    source: Path, out: Path, report: Callable[[str], None] = print, dev_speakers: Sequence[str] = DEV_SPEAKERS
+) -> Path:
     """Write `out/asr.csv` and `out/wav/<speaker>/<name>.wav` (16 kHz mono PCM16), and return the path of the CSV file.
 
     Utterances of the lists = rows written + rows that `report(line)` names with their reason.
@@ -78,8 +83,15 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print, dev_
     """
     source, out = Path(source), Path(out)
     if not source.exists():
-        raise UserError(f"{source} does not exist; 'omni data an4' without a source says where AN4 is published")
-    stamp = {"corpus": "CMU AN4", "version": VERSION, "dev_speakers": sorted(dev_speakers), "source_sha256": _fingerprint(source)}
+        raise UserError(
+            f"{source} does not exist; 'omni data an4' without a source says where AN4 is published"
+        )
+    stamp = {
+        "corpus": "CMU AN4",
+        "version": VERSION,
+        "dev_speakers": sorted(dev_speakers),
+        "source_sha256": _fingerprint(source),
+    }
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
@@ -106,7 +118,9 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print, dev_
     return out / "asr.csv"
 
 
-def _read_lists(root: Path, dev_speakers: Sequence[str], report: Callable[[str], None]) -> tuple[list[_Row], list[str]]:
+def _read_lists(
+    root: Path, dev_speakers: Sequence[str], report: Callable[[str], None]
+) -> tuple[list[_Row], list[str]]:
     """The utterances of etc/ that are named and transcribed, and the problems of the others."""
     rows, problems = _read_part(root / "etc", "train")
     absent = sorted(set(dev_speakers) - {row.speaker for row in rows})
@@ -114,11 +128,15 @@ def _read_lists(root: Path, dev_speakers: Sequence[str], report: Callable[[str],
         report(f"dev speakers without an utterance in the training part: {', '.join(absent)}")
     rows = [_Row(**{**vars(row), "split": "dev" if row.speaker in dev_speakers else "train"}) for row in rows]
     if not (root / "etc" / "an4_test.fileids").is_file():
-        report("the list of the official test part (etc/an4_test.fileids) is not there: no row has the split test")
+        report(
+            "the list of the official test part (etc/an4_test.fileids) is not there: no row has the split test"
+        )
         return rows, problems
     tested, test_problems = _read_part(root / "etc", "test")
     names, speakers = {row.name for row in rows}, {row.speaker for row in rows}
-    problems += test_problems + [f"{row.file_id}: {row.name} is in the training part too" for row in tested if row.name in names]
+    problems += test_problems + [
+        f"{row.file_id}: {row.name} is in the training part too" for row in tested if row.name in names
+    ]
     shared = sorted({row.speaker for row in tested} & speakers)
     if shared:
         report(f"careful: speakers of the test part speak in the training part too: {', '.join(shared)}")
@@ -134,7 +152,11 @@ def _read_part(folder: Path, part: str) -> tuple[list[_Row], list[str]]:
     for line, content in _lines(text_list):
         match = _TRANSCRIPT.fullmatch(content)
         if match is None or match["name"] in texts:
-            reason = "does not end in the (name) of its utterance" if match is None else f"{match['name']} stands there twice"
+            reason = (
+                "does not end in the (name) of its utterance"
+                if match is None
+                else f"{match['name']} stands there twice"
+            )
             problems.append(f"{text_list.name} line {line}: {reason}")
         else:
             texts[match["name"]] = (line, match["text"])
@@ -202,7 +224,13 @@ def _read_raw(path: Path) -> Tensor:
     for endian in ("BIG", "LITTLE"):
         try:
             samples, _ = soundfile.read(
-                path, dtype="float32", samplerate=SAMPLE_RATE, channels=1, format="RAW", subtype="PCM_16", endian=endian
+                path,
+                dtype="float32",
+                samplerate=SAMPLE_RATE,
+                channels=1,
+                format="RAW",
+                subtype="PCM_16",
+                endian=endian,
             )
         except (soundfile.SoundFileError, OSError) as error:
             raise UserError(f"{path} cannot be read: {error}") from None
@@ -216,7 +244,9 @@ def _find_root(folder: Path, source: Path) -> Path:
     for root in (folder, folder / "an4"):
         if (root / "etc" / "an4_train.fileids").is_file():
             return root
-    raise UserError(f"{source} is not AN4: it holds neither etc/an4_train.fileids nor an4/etc/an4_train.fileids")
+    raise UserError(
+        f"{source} is not AN4: it holds neither etc/an4_train.fileids nor an4/etc/an4_train.fileids"
+    )
 
 
 def _fingerprint(source: Path) -> str:
@@ -225,7 +255,11 @@ def _fingerprint(source: Path) -> str:
         return file_sha256(source)
     root = _find_root(source, source)
     lists = [sha256(path.read_bytes()) for path in sorted((root / "etc").glob("an4_t*"))]
-    files = sorted((path.relative_to(root).as_posix(), path.stat().st_size) for path in (root / "wav").rglob("*") if path.is_file())
+    files = sorted(
+        (path.relative_to(root).as_posix(), path.stat().st_size)
+        for path in (root / "wav").rglob("*")
+        if path.is_file()
+    )
     return sha256(repr((lists, files)).encode())
 
 
@@ -238,5 +272,7 @@ def _summary(utterances: Sequence[Utterance], left_out: int) -> str:
     count, voices = Counter(u.split for u in utterances), {split: set() for split in SPLITS}
     for utterance in utterances:
         voices[utterance.split].add(utterance.speaker)
-    parts = ", ".join(f"{split} {count[split]} of {len(voices[split])} speakers" for split in SPLITS if count[split])
+    parts = ", ".join(
+        f"{split} {count[split]} of {len(voices[split])} speakers" for split in SPLITS if count[split]
+    )
     return f"AN4: {len(utterances)} utterances written ({parts}), {left_out} left out"

@@ -19,7 +19,13 @@ MAX_FILES = 20_000
 _MAX_EXTENDED_HEADER = 2**16  # bytes; tarfile reads a long name or a pax header into memory whole
 _CHUNK = 2**18  # bytes
 _UNZIPPED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
-_EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
 class _CheckedHeader(tarfile.TarInfo):
@@ -65,8 +71,18 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
             while stream.read(_CHUNK):  # to the very end, where gzip and bzip2 have a checksum
                 pass
     except UserError as error:
-        raise UserError(f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is published") from None
-    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, UnicodeError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is published"
+        ) from None
+    except (
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        gzip.BadGzipFile,
+        UnicodeError,
+        ValueError,
+        OverflowError,
+    ) as error:
         raise UserError(f"{archive} is damaged or no tar archive ({error}): fetch it again") from None
     except OSError as error:
         raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from omni_lib.errors import UserError
+from omni_lib.machine.files import sha256
 
 STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
 
@@ -30,7 +30,9 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
     ours, manifest = found.get("corpus") == stamp["corpus"], out / "asr.csv"
     for name in ("asr.csv", "wav"):
         if (out / name).exists() and not ours:
-            raise UserError(f"{out / name} was not made by this command: name another folder, or move it away")
+            raise UserError(
+                f"{out / name} was not made by this command: name another folder, or move it away"
+            )
     if not manifest.exists():
         return False
     if sha256(manifest.read_bytes()) != found.get("asr_csv_sha256"):
@@ -86,20 +88,3 @@ def _read_stamp(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):  # none there, or not ours
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """As `sha256`, of a file that may be larger than the memory.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None

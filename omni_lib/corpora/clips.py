@@ -23,7 +23,9 @@ def write_clip(path: Path, waveform: Tensor) -> None:
     """
     peak = waveform.abs().max().item()
     if peak > 2.0:
-        raise UserError(f"its samples reach {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM")
+        raise UserError(
+            f"its samples reach {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM"
+        )
     samples = (waveform * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -42,7 +42,9 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     (root,) = roots(sources, out, report)
     first = only_file(root, ("train.tsv", "en/train.tsv", "*/en/train.tsv"))
     if first is None or not (first.parent / "clips").is_dir():
-        raise UserError(f"{root} is not English Common Voice: it holds no en/train.tsv with a folder clips beside it")
+        raise UserError(
+            f"{root} is not English Common Voice: it holds no en/train.tsv with a folder clips beside it"
+        )
     rows = Rows()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
@@ -68,10 +70,21 @@ def _read_split(folder: Path, split: str, rows: Rows) -> None:
         row = dict(zip(header, cells, strict=True))
         name, locale = row["path"], row.get("locale", "en")
         if name in seen or not name or Path(name).name != name:
-            rows.problems.append(f"{where}: the path {name[:80]!r} stands there twice, is empty or leads elsewhere")
+            rows.problems.append(
+                f"{where}: the path {name[:80]!r} stands there twice, is empty or leads elsewhere"
+            )
         elif locale.partition("-")[0] != "en":
-            rows.problems.append(f"{where}: its language is {locale!r}, and the rules for transcripts are English ones")
+            rows.problems.append(
+                f"{where}: its language is {locale!r}, and the rules for transcripts are English ones"
+            )
         else:
             accent = row.get("accents", row.get("accent", ""))
-            rows.add(where, folder / "clips" / name, row["sentence"], row["client_id"][:_SPEAKER], split, accent=accent)
+            rows.add(
+                where,
+                folder / "clips" / name,
+                row["sentence"],
+                row["client_id"][:_SPEAKER],
+                split,
+                accent=accent,
+            )
         seen.add(name)

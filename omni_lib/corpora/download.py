@@ -77,7 +77,9 @@ def _fetch(url: str, part: Path, state: Path) -> None:
     if have and version:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as answer:
-        if answer.status_code == 416:  # nothing is lacking, or the file has become shorter: only the start can tell
+        if (
+            answer.status_code == 416
+        ):  # nothing is lacking, or the file has become shorter: only the start can tell
             part.unlink()
             state.unlink(missing_ok=True)
             return _fetch(url, part, state)
@@ -87,13 +89,25 @@ def _fetch(url: str, part: Path, state: Path) -> None:
         length = answer.headers.get("Content-Length", "")
         total = have + int(length) if length.isdigit() else None
         if total is not None and shutil.disk_usage(part.parent).free < total - have:
-            raise UserError(f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make room")
+            raise UserError(
+                f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make room"
+            )
         # A weak ETag promises no equal bytes, so it cannot be gone on with.
         strong = answer.headers.get("ETag") if not answer.headers.get("ETag", "W/").startswith("W/") else None
-        state.write_text(json.dumps({"version": strong or answer.headers.get("Last-Modified", "")}), encoding="utf-8")
+        state.write_text(
+            json.dumps({"version": strong or answer.headers.get("Last-Modified", "")}), encoding="utf-8"
+        )
         with (
             open(part, "ab" if have else "wb") as file,
-            tqdm(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, leave=False, disable=None) as bar,
+            tqdm(
+                total=total,
+                initial=have,
+                desc=part.stem,
+                unit="B",
+                unit_scale=True,
+                leave=False,
+                disable=None,
+            ) as bar,
         ):
             for chunk in answer.iter_content(_CHUNK):
                 file.write(chunk)
@@ -127,14 +141,18 @@ def _check(url: str, part: Path, state: Path, report: Callable[[str], None]) -> 
         if len(cells) == 2 and cells[1].lstrip("*") == name:
             promised = cells[0].lower()
     if not promised:
-        report(f"{name}: no {_LIST} beside it names it; its length is right, and unpacking checks it once more")
+        report(
+            f"{name}: no {_LIST} beside it names it; its length is right, and unpacking checks it once more"
+        )
         return
     with open(part, "rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != promised:
         part.unlink()
         state.unlink(missing_ok=True)
-        raise UserError(f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same command again")
+        raise UserError(
+            f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same command again"
+        )
     report(f"{name}: {part.stat().st_size:,} bytes, its MD5 sum is the published one")
 
 

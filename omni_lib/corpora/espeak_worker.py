@@ -64,7 +64,9 @@ class Espeak:
             self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
             data = Path(espeakng_loader.get_data_path())
         except ImportError:
-            raise UserError(f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}") from None
+            raise UserError(
+                f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}"
+            ) from None
         except (OSError, RuntimeError) as error:
             raise UserError(f"espeak-ng's library does not load ({error}): {_REPAIR}") from None
         self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(data).encode(), _DONT_EXIT)  # Hz
@@ -83,7 +85,9 @@ class Espeak:
     def say(self, text: str, voice: str, rate: int, pitch: int, seed: int) -> Waveform:
         """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them; `seed` is of the voice's breath."""
         self._pieces.clear()
-        self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))  # espeak-ng itself seeds it with the time of day
+        self._library.espeak_ng_SetRandSeed(
+            ctypes.c_long(seed)
+        )  # espeak-ng itself seeds it with the time of day
         variant = voice.split("+")[-1]  # espeak passes over a variant that it does not know
         if variant not in self._variants or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UserError(f"espeak-ng has no voice '{voice}': install the pinned espeakng-loader")
@@ -102,10 +106,14 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
     room_for_speech = LONGEST - take.lead - take.tail - take.rt60
     rate = take.rate
     speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
-    while len(speech) > room_for_speech * SAMPLE_RATE:  # a few variants drawl: too long an utterance is said again, faster
+    while (
+        len(speech) > room_for_speech * SAMPLE_RATE
+    ):  # a few variants drawl: too long an utterance is said again, faster
         rate = rate * 6 // 5
         if rate > FASTEST:
-            raise UserError(f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it")
+            raise UserError(
+                f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it"
+            )
         speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
     if take.rt60:
         speech = reverberate(speech, take.rt60, take.direct_db, rng)

@@ -18,9 +18,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from omni_lib.audio import read_audio
-from omni_lib.corpora.building import building, file_sha256, is_built, sha256
+from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
+from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.manifest import SPLITS, Problem, Utterance, write_manifest
 from omni_lib.text import normalise
 
@@ -57,7 +58,11 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     """
     path, out = _find_table(Path(source)), Path(out)
     table = _read_table(path)
-    stamp = {"corpus": "a folder of recordings", "version": VERSION, "source_sha256": _fingerprint(path, table)}
+    stamp = {
+        "corpus": "a folder of recordings",
+        "version": VERSION,
+        "source_sha256": _fingerprint(path, table),
+    }
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
@@ -67,7 +72,10 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         taken: set[str] = set()
         for line, cells in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
-                row, target = _utterance(path.parent, table, line, cells), partial / "wav" / _free_name(_cell(table, cells, "path"), taken)
+                row, target = (
+                    _utterance(path.parent, table, line, cells),
+                    partial / "wav" / _free_name(_cell(table, cells, "path"), taken),
+                )
                 write_clip(target, read_audio(row.path))
             except UserError as error:
                 problems.append(Problem(line, str(error)))
@@ -77,7 +85,10 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         for problem in problems:
             report(f"left out, {path.name} {problem}")
         if not utterances:
-            raise UserError(f"{path} has no row that can be used" + (f"; the first problem is at {problems[0]}" if problems else ""))
+            raise UserError(
+                f"{path} has no row that can be used"
+                + (f"; the first problem is at {problems[0]}" if problems else "")
+            )
         report(f"{path.name}: {len(table.rows)} rows, {len(utterances)} written, {len(problems)} left out")
         write_manifest(partial / "asr.csv", utterances)
     return out / "asr.csv"
@@ -88,11 +99,17 @@ def _find_table(source: Path) -> Path:
         return source
     if not source.is_dir():
         raise UserError(f"{source} does not exist: name a folder of recordings, or the CSV or TSV file in it")
-    found = sorted(path for path in source.iterdir() if path.suffix.lower() in (".csv", ".tsv") and path.is_file())
+    found = sorted(
+        path for path in source.iterdir() if path.suffix.lower() in (".csv", ".tsv") and path.is_file()
+    )
     if not found:
-        raise UserError(f"{source} holds no .csv and no .tsv file: write one with a path and a text in each line")
+        raise UserError(
+            f"{source} holds no .csv and no .tsv file: write one with a path and a text in each line"
+        )
     if len(found) > 1:
-        raise UserError(f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you mean")
+        raise UserError(
+            f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you mean"
+        )
     return found[0]
 
 
@@ -123,7 +140,9 @@ def _read_table(path: Path) -> _Table:
     if not rows:
         raise UserError(f"{path} is empty: write a path and a text in each line")
     first = [cell.lower() for cell in rows[0][1]]
-    columns = {ours: first.index(name) for ours, names in _NAMES.items() for name in reversed(names) if name in first}
+    columns = {
+        ours: first.index(name) for ours, names in _NAMES.items() for name in reversed(names) if name in first
+    }
     if "path" in columns and "text" in columns:
         return _Table(rows[1:], columns, len(first))
     return _Table(rows, {"path": 0, "text": 1}, 2)
@@ -147,7 +166,9 @@ def _utterance(folder: Path, table: _Table, line: int, cells: Sequence[str]) -> 
         UserError: it cannot be used.
     """
     if len(cells) != table.width:
-        raise UserError(f"{len(cells)} cells instead of {table.width}: put quotes around a text that contains a comma")
+        raise UserError(
+            f"{len(cells)} cells instead of {table.width}: put quotes around a text that contains a comma"
+        )
     if any("\n" in cell or "\r" in cell for cell in cells):
         raise UserError("a cell runs over several lines: close its quotes")
     name, split = _cell(table, cells, "path"), _cell(table, cells, "split").lower()

@@ -27,7 +27,15 @@ Give what you have, folders and archives, in one command; or addresses, and what
   omni data librispeech https://www.openslr.org/resources/12/dev-clean.tar.gz https://www.openslr.org/resources/12/train-clean-100.tar.gz
 An interrupted download goes on when the same command is given again."""
 
-SUBSETS = ("train-clean-100", "train-clean-360", "train-other-500", "dev-clean", "dev-other", "test-clean", "test-other")
+SUBSETS = (
+    "train-clean-100",
+    "train-clean-360",
+    "train-other-500",
+    "dev-clean",
+    "dev-other",
+    "test-clean",
+    "test-other",
+)
 VERSION = 1  # of what is written
 
 
@@ -59,12 +67,19 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
 
 
 def _subsets(root: Path) -> list[Path]:
-    inside = [parent / name for parent in (root, root / "LibriSpeech") for name in SUBSETS if (parent / name).is_dir()]
+    inside = [
+        parent / name
+        for parent in (root, root / "LibriSpeech")
+        for name in SUBSETS
+        if (parent / name).is_dir()
+    ]
     return inside or ([root] if root.name in SUBSETS else [])
 
 
 def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
-    for table in tqdm(sorted(folder.glob("*/*/*.trans.txt")), desc=subset, unit="chapter", leave=False, disable=None):
+    for table in tqdm(
+        sorted(folder.glob("*/*/*.trans.txt")), desc=subset, unit="chapter", leave=False, disable=None
+    ):
         speaker, seen = table.parent.parent.name, set()
         for line, content in read_lines(table):
             where = f"{subset} {table.name} line {line}"
@@ -73,7 +88,14 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
                 rows.problems.append(f"{where}: {name!r} stands there twice or is no name of an utterance")
                 continue
             seen.add(name)
-            rows.add(where, table.parent / f"{name}.flac", transcript, speaker, subset.partition("-")[0], kind=subset)
+            rows.add(
+                where,
+                table.parent / f"{name}.flac",
+                transcript,
+                speaker,
+                subset.partition("-")[0],
+                kind=subset,
+            )
         for path in sorted(table.parent.glob("*.flac")):
             if path.stem not in seen:
                 rows.problems.append(f"{subset} {path.name}: {table.name} does not say what is said in it")

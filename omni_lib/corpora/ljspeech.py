@@ -48,7 +48,9 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         where, cells = f"{table.name} line {line}", content.split("|")  # no CSV: a quote is a quote
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 3 or cells[0] in seen:
-            rows.problems.append(f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form LJ001-0001|text|text")
+            rows.problems.append(
+                f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form LJ001-0001|text|text"
+            )
             continue
         seen.add(cells[0])
         split = {"0": "test", "5": "dev"}.get(match["section"][-1], "train")

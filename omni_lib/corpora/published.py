@@ -17,10 +17,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from omni_lib.corpora.archive import unpack
-from omni_lib.corpora.building import building, is_built, sha256
+from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
+from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
 LARGEST = 250 * 10**9  # bytes unpacked, and
@@ -37,7 +38,16 @@ class Rows:
     utterances: list[Utterance] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, where: str, path: Path, transcript: str, speaker: str, split: str, kind: str = "", accent: str = "") -> None:
+    def add(
+        self,
+        where: str,
+        path: Path,
+        transcript: str,
+        speaker: str,
+        split: str,
+        kind: str = "",
+        accent: str = "",
+    ) -> None:
         """One row as it is published; `where` (a list and a line) is how it is called if it has to be left out."""
         try:
             if not path.is_file() or path.stat().st_size == 0:
@@ -84,19 +94,26 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
         UserError: there is no row, or `out` holds something else.
     """
     if not rows.utterances:
-        raise UserError(f"no row of {corpus} can be used; the first problem: {rows.problems[0] if rows.problems else 'there is none'}")
+        raise UserError(
+            f"no row of {corpus} can be used; the first problem: {rows.problems[0] if rows.problems else 'there is none'}"
+        )
     for problem in rows.problems[:SHOWN]:
         report(f"left out, {problem}")
     if len(rows.problems) > SHOWN:
         report(f"left out, {len(rows.problems) - SHOWN} more: {out / LEFT_OUT}")
     ordered = sorted(rows.utterances, key=lambda row: (SPLITS.index(row.split), str(row.path)))
-    stamp = {"corpus": corpus, "version": version, "rows_sha256": sha256("".join(f"{row}\n" for row in ordered).encode())}
+    stamp = {
+        "corpus": corpus,
+        "version": version,
+        "rows_sha256": sha256("".join(f"{row}\n" for row in ordered).encode()),
+    }
     is_built(out, stamp)  # refuses a folder of somebody else's work before anything is written
     base = out.resolve()
     with building(out, stamp) as partial:
         inside = (row.path.is_relative_to(base) for row in ordered)
         moved = [
-            replace(row, path=partial / row.path.relative_to(base)) if here else row for row, here in zip(ordered, inside, strict=True)
+            replace(row, path=partial / row.path.relative_to(base)) if here else row
+            for row, here in zip(ordered, inside, strict=True)
         ]
         write_manifest(partial / "asr.csv", moved)
     if rows.problems:
@@ -112,7 +129,9 @@ def _summary(corpus: str, rows: Rows) -> str:
     voices: dict[str, set[str]] = {}
     for row in rows.utterances:
         voices.setdefault(row.split, set()).add(row.speaker)
-    parts = ", ".join(f"{split} {counts[split]} of {len(voices[split])} speakers" for split in SPLITS if counts[split])
+    parts = ", ".join(
+        f"{split} {counts[split]} of {len(voices[split])} speakers" for split in SPLITS if counts[split]
+    )
     return f"{corpus}: {len(rows.utterances)} utterances ({parts}), {len(rows.problems)} left out"
 
 
@@ -140,7 +159,9 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
     for pattern in patterns:
         matches = sorted(folder.glob(pattern))
         if len(matches) > 1:
-            raise UserError(f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name the folder of one")
+            raise UserError(
+                f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name the folder of one"
+            )
         if matches:
             return matches[0]
     return None
@@ -171,8 +192,12 @@ def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> 
             if _origin(folder) == origin:
                 return folder
             free = shutil.disk_usage(folder.parent).free
-            if free < archive.stat().st_size:  # sound is packed already: an archive of it grows a little, never shrinks
-                raise UserError(f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room")
+            if (
+                free < archive.stat().st_size
+            ):  # sound is packed already: an archive of it grows a little, never shrinks
+                raise UserError(
+                    f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room"
+                )
             report(f"unpacking {archive}")
             partial = folder.with_name(f".{folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)  # of a call that was killed

@@ -13,7 +13,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from omni_lib.corpora.word_lists import DATE_FORMS, GRAMMAR, MONTHS, NAMES_TO_SPELL, ORDINALS, SURNAMES_TO_SPELL, UNITS, YEARS
+from omni_lib.corpora.word_lists import (
+    DATE_FORMS,
+    GRAMMAR,
+    MONTHS,
+    NAMES_TO_SPELL,
+    ORDINALS,
+    SURNAMES_TO_SPELL,
+    UNITS,
+    YEARS,
+)
 from omni_lib.errors import UserError
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
@@ -27,7 +36,9 @@ _RULES = {name: [option.strip() for option in options.split("|")] for name, opti
 # the slowest voice stays within ten seconds. Digits and spelled names come alone.
 LONGEST_TEXT = 140
 _SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
-_MAX_ATTEMPTS = 2000  # how often a sentence may come out as one already said before the grammar counts as used up
+_MAX_ATTEMPTS = (
+    2000  # how often a sentence may come out as one already said before the grammar counts as used up
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,9 @@ class Writer:
         )
 
     def _fill(self, template: str) -> str:
-        return re.sub("<([a-z_]+)>", lambda match: self._fill(self._deal(match[1], _RULES[match[1]])), template)
+        return re.sub(
+            "<([a-z_]+)>", lambda match: self._fill(self._deal(match[1], _RULES[match[1]])), template
+        )
 
     def _deal(self, name: str, cards: Sequence[str]) -> str:
         deck = self._decks.setdefault(name, [])
@@ -114,7 +127,10 @@ def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
     for split, count in counts.items():
         opening = CHAPTER_SAMPLES[:count] if split == "train" else ()
         lines += [Line(split, "free", (text,)) for text in opening]
-        lines += [Line(split, kind, _sentences(writer, kind, said, rng)) for kind in _kinds(count - len(opening), rng)]
+        lines += [
+            Line(split, kind, _sentences(writer, kind, said, rng))
+            for kind in _kinds(count - len(opening), rng)
+        ]
     return lines
 
 

@@ -25,26 +25,35 @@ from pathlib import Path
 from tqdm import tqdm
 
 from omni_lib.corpora.acoustics import NOISES
-from omni_lib.corpora.building import building, is_built, sha256
+from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.espeak_worker import REMEDY, Take
 from omni_lib.corpora.sentences import CHAPTER_SAMPLES, Line, write_lines
 from omni_lib.corpora.voices import Voice, cast_voices
 from omni_lib.errors import UserError
+from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
 VERSION = 1  # of the corpus: a change of anything that is heard or written makes a new one
 DEFAULT_COUNTS = {"train": 1000, "dev": 100, "test": 200}
-TEXTS_SHA256 = "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
+TEXTS_SHA256 = (
+    "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
+)
 
 # How many fresh processes speak the corpus. Never the number of workers: what a process said before changes espeak-ng's
 # samples, so the same corpus needs the same shards on a machine of any size.
 SHARDS = 16
 
-_QUESTION_WORDS = tuple(f"{word} " for word in "how where when why who which is are do can could would have".split())
+_QUESTION_WORDS = tuple(
+    f"{word} " for word in "how where when why who which is are do can could would have".split()
+)
 
 
 def synthesise(
-    out: str | Path, seed: int = 0, counts: Mapping[str, int] | None = None, workers: int | None = None, progress: bool = True
+    out: str | Path,
+    seed: int = 0,
+    counts: Mapping[str, int] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> Path:
     """Write `out/asr.csv` and `out/wav/*.wav` (16 kHz mono PCM16, 1-10 s), and return the path of the CSV file.
 
@@ -68,7 +77,13 @@ def synthesise(
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: it must be 1 or more")
     utterances, takes = plan(seed, counts)
-    stamp = {"corpus": "omni_lib synth", "version": VERSION, "seed": seed, "counts": counts, "texts_sha256": texts_sha256(utterances)}
+    stamp = {
+        "corpus": "omni_lib synth",
+        "version": VERSION,
+        "seed": seed,
+        "counts": counts,
+        "texts_sha256": texts_sha256(utterances),
+    }
     if is_built(out, stamp):
         print(f"{out / 'asr.csv'} is already there", file=sys.stderr)
         return out / "asr.csv"
@@ -76,8 +91,15 @@ def synthesise(
         raise UserError(f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}")
     with building(out, stamp) as partial:
         with tqdm(total=len(takes), desc="speaking", unit="utterance", disable=not progress) as bar:
-            _speak([replace(take, path=str((partial / take.path).resolve())) for take in takes], workers or os.cpu_count() or 1, bar.update)
-        write_manifest(partial / "asr.csv", [replace(utterance, path=partial / utterance.path) for utterance in utterances])
+            _speak(
+                [replace(take, path=str((partial / take.path).resolve())) for take in takes],
+                workers or os.cpu_count() or 1,
+                bar.update,
+            )
+        write_manifest(
+            partial / "asr.csv",
+            [replace(utterance, path=partial / utterance.path) for utterance in utterances],
+        )
     return out / "asr.csv"
 
 
@@ -90,7 +112,9 @@ def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Ta
         turn = turns[line.split]
         turns[line.split] += 1
         voice = cast[line.split][turn % len(cast[line.split])]
-        name = f"sample{turn + 1}" if line.text in CHAPTER_SAMPLES else f"{line.split}_{turn + 1:04}_{line.kind}"
+        name = (
+            f"sample{turn + 1}" if line.text in CHAPTER_SAMPLES else f"{line.split}_{turn + 1:04}_{line.kind}"
+        )
         path = Path("wav") / f"{name}.wav"
         utterances.append(Utterance(path, line.text, voice.speaker, line.split, line.kind, voice.accent))
         takes.append(_take(path.as_posix(), line, voice, random.Random(f"take {seed} {index}")))
@@ -184,4 +208,6 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be 0 or more")
     if not any(counts.values()):
         raise UserError("counts asks for no utterance at all")
-    return {split: counts.get(split, 0) for split in SPLITS}  # train comes first: the rare words are dealt to it
+    return {
+        split: counts.get(split, 0) for split in SPLITS
+    }  # train comes first: the rare words are dealt to it

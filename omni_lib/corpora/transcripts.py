@@ -57,7 +57,9 @@ _ABBREVIATIONS = {
 }
 _WITHOUT_STOP = ("Mr", "Mrs", "Ms", "Dr")
 _CURRENCIES = {"$": ("dollar", "dollars"), "£": ("pound", "pounds"), "€": ("euro", "euros")}
-_LETTERS = str.maketrans({"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "…": " "})
+_LETTERS = str.maketrans(
+    {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "…": " "}
+)
 _COUNTED = "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 _WITH_STOP = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\.")
@@ -88,12 +90,18 @@ def spoken(transcript: str) -> str:
     text = re.sub(r"(?<=\d)\s*\+\s*(?=\d)", " plus ", text)
     text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
     text = text.replace("&", " and ").replace("@", " at ")
-    roman = _ROMAN.search("" if transcript.isupper() else text)  # in capitals only, VI could be any word; LibriSpeech spells its numbers
+    roman = _ROMAN.search(
+        "" if transcript.isupper() else text
+    )  # in capitals only, VI could be any word; LibriSpeech spells its numbers
     for mark in text:
         if mark.isdigit() or roman:
-            raise UserError(f"a number in {_shown(transcript)} has no single usual reading: write it out as spoken")
+            raise UserError(
+                f"a number in {_shown(transcript)} has no single usual reading: write it out as spoken"
+            )
         if not mark.isalpha() and not _SILENT.fullmatch(mark) and not unicodedata.combining(mark):
-            raise UserError(f"{mark!r} in {_shown(transcript)} has no single usual reading: write it out as spoken")
+            raise UserError(
+                f"{mark!r} in {_shown(transcript)} has no single usual reading: write it out as spoken"
+            )
     return normalise(text)
 
 
@@ -103,7 +111,12 @@ def _shown(transcript: str) -> str:
 
 def _say(number: re.Match[str]) -> str:
     """One figure with its sign and ending, in words; as it stood where there is no one way of saying it."""
-    sign, digits, part, end = number["sign"], number["whole"].replace(",", ""), number["part"], (number["end"] or "").strip()
+    sign, digits, part, end = (
+        number["sign"],
+        number["whole"].replace(",", ""),
+        number["part"],
+        (number["end"] or "").strip(),
+    )
     grouped, plain = "," in number["whole"], not (sign or part or end)
     if len(digits) > 12 or (len(digits) > 1 and digits[0] == "0"):
         return number[0]
@@ -157,4 +170,6 @@ def _money(sign: str, digits: str, part: str | None) -> str:
         return words
     if len(part) != 2:
         return f"{sign}{digits}.{part}"  # $1.5 million, and the like
-    return words + ("" if part == "00" else f" {_words(part.lstrip('0'))}" if part[0] != "0" else f" oh {_words(part[1])}")
+    return words + (
+        "" if part == "00" else f" {_words(part.lstrip('0'))}" if part[0] != "0" else f" oh {_words(part[1])}"
+    )

@@ -25,9 +25,10 @@ from tqdm import tqdm
 
 from omni_lib.audio import read_audio
 from omni_lib.corpora.acoustics import NOISES, PEAK, Waveform, band_limit, record, reverberate
-from omni_lib.corpora.building import STAMP, building, is_built, sha256
+from omni_lib.corpora.building import STAMP, building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
+from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, read_manifest, write_manifest
 
 VERSION = 1  # of what is written: a change of it makes a corpus anew
@@ -91,13 +92,20 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
     an4, synth, out = Path(an4), Path(synth), Path(out)
     people = [row for row in _rows(an4, "CMU AN4", "omni data an4 SOURCE") if row.split != "test"]
     sentences = _rows(synth, "omni_lib synth", "omni data synth")
-    stamp = {"corpus": "omni_lib voice", "version": VERSION, "seed": seed, "source_sha256": _fingerprint([*people, *sentences])}
+    stamp = {
+        "corpus": "omni_lib voice",
+        "version": VERSION,
+        "seed": seed,
+        "source_sha256": _fingerprint([*people, *sentences]),
+    }
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same sources")
         return out / "asr.csv"
     with building(out, stamp) as partial:
         wav = partial / "wav"
-        utterances = _copied(people, an4 / "wav", wav / "an4", "an4") + _copied(sentences, synth / "wav", wav / "synth")
+        utterances = _copied(people, an4 / "wav", wav / "an4", "an4") + _copied(
+            sentences, synth / "wav", wav / "synth"
+        )
         for row in tqdm(people, desc="hearing AN4 in rooms", unit="clip", leave=False, disable=None):
             name = row.path.relative_to(an4 / "wav")
             heard = hear_in(draw_room(seed, name.as_posix()), read_audio(row.path).double().numpy())
@@ -126,11 +134,15 @@ def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:
         raise UserError(f"{folder / 'asr.csv'} does not exist: {remedy}")
     manifest = read_manifest(folder / "asr.csv", deal_splits=False)
     if manifest.problems:
-        raise UserError(f"{manifest.path} {manifest.problems[0]} ({len(manifest.problems)} rows in all): remove {folder}, and {remedy}")
+        raise UserError(
+            f"{manifest.path} {manifest.problems[0]} ({len(manifest.problems)} rows in all): remove {folder}, and {remedy}"
+        )
     return manifest.utterances
 
 
-def _copied(rows: Sequence[Utterance], source: Path, target: Path, kind: str | None = None) -> list[Utterance]:
+def _copied(
+    rows: Sequence[Utterance], source: Path, target: Path, kind: str | None = None
+) -> list[Utterance]:
     """Copy the clips, so that the corpus stands by itself; the rows as they are now."""
     copies = []
     for row in rows:
@@ -143,11 +155,16 @@ def _copied(rows: Sequence[Utterance], source: Path, target: Path, kind: str | N
 
 def _fingerprint(rows: Sequence[Utterance]) -> str:
     """A hash that changes when a text, a split or the size of a clip does."""
-    return sha256(repr([({**asdict(row), "path": row.path.name}, row.path.stat().st_size) for row in rows]).encode())
+    return sha256(
+        repr([({**asdict(row), "path": row.path.name}, row.path.stat().st_size) for row in rows]).encode()
+    )
 
 
 def _summary(utterances: Sequence[Utterance]) -> str:
     kinds = {"an4": "of people", "an4_room": "of people in rooms"}
     counts = Counter((row.split, kinds.get(row.kind, "synthetic")) for row in utterances)
-    splits = (f"{split} " + " + ".join(f"{n} {kind}" for (of, kind), n in counts.items() if of == split) for split in SPLITS)
+    splits = (
+        f"{split} " + " + ".join(f"{n} {kind}" for (of, kind), n in counts.items() if of == split)
+        for split in SPLITS
+    )
     return f"{len(utterances)} utterances written: " + "; ".join(splits)

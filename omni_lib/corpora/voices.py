@@ -79,7 +79,10 @@ def cast_voices(seed: int) -> dict[str, list[Voice]]:
         fits = [split for split in variants if len(variants[split]) + len(family) <= room[split]]
         split = fits[0] if len(family) <= LARGEST_TESTED_FAMILY else "train"
         variants[split] += family
-    voices = {split: [Voice(variant, accent) for variant, accent in _in_turn(names)] for split, names in variants.items()}
+    voices = {
+        split: [Voice(variant, accent) for variant, accent in _in_turn(names)]
+        for split, names in variants.items()
+    }
     voices["train"] += [Voice(variant, accent) for variant, accent in _in_turn(variants["train"], shift=3)]
     for cast in voices.values():
         rng.shuffle(cast)

@@ -20,7 +20,9 @@ MONTHS = [
 ]  # fmt: skip
 
 _DECADES = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-YEARS = [f"{century} {decade} {unit}" for century in ("nineteen",) for decade in _DECADES for unit in UNITS[1:]]
+YEARS = [
+    f"{century} {decade} {unit}" for century in ("nineteen",) for decade in _DECADES for unit in UNITS[1:]
+]
 YEARS += [f"twenty twenty {unit}" for unit in UNITS[1:]]
 
 DATE_FORMS = [

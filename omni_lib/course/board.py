@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from omni_lib.course.checking import COLOURS, SIGNS, CodeExercise, Outcome
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.exercises.verdict import COLOURS, SIGNS, Outcome
 from omni_lib.course.notebooks import LESSONS
-from omni_lib.course.progress import Progress
 from omni_lib.errors import UserError
 
 
@@ -58,7 +59,11 @@ class LessonStanding:
             return "Nothing is left open here."
         way = [standing for standing in self.open if not standing.extra]
         extras = [standing for standing in self.open if standing.extra]
-        return " ".join(_still_open(title, standings) for title, standings in (("Open", way), ("Extras", extras)) if standings)
+        return " ".join(
+            _still_open(title, standings)
+            for title, standings in (("Open", way), ("Extras", extras))
+            if standings
+        )
 
     def __repr__(self) -> str:
         return f"{self.number} · {self.title}: {self.count}. {self.advice}"
@@ -70,9 +75,14 @@ class LessonStanding:
 
 
 def _still_open(title: str, standings: list[Standing]) -> str:
-    names = ", ".join(f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}" for standing in standings)
+    names = ", ".join(
+        f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}"
+        for standing in standings
+    )
     minutes = sum(standing.minutes for standing in standings)
-    return f"{title}: {names}" + (f"; their code takes about {minutes} minutes (an estimate)." if minutes else ".")
+    return f"{title}: {names}" + (
+        f"; their code takes about {minutes} minutes (an estimate)." if minutes else "."
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,10 @@ class Board:
 
     @property
     def total(self) -> str:
-        right, all_of_them = sum(lesson.right for lesson in self.lessons), sum(len(lesson.standings) for lesson in self.lessons)
+        right, all_of_them = (
+            sum(lesson.right for lesson in self.lessons),
+            sum(len(lesson.standings) for lesson in self.lessons),
+        )
         return f"{right} of {all_of_them} exercises and questions are right."
 
     def __repr__(self) -> str:
@@ -124,13 +137,19 @@ def summary(lesson: Any) -> LessonStanding:
         tried = Outcome.NOT_YET if entry and entry["tries"] else Outcome.NOT_ATTEMPTED
         outcome = Outcome.RIGHT if entry and entry["right"] else tried
         code = exercise if isinstance(exercise, CodeExercise) else None
-        standings.append(Standing(exercise.key.split(".", 1)[1], outcome, code.minutes if code else 0, bool(code and code.extra)))
+        standings.append(
+            Standing(
+                exercise.key.split(".", 1)[1], outcome, code.minutes if code else 0, bool(code and code.extra)
+            )
+        )
     return LessonStanding(lesson.NUMBER, lesson.TITLE, tuple(standings))
 
 
 def everything() -> Board:
     """How far you are in the whole course."""
-    return Board(tuple(summary(import_module(f"omni_lib.course.lessons.{name}")) for name in LESSONS.values()))
+    return Board(
+        tuple(summary(import_module(f"omni_lib.course.lessons.{name}")) for name in LESSONS.values())
+    )
 
 
 def reset(number: str) -> str:

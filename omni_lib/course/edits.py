@@ -38,7 +38,9 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     if not reference or not hypothesis:  # jiwer refuses an empty reference
         return [Edit("D", token, "") for token in reference] + [Edit("I", "", token) for token in hypothesis]
     # One symbol stands for each different token, so that one function aligns words and characters alike.
-    symbols = {token: chr(0xE000 + index) for index, token in enumerate(dict.fromkeys([*reference, *hypothesis]))}
+    symbols = {
+        token: chr(0xE000 + index) for index, token in enumerate(dict.fromkeys([*reference, *hypothesis]))
+    }
     left, right = ("".join(symbols[token] for token in tokens) for tokens in (reference, hypothesis))
     edits = []
     for chunk in jiwer.process_characters(left, right).alignments[0]:
@@ -46,7 +48,9 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
         kept = reference[chunk.ref_start_idx : chunk.ref_end_idx]
         said = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
         longest = max(len(kept), len(said))
-        padded = zip([*kept, *[""] * (longest - len(kept))], [*said, *[""] * (longest - len(said))], strict=True)
+        padded = zip(
+            [*kept, *[""] * (longest - len(kept))], [*said, *[""] * (longest - len(said))], strict=True
+        )
         edits += [Edit(sign, before, after) for before, after in padded]
     return edits
 
@@ -55,7 +59,11 @@ def edit_table(edits: Sequence[Edit], caption: str) -> str:
     """HTML: a column for each edit, of the reference, the sign (which the colour repeats) and the hypothesis; they wrap like text."""
     names = _column('aria-hidden="true"', ("reference", " ", "hypothesis"), "transparent", "left")
     columns = [
-        _column(f'role="img" {_labelled(_spoken(edit))}', (edit.reference or "·", edit.sign, edit.hypothesis or "·"), COLOURS[edit.sign])
+        _column(
+            f'role="img" {_labelled(_spoken(edit))}',
+            (edit.reference or "·", edit.sign, edit.hypothesis or "·"),
+            COLOURS[edit.sign],
+        )
         for edit in edits
     ]
     style = "display: flex; flex-wrap: wrap; row-gap: 6px; line-height: 1.45; font-size: 14px"
@@ -63,7 +71,9 @@ def edit_table(edits: Sequence[Edit], caption: str) -> str:
 
 
 def _column(attributes: str, rows: Sequence[str], colour: str, align: str = "center") -> str:
-    upper, sign, lower = (html.escape(text).replace(" ", "␣" if align == "center" else "&nbsp;") for text in rows)
+    upper, sign, lower = (
+        html.escape(text).replace(" ", "␣" if align == "center" else "&nbsp;") for text in rows
+    )
     style = f"padding: 2px 8px; text-align: {align}; border-bottom: 3px solid {colour}"
     return f'<div {attributes} style="{style}"><div>{upper}</div><div style="font-weight: bold">{sign}</div><div>{lower}</div></div>'
 

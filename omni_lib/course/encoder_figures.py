@@ -16,9 +16,13 @@ def distances(named: Mapping[str, Tensor], description: str) -> Picture:
     """How far the embeddings of one clip are from what they should be, on a logarithmic scale: of each name (embeddings,)."""
     with page_style():
         figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
-        for (name, distance), colour, marker in zip(named.items(), (ORANGE, BLUE, GREEN, PURPLE), "osv^", strict=False):
+        for (name, distance), colour, marker in zip(
+            named.items(), (ORANGE, BLUE, GREEN, PURPLE), "osv^", strict=False
+        ):
             seconds = [EMBEDDING * (index + 0.5) for index in range(len(distance))]
-            axes.plot(seconds, distance.clamp_min(1e-9), color=colour, marker=marker, markersize=4, label=name)
+            axes.plot(
+                seconds, distance.clamp_min(1e-9), color=colour, marker=marker, markersize=4, label=name
+            )
         axes.set(xlabel="time in the clip (s)", ylabel="relative distance", yscale="log", ylim=(1e-8, 10))
         axes.legend(fontsize=9)
     return shown(figure, description)
@@ -29,7 +33,9 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
     with page_style():
         figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
         low, high = float(after.min()), float(after.max())
-        for axes, values, title in zip(panels, (before, after), ("without positions", "with rotary positions"), strict=True):
+        for axes, values, title in zip(
+            panels, (before, after), ("without positions", "with rotary positions"), strict=True
+        ):
             image = axes.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
             axes.set(xlabel="position of the key", title=title)
             axes.grid(False)
@@ -44,7 +50,9 @@ def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: 
         figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
         left = 0
         for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9"), strict=False):
-            axes.barh("counted", count / 1e6, left=left / 1e6, color=colour, label=f"{name}: {count / 1e6:.2f} M")
+            axes.barh(
+                "counted", count / 1e6, left=left / 1e6, color=colour, label=f"{name}: {count / 1e6:.2f} M"
+            )
             left += count
         axes.barh("the chapter", claimed / 1e6, color=INK, alpha=0.6)
         axes.set(xlabel="parameters (millions)")

@@ -27,13 +27,23 @@ def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) ->
     return figure
 
 
-def resampled_rates(rates: Mapping[str, Sequence[float]], measured: float, marks: Sequence[float] = ()) -> Figure:
+def resampled_rates(
+    rates: Mapping[str, Sequence[float]], measured: float, marks: Sequence[float] = ()
+) -> Figure:
     """Histograms of bootstrapped error rates (fractions), one outline each, with the measured rate and some others as lines."""
     styles = zip(rates.items(), (BLUE, ORANGE), ("-", "--"), strict=False)
     with page_style():
         figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
         for (name, values), colour, line in styles:
-            axes.hist(100 * np.asarray(values), bins=40, histtype="step", color=colour, linestyle=line, linewidth=1.8, label=name)
+            axes.hist(
+                100 * np.asarray(values),
+                bins=40,
+                histtype="step",
+                color=colour,
+                linestyle=line,
+                linewidth=1.8,
+                label=name,
+            )
         axes.axvline(100 * measured, color=INK, label="measured")
         for mark in marks:
             axes.axvline(100 * mark, color=INK, linestyle=":")

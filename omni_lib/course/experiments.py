@@ -1,6 +1,6 @@
 """What one does before a long training: look at one batch, try rates, learn a few clips by heart; and read the log of a long one after it.
 
-The steps are those of the training loop (`omni_lib.train.Trainer`); nothing here is saved.
+The steps are those of the training loop (`omni_lib.trainer.Trainer`); nothing here is saved.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 from torch import nn
 
-from omni_lib.batching import Batch
 from omni_lib.config import Config, load_config
-from omni_lib.course.checking import Note
+from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
-from omni_lib.course.materials import ROOT
-from omni_lib.train import Trainer
-from omni_lib.training_log import read_log
+from omni_lib.machine.clone import ROOT
+from omni_lib.runs.log import read_log
+from omni_lib.trainer import Trainer
+from omni_lib.training.batching import Batch
 
 LOGS = ROOT / "data" / "lessons" / "logs"
 
@@ -86,17 +86,30 @@ def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list
 def settings_table(**configs: Config) -> Note:
     """Every setting with its meaning, which is the comment behind it in `config.py`, and its value in each of `configs`."""
     meanings = _comments(Config)
-    lines = ["| setting | " + " | ".join(name.replace("_", " ") for name in configs) + " | meaning |", "|---" * (len(configs) + 2) + "|"]
+    lines = [
+        "| setting | " + " | ".join(name.replace("_", " ") for name in configs) + " | meaning |",
+        "|---" * (len(configs) + 2) + "|",
+    ]
     for field in fields(Config):
         values = [_shown(getattr(config, field.name)) for config in configs.values()]
         differs = "**" if len(set(values)) > 1 else ""
         if field.name not in ("data_path", "save_dir"):
-            lines.append(f"| {differs}`{field.name}`{differs} | " + " | ".join(values) + f" | {meanings.get(field.name, '')} |")
+            lines.append(
+                f"| {differs}`{field.name}`{differs} | "
+                + " | ".join(values)
+                + f" | {meanings.get(field.name, '')} |"
+            )
     return Note("\n".join(lines))
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _comments(thing: type) -> dict[str, str]:
@@ -121,8 +134,15 @@ def range_curve(rates: Sequence[float], losses: Sequence[float], chosen: float) 
         figure, axes = subplots(figsize=(6.4, 3.2), layout="constrained")
         axes.plot(rates, losses, color=BLUE, marker="o", markersize=3)
         axes.axvline(chosen, color=INK, linestyle=":")
-        axes.text(chosen, 0.97, "the settings' peak ", transform=axes.get_xaxis_transform(), ha="right", va="top")
-        axes.set(xscale="log", xlabel="learning rate of the step", ylabel="loss (nats per character)", title="Rate range test")
+        axes.text(
+            chosen, 0.97, "the settings' peak ", transform=axes.get_xaxis_transform(), ha="right", va="top"
+        )
+        axes.set(
+            xscale="log",
+            xlabel="learning rate of the step",
+            ylabel="loss (nats per character)",
+            title="Rate range test",
+        )
         axes.set_ylim(0, 1.3 * max(losses[0], min(losses)))
     return figure
 
@@ -139,7 +159,14 @@ def record(entries: Sequence[dict[str, Any]], title: str = "") -> Figure:
         blanks.plot(at, [100 * entry["blank_rate"] for entry in steps], color=GREEN, marker="o", markersize=3)
         blanks.set(xlabel="step", ylabel="% of the frames", title="Frames that say blank", ylim=(-3, 103))
         wer.plot(at, [100 * entry["wer"] for entry in steps], color=ORANGE, linestyle="--", label="training")
-        wer.plot([e["step"] for e in epochs], [100 * e["dev_wer"] for e in epochs], color=BLUE, marker="o", markersize=3, label="dev")
+        wer.plot(
+            [e["step"] for e in epochs],
+            [100 * e["dev_wer"] for e in epochs],
+            color=BLUE,
+            marker="o",
+            markersize=3,
+            label="dev",
+        )
         wer.set(xlabel="step", ylabel="%", title="Word error rate", ylim=(0, None))
         wer.legend()
         figure.suptitle(title)

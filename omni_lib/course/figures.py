@@ -80,7 +80,9 @@ def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None =
     total_steps = total_steps or max((entry["step"] for entry in entries), default=1)
     with page_style():
         figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-        loss.plot([e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=BLUE, marker="o", markersize=3)
+        loss.plot(
+            [e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=BLUE, marker="o", markersize=3
+        )
         loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
         wer.plot(
             [share * total_steps for share, _ in CHAPTER_TIMELINE],
@@ -89,8 +91,21 @@ def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None =
             linestyle=":",
             label="the chapter's timeline",
         )
-        wer.plot([e["step"] for e in steps], [100 * e["wer"] for e in steps], color=ORANGE, linestyle="--", label="training batches")
-        wer.plot([e["step"] for e in epochs], [100 * e["dev_wer"] for e in epochs], color=BLUE, marker="o", markersize=3, label="dev")
+        wer.plot(
+            [e["step"] for e in steps],
+            [100 * e["wer"] for e in steps],
+            color=ORANGE,
+            linestyle="--",
+            label="training batches",
+        )
+        wer.plot(
+            [e["step"] for e in epochs],
+            [100 * e["dev_wer"] for e in epochs],
+            color=BLUE,
+            marker="o",
+            markersize=3,
+            label="dev",
+        )
         wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate", ylim=(0, 105))
         wer.legend()
     return figure
@@ -104,10 +119,18 @@ def compared_curves(runs: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Fig
     """
     with page_style():
         figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-        for (name, entries), colour, line in zip(runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False):
+        for (name, entries), colour, line in zip(
+            runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False
+        ):
             steps = [entry for entry in entries if entry["type"] == "step"]
             epochs = [entry for entry in entries if entry["type"] == "epoch"]
-            loss.plot([e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=colour, linestyle=line, label=name)
+            loss.plot(
+                [e["step"] for e in steps],
+                [e["ctc_loss"] for e in steps],
+                color=colour,
+                linestyle=line,
+                label=name,
+            )
             wer.plot(
                 [e["step"] for e in epochs],
                 [100 * e["dev_wer"] for e in epochs],

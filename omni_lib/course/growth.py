@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE
-from omni_lib.course.checking import Note
+from omni_lib.course.exercises.verdict import Note
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ def sound_bytes(hours: float) -> float:
 
 def table() -> Note:
     """Cost by hours of speech, with the origin of every row."""
-    lines = ["| speech | origin | training, 20 epochs, no GPU | log-mels at 3 speeds | sound |", "|---|---|---|---|---|"]
+    lines = [
+        "| speech | origin | training, 20 epochs, no GPU | log-mels at 3 speeds | sound |",
+        "|---|---|---|---|---|",
+    ]
     for run in MEASURED:
         lines.append(_row(run.hours, f"**measured**: {run.name}", run.seconds))
     cost = max(run.cost for run in MEASURED)

@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from omni_lib.beam_search import make_decoder
-from omni_lib.course.materials import ROOT, corpus, pretrained
+from omni_lib.course.materials import corpus, pretrained
 from omni_lib.errors import UserError
-from omni_lib.evaluation import evaluate_each
-from omni_lib.language_model import estimate, write_arpa
+from omni_lib.inference.beam_search import make_decoder
+from omni_lib.inference.evaluation import evaluate_each
+from omni_lib.inference.language_model import estimate, write_arpa
+from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import read_manifest
 
 HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
@@ -48,12 +49,18 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Heard]
     try:
         rows = [Heard(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): it comes with the course, fetch it again") from None
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): it comes with the course, fetch it again"
+        ) from None
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: fetch it again, or make it anew with 'python -m omni_lib.course.hypotheses'") from None
+        raise UserError(
+            f"{path} is damaged: fetch it again, or make it anew with 'python -m omni_lib.course.hypotheses'"
+        ) from None
     chosen = [row for row in rows if split in (None, row.split)]
     if not chosen:
-        raise UserError(f"{path} has no utterance of split '{split}' (it has: {', '.join(sorted({row.split for row in rows}))})")
+        raise UserError(
+            f"{path} has no utterance of split '{split}' (it has: {', '.join(sorted({row.split for row in rows}))})"
+        )
     return chosen
 
 
@@ -70,14 +77,18 @@ def hear() -> list[Heard]:
             heard = evaluate_each(recogniser, utterances, [recogniser.greedy, recogniser.prefix_search, beam])
             texts = zip(*(each.hypotheses for each in heard), strict=True)
             for row, (first, second, third) in zip(heard[0].utterances, texts, strict=True):
-                found[row.path] = Heard(row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third)
+                found[row.path] = Heard(
+                    row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third
+                )
     return [found[row.path] for row in manifest.utterances if row.path in found]
 
 
 def write(rows: Iterable[Heard], path: Path = HYPOTHESES) -> None:
     """Write the file as a whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps({"utterances": [asdict(row) for row in rows]}, indent=0) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps({"utterances": [asdict(row) for row in rows]}, indent=0) + "\n", encoding="utf-8"
+    )
     partial.replace(path)
 
 

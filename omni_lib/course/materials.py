@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import omni_lib
 from omni_lib.config import Config
 from omni_lib.corpora.synth import synthesise
+from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser, load_recogniser
 
-ROOT = Path(omni_lib.__file__).resolve().parents[1]  # the clone: omni_lib is installed in place
 CLIPS = ROOT / "data" / "clips" / "asr.csv"
 PRETRAINED = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt"
 VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained on people too

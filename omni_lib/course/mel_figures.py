@@ -22,7 +22,9 @@ def waveform(samples: Tensor, start: float, description: str) -> Picture:
         whole.plot(torch.arange(len(samples)) / SAMPLE_RATE, samples, color=BLUE, linewidth=0.6)
         whole.axvspan(start, start + len(window) / SAMPLE_RATE, color=ORANGE, alpha=0.5)
         whole.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(samples) / SAMPLE_RATE))
-        near.plot(1000 * (start + torch.arange(len(window)) / SAMPLE_RATE), window, color=ORANGE, linewidth=1.2)
+        near.plot(
+            1000 * (start + torch.arange(len(window)) / SAMPLE_RATE), window, color=ORANGE, linewidth=1.2
+        )
         near.set(xlabel="time (ms)", ylabel="amplitude", title="The 25 ms that are marked above")
         near.margins(x=0)
     return shown(figure, description)
@@ -34,7 +36,9 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
     window = torch.hann_window(WINDOW_LENGTH)
     frame = samples[first : first + WINDOW_LENGTH]
     with page_style():
-        figure, (time, frequency) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", width_ratios=(1, 1.4))
+        figure, (time, frequency) = plt.subplots(
+            1, 2, figsize=(9, 3.2), layout="constrained", width_ratios=(1, 1.4)
+        )
         milliseconds = 1000 * torch.arange(WINDOW_LENGTH) / SAMPLE_RATE
         time.plot(milliseconds, frame, color=INK, linewidth=1, linestyle=":", label="samples")
         time.plot(milliseconds, frame * window, color=BLUE, linewidth=1.2, label="under the window")
@@ -45,7 +49,16 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
             bins = torch.arange(len(power)) * SAMPLE_RATE / points
             line = "-" if points == 1024 else ""
             decibels = 10 * torch.log10(power + 1e-9)
-            frequency.plot(bins, decibels, color=colour, marker=marker, linestyle=line, markersize=4, linewidth=1, label=f"{points} points")
+            frequency.plot(
+                bins,
+                decibels,
+                color=colour,
+                marker=marker,
+                linestyle=line,
+                markersize=4,
+                linewidth=1,
+                label=f"{points} points",
+            )
         frequency.set(xlabel="frequency (Hz)", ylabel="power (dB)", xlim=(0, 1500))
         frequency.legend(fontsize=8)
     return shown(figure, description)
@@ -58,7 +71,9 @@ def filters(sizes: Sequence[int], highest: float, description: str) -> Picture:
     triangles = mel_filters(fine)  # sampled so densely that they look like what they are
     below = frequencies <= highest
     with page_style():
-        figure, panels = plt.subplots(len(sizes), 1, figsize=(9, 1.9 * len(sizes)), layout="constrained", sharex=True)
+        figure, panels = plt.subplots(
+            len(sizes), 1, figsize=(9, 1.9 * len(sizes)), layout="constrained", sharex=True
+        )
         for axes, points in zip(panels, sizes, strict=True):
             settings = Settings(n_fft=points)
             seen = mel_filters(settings)
@@ -75,18 +90,42 @@ def filters(sizes: Sequence[int], highest: float, description: str) -> Picture:
                     )
             bins = torch.arange(settings.bins) * settings.bin_hertz
             bins = bins[bins <= highest]
-            axes.plot(bins, torch.zeros_like(bins), color=INK, marker="|", markersize=14, linestyle="", clip_on=False)
-            axes.set(ylabel="weight", title=f"{points} points: a bin every {settings.bin_hertz:.1f} Hz, {int(blind.sum())} filters empty")
-        panels[-1].set(xlabel="frequency (Hz); grey ticks are the bins, dashed filters contain none", xlim=(0, highest))
+            axes.plot(
+                bins,
+                torch.zeros_like(bins),
+                color=INK,
+                marker="|",
+                markersize=14,
+                linestyle="",
+                clip_on=False,
+            )
+            axes.set(
+                ylabel="weight",
+                title=f"{points} points: a bin every {settings.bin_hertz:.1f} Hz, {int(blind.sum())} filters empty",
+            )
+        panels[-1].set(
+            xlabel="frequency (Hz); grey ticks are the bins, dashed filters contain none", xlim=(0, highest)
+        )
     return shown(figure, description)
 
 
-def log_mels(named: Sequence[tuple[str, Tensor]], description: str, lowest: int = 0, highest: int = N_MELS) -> Picture:
+def log_mels(
+    named: Sequence[tuple[str, Tensor]], description: str, lowest: int = 0, highest: int = N_MELS
+) -> Picture:
     """Log-mels (frames, 128) one above another, on one axis of time and one scale of colours; filters `lowest` to `highest`."""
     longest = max(len(mel) for _, mel in named) * HOP_LENGTH / SAMPLE_RATE
-    low, high = (f([float(extreme(mel)) for _, mel in named]) for f, extreme in ((min, torch.min), (max, torch.max)))
+    low, high = (
+        f([float(extreme(mel)) for _, mel in named]) for f, extreme in ((min, torch.min), (max, torch.max))
+    )
     with page_style():
-        figure, panels = plt.subplots(len(named), 1, figsize=(9, 1.8 * len(named) + 0.4), layout="constrained", sharex=True, squeeze=False)
+        figure, panels = plt.subplots(
+            len(named),
+            1,
+            figsize=(9, 1.8 * len(named) + 0.4),
+            layout="constrained",
+            sharex=True,
+            squeeze=False,
+        )
         for axes, (title, mel) in zip(panels[:, 0], named, strict=True):
             image = axes.imshow(
                 mel[:, lowest:highest].T.numpy(),

@@ -24,10 +24,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from omni_lib.config import load_config
-from omni_lib.course.checking import CodeExercise, Exercise, source_of
-from omni_lib.course.materials import ROOT
-from omni_lib.course.questions import ShortText
+from omni_lib.course.exercises.checking import CodeExercise, Exercise, source_of
+from omni_lib.course.exercises.questions import ShortText
 from omni_lib.errors import UserError
+from omni_lib.machine.clone import ROOT
 
 FOLDER = ROOT / "notebooks"
 LESSONS = {  # notebook -> module of its exercises
@@ -43,7 +43,9 @@ LARGEST = 1_500_000  # bytes of a committed notebook
 QUIET = {"quiet", "exercise"}  # tags of cells that show nothing
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _SOUND = re.compile(r"data:audio/[^\"']*")
-_BUSY = re.compile(r"^note  busy: .*\n", re.MULTILINE)  # what `omni doctor` says of the hour, not of the machine
+_BUSY = re.compile(
+    r"^note  busy: .*\n", re.MULTILINE
+)  # what `omni doctor` says of the hour, not of the machine
 
 
 def lesson_of(path: Path) -> Any:
@@ -63,7 +65,12 @@ def execute(path: Path, timeout: int = 600) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     with fresh_home():
         try:
-            NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+            NotebookClient(
+                notebook,
+                timeout=timeout,
+                kernel_name="python3",
+                resources={"metadata": {"path": str(path.parent)}},
+            ).execute()
         except (CellExecutionError, CellTimeoutError) as error:
             raise UserError(f"{path.name} does not run: {str(error).strip().splitlines()[-1]}") from error
     return notebook
@@ -88,7 +95,9 @@ def fresh_home() -> Iterator[Path]:
 def short_training(folder: Path) -> Path:
     """A file of settings for a training of seconds, whose run is kept below `folder`: lesson 05 takes what `OMNI_CONFIG` names."""
     config = load_config(ROOT / "configs" / "lesson_short.json")
-    config = replace(config, data_path=str(ROOT / config.data_path), save_dir=str(folder / "checkpoints" / "lesson_short"))
+    config = replace(
+        config, data_path=str(ROOT / config.data_path), save_dir=str(folder / "checkpoints" / "lesson_short")
+    )
     path = folder / "lesson_short.json"
     path.write_text(json.dumps(config.to_dict()), encoding="utf-8")
     return path
@@ -111,9 +120,13 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             continue
         count += 1
         cell.execution_count = count
-        cell.outputs = _joined([_normalised(output, count) for output in cell.outputs if not _is_noise(output)])
+        cell.outputs = _joined(
+            [_normalised(output, count) for output in cell.outputs if not _is_noise(output)]
+        )
         if str(ROOT) in str(cell.outputs) or str(Path.home()) + os.sep in str(cell.outputs):
-            raise UserError(f"the output of cell {number} names a folder of this machine: show a path relative to the project")
+            raise UserError(
+                f"the output of cell {number} names a folder of this machine: show a path relative to the project"
+            )
     return notebook
 
 
@@ -158,7 +171,9 @@ def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:
         if "exercise" in tags:
             cell.source = source_of(getattr(lesson, names["exercise"]).answer)
         elif "question" in tags:
-            cell.source = cell.source.replace("(...)", f"({right_answer(getattr(lesson, names['question']))!r})")
+            cell.source = cell.source.replace(
+                "(...)", f"({right_answer(getattr(lesson, names['question']))!r})"
+            )
     return notebook
 
 
@@ -180,18 +195,26 @@ def faults(notebook: NotebookNode, lesson: Any) -> list[str]:
             continue
         tags = set(cell.metadata.get("tags", []))
         if not cell.outputs and not tags & QUIET:
-            found.append(f"cell {number} shows nothing to compare: give it an output, or the tag quiet\n{cell.source}")
+            found.append(
+                f"cell {number} shows nothing to compare: give it an output, or the tag quiet\n{cell.source}"
+            )
         if len(cell.source.splitlines()) > 25 and "exercise" not in tags:
             found.append(f"cell {number} is longer than 25 lines")
         if _SOUND.search(str(cell.outputs)):
             found.append(f"cell {number} stores sound: run `make notebooks`")
         for output in cell.outputs:
-            if "image/png" in output.get("data", {}) and not output.get("metadata", {}).get("image/png", {}).get("alt"):
-                found.append(f"cell {number} has a picture without alternative text: figures.shown(figure, '…')")
+            if "image/png" in output.get("data", {}) and not output.get("metadata", {}).get(
+                "image/png", {}
+            ).get("alt"):
+                found.append(
+                    f"cell {number} has a picture without alternative text: figures.shown(figure, '…')"
+                )
     used = {name for cell in notebook.cells for name in cell.metadata.get("omni", {}).values()}
     offered = {exercise.key.split(".", 1)[1] for exercise in lesson.EXERCISES}
     if used != offered:
-        found.append(f"exercises in the notebook but not in the lesson, or the other way round: {sorted(used ^ offered)}")
+        found.append(
+            f"exercises in the notebook but not in the lesson, or the other way round: {sorted(used ^ offered)}"
+        )
     return found
 
 

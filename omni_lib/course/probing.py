@@ -15,13 +15,13 @@ from matplotlib.pyplot import subplots
 from torch import Tensor, nn
 
 from omni_lib.alignment import best_path, word_times
-from omni_lib.batching import evaluation_batches
 from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
 from omni_lib.encoder import AudioEncoder
-from omni_lib.feature_cache import FeatureCache
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import BLANK
+from omni_lib.training.batching import evaluation_batches
+from omni_lib.training.feature_cache import FeatureCache
 
 SECONDS_PER_EMBEDDING = 0.08
 SOURCES = ("log-mel", "untrained", "trained")
@@ -62,7 +62,11 @@ def listen(recogniser: Recogniser, untrained: AudioEncoder, utterances: Sequence
             for index, row in enumerate(batch.utterances):
                 length = int(lengths[index])
                 mel = nn.functional.pad(batch.mel[index], (0, 0, 0, 8))[: 8 * length]
-                inputs = {"log-mel": mel.reshape(length, -1), "untrained": others[index, :length], "trained": embeddings[index, :length]}
+                inputs = {
+                    "log-mel": mel.reshape(length, -1),
+                    "untrained": others[index, :length],
+                    "trained": embeddings[index, :length],
+                }
                 path = best_path(log_probs[index, : length * k], batch.targets[index])
                 heard.append(Heard(row, inputs, path, k))
     return sorted(heard, key=lambda clip: str(clip.row.path))
@@ -73,7 +77,9 @@ def letters(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
     rows = []
     for number, clip in enumerate(clips):
         for place in range(len(clip.path) // clip.frames_per_embedding):
-            said = set(clip.path[place * clip.frames_per_embedding : (place + 1) * clip.frames_per_embedding]) - {BLANK}
+            said = set(
+                clip.path[place * clip.frames_per_embedding : (place + 1) * clip.frames_per_embedding]
+            ) - {BLANK}
             if len(said) == 1:
                 rows.append((number, place, said.pop()))
     symbols = sorted({symbol for _, _, symbol in rows})
@@ -85,9 +91,13 @@ def letters(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
 def voices(clips: Sequence[Heard]) -> Moments:
     """Who speaks, asked of every embedding."""
     names = sorted({clip.row.speaker for clip in clips})
-    by_voice = sorted(range(len(clips)), key=lambda number: _turn(clips, number))  # so that each voice is fitted and judged
+    by_voice = sorted(
+        range(len(clips)), key=lambda number: _turn(clips, number)
+    )  # so that each voice is fitted and judged
     ordered = [clips[number] for number in by_voice]
-    places = [(number, place) for number, clip in enumerate(ordered) for place in range(len(clip.inputs["trained"]))]
+    places = [
+        (number, place) for number, clip in enumerate(ordered) for place in range(len(clip.inputs["trained"]))
+    ]
     truth = torch.tensor([names.index(ordered[number].row.speaker) for number, _ in places])
     return _moments(ordered, places, truth, names)
 
@@ -101,14 +111,21 @@ def durations(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
     """How long the word lasts that is said in the middle of it, in seconds, by forced alignment."""
     places, truth = [], []
     for number, clip in enumerate(clips):
-        for word in word_times(clip.path, recogniser.vocabulary, SECONDS_PER_EMBEDDING / clip.frames_per_embedding):
+        for word in word_times(
+            clip.path, recogniser.vocabulary, SECONDS_PER_EMBEDDING / clip.frames_per_embedding
+        ):
             places.append((number, int((word.start + word.end) / 2 / SECONDS_PER_EMBEDDING)))
             truth.append(word.end - word.start)
     return _moments(clips, places, torch.tensor(truth), [])
 
 
-def _moments(clips: Sequence[Heard], places: Sequence[tuple[int, int]], truth: Tensor, names: list[str]) -> Moments:
-    inputs = {source: torch.stack([clips[number].inputs[source][place] for number, place in places]) for source in SOURCES}
+def _moments(
+    clips: Sequence[Heard], places: Sequence[tuple[int, int]], truth: Tensor, names: list[str]
+) -> Moments:
+    inputs = {
+        source: torch.stack([clips[number].inputs[source][place] for number, place in places])
+        for source in SOURCES
+    }
     return Moments(inputs, truth, torch.tensor([number for number, _ in places]), names)
 
 
@@ -127,13 +144,18 @@ def score(moments: Moments, source: str) -> float:
     x, out = moments.inputs[source].float(), moments.held_out()
     x = (x - x[~out].mean(0)) / x[~out].std(0).clamp_min(1e-5)
     classes = len(moments.names)
-    targets = nn.functional.one_hot(moments.truth, classes).float() if classes else moments.truth.float()[:, None]
+    targets = (
+        nn.functional.one_hot(moments.truth, classes).float() if classes else moments.truth.float()[:, None]
+    )
     penalty = 0.01 * int((~out).sum())  # of standardised inputs: a hundredth of their squares
     weights = fit(x[~out], targets[~out], penalty)
     found = torch.cat([x[out], torch.ones(int(out.sum()), 1)], dim=1).double() @ weights
     if classes:
         return (found.argmax(1) == moments.truth[out]).double().mean().item()
-    wrong, spread = (found - targets[out]).square().sum(), (targets[out] - targets[~out].mean()).square().sum()
+    wrong, spread = (
+        (found - targets[out]).square().sum(),
+        (targets[out] - targets[~out].mean()).square().sum(),
+    )
     return 1 - (wrong / spread).item()
 
 

@@ -80,7 +80,9 @@ def attention_maps(encoder: AudioEncoder, mel: Tensor) -> list[Tensor]:
     """
     seen: list[Tensor] = []
     hooks = [
-        block.attention.register_forward_pre_hook(lambda module, arguments: seen.append(attention_weights(module, arguments[0])))
+        block.attention.register_forward_pre_hook(
+            lambda module, arguments: seen.append(attention_weights(module, arguments[0]))
+        )
         for block in encoder.blocks
     ]
     try:
@@ -95,7 +97,9 @@ def attention_maps(encoder: AudioEncoder, mel: Tensor) -> list[Tensor]:
 def attention_weights(attention: SelfAttention, x: Tensor) -> Tensor:
     """softmax(Q Kᵀ / √D) of unpadded x (B, T, C): (B, heads, T, T)."""
     query = attention.query_value(x).chunk(2, dim=-1)[0]
-    query, key = (each.unflatten(-1, (attention.n_heads, -1)).transpose(1, 2) for each in (query, attention.key(x)))
+    query, key = (
+        each.unflatten(-1, (attention.n_heads, -1)).transpose(1, 2) for each in (query, attention.key(x))
+    )
     scores = rotate(query) @ rotate(key).transpose(-1, -2) / query.shape[-1] ** 0.5
     return scores.softmax(dim=-1)
 

@@ -26,13 +26,14 @@ from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.sentences import write_lines
 from omni_lib.corpora.synth import DEFAULT_COUNTS
-from omni_lib.course.materials import PRETRAINED, ROOT, VOICE
+from omni_lib.course.materials import PRETRAINED, VOICE
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
+from omni_lib.inference.transcription import SILENCE, shortest
+from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import COLUMNS, read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import normalise
-from omni_lib.transcription import SILENCE, shortest
 
 RECORDINGS = ROOT / "data" / "recordings"
 LONGEST = 20.0  # seconds
@@ -66,18 +67,30 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
         UserError: the message is anything else, empty, or longer than `LONGEST`.
     """
     again = "reload the page and record again"
-    if not isinstance(content, dict) or content.get("kind") != "recording" or content.get("source") not in SOURCES:
+    if (
+        not isinstance(content, dict)
+        or content.get("kind") != "recording"
+        or content.get("source") not in SOURCES
+    ):
         raise UserError(f"the browser sent something that is no recording: {again}")
     if isinstance(content.get("rate"), bool) or content.get("rate") != SAMPLE_RATE:
-        raise UserError(f"the browser sent sound of {content.get('rate')!r} Hz instead of {SAMPLE_RATE}: {again}")
-    if not isinstance(buffers, Sequence) or len(buffers) != 1 or not isinstance(buffers[0], bytes | bytearray | memoryview):
+        raise UserError(
+            f"the browser sent sound of {content.get('rate')!r} Hz instead of {SAMPLE_RATE}: {again}"
+        )
+    if (
+        not isinstance(buffers, Sequence)
+        or len(buffers) != 1
+        or not isinstance(buffers[0], bytes | bytearray | memoryview)
+    ):
         raise UserError(f"the browser sent a recording without its samples: {again}")
     data = bytes(buffers[0])
     if not data or len(data) % 2:
         raise UserError(f"the browser sent {len(data)} bytes, which are no 16-bit samples: {again}")
     seconds = len(data) / 2 / SAMPLE_RATE
     if seconds > LONGEST:
-        raise UserError(f"the recording lasts {seconds:.0f} s, and the limit is {LONGEST:.0f} s: say it in parts")
+        raise UserError(
+            f"the recording lasts {seconds:.0f} s, and the limit is {LONGEST:.0f} s: say it in parts"
+        )
     samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32_768
     return torch.from_numpy(samples)
 
@@ -114,12 +127,16 @@ def listen(waveform: Tensor, recogniser: Recogniser, config: Config) -> Heard:
     mel = LogMel()(waveform)
     if recogniser.encoder.output_lengths(len(mel)) == 0:
         milliseconds = len(waveform) * 1000 // SAMPLE_RATE
-        raise UserError(f"the recording is too short ({milliseconds} ms): one embedding needs {shortest(recogniser)} ms")
+        raise UserError(
+            f"the recording is too short ({milliseconds} ms): one embedding needs {shortest(recogniser)} ms"
+        )
     with torch.inference_mode():
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
     log_probs = log_probs[0, : lengths[0]]
     seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
-    return Heard(mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds)
+    return Heard(
+        mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds
+    )
 
 
 @cache
@@ -133,7 +150,9 @@ def unknown_words(text: str) -> list[str]:
     return sorted(set(text.split()) - known_words())
 
 
-def add_recording(waveform: Tensor, transcription: str, heard: Heard, folder: Path = RECORDINGS, speaker: str = "me") -> Path:
+def add_recording(
+    waveform: Tensor, transcription: str, heard: Heard, folder: Path = RECORDINGS, speaker: str = "me"
+) -> Path:
     """Write `folder/wav/….wav` and append its row to `folder/asr.csv`; both or neither.
 
     Rows that are there already stay as they are, whatever they hold. `omni data check` then tells about the whole.
@@ -160,7 +179,12 @@ def add_recording(waveform: Tensor, transcription: str, heard: Heard, folder: Pa
         header = _header(manifest)
         written = _free_path(folder / "wav", text)
         write_clip(written, waveform)
-        row = {"audio_path": written.relative_to(folder).as_posix(), "transcription": text, "speaker": speaker, "kind": "own voice"}
+        row = {
+            "audio_path": written.relative_to(folder).as_posix(),
+            "transcription": text,
+            "speaker": speaker,
+            "kind": "own voice",
+        }
         _append(manifest, [row.get(column, "") for column in header])
     except BaseException as error:
         if written is not None:
@@ -175,7 +199,9 @@ def _header(manifest: Path) -> list[str]:
     """The columns of a manifest; those that a new one gets where there is none."""
     if not manifest.exists() or not manifest.stat().st_size:
         return list(COLUMNS)
-    read_table(manifest, required=("audio_path", "transcription"))  # what cannot be read is not written to either
+    read_table(
+        manifest, required=("audio_path", "transcription")
+    )  # what cannot be read is not written to either
     return next(csv.reader(io.StringIO(manifest.read_text(encoding="utf-8-sig"))))
 
 

@@ -27,7 +27,9 @@ class Player:
     @property
     def caption(self) -> str:
         """Name, length and level (RMS, dB below full scale)."""
-        level = 10 * math.log10(max(float(np.mean(self.samples**2)), 1e-12)) if len(self.samples) else -math.inf
+        level = (
+            10 * math.log10(max(float(np.mean(self.samples**2)), 1e-12)) if len(self.samples) else -math.inf
+        )
         return f"▶ {self.name}: {len(self.samples) / self.rate:.2f} s, {level:.0f} dB"
 
     def __repr__(self) -> str:

@@ -41,7 +41,12 @@ class Settings:
 def power_spectrogram(waveform: Tensor, settings: Settings) -> Tensor:
     """waveform (samples,) → power (frames, bins), one frame each `hop` samples, frame t centred on sample hop · t."""
     transform = torchaudio.transforms.Spectrogram(
-        n_fft=settings.n_fft, win_length=settings.window, hop_length=settings.hop, power=2.0, center=True, pad_mode="constant"
+        n_fft=settings.n_fft,
+        win_length=settings.window,
+        hop_length=settings.hop,
+        power=2.0,
+        center=True,
+        pad_mode="constant",
     )
     return transform(waveform)[:, : len(waveform) // settings.hop].T
 
@@ -49,8 +54,12 @@ def power_spectrogram(waveform: Tensor, settings: Settings) -> Tensor:
 def mel_filters(settings: Settings) -> Tensor:
     """The triangles that sum bins to filters: (bins, n_mels)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torchaudio's word about empty filters; `empty_filters` counts them
-        return torchaudio.functional.melscale_fbanks(settings.bins, 0.0, SAMPLE_RATE / 2, settings.n_mels, SAMPLE_RATE)
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # torchaudio's word about empty filters; `empty_filters` counts them
+        return torchaudio.functional.melscale_fbanks(
+            settings.bins, 0.0, SAMPLE_RATE / 2, settings.n_mels, SAMPLE_RATE
+        )
 
 
 def empty_filters(filters: Tensor) -> int:
@@ -82,9 +91,13 @@ def sound_of(mel: Tensor, settings: Settings, samples: int) -> Tensor:
             f"windows of {milliseconds(settings.window)} ms every {milliseconds(settings.hop)} ms overlap by less than a half: "
             "there is no way back to a sound. Choose a shorter hop or a longer window"
         )
-    mel = torch.cat([mel, mel[-1:]])  # the centred transform has a last frame, on the very end, that `log_mel` leaves out
+    mel = torch.cat(
+        [mel, mel[-1:]]
+    )  # the centred transform has a last frame, on the very end, that `log_mel` leaves out
     power = (mel.exp() - LOG_FLOOR).clamp_min(0.0)  # (frames + 1, n_mels)
-    spectrum = (power @ torch.linalg.pinv(mel_filters(settings))).clamp_min(0.0)  # (frames + 1, bins); an empty filter adds nothing
+    spectrum = (power @ torch.linalg.pinv(mel_filters(settings))).clamp_min(
+        0.0
+    )  # (frames + 1, bins); an empty filter adds nothing
     back = torchaudio.transforms.GriffinLim(
         n_fft=settings.n_fft,
         n_iter=ITERATIONS,

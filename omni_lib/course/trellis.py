@@ -22,7 +22,10 @@ from omni_lib.text import BLANK, Vocabulary
 
 BLANK_SIGN = "_"
 VOCABULARY = Vocabulary()
-SHOWN = {BLANK: BLANK_SIGN, VOCABULARY.encode(" ")[0]: "␣"}  # in a picture; the other symbols are shown as they are
+SHOWN = {
+    BLANK: BLANK_SIGN,
+    VOCABULARY.encode(" ")[0]: "␣",
+}  # in a picture; the other symbols are shown as they are
 
 
 def states_of(target: Sequence[int]) -> list[int]:
@@ -49,7 +52,9 @@ def _counts(target: Sequence[int], frames: int) -> list[list[int]]:
     rows = [row]
     for t in range(frames):
         allowed = skip if t else [False] * len(skip)  # nothing was said yet, so nothing can be skipped
-        row = [row[s] + (row[s - 1] if s else 0) + (row[s - 2] if allowed[s] else 0) for s in range(len(skip))]
+        row = [
+            row[s] + (row[s - 1] if s else 0) + (row[s - 2] if allowed[s] else 0) for s in range(len(skip))
+        ]
         rows.append(row)
     return rows
 
@@ -124,7 +129,9 @@ def forward_mass(log_probs: Tensor, target: Sequence[int]) -> Tensor:
     nowhere = alpha.new_full((2,), -math.inf)
     for t in range(1, len(alpha)):
         before = torch.cat([nowhere, alpha[t - 1]])
-        steps = torch.stack([before[2:], before[1:-1], before[:-2].masked_fill(closed, -math.inf)])  # stay, move on, skip
+        steps = torch.stack(
+            [before[2:], before[1:-1], before[:-2].masked_fill(closed, -math.inf)]
+        )  # stay, move on, skip
         alpha[t] = emitted[t] + steps.logsumexp(dim=0)
     return alpha
 
@@ -145,7 +152,9 @@ def occupancy(log_probs: Tensor, target: Sequence[int]) -> Tensor:
         UserError: there are too few frames for any path.
     """
     if len(log_probs) < frames_needed(target):
-        raise UserError(f"{len(log_probs)} CTC frames are too few for this text, which needs {frames_needed(target)}")
+        raise UserError(
+            f"{len(log_probs)} CTC frames are too few for this text, which needs {frames_needed(target)}"
+        )
     mass = forward_mass(log_probs, target) + backward_mass(log_probs, target)
     return (mass - mass.logsumexp(dim=1, keepdim=True)).exp()
 
@@ -165,10 +174,20 @@ def read_path(text: str) -> list[int]:
     Raises:
         UserError: another character is in it.
     """
-    unknown = sorted({character for character in text.lower() if character not in " abcdefghijklmnopqrstuvwxyz" + BLANK_SIGN})
+    unknown = sorted(
+        {
+            character
+            for character in text.lower()
+            if character not in " abcdefghijklmnopqrstuvwxyz" + BLANK_SIGN
+        }
+    )
     if unknown:
-        raise UserError(f"a path is written with a-z, space and _ for blank: {' '.join(map(repr, unknown))} is none of them")
-    return [BLANK if character == BLANK_SIGN else VOCABULARY.encode(character)[0] for character in text.lower()]
+        raise UserError(
+            f"a path is written with a-z, space and _ for blank: {' '.join(map(repr, unknown))} is none of them"
+        )
+    return [
+        BLANK if character == BLANK_SIGN else VOCABULARY.encode(character)[0] for character in text.lower()
+    ]
 
 
 def write_path(path: Sequence[int]) -> str:
@@ -198,11 +217,17 @@ def frame_notes(log_probs: Tensor, seconds_per_frame: float) -> list[str]:
     top = log_probs.exp().topk(3, dim=-1)
     notes = []
     for t, (shares, symbols) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
-        heard = [f"{name_of(symbol)} {share:.0%}" for share, symbol in zip(shares, symbols, strict=True) if share >= 0.005]
+        heard = [
+            f"{name_of(symbol)} {share:.0%}"
+            for share, symbol in zip(shares, symbols, strict=True)
+            if share >= 0.005
+        ]
         notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(heard)}")
     return notes
 
 
 def name_of(symbol: int) -> str:
     """How a class index is called in a sentence: its letter, or its name where that cannot be seen."""
-    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol])
+    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(
+        VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol]
+    )

@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from record import RESULTS, add_row, provenance, read_rows
 
 from omni_lib.config import Config, load_config
-from omni_lib.evaluation import evaluate
+from omni_lib.inference.evaluation import evaluate
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
-from omni_lib.train import train
-from omni_lib.training_log import FILE_NAME, read_log
+from omni_lib.runs.log import FILE_NAME, read_log
+from omni_lib.trainer import train
 
 FILE = RESULTS / "ablations.json"
 HEADLINE = 0.123
@@ -52,7 +52,9 @@ def measure(config: Config, seed: int) -> dict[str, Any]:
         "wer_ci95": list(dev.interval()),
         "seconds": result.seconds,
         "seconds_to_headline": first_below(HEADLINE, dev_wers, times),
-        "seconds_per_step": statistics.median(entry["seconds_per_step"] for entry in entries if entry["type"] == "step"),
+        "seconds_per_step": statistics.median(
+            entry["seconds_per_step"] for entry in entries if entry["type"] == "step"
+        ),
     }
 
 
@@ -75,11 +77,16 @@ def summary(config_path: str, overrides: list[str], runs: list[dict[str, Any]]) 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """All rows as markdown."""
-    lines = ["| config | changed | seeds | dev WER | seconds a step | seconds to 12.3% | commit |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| config | changed | seeds | dev WER | seconds a step | seconds to 12.3% | commit |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         spread = f" ± {row['wer_sd']:.1%}" if row["wer_sd"] is not None else ""
         reached = [run["seconds_to_headline"] for run in row["runs"]]
-        to_headline = f"{statistics.mean(reached):.0f}" if None not in reached else "not reached by every seed"
+        to_headline = (
+            f"{statistics.mean(reached):.0f}" if None not in reached else "not reached by every seed"
+        )
         step = statistics.median(run["seconds_per_step"] for run in row["runs"])
         lines.append(
             f"| {Path(row['config']).stem} | {', '.join(row['set']) or '–'} | {len(row['runs'])} | {row['wer_mean']:.1%}{spread} | "

@@ -81,7 +81,9 @@ def measure(control: widgets.Widget, values: tuple[Any, Any], times: int) -> tup
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=15)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -92,10 +94,18 @@ def main() -> int:
             walls, processors = measure(control, values, arguments.times)
             median = statistics.median(walls)
             slow += median > PROMISED
-            name = f"{control.description} {values[0]}" if control.description == "hop, ms" else control.description
+            name = (
+                f"{control.description} {values[0]}"
+                if control.description == "hop, ms"
+                else control.description
+            )
             shown = [round(1000 * seconds) for seconds in (median, max(walls), statistics.median(processors))]
             print(f"{explorer:28}{name:24}{shown[0]:8}{shown[1]:9}{shown[2]:11}", flush=True)
-    print(f"{slow} controls above {1000 * PROMISED:.0f} ms" if slow else f"every median is below {1000 * PROMISED:.0f} ms")
+    print(
+        f"{slow} controls above {1000 * PROMISED:.0f} ms"
+        if slow
+        else f"every median is below {1000 * PROMISED:.0f} ms"
+    )
     return 0
 
 

@@ -34,7 +34,10 @@ def mapped_shards(folder: Path, clips: list[torch.Tensor]) -> Read:
             for clip in clips[first : first + SHARD]:
                 starts.append(file.tell() // 4 // MELS)
                 file.write(clip.numpy().data)
-    maps = [torch.from_file(str(f), shared=False, size=f.stat().st_size // 4, dtype=torch.float32).view(-1, MELS) for f in files]
+    maps = [
+        torch.from_file(str(f), shared=False, size=f.stat().st_size // 4, dtype=torch.float32).view(-1, MELS)
+        for f in files
+    ]
     lengths = [len(clip) for clip in clips]
     return lambda row: maps[row // SHARD][starts[row] : starts[row] + lengths[row]]
 
@@ -48,7 +51,9 @@ def numpy_mapped_shards(folder: Path, clips: list[torch.Tensor]) -> Read:
         np.save(folder / f"{first}.npy", torch.cat(part).numpy())
         maps.append(np.load(folder / f"{first}.npy", mmap_mode="r"))
     lengths = [len(clip) for clip in clips]
-    return lambda row: torch.from_numpy(np.array(maps[row // SHARD][starts[row] : starts[row] + lengths[row]]))
+    return lambda row: torch.from_numpy(
+        np.array(maps[row // SHARD][starts[row] : starts[row] + lengths[row]])
+    )
 
 
 def one_file_a_clip(folder: Path, clips: list[torch.Tensor]) -> Read:
@@ -73,7 +78,10 @@ def safetensors_shards(folder: Path, clips: list[torch.Tensor]) -> Read:
 
     files = []
     for first in range(0, len(clips), SHARD):
-        save_file({str(row): clip for row, clip in enumerate(clips[first : first + SHARD])}, folder / f"{first}.safetensors")
+        save_file(
+            {str(row): clip for row, clip in enumerate(clips[first : first + SHARD])},
+            folder / f"{first}.safetensors",
+        )
         files.append(safe_open(folder / f"{first}.safetensors", framework="pt"))
     return lambda row: files[row // SHARD].get_tensor(str(row % SHARD))
 
@@ -96,7 +104,9 @@ def lightning_mdb(folder: Path, clips: list[torch.Tensor]) -> Read:
         for row, clip in enumerate(clips):
             transaction.put(str(row).encode(), clip.numpy().tobytes())
     reading = database.begin()
-    return lambda row: torch.from_numpy(np.frombuffer(reading.get(str(row).encode()), np.float32).reshape(-1, MELS).copy())
+    return lambda row: torch.from_numpy(
+        np.frombuffer(reading.get(str(row).encode()), np.float32).reshape(-1, MELS).copy()
+    )
 
 
 WAYS: dict[str, tuple[Callable[[Path, list[torch.Tensor]], Read], str]] = {
@@ -125,7 +135,9 @@ def read_batches(read: Read, clips: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=int, default=2000)
     options = parser.parse_args()
     rng, generator = random.Random(0), torch.Generator().manual_seed(0)
@@ -142,8 +154,18 @@ def main() -> None:
             first, again = read_batches(read, len(clips)), read_batches(read, len(clips))
             assert all(torch.equal(read(row), clip) for row, clip in enumerate(clips))
             on_disk = sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file())
-            row = {"way": name, "write_mb_per_s": size / written / 1e6, "batch_ms": first * 1e3, "batch_again_ms": again * 1e3}
-            row |= {"disk_over_data": on_disk / size, "clips": options.clips, "load": psutil_load(), **provenance()}
+            row = {
+                "way": name,
+                "write_mb_per_s": size / written / 1e6,
+                "batch_ms": first * 1e3,
+                "batch_again_ms": again * 1e3,
+            }
+            row |= {
+                "disk_over_data": on_disk / size,
+                "clips": options.clips,
+                "load": psutil_load(),
+                **provenance(),
+            }
             del read
         add_row(RESULTS / "feature_storage.json", row)
         print(

@@ -38,13 +38,22 @@ def make_corpus(folder: Path, rows: int) -> Path:
     time_axis = np.arange(16_000) / 16_000
     for voice in range(VOICES):
         (folder / "voices").mkdir(exist_ok=True)
-        tone = 0.2 * np.sin(2 * np.pi * rng.uniform(100, 3000) * time_axis) + 0.01 * np.random.default_rng(voice).standard_normal(16_000)
+        tone = 0.2 * np.sin(2 * np.pi * rng.uniform(100, 3000) * time_axis) + 0.01 * np.random.default_rng(
+            voice
+        ).standard_normal(16_000)
         soundfile.write(folder / "voices" / f"{voice}.wav", tone, 16_000, subtype="PCM_16")
     for row in range(rows):
         path = folder / f"{row // 1000:03}" / f"{row}.wav"
         path.parent.mkdir(exist_ok=True)
         os.link(folder / "voices" / f"{row % VOICES}.wav", path)
-        utterances.append(Utterance(path, " ".join(rng.choices(WORDS, k=2)), f"s{row % VOICES}", "dev" if row % 100 == 0 else "train"))
+        utterances.append(
+            Utterance(
+                path,
+                " ".join(rng.choices(WORDS, k=2)),
+                f"s{row % VOICES}",
+                "dev" if row % 100 == 0 else "train",
+            )
+        )
     write_manifest(folder / "asr.csv", utterances)
     return folder / "asr.csv"
 
@@ -53,13 +62,15 @@ def measure(csv: Path, steps: int) -> dict[str, Any]:
     """In this process: seconds to open, seconds a step, and memory."""
     from omni_lib.config import Config
     from omni_lib.manifest import read_manifest
-    from omni_lib.train import Trainer
+    from omni_lib.trainer import Trainer
 
     process, result = psutil.Process(), {}
     began = time.perf_counter()
     read_manifest(csv)
     result["manifest_seconds"] = time.perf_counter() - began
-    config = Config(data_path=str(csv), ctc_frames_per_embedding=3, save_dir=str(csv.parent / "run"), muon_rate=0.02)
+    config = Config(
+        data_path=str(csv), ctc_frames_per_embedding=3, save_dir=str(csv.parent / "run"), muon_rate=0.02
+    )
     began = time.perf_counter()
     trainer = Trainer(config, Path(config.save_dir), report=lambda line: None)
     result["open_seconds"] = time.perf_counter() - began
@@ -67,7 +78,9 @@ def measure(csv: Path, steps: int) -> dict[str, Any]:
         batches, taken = iter(trainer.batches.epoch(epoch)), []
         began = time.perf_counter()
         trainer.train_step(next(batches))
-        result[f"epoch_{epoch}_first_step_seconds"] = time.perf_counter() - began  # with the plan of the epoch
+        result[f"epoch_{epoch}_first_step_seconds"] = (
+            time.perf_counter() - began
+        )  # with the plan of the epoch
         for _ in range(steps):
             began = time.perf_counter()
             trainer.train_step(next(batches))
@@ -120,7 +133,9 @@ def draw(results: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--steps", type=int, default=60, help="of each epoch")
     parser.add_argument("--memory", default="0", metavar="GB", help="of features that may stay in memory")
@@ -133,11 +148,20 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             csv = make_corpus(Path(folder), rows)
             command = [sys.executable, __file__, "--measure", str(csv), "--steps", str(options.steps)]
-            environment = {**os.environ, "OMNI_CACHE": str(Path(folder) / "cache"), "OMNI_FEATURE_MEMORY": options.memory}
-            told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
+            environment = {
+                **os.environ,
+                "OMNI_CACHE": str(Path(folder) / "cache"),
+                "OMNI_FEATURE_MEMORY": options.memory,
+            }
+            told = subprocess.run(
+                command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+            )
         result = json.loads(told.stdout.splitlines()[-1])
         load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
-        add_row(RESULTS / "growth.json", {"rows": rows, **result, "steps": options.steps, "load": load, **provenance()})
+        add_row(
+            RESULTS / "growth.json",
+            {"rows": rows, **result, "steps": options.steps, "load": load, **provenance()},
+        )
         print(rows, json.dumps(result), flush=True)
     print(draw(RESULTS / "growth.json"))
 

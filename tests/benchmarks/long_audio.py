@@ -16,15 +16,17 @@ from record import RESULTS, add_row, provenance
 
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.ctc import collapse
+from omni_lib.inference.streaming import best_path
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.metrics import total, word_errors
 from omni_lib.recogniser import Recogniser, load_recogniser
-from omni_lib.streaming import best_path
 
 REACHES = (None, 100, 150, 200, 250, 300, 400, 500)  # frames of 10 ms
 
 
-def word_error_rate(recogniser: Recogniser, recordings: Sequence[tuple[torch.Tensor, str]], reach: int | None) -> float:
+def word_error_rate(
+    recogniser: Recogniser, recordings: Sequence[tuple[torch.Tensor, str]], reach: int | None
+) -> float:
     """Over recordings of (log-mel, what is said)."""
     errors = []
     for mel, said in recordings:
@@ -47,7 +49,9 @@ def end_to_end(rows: Sequence[Utterance], seconds: float, recordings: int) -> li
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", default="data/pretrained/audio_enc_tiny.pt")
     parser.add_argument("--data", default="data/audio/asr.csv")
     parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 60.0])
@@ -63,7 +67,9 @@ def main() -> None:
         rates = {name: word_error_rate(recogniser, recordings, reach) for name, recordings in sets.items()}
         add_row(RESULTS / "long_audio.json", {"reach_frames": reach, "wer": rates, **provenance()})
         print(
-            f"{'whole' if reach is None else f'{reach / 100:.1f} s':>6}  " + "  ".join(f"{n} {r:.1%}" for n, r in rates.items()), flush=True
+            f"{'whole' if reach is None else f'{reach / 100:.1f} s':>6}  "
+            + "  ".join(f"{n} {r:.1%}" for n, r in rates.items()),
+            flush=True,
         )
 
 

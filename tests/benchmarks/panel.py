@@ -26,8 +26,8 @@ from omni_lib.course.training_run import TrainingRun
 WRITER = """
 import sys, time
 from pathlib import Path
-from omni_lib.run_lock import RunLock
-from omni_lib.training_log import TrainingLog
+from omni_lib.runs.lock import RunLock
+from omni_lib.runs.log import TrainingLog
 folder, every, lines = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 heard = [{"said": "turn on the light in the kitchen", "heard": "turn on the liht in the kichen"}] * 3
 with RunLock(folder):
@@ -60,10 +60,17 @@ async def watch(folder: Path, seconds: float) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--lines-every", type=float, default=2.0, help="seconds between two log lines")
-    parser.add_argument("--lines", type=int, default=25, help="lines that are there already: 25 are a whole run of the embedded corpus")
+    parser.add_argument(
+        "--lines",
+        type=int,
+        default=25,
+        help="lines that are there already: 25 are a whole run of the embedded corpus",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
@@ -78,7 +85,17 @@ def main() -> None:
             writer.kill()
             writer.wait()
     share = spent / options.seconds
-    print(json.dumps({"share_of_a_core": round(share, 5), "curves_drawn": drawn, "seconds": options.seconds, **provenance()}, indent=1))
+    print(
+        json.dumps(
+            {
+                "share_of_a_core": round(share, 5),
+                "curves_drawn": drawn,
+                "seconds": options.seconds,
+                **provenance(),
+            },
+            indent=1,
+        )
+    )
     print(f"{share:.2%} of one core; curves drawn {drawn} times in {options.seconds:.0f} s")
 
 

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from omni_lib.batching import Batch, FeatureCache
 from omni_lib.config import Config
 from omni_lib.ctc import CTCHead, ctc_loss, is_feasible
 from omni_lib.decoding import greedy
 from omni_lib.encoder import Subsampler, count_parameters, valid_frames
-from omni_lib.hardware import autocast
-from omni_lib.objective import Objective
-from omni_lib.optimizer import Optimizers, schedule
+from omni_lib.machine.hardware import autocast
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import Vocabulary
+from omni_lib.training.batching import Batch, FeatureCache
+from omni_lib.training.objective import Objective
+from omni_lib.training.optimizer import Optimizers, schedule
 
 RATES = (3e-4, 1e-3, 2e-3, 4e-3)  # peak rates that a peer may choose from
 WARM_UP_STEPS = 100
@@ -92,7 +92,9 @@ class TorchaudioConformer(Hearing):
 
         channels = 144
         self.subsampler = Subsampler(channels)
-        self.blocks = Conformer(channels, num_heads=4, ffn_dim=576, num_layers=4, depthwise_conv_kernel_size=15, dropout=0.1)
+        self.blocks = Conformer(
+            channels, num_heads=4, ffn_dim=576, num_layers=4, depthwise_conv_kernel_size=15, dropout=0.1
+        )
         self.head = CTCHead(channels, len(self.vocabulary))
 
     def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,10 +119,14 @@ def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
     recogniser = Recogniser(config)
     recogniser.encoder.feature_mean.copy_(corpus.mean)
     recogniser.encoder.feature_deviation.copy_(corpus.deviation)
-    objective = Objective(config, len(recogniser.vocabulary), [row.text for row in corpus.training.utterances])
+    objective = Objective(
+        config, len(recogniser.vocabulary), [row.text for row in corpus.training.utterances]
+    )
     everything = nn.ModuleDict({"recogniser": recogniser, "objective": objective})
     optimizers = Optimizers(recogniser.encoder.blocks, everything, config)
-    averaged = AveragedModel(recogniser, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True)
+    averaged = AveragedModel(
+        recogniser, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True
+    )
 
     def step(batch: Batch, number: int, total: int) -> None:
         everything.train()

@@ -40,7 +40,16 @@ def enter_venv() -> None:
     if not stamp.exists() or stamp.read_text() != wanted:
         print("making .venv-peers: some minutes and 6 GB the first time", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        install = ["install", "-q", "-c", "constraints.txt", "-r", str(HERE / "peers-requirements.txt"), "-e", "."]
+        install = [
+            "install",
+            "-q",
+            "-c",
+            "constraints.txt",
+            "-r",
+            str(HERE / "peers-requirements.txt"),
+            "-e",
+            ".",
+        ]
         subprocess.run([str(python), "-m", "pip", *install], cwd=ROOT, check=True)
         stamp.write_text(wanted)
     sys.exit(subprocess.run([str(python), *sys.argv], env=os.environ | {"OMNI_PEERS": "inside"}).returncode)
@@ -51,8 +60,8 @@ def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: 
     import torch
     from peer_systems import SYSTEMS, is_finite
 
-    from omni_lib.batching import TrainingBatches
-    from omni_lib.evaluation import evaluate
+    from omni_lib.inference.evaluation import evaluate
+    from omni_lib.training.batching import TrainingBatches
 
     batches = TrainingBatches(corpus.training, config, corpus.mean.float())
 
@@ -69,7 +78,9 @@ def measure(name: str, rate: float | None, seconds: float, corpus: Any, config: 
         spent += time.process_time() - began
         number += 1
         if number >= TIMED_STEPS:
-            total = max(number + 1, round(number * seconds / spent))  # so that the rate is at its end when the time is
+            total = max(
+                number + 1, round(number * seconds / spent)
+            )  # so that the rate is at its end when the time is
         if spent >= (len(curve) + 1) * seconds / CURVE_POINTS and spent < seconds:
             curve.append([spent, evaluate(system.evaluated, corpus.dev).wer])
     result = evaluate(system.evaluated, corpus.dev)
@@ -102,9 +113,9 @@ def load(data: Path, config: Any) -> Any:
     from peer_systems import Corpus
 
     from omni_lib.audio import feature_statistics
-    from omni_lib.audit import readable, trainable
-    from omni_lib.batching import FeatureCache
     from omni_lib.manifest import read_manifest
+    from omni_lib.training.audit import readable, trainable
+    from omni_lib.training.batching import FeatureCache
 
     manifest = read_manifest(data / "asr.csv")
     cache = FeatureCache(trainable(manifest, config, print), config.speeds, "training features")
@@ -115,7 +126,12 @@ def load(data: Path, config: Any) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, nargs="+", default=[5, 10, 20])
-    parser.add_argument("--systems", nargs="+", metavar="NAME", help="of ours, parakeet_8x, parakeet_4x, torchaudio_conformer; all")
+    parser.add_argument(
+        "--systems",
+        nargs="+",
+        metavar="NAME",
+        help="of ours, parakeet_8x, parakeet_4x, torchaudio_conformer; all",
+    )
     parser.add_argument("--screen", type=float, default=3, help="minutes for each rate that a peer tries")
     parser.add_argument("--data", type=Path, default=ROOT / "data/an4")
     parser.add_argument("--config", default=str(ROOT / "configs/an4.json"))
@@ -141,7 +157,7 @@ def compare(options: argparse.Namespace) -> None:
     from record import add_row, provenance, read_rows
 
     from omni_lib.config import load_config
-    from omni_lib.hardware import keep_freed_memory, remember_kernels
+    from omni_lib.machine.hardware import keep_freed_memory, remember_kernels
 
     torch.set_num_threads(1)  # before anything is computed
     remember_kernels()
@@ -169,7 +185,9 @@ def compare(options: argparse.Namespace) -> None:
         sys.exit(f"no such system: {', '.join(sorted(unknown))}; there are {', '.join(SYSTEMS)}")
     for name in names:
         if name not in best:
-            best[name] = min((row("screening", name, rate, screen) for rate in rates), key=lambda result: result["wer"])["rate"]
+            best[name] = min(
+                (row("screening", name, rate, screen) for rate in rates), key=lambda result: result["wer"]
+            )["rate"]
     for budget in minutes:
         for name in names:
             row("budget", name, best[name], budget)

@@ -44,22 +44,41 @@ def figure_of(rows: list[dict[str, Any]]) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 4.7), layout="constrained")
     others = sorted({row["config"] for row in rows} - {USUAL})
     for (name, (colour, marker, label)), config in itertools.product(STYLES.items(), [USUAL, *others]):
-        mine = sorted((row for row in rows if (row["system"], row["config"]) == (name, config)), key=lambda row: row["budget_seconds"])
+        mine = sorted(
+            (row for row in rows if (row["system"], row["config"]) == (name, config)),
+            key=lambda row: row["budget_seconds"],
+        )
         if not mine:
             continue
         minutes = [row["seconds"] / 60 for row in mine]
         rates = [100 * row["wer"] for row in mine]
-        spread = [[100 * (r["wer"] - r["wer_ci95"][0]) for r in mine], [100 * (r["wer_ci95"][1] - r["wer"]) for r in mine]]
+        spread = [
+            [100 * (r["wer"] - r["wer_ci95"][0]) for r in mine],
+            [100 * (r["wer_ci95"][1] - r["wer"]) for r in mine],
+        ]
         usual = config == USUAL
         look = {"linestyle": "-"} if usual else {"linestyle": "--", "markerfacecolor": "none"}
         label = label if usual else f"{label}, {config}.json"
         axes.errorbar(minutes, rates, spread, color=colour, marker=marker, capsize=3, label=label, **look)
         if usual:
             curve = mine[-1]["curve"]
-            axes.plot([s / 60 for s, _ in curve], [100 * w for _, w in curve], color=colour, linewidth=1, linestyle=":")
-    axes.set(xlabel="minutes of training on one core", ylabel="dev word error rate (%)", yscale="log", ylim=(1.5, 105))
+            axes.plot(
+                [s / 60 for s, _ in curve],
+                [100 * w for _, w in curve],
+                color=colour,
+                linewidth=1,
+                linestyle=":",
+            )
+    axes.set(
+        xlabel="minutes of training on one core",
+        ylabel="dev word error rate (%)",
+        yscale="log",
+        ylim=(1.5, 105),
+    )
     axes.set_yticks(TICKS, TICKS)  # on a scale of ratios: the aim is one
     axes.minorticks_off()
     axes.set_title("CMU AN4, from scratch, greedy (dotted: on the way of the longest run)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)  # below: the lines leave no room above
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2
+    )  # below: the lines leave no room above
     return figure

@@ -28,12 +28,14 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from record import RESULTS, provenance
 
-from omni_lib import train as training
-from omni_lib.batching import Batch, padding_share
+from omni_lib import trainer as training
 from omni_lib.config import Config, load_config
-from omni_lib.hardware import fast_type
+from omni_lib.machine.hardware import fast_type
+from omni_lib.training.batching import Batch, padding_share
 
-WARM_UP = 100  # steps before the clock counts: kernels are compiled and memory is fetched for every new length
+WARM_UP = (
+    100  # steps before the clock counts: kernels are compiled and memory is fetched for every new length
+)
 
 
 class Stopwatch:
@@ -79,7 +81,9 @@ class Stopwatch:
 def instrument(trainer: training.Trainer, watch: Stopwatch) -> None:
     """Hang the stopwatch on the parts of a trainer's step."""
     encoder = trainer.recogniser.encoder
-    watch.wrap(trainer.objective, "forward", "head and CTC, forward")  # less what is inside it, and named here
+    watch.wrap(
+        trainer.objective, "forward", "head and CTC, forward"
+    )  # less what is inside it, and named here
     watch.wrap(encoder, "hidden_states", "encoder, between its parts")
     watch.wrap(encoder.subsampler, "forward", "subsampler, forward")
     for block in encoder.blocks:
@@ -91,7 +95,9 @@ def instrument(trainer: training.Trainer, watch: Stopwatch) -> None:
     watch.wrap(trainer.averaged, "update_parameters", "weight averaging")
 
 
-def run(trainer: training.Trainer, batches: Iterator[Batch], watch: Stopwatch, steps: int) -> tuple[float, list[Batch]]:
+def run(
+    trainer: training.Trainer, batches: Iterator[Batch], watch: Stopwatch, steps: int
+) -> tuple[float, list[Batch]]:
     """Train for `steps`; median seconds of a whole step, and the batches seen."""
     seconds, seen = [], []
     for number in range(steps + WARM_UP):
@@ -120,7 +126,9 @@ def arithmetic(trainer: training.Trainer, batches: list[Batch]) -> float:
     return counter.get_total_flops() / len(batches)
 
 
-def best_product_rate(kind: torch.dtype, sizes: tuple[int, ...] = (256, 512, 768, 1024, 1536, 2048), seconds: float = 0.5) -> float:
+def best_product_rate(
+    kind: torch.dtype, sizes: tuple[int, ...] = (256, 512, 768, 1024, 1536, 2048), seconds: float = 0.5
+) -> float:
     """The best operations per second of a square matrix product in `kind` on this machine, now."""
     best = 0.0
     for size in sizes:
@@ -137,7 +145,9 @@ def best_product_rate(kind: torch.dtype, sizes: tuple[int, ...] = (256, 512, 768
 def profile(config: Config, steps: int) -> dict[str, Any]:
     """All figures of one profile."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer = training.Trainer(Config(**{**config.to_dict(), "save_dir": folder}), Path(folder), lambda line: None)
+        trainer = training.Trainer(
+            Config(**{**config.to_dict(), "save_dir": folder}), Path(folder), lambda line: None
+        )
         epoch = (batch for number in range(1, steps + WARM_UP + 2) for batch in trainer.batches.epoch(number))
         counted = list(islice(epoch, min(10, steps)))
         operations = arithmetic(trainer, counted)
@@ -169,7 +179,10 @@ def table(result: dict[str, Any]) -> str:
     """The figures as markdown."""
     lines = ["| part | ms | share |", "|---|---|---|"]
     total = sum(result["parts"].values())
-    lines += [f"| {name} | {1000 * seconds:.1f} | {seconds / total:.0%} |" for name, seconds in result["parts"].items()]
+    lines += [
+        f"| {name} | {1000 * seconds:.1f} | {seconds / total:.0%} |"
+        for name, seconds in result["parts"].items()
+    ]
     lines += [
         f"| **a step** (median of {result['steps']}) | **{1000 * result['seconds_per_step']:.1f}** | |",
         "",

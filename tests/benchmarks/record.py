@@ -13,7 +13,7 @@ import psutil
 import torch
 from filelock import FileLock
 
-from omni_lib.checkpoint import write_atomically
+from omni_lib.machine.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -26,7 +26,9 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def machine() -> dict[str, Any]:

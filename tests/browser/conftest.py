@@ -29,14 +29,25 @@ def chromium_path() -> str:
     return path
 
 
-@pytest.fixture(scope="module")  # not of the session: as long as Playwright runs, no other test could run an event loop
+@pytest.fixture(
+    scope="module"
+)  # not of the session: as long as Playwright runs, no other test could run an event loop
 def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Chromium without a window, whose microphone says "one zero zero one zero four" once, half a second after it was opened."""
     spoken = tmp_path_factory.mktemp("microphone") / "digits.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     clip = read_audio(clips()["digits"].path).numpy()
-    soundfile.write(spoken, np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]), SAMPLE_RATE, subtype="PCM_16")
-    options = ["--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    soundfile.write(
+        spoken,
+        np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]),
+        SAMPLE_RATE,
+        subtype="PCM_16",
+    )
+    options = [
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+    ]
     options.append(f"--use-file-for-fake-audio-capture={spoken}%noloop")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium refuses to run as root with one
@@ -47,12 +58,16 @@ def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable, chromium_path: str) -> Iterator[LabServer]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, make_tiny_config: Callable, chromium_path: str
+) -> Iterator[LabServer]:
     """JupyterLab; trainings of its notebooks take a small corpus and seconds."""
     folder = tmp_path_factory.mktemp("lab")
     config = folder / "tiny.json"
     config.write_text(json.dumps(make_tiny_config(folder / "checkpoints" / "tiny").to_dict()))
-    running = LabServer(folder / "server", {"OMNI_CONFIG": str(config), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    running = LabServer(
+        folder / "server", {"OMNI_CONFIG": str(config), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    )
     yield running
     running.close()
 
@@ -63,12 +78,16 @@ def open_notebook(browser: Browser, server: LabServer) -> Iterator[Callable[...,
     contexts = []
 
     def opened(name: str = "", source: Sequence[str] = (), **options) -> Notebook:
-        file = server.notebooks / (f"{name}.ipynb" if name else f"test_{len(list(server.notebooks.iterdir()))}.ipynb")
+        file = server.notebooks / (
+            f"{name}.ipynb" if name else f"test_{len(list(server.notebooks.iterdir()))}.ipynb"
+        )
         if name:
             shutil.copy(ROOT / "notebooks" / file.name, file)
         else:
             write_notebook(file, source)
-        context = browser.new_context(viewport={"width": 1280, "height": 1000}, permissions=["microphone"], **options)
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 1000}, permissions=["microphone"], **options
+        )
         contexts.append(context)
         return Notebook(context.new_page(), server, file.name)
 

@@ -53,7 +53,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def chromium() -> str | None:
     """Where the system's Chromium is."""
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    return next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
 
 
 class LabServer:
@@ -84,12 +91,30 @@ class LabServer:
             "OMNI_HOME": folder / "home",
         }
         self._log = folder / "server.log"
-        variables = {**os.environ, **{name: str(path) for name, path in own.items()}, "JUPYTER_TOKEN": self.token, **(environment or {})}
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", "--ServerApp.ip=127.0.0.1"]
-        command += [f"--ServerApp.port={self.url.rpartition(':')[2]}", "--ServerApp.port_retries=0", "--ServerApp.allow_root=True"]
+        variables = {
+            **os.environ,
+            **{name: str(path) for name, path in own.items()},
+            "JUPYTER_TOKEN": self.token,
+            **(environment or {}),
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--expose-app-in-browser",
+            "--ServerApp.ip=127.0.0.1",
+        ]
+        command += [
+            f"--ServerApp.port={self.url.rpartition(':')[2]}",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.allow_root=True",
+        ]
         command += [f"--ServerApp.root_dir={self.notebooks}", "--LabApp.extension_manager=readonly"]
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
         try:
             _until(self._answers, 90, "JupyterLab answers")
         except BaseException:
@@ -195,7 +220,11 @@ class Notebook:
     def play(self, audio: Locator) -> float:
         """Play an `<audio>` element until its time has advanced; its length in seconds."""
         audio.evaluate("audio => { audio.muted = true; return audio.play() }")
-        self.wait_until(lambda: audio.evaluate("audio => audio.duration > 0 && audio.currentTime > 0"), "the sound plays", 20)
+        self.wait_until(
+            lambda: audio.evaluate("audio => audio.duration > 0 && audio.currentTime > 0"),
+            "the sound plays",
+            20,
+        )
         audio.evaluate("audio => audio.pause()")
         return float(audio.evaluate("audio => audio.duration"))
 
@@ -260,8 +289,12 @@ class Notebook:
 
     def theme(self, name: str) -> None:
         """Switch to "light" or "dark"."""
-        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", THEMES[name])
-        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower())
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", THEMES[name]
+        )
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
+        )
 
     # Waiting
 
@@ -282,11 +315,15 @@ class Notebook:
     def _load(self, url: str) -> None:
         self.page.goto(url)
         self.page.wait_for_function(
-            "name => window.jupyterapp?.shell.currentWidget?.context?.path === name", arg=self.name, timeout=90_000
+            "name => window.jupyterapp?.shell.currentWidget?.context?.path === name",
+            arg=self.name,
+            timeout=90_000,
         )
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
         self.page.evaluate("() => { window.jupyterapp.shell.collapseLeft() }")
-        choice = self.page.locator(".jp-Dialog button.jp-mod-accept")  # "Select Kernel", for a notebook that names none
+        choice = self.page.locator(
+            ".jp-Dialog button.jp-mod-accept"
+        )  # "Select Kernel", for a notebook that names none
         if choice.count():
             choice.click()
         self.wait_idle()
@@ -296,7 +333,9 @@ class Notebook:
         height = 1000
         for _ in range(3):  # what is laid out anew may need some more
             self.page.set_viewport_size({"width": width, "height": min(height, 15_000)})
-            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            self.page.evaluate(
+                "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
             height += int(
                 self.page.evaluate(
                     """() => { let box = window.jupyterapp.shell.currentWidget.node.querySelector(".jp-Cell");
@@ -318,7 +357,9 @@ class Notebook:
 def write_notebook(path: Path, source: Sequence[str]) -> None:
     """A notebook of code cells."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=[nbformat.v4.new_code_cell(text) for text in source])
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": kernel}, cells=[nbformat.v4.new_code_cell(text) for text in source]
+    )
     nbformat.write(notebook, path)
 
 

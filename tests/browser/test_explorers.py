@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from omni_lib.course.checking import source_of
+from omni_lib.course.exercises.checking import source_of
 from omni_lib.course.lessons import mel_features as lesson
 from omni_lib.course.lessons import mel_features_solutions
 from omni_lib.course.materials import CORPUS
@@ -21,7 +21,9 @@ def explorer(open_notebook):
 
     def opened(name: str, arguments: str = "") -> tuple[Notebook, Locator]:
         function = "voice_recorder" if name == "voice" else f"{name}_explorer"
-        notebook = open_notebook(source=[f"from omni_lib.course.widgets.{function} import {function}\n{function}({arguments})"])
+        notebook = open_notebook(
+            source=[f"from omni_lib.course.widgets.{function} import {function}\n{function}({arguments})"]
+        )
         notebook.run_all()
         part = notebook.page.locator(f".omni-{name}-explorer")
         expect(part).to_be_visible()
@@ -41,20 +43,28 @@ def assert_every_slider_answers(notebook: Notebook, part: Locator) -> int:
         at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
         before = notebook.appearance(part)
         notebook.move_slider(slider, "ArrowLeft" if at_the_end else "ArrowRight")
-        notebook.wait_until(lambda before=before: notebook.appearance(part) != before, f"slider {number} changes what is shown")
+        notebook.wait_until(
+            lambda before=before: notebook.appearance(part) != before,
+            f"slider {number} changes what is shown",
+        )
     assert_pictures_show(notebook, part)
     return len(sliders)
 
 
 def assert_pictures_show(notebook: Notebook, part: Locator) -> None:
     for picture in visible(part, "img"):
-        notebook.wait_until(lambda picture=picture: picture.evaluate("image => image.complete && image.naturalWidth > 100"), "a picture")
+        notebook.wait_until(
+            lambda picture=picture: picture.evaluate("image => image.complete && image.naturalWidth > 100"),
+            "a picture",
+        )
         assert len(picture.get_attribute("alt")) > 20, "said in words too"
 
 
 def test_the_mel_explorer(explorer):
     notebook, part = explorer("mel")
-    assert assert_every_slider_answers(notebook, part) == 6  # window, hop, FFT size, filters, both ends of what is shown
+    assert (
+        assert_every_slider_answers(notebook, part) == 6
+    )  # window, hop, FFT size, filters, both ends of what is shown
     assert notebook.play(part.locator(".omni-mel audio")) > 0.5
     part.locator(".omni-reset").click()
     part.locator(".omni-remake").click()
@@ -86,7 +96,10 @@ def test_the_ctc_explorer(explorer):
     for _ in range(2):
         before = part.locator(".omni-counter").inner_text()
         notebook.move_slider(visible(part, "[role=slider]")[1], "ArrowRight")
-        notebook.wait_until(lambda before=before: part.locator(".omni-counter").inner_text() != before, "more alignments with each k")
+        notebook.wait_until(
+            lambda before=before: part.locator(".omni-counter").inner_text() != before,
+            "more alignments with each k",
+        )
         counted.add(part.locator(".omni-counter").inner_text())
     assert len(counted) == 3
     notebook.screenshots("ctc_explorer_region", part)
@@ -98,7 +111,10 @@ def test_the_ctc_explorer(explorer):
     expect(part.locator(".omni-trellis .play-head")).to_be_visible()
     head = part.locator(".omni-trellis .play-head").get_attribute("style")
     part.locator(".omni-trellis img").click()
-    notebook.wait_until(lambda: part.locator(".omni-trellis .play-head").get_attribute("style") != head, "the play-head follows a click")
+    notebook.wait_until(
+        lambda: part.locator(".omni-trellis .play-head").get_attribute("style") != head,
+        "the play-head follows a click",
+    )
     assert_pictures_show(notebook, part)
     notebook.screenshots("ctc_explorer_trellis", part)
     notebook.assert_clean()
@@ -126,11 +142,15 @@ def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
     record = part.locator("button.record")
     record.click()
     expect(record).to_have_text("■ Stop")
-    notebook.wait_until(lambda: float(part.locator(".time").inner_text().split()[0]) >= 4, "four seconds of sound")
+    notebook.wait_until(
+        lambda: float(part.locator(".time").inner_text().split()[0]) >= 4, "four seconds of sound"
+    )
     record.click()
     expect(part.locator(".omni-summary")).to_contain_text("is heard as '", timeout=60_000)
     heard = re.search(r"is heard as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
-    assert character_errors("one zero zero one zero four", heard).rate < 0.2  # a letter may be amiss, as anywhere else
+    assert (
+        character_errors("one zero zero one zero four", heard).rate < 0.2
+    )  # a letter may be amiss, as anywhere else
     assert notebook.play(part.locator(".omni-voice audio")) > 2.5
     part.get_by_label("what I said").fill("one zero zero one zero four")
     expect(part.locator(".omni-comparison")).to_contain_text("zero")

@@ -37,7 +37,10 @@ def open_recorder(browser: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
-        page.route("**/microphone.js", lambda route: route.fulfill(body=str(Microphone._esm), content_type="text/javascript"))
+        page.route(
+            "**/microphone.js",
+            lambda route: route.fulfill(body=str(Microphone._esm), content_type="text/javascript"),
+        )
         page.add_init_script(before)
         page.goto(address)
         expect(page.get_by_role("button", name="Record")).to_be_visible()
@@ -77,7 +80,10 @@ def test_the_keyboard_records_too(open_recorder):
     assert len(sent(page)) > 0.3 * 16_000
 
 
-@pytest.mark.parametrize(("rate", "channels", "format_"), [(16_000, 1, "WAV"), (44_100, 2, "WAV"), (48_000, 1, "FLAC"), (8_000, 1, "OGG")])
+@pytest.mark.parametrize(
+    ("rate", "channels", "format_"),
+    [(16_000, 1, "WAV"), (44_100, 2, "WAV"), (48_000, 1, "FLAC"), (8_000, 1, "OGG")],
+)
 def test_a_file_becomes_16_khz_mono(open_recorder, tmp_path, rate, channels, format_):
     tone = 0.4 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
     file = tmp_path / f"tone.{format_.lower()}"
@@ -108,17 +114,23 @@ def test_a_file_that_is_no_sound_or_too_long_is_refused_in_the_page(open_recorde
     page = open_recorder()
     (tmp_path / "notes.wav").write_text("no sound at all")
     page.locator("input[type=file]").set_input_files(tmp_path / "notes.wav")
-    expect(page.get_by_role("status")).to_have_text("notes.wav is no sound that this browser can read: use WAV, FLAC, OGG or MP3.")
+    expect(page.get_by_role("status")).to_have_text(
+        "notes.wav is no sound that this browser can read: use WAV, FLAC, OGG or MP3."
+    )
     soundfile.write(tmp_path / "long.wav", np.zeros(25 * 16_000), 16_000)
     page.locator("input[type=file]").set_input_files(tmp_path / "long.wav")
-    expect(page.get_by_role("status")).to_have_text("This lasts 25 s; at most 20 s are taken: choose a shorter part.")
+    expect(page.get_by_role("status")).to_have_text(
+        "This lasts 25 s; at most 20 s are taken: choose a shorter part."
+    )
     assert page.evaluate("window.sent") == []
 
 
 def test_a_page_that_is_neither_localhost_nor_https_says_why_and_takes_files(open_recorder, tmp_path):
     page = open_recorder(ELSEWHERE)
     page.get_by_role("button", name="Record").click()
-    expect(page.get_by_role("status")).to_contain_text("This page was opened as http://lab.example, and browsers give the microphone to")
+    expect(page.get_by_role("status")).to_contain_text(
+        "This page was opened as http://lab.example, and browsers give the microphone to"
+    )
     soundfile.write(tmp_path / "tone.wav", np.zeros(8000), 16_000)
     page.locator("input[type=file]").set_input_files(tmp_path / "tone.wav")
     assert len(sent(page)) == 8000
@@ -134,7 +146,9 @@ def test_a_page_that_is_neither_localhost_nor_https_says_why_and_takes_files(ope
     ],
 )
 def test_why_there_is_no_microphone_is_said(open_recorder, name, words):
-    page = open_recorder(before=f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('the reason', '{name}'))")
+    page = open_recorder(
+        before=f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('the reason', '{name}'))"
+    )
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("status")).to_contain_text(words)
     expect(page.get_by_role("button", name="Record")).to_be_visible()

@@ -52,23 +52,37 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def opened(start: float = 0.5) -> Page:
-        canvas, picture = Ramp(), SoundPicture(notes=["first", "second", "third", "fourth"], seconds_per_note=0.5)
+        canvas, picture = (
+            Ramp(),
+            SoundPicture(notes=["first", "second", "third", "fourth"], seconds_per_note=0.5),
+        )
         picture.show(canvas.png(), "a ramp")
         picture.place(canvas.span(canvas.axes), 0.0, 2.0)
         picture.hear(0.1 * np.sin(np.arange(16_000) / 5), "a tone", start)
-        state = {name: getattr(picture, name) for name in SoundPicture.class_own_traits() if not name.startswith("_")}
+        state = {
+            name: getattr(picture, name)
+            for name in SoundPicture.class_own_traits()
+            if not name.startswith("_")
+        }
         state |= {name: base64.b64encode(state[name]).decode() for name in ("image", "sound")}
         body = PAGE.replace("CSS", str(SoundPicture._css)).replace("STATE", json.dumps(state))
         context = browser.new_context(viewport={"width": 1000, "height": 600})
         contexts.append(context)
         page = context.new_page()
         page.errors = []
-        page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: page.errors.append(message.text) if message.type == "error" else None
+        )
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
-        page.route("**/*.js", lambda route: route.fulfill(body=str(SoundPicture._esm), content_type="text/javascript"))
+        page.route(
+            "**/*.js",
+            lambda route: route.fulfill(body=str(SoundPicture._esm), content_type="text/javascript"),
+        )
         page.goto("http://localhost/")
-        page.wait_for_function("document.querySelector('audio').duration > 0 && document.querySelector('img').naturalWidth === 600")
+        page.wait_for_function(
+            "document.querySelector('audio').duration > 0 && document.querySelector('img').naturalWidth === 600"
+        )
         return page
 
     yield opened
@@ -89,7 +103,9 @@ def test_the_play_head_moves_with_the_sound(open_picture):
     expect(page.locator(".play-head")).to_be_hidden()
     expect(page.get_by_role("img", name="a ramp")).to_be_visible()
     assert page.locator("audio").get_attribute("aria-label") == "play a tone"
-    page.evaluate("() => { const audio = document.querySelector('audio'); audio.muted = true; return audio.play(); }")
+    page.evaluate(
+        "() => { const audio = document.querySelector('audio'); audio.muted = true; return audio.play(); }"
+    )
     page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
     page.evaluate("document.querySelector('audio').pause()")
     page.evaluate("document.querySelector('audio').currentTime = 0.75")
@@ -106,7 +122,9 @@ def test_pointing_tells_the_second_and_moves_the_sound(open_picture):
     assert page.evaluate("document.querySelector('audio').currentTime") == pytest.approx(0.5, abs=0.01)
     assert head_share(page) == pytest.approx(0.5, abs=0.005)
     page.mouse.click(box["x"] + 2, box["y"] + 50)
-    assert page.evaluate("window.pointed") == pytest.approx(1.0, abs=0.01), "beside the axis there is no second"
+    assert page.evaluate("window.pointed") == pytest.approx(1.0, abs=0.01), (
+        "beside the axis there is no second"
+    )
     assert page.errors == []
 
 

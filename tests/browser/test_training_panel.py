@@ -6,9 +6,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.course.training_run import TrainingRun
-from omni_lib.course.training_status import State
+from omni_lib.runs.status import State
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -18,7 +19,9 @@ def training(make_tiny_config, tmp_path):
     """A function that writes settings; the run is `tmp_path / "run"`, and ended with the test."""
 
     def write(**changes) -> str:
-        settings = make_tiny_config(tmp_path / "run", log_every=1, checkpoint_freq=100_000, **changes).to_dict()
+        settings = make_tiny_config(
+            tmp_path / "run", log_every=1, checkpoint_freq=100_000, **changes
+        ).to_dict()
         (tmp_path / "tiny.json").write_text(json.dumps(settings))
         return str(tmp_path / "tiny.json")
 
@@ -73,7 +76,9 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     notebook.assert_clean()
 
 
-def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell_waits(open_notebook, training, tmp_path):
+def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell_waits(
+    open_notebook, training, tmp_path
+):
     config = training(num_epochs=5000)
     notebook = open_notebook(
         source=[
@@ -92,7 +97,9 @@ def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell
     before = TrainingRun(tmp_path / "run").status().step
     notebook.run_cell(0)
     notebook.run_cell(1)
-    assert TrainingRun(tmp_path / "run").process().pid == pid, "the same process, though the same cell was run again"
+    assert TrainingRun(tmp_path / "run").process().pid == pid, (
+        "the same process, though the same cell was run again"
+    )
     notebook.wait_until(lambda: points(panel) > before, "the curve goes on")
     notebook.reload()
     seen = points(panel)
@@ -111,7 +118,11 @@ def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell
 
 def test_a_training_that_is_killed_says_why(open_notebook, training, tmp_path):
     config = training(num_epochs=5000)
-    notebook = open_notebook(source=[f"from omni_lib.course.training_run import TrainingRun\nTrainingRun.start({config!r}).panel()"])
+    notebook = open_notebook(
+        source=[
+            f"from omni_lib.course.training_run import TrainingRun\nTrainingRun.start({config!r}).panel()"
+        ]
+    )
     notebook.run_all()
     panel = notebook.page.locator(".omni-training-panel")
     expect(panel.get_by_text("running")).to_be_visible()

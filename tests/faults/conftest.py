@@ -51,7 +51,9 @@ class Victims:
         assert line, "the server has died"
         return json.loads(line)
 
-    def start(self, arguments: list[str], folder: Path, strike: dict | None = None, ignored: Sequence[str] = ()) -> int:
+    def start(
+        self, arguments: list[str], folder: Path, strike: dict | None = None, ignored: Sequence[str] = ()
+    ) -> int:
         """Start `omni ARGUMENTS` in `folder`, which also gets its out.txt and error.txt; its process id is returned.
 
         Args:
@@ -59,7 +61,9 @@ class Victims:
             ignored: names of signals that it ignores, as `nohup` has it.
         """
         texts = {"out": str(folder / "out.txt"), "error": str(folder / "error.txt")}
-        return self._ask(start=arguments, strike=strike, ignored=list(ignored), folder=str(folder), **texts)["pid"]
+        return self._ask(start=arguments, strike=strike, ignored=list(ignored), folder=str(folder), **texts)[
+            "pid"
+        ]
 
     def wait(self, pid: int) -> int:
         """The exit status of a process that was started, negative where a signal ended it."""
@@ -72,7 +76,9 @@ class Victims:
         """Start a command and send it the signal `number` so much later; its exit status is returned."""
         pid = self.start(arguments, folder)
         time.sleep(seconds)
-        os.kill(pid, number)  # until it is waited for, the process id is taken, even where the process has ended
+        os.kill(
+            pid, number
+        )  # until it is waited for, the process id is taken, even where the process has ended
         return self.wait(pid)
 
     def close(self) -> None:
@@ -168,11 +174,20 @@ def unlike() -> Callable[..., list[str]]:
         if isinstance(left, dict):
             if left.keys() != right.keys():
                 return [f"{where}: other keys"]
-            return [found for key in left if key != "save_dir" for found in compare(left[key], right[key], f"{where}.{key}")]
+            return [
+                found
+                for key in left
+                if key != "save_dir"
+                for found in compare(left[key], right[key], f"{where}.{key}")
+            ]
         if isinstance(left, list | tuple):
             if len(left) != len(right):
                 return [f"{where}: {len(left)} and {len(right)} entries"]
-            return [found for index, pair in enumerate(zip(left, right, strict=True)) for found in compare(*pair, f"{where}[{index}]")]
+            return [
+                found
+                for index, pair in enumerate(zip(left, right, strict=True))
+                for found in compare(*pair, f"{where}[{index}]")
+            ]
         same = torch.equal(left, right) if isinstance(left, torch.Tensor) else left == right
         return [] if same else [where]
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from omni_lib.checkpoint import BEST, load_checkpoint, periodic_checkpoints, rotate, save_checkpoint
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.stage_e import load_encoder
 from omni_lib.text import Vocabulary
-from omni_lib.train import train
+from omni_lib.trainer import train
+from omni_lib.training.checkpoint import BEST, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.weights import load_checkpoint
 
 SMALL = Config(d_model=8, n_heads=1, n_layers=1, d_ff=8)
 
@@ -60,7 +61,10 @@ def regions(path) -> dict[str, list[tuple[int, int]]]:
             found["local headers"].append((entry.header_offset, entry.header_offset + 30 + name))
             found["padding"].append((entry.header_offset + 30 + name, start))
             found[entry.filename.partition("/")[2]] = [(start, start + entry.file_size)]
-    return found | {"central directory": [(directory, size - 22)], "end of central directory": [(size - 22, size)]}
+    return found | {
+        "central directory": [(directory, size - 22)],
+        "end of central directory": [(size - 22, size)],
+    }
 
 
 def damage(rng: random.Random, data: bytearray, start: int, end: int) -> None:
@@ -80,18 +84,24 @@ def damage(rng: random.Random, data: bytearray, start: int, end: int) -> None:
             data[place:place] = data[place : place + length]
 
 
-def test_damage_in_every_region_is_named_or_harmless(judged, unlike, contents, whole, inputs, tmp_path, record_property):
+def test_damage_in_every_region_is_named_or_harmless(
+    judged, unlike, contents, whole, inputs, tmp_path, record_property
+):
     """Headers, padding, pickle, each tensor, central directory: what loads holds equal tensors, all else is refused by the file's name."""
     path = tmp_path / "audio_enc_step_7.pt"
     path.write_bytes(whole)
     parts = regions(path)
-    assert len([name for name in parts if name.startswith("data/")]) > len(contents["enc"]), "each tensor is a region"
+    assert len([name for name in parts if name.startswith("data/")]) > len(contents["enc"]), (
+        "each tensor is a region"
+    )
     named = harmless = damaged_bytes = 0
     for number in range(max(inputs(0.1), len(parts))):
         rng, data = random.Random(f"damage {number}"), bytearray(whole)
         name = list(parts)[number % len(parts)]
         damage(rng, data, *rng.choice([part for part in parts[name] if part[0] < part[1]]))
-        damaged_bytes += len(data) != len(whole) or sum(left != right for left, right in zip(data, whole, strict=True))
+        damaged_bytes += len(data) != len(whole) or sum(
+            left != right for left, right in zip(data, whole, strict=True)
+        )
         path.write_bytes(data)
         loaded = judged(load_checkpoint, path)
         if isinstance(loaded, UserError):
@@ -102,12 +112,39 @@ def test_damage_in_every_region_is_named_or_harmless(judged, unlike, contents, w
             harmless += data != whole
     assert named > harmless > 0
     record_property("damage", {"named": named, "harmless": harmless})
-    print(f"{named} damaged files named, {harmless} loaded with equal tensors, {damaged_bytes} bytes differed")
+    print(
+        f"{named} damaged files named, {harmless} loaded with equal tensors, {damaged_bytes} bytes differed"
+    )
 
 
-PLAIN = [None, 0, -1, 10**30, 1.5, float("nan"), True, "", "x", "\x1b[2J", b"x", [], [1], {}, {"a": 1}, (), {1, 2}, 1j]
+PLAIN = [
+    None,
+    0,
+    -1,
+    10**30,
+    1.5,
+    float("nan"),
+    True,
+    "",
+    "x",
+    "\x1b[2J",
+    b"x",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    (),
+    {1, 2},
+    1j,
+]
 SIZES = [torch.zeros(0), torch.zeros(3), torch.zeros(1).expand(10**9)]
-STRANGE = [*PLAIN, *SIZES, torch.zeros(2, 2).to_sparse(), torch.zeros(2, dtype=torch.int8), torch.zeros(2, dtype=torch.complex64)]
+STRANGE = [
+    *PLAIN,
+    *SIZES,
+    torch.zeros(2, 2).to_sparse(),
+    torch.zeros(2, dtype=torch.int8),
+    torch.zeros(2, dtype=torch.complex64),
+]
 
 
 def strange_contents(rng: random.Random, contents: dict) -> dict:
@@ -165,8 +202,12 @@ def test_strange_contents_are_not_resumed(judged, make_tiny_config, inputs, tmp_
 )
 def test_a_run_whose_length_is_no_whole_number_is_not_resumed(tmp_path, resumable, length):
     config, saved = resumable
-    torch.save(saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "audio_enc_step_1.pt")
-    with pytest.raises(UserError, match=r"audio_enc_step_1\.pt does not say how many steps its run has and cannot be resumed"):
+    torch.save(
+        saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "audio_enc_step_1.pt"
+    )
+    with pytest.raises(
+        UserError, match=r"audio_enc_step_1\.pt does not say how many steps its run has and cannot be resumed"
+    ):
         train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
 
 
@@ -183,7 +224,10 @@ def test_sums_that_are_none_are_found_when_resuming_and_not_steps_later(tmp_path
     config, saved = resumable
     window = saved["resume"]["window"] | {key: value}
     torch.save(saved | {"resume": saved["resume"] | {"window": window}}, tmp_path / "audio_enc_step_1.pt")
-    with pytest.raises(UserError, match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are no numbers"):
+    with pytest.raises(
+        UserError,
+        match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are no numbers",
+    ):
         train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
 
 
@@ -191,8 +235,13 @@ def test_sums_that_are_none_are_found_when_resuming_and_not_steps_later(tmp_path
 def test_a_part_that_is_endless_does_not_hang_a_resume(judged, tmp_path, resumable, part):
     """A billion zeros take four bytes in a file, and for ever to be gone through."""
     config, saved = resumable
-    torch.save(saved | {"resume": saved["resume"] | {part: torch.zeros(1).expand(10**9)}}, tmp_path / "audio_enc_step_1.pt")
-    result = judged(lambda: train(replace(config, save_dir=str(tmp_path)), resume=True, max_steps=2, report=quiet))
+    torch.save(
+        saved | {"resume": saved["resume"] | {part: torch.zeros(1).expand(10**9)}},
+        tmp_path / "audio_enc_step_1.pt",
+    )
+    result = judged(
+        lambda: train(replace(config, save_dir=str(tmp_path)), resume=True, max_steps=2, report=quiet)
+    )
     assert isinstance(result, UserError) and str(tmp_path) in str(result)
 
 
@@ -208,7 +257,10 @@ def test_settings_that_ask_for_more_than_the_file_holds_take_no_memory(contents,
 def test_a_compressed_checkpoint_is_refused_before_it_is_unpacked(contents, whole, tmp_path):
     """torch never compresses: a file that is compressed was made by hand, and may unpack to any size."""
     (tmp_path / "whole.pt").write_bytes(whole)
-    with zipfile.ZipFile(tmp_path / "whole.pt") as source, zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+    with (
+        zipfile.ZipFile(tmp_path / "whole.pt") as source,
+        zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
         for entry in source.infolist():
             bomb.writestr(entry.filename, source.read(entry))
         bomb.writestr("archive/data/999", bytes(300_000_000))
@@ -232,13 +284,16 @@ def spoil(path) -> None:
     """Flip one bit of the largest tensor."""
     data = bytearray(path.read_bytes())
     ((start, end),) = max(
-        (parts for name, parts in regions(path).items() if name.startswith("data/")), key=lambda parts: parts[0][1] - parts[0][0]
+        (parts for name, parts in regions(path).items() if name.startswith("data/")),
+        key=lambda parts: parts[0][1] - parts[0][0],
     )
     data[(start + end) // 2] ^= 1
     path.write_bytes(data)
 
 
-def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_offered(stopped, make_tiny_config, tmp_path, unlike):
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_offered(
+    stopped, make_tiny_config, tmp_path, unlike
+):
     config, (_, before, newest) = stopped
     spoil(newest)
     with pytest.raises(UserError) as refusal:
@@ -258,7 +313,10 @@ def test_only_a_whole_checkpoint_is_offered(stopped):
     with pytest.raises(UserError, match=f"delete it and {before.name} to go on from {first.name}"):
         train(config, resume=True, report=quiet)
     spoil(first)
-    with pytest.raises(UserError, match=f"delete it and {before.name} and {first.name}, and copy {BEST} to audio_enc_step_6.pt"):
+    with pytest.raises(
+        UserError,
+        match=f"delete it and {before.name} and {first.name}, and copy {BEST} to audio_enc_step_6.pt",
+    ):
         train(config, resume=True, report=quiet)
     for path in (first, before, newest):
         path.unlink()
@@ -272,7 +330,9 @@ def test_a_run_of_which_nothing_is_whole_says_so(stopped):
     config, paths = stopped
     for path in (*paths, paths[0].with_name(BEST)):
         spoil(path)
-    with pytest.raises(UserError, match="no other checkpoint of this run is whole: train into another save_dir"):
+    with pytest.raises(
+        UserError, match="no other checkpoint of this run is whole: train into another save_dir"
+    ):
         train(config, resume=True, report=quiet)
 
 
@@ -301,4 +361,8 @@ def test_a_log_that_was_damaged_does_not_stop_the_run(stopped, unlike):
         train(config, resume=True, report=quiet)
     log.unlink()
     train(config, resume=True, report=quiet)
-    assert [entry["step"] for entry in json.loads(log.read_text(encoding="utf-8"))["entries"] if entry["type"] == "step"] == [16, 18]
+    assert [
+        entry["step"]
+        for entry in json.loads(log.read_text(encoding="utf-8"))["entries"]
+        if entry["type"] == "step"
+    ] == [16, 18]

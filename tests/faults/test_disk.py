@@ -12,10 +12,11 @@ import time
 
 import pytest
 
-from omni_lib.checkpoint import BEST, damage, load_checkpoint, periodic_checkpoints
 from omni_lib.errors import UserError
-from omni_lib.train import train
-from omni_lib.training_log import read_log
+from omni_lib.runs.log import read_log
+from omni_lib.trainer import train
+from omni_lib.training.checkpoint import BEST, periodic_checkpoints
+from omni_lib.weights import damage, load_checkpoint
 
 
 def quiet(line: str) -> None:
@@ -26,7 +27,9 @@ def quiet(line: str) -> None:
 def mounted(folder, options: str):
     """A small file system in memory at `folder`; skips where this user may not mount one."""
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"needs the right to mount a small disk (root on Linux): {done.stderr.strip()}")
     try:
@@ -36,7 +39,9 @@ def mounted(folder, options: str):
             subprocess.run(["umount", "-l", folder], check=True)
 
 
-needs_mount = pytest.mark.skipif(not shutil.which("mount") or sys.platform != "linux", reason="needs Linux' mount to make a small disk")
+needs_mount = pytest.mark.skipif(
+    not shutil.which("mount") or sys.platform != "linux", reason="needs Linux' mount to make a small disk"
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,11 @@ def unbroken(make_tiny_config, tmp_path_factory):
 def ends_like_the_unbroken_run(unbroken, unlike):
     def check(result) -> None:
         assert unlike(load_checkpoint(result.checkpoint), load_checkpoint(unbroken.checkpoint)) == []
-        steps = [entry["step"] for entry in read_log(result.folder / "training_log.json")["entries"] if entry["type"] == "step"]
+        steps = [
+            entry["step"]
+            for entry in read_log(result.folder / "training_log.json")["entries"]
+            if entry["type"] == "step"
+        ]
         assert steps == [4, 8, 12, 16, 18]
 
     return check
@@ -62,7 +71,9 @@ def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
     """A checkpoint of this run is 1.8 MB: the disk is full at the first, the second and the fourth of them."""
     with mounted(tmp_path / "disk", f"size={kilobytes}k"):
         config = make_tiny_config(tmp_path / "disk" / "run")
-        with pytest.raises(UserError, match=r"cannot be written \(No space left on device\): free some space") as refusal:
+        with pytest.raises(
+            UserError, match=r"cannot be written \(No space left on device\): free some space"
+        ) as refusal:
             train(config, report=quiet)
         assert "\n" not in str(refusal.value)
         kept = periodic_checkpoints(tmp_path / "disk" / "run")
@@ -81,13 +92,18 @@ def test_a_disk_that_turns_read_only(make_tiny_config, tmp_path, ends_like_the_u
         config = make_tiny_config(tmp_path / "disk" / "run")
 
         def spoil(line: str) -> None:
-            if "audio_enc_step_10.pt" in line:  # a second view of the disk, through which nothing can be written, lies over the first
+            if (
+                "audio_enc_step_10.pt" in line
+            ):  # a second view of the disk, through which nothing can be written, lies over the first
                 subprocess.run(["mount", "--bind", tmp_path / "disk", tmp_path / "disk"], check=True)
                 subprocess.run(["mount", "-o", "remount,bind,ro", tmp_path / "disk"], check=True)
 
         with pytest.raises(UserError, match="cannot be written .Read-only file system"):
             train(config, report=spoil)
-        assert [path.name for path in periodic_checkpoints(tmp_path / "disk" / "run")] == ["audio_enc_step_5.pt", "audio_enc_step_10.pt"]
+        assert [path.name for path in periodic_checkpoints(tmp_path / "disk" / "run")] == [
+            "audio_enc_step_5.pt",
+            "audio_enc_step_10.pt",
+        ]
         with pytest.raises(UserError, match="cannot be written .Read-only file system"):
             train(config, resume=True, report=quiet)
         subprocess.run(["umount", tmp_path / "disk"], check=True)
@@ -95,7 +111,9 @@ def test_a_disk_that_turns_read_only(make_tiny_config, tmp_path, ends_like_the_u
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT])
-def test_a_write_that_fails_at_any_moment_of_a_run(make_tiny_config, tmp_path, monkeypatch, number, ends_like_the_unbroken_run):
+def test_a_write_that_fails_at_any_moment_of_a_run(
+    make_tiny_config, tmp_path, monkeypatch, number, ends_like_the_unbroken_run
+):
     """Where nobody may mount a disk: the operating system's own words, at the seventh write of the run."""
     config, writes, true_fsync = make_tiny_config(tmp_path / "run"), [], os.fsync
 
@@ -110,7 +128,9 @@ def test_a_write_that_fails_at_any_moment_of_a_run(make_tiny_config, tmp_path, m
         train(config, report=quiet)
     monkeypatch.undo()
     assert os.strerror(number) in str(refusal.value) and "\n" not in str(refusal.value)
-    assert not any(damage(path) for path in periodic_checkpoints(tmp_path / "run")) and not list((tmp_path / "run").glob("*.partial"))
+    assert not any(damage(path) for path in periodic_checkpoints(tmp_path / "run")) and not list(
+        (tmp_path / "run").glob("*.partial")
+    )
     ends_like_the_unbroken_run(train(config, resume=True, report=quiet))
 
 
@@ -124,7 +144,9 @@ def test_a_write_that_fails_at_any_moment_of_a_run(make_tiny_config, tmp_path, m
         ("Epoch 2/3 dev", "deleted"),
     ],
 )
-def test_a_folder_that_vanishes_under_a_run_is_made_again(make_tiny_config, tmp_path, ends_like_the_unbroken_run, when, how):
+def test_a_folder_that_vanishes_under_a_run_is_made_again(
+    make_tiny_config, tmp_path, ends_like_the_unbroken_run, when, how
+):
     """The run is in memory: it says so, saves itself at once, and ends as it would have."""
     config, run, lines = make_tiny_config(tmp_path / "run"), tmp_path / "run", []
 
@@ -172,7 +194,9 @@ def test_a_save_dir_that_can_be_no_folder_is_refused_before_anything_is_read(mak
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no terminals of this kind")
 @pytest.mark.parametrize("ending", ["terminal", "pipe"])
-def test_a_closed_terminal_or_pipe_saves_the_run(make_tiny_config, tmp_path, ends_like_the_unbroken_run, ending):
+def test_a_closed_terminal_or_pipe_saves_the_run(
+    make_tiny_config, tmp_path, ends_like_the_unbroken_run, ending
+):
     """`omni train` in a window that is closed; `omni train | head -3`."""
     config = make_tiny_config(tmp_path / "run")
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
@@ -195,7 +219,9 @@ def test_a_closed_terminal_or_pipe_saves_the_run(make_tiny_config, tmp_path, end
     _, state = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(state) != -signal.SIGHUP, "it ended by itself"
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
-    assert (4 <= step < 18) if ending == "terminal" else step == 18, "a pipe is only read no more: the run goes on to its end"
+    assert (4 <= step < 18) if ending == "terminal" else step == 18, (
+        "a pipe is only read no more: the run goes on to its end"
+    )
     ends_like_the_unbroken_run(train(config, resume=True, report=quiet))
 
 

@@ -17,8 +17,9 @@ import psutil
 import pytest
 import torch.distributed as dist
 
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.cli import main
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +35,15 @@ class Job:
     """`torchrun … -m omni_lib.train --config CONFIG --resume`, its processes and what they said."""
 
     def __init__(self, config: Path, *options: str) -> None:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *options]
+        launcher = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            *options,
+        ]
         self.process = psutil.Popen(
             [*launcher, "-m", "omni_lib.train", "--config", str(config), "--resume"],
             stdout=subprocess.PIPE,

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from omni_lib.checkpoint import BEST, load_checkpoint, periodic_checkpoints
+from omni_lib.training.checkpoint import BEST, periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 STAGES = ("open", "half", "written", "synced", "replaced")
 LAST_STEP = 18
@@ -55,8 +56,12 @@ def ends_like_the_unbroken_run(victims, command, unbroken, unlike):
         assert steps == [4, 8, 12, 16, 18], "every step once"
         for name in (BEST, f"audio_enc_step_{LAST_STEP}.pt"):
             assert unlike(load_checkpoint(run / name), load_checkpoint(whole / name)) == [], name
-        assert len(periodic_checkpoints(run)) == 3, "the newest; one that was saved because of a signal counts"
-        names = [{path.name for path in folder.iterdir() if "_step_" not in path.name} for folder in (run, whole)]
+        assert len(periodic_checkpoints(run)) == 3, (
+            "the newest; one that was saved because of a signal counts"
+        )
+        names = [
+            {path.name for path in folder.iterdir() if "_step_" not in path.name} for folder in (run, whole)
+        ]
         assert names[0] == names[1] and not list(run.glob("*.partial")), "nothing half-written stays"
         assert "Traceback" not in (folder / "error.txt").read_text()
 
@@ -93,12 +98,18 @@ def test_a_run_killed_at_random_instants_ends_as_one_that_was_not(
                 status = victims.kill_after(rng.uniform(0, unbroken[1]), signal.SIGKILL, arguments, folder)
                 while status == 0 and again == 0:  # it was done before: this run still has to be killed once
                     shutil.rmtree(folder / "run")
-                    status = victims.kill_after(rng.uniform(0, unbroken[1] / 2), signal.SIGKILL, arguments, folder)
+                    status = victims.kill_after(
+                        rng.uniform(0, unbroken[1] / 2), signal.SIGKILL, arguments, folder
+                    )
             assert status in (0, -signal.SIGKILL), (folder / "error.txt").read_text()
             assert status or again, "the first blow falls in every run"
             if status == 0:
                 break
-            what = "at a random time" if not strike else f"inside a {'log' if 'log' in strike['file'] else 'checkpoint'} write"
+            what = (
+                "at a random time"
+                if not strike
+                else f"inside a {'log' if 'log' in strike['file'] else 'checkpoint'} write"
+            )
             kills[what] += 1
             print(f"run {number} of {runs}: killed {what}", flush=True)
             whole_at_this_instant(folder)
@@ -111,20 +122,26 @@ def test_a_run_killed_at_random_instants_ends_as_one_that_was_not(
 
 @pytest.mark.parametrize("at", STAGES)
 @pytest.mark.parametrize(("file", "number"), [("audio_enc_step", 2), ("training_log", 3)])
-def test_a_write_that_is_killed_at_each_of_its_stages_leaves_the_old_file_or_the_new(victims, command, tmp_path, file, number, at):
+def test_a_write_that_is_killed_at_each_of_its_stages_leaves_the_old_file_or_the_new(
+    victims, command, tmp_path, file, number, at
+):
     arguments = command(tmp_path)
     assert victims.run(arguments, tmp_path, {"file": file, "number": number, "at": at}) == -signal.SIGKILL
     whole_at_this_instant(tmp_path)
     newest = periodic_checkpoints(tmp_path / "run")
     steps = [entry["step"] for entry in entries(tmp_path / "run") if entry["type"] == "step"]
     if file == "audio_enc_step":
-        assert [path.name for path in newest] == [f"audio_enc_step_{step}.pt" for step in ((5, 10) if at == "replaced" else (5,))]
+        assert [path.name for path in newest] == [
+            f"audio_enc_step_{step}.pt" for step in ((5, 10) if at == "replaced" else (5,))
+        ]
     else:
         assert steps == ([4, 8] if at == "replaced" else [4])
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_run_that_is_asked_to_stop_saves_and_exits_130(victims, command, unbroken, ends_like_the_unbroken_run, runs, tmp_path, name):
+def test_a_run_that_is_asked_to_stop_saves_and_exits_130(
+    victims, command, unbroken, ends_like_the_unbroken_run, runs, tmp_path, name
+):
     """At random instants of its training, as Ctrl-C, a shutting-down machine and a closed terminal do."""
     for number in range(max(1, runs // 10)):
         rng, folder = random.Random(f"{name} {number}"), tmp_path / f"{number}"

@@ -12,15 +12,16 @@ import pytest
 import soundfile
 import torch
 
-from omni_lib import hardware
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.config import Config
 from omni_lib.errors import UserError
-from omni_lib.memory import bytes_per_frame
-from omni_lib.objective import Learner, Objective
+from omni_lib.machine import resources
 from omni_lib.recogniser import Recogniser
-from omni_lib.train import Trainer, train
-from omni_lib.training_log import read_log
+from omni_lib.runs.log import read_log
+from omni_lib.trainer import Trainer, train
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.memory import bytes_per_frame
+from omni_lib.training.objective import Learner, Objective
+from omni_lib.weights import load_checkpoint
 
 
 def quiet(line: str) -> None:
@@ -55,7 +56,9 @@ def broken_run(make_tiny_config, tmp_path, monkeypatch):
                 true_step(share)
                 if trainer.step == 7:
                     with torch.no_grad():
-                        trainer.recogniser.head.linear.weight[3, 3] = spoil(trainer.recogniser.head.linear.weight[3, 3])
+                        trainer.recogniser.head.linear.weight[3, 3] = spoil(
+                            trainer.recogniser.head.linear.weight[3, 3]
+                        )
 
             monkeypatch.setattr(trainer.optimizers, "step", step_and_spoil)
         with pytest.raises(UserError) as refusal:
@@ -71,10 +74,19 @@ def test_a_number_that_is_none_stops_the_run_before_it_is_saved(broken_run, tmp_
     """It names the utterances of the batch, and the last good checkpoint."""
     message, names = broken_run(lambda number: number * 0 + value, where)
     assert "at step 8" in message and where in message and all(name in message for name in names)
-    assert f"the last good checkpoint is {tmp_path / 'run' / 'audio_enc_step_5.pt'}" in message and "lower learning_rate" in message
-    assert [path.name for path in periodic_checkpoints(tmp_path / "run")] == ["audio_enc_step_5.pt"], "nothing was saved after it"
+    assert (
+        f"the last good checkpoint is {tmp_path / 'run' / 'audio_enc_step_5.pt'}" in message
+        and "lower learning_rate" in message
+    )
+    assert [path.name for path in periodic_checkpoints(tmp_path / "run")] == ["audio_enc_step_5.pt"], (
+        "nothing was saved after it"
+    )
     for path in (tmp_path / "run").glob("*.pt"):
-        assert all(value.isfinite().all() for value in load_checkpoint(path)["enc"].values() if value.is_floating_point())
+        assert all(
+            value.isfinite().all()
+            for value in load_checkpoint(path)["enc"].values()
+            if value.is_floating_point()
+        )
     read_log(tmp_path / "run" / "training_log.json")
 
 
@@ -82,7 +94,14 @@ def test_a_rate_far_too_high_is_said_by_the_loss_or_the_warning(make_tiny_config
     """A run that comes apart, with no number tampered with: the reader is told to lower the rate."""
     lines = []
     # It learns while the rate still rises, and comes apart where it has risen.
-    wild = {"learning_rate": 1.0, "muon_rate": 1.0, "warmup_steps": 400, "gradient_clip": 1e9, "num_epochs": 40, "log_every": 10}
+    wild = {
+        "learning_rate": 1.0,
+        "muon_rate": 1.0,
+        "warmup_steps": 400,
+        "gradient_clip": 1e9,
+        "num_epochs": 40,
+        "log_every": 10,
+    }
     config = make_tiny_config(tmp_path / "run", **wild)
     try:
         train(config, report=lines.append)
@@ -94,13 +113,22 @@ def test_a_rate_far_too_high_is_said_by_the_loss_or_the_warning(make_tiny_config
 def test_a_run_on_the_blank_plateau_is_told_the_remedy(make_tiny_config, tmp_path):
     """Too low a rate learns nothing but to be silent."""
     lines = []
-    config = make_tiny_config(tmp_path / "run", learning_rate=1e-9, muon_rate=0.0, num_epochs=4, intermediate_ctc=0.0, average_decay=0.0)
+    config = make_tiny_config(
+        tmp_path / "run",
+        learning_rate=1e-9,
+        muon_rate=0.0,
+        num_epochs=4,
+        intermediate_ctc=0.0,
+        average_decay=0.0,
+    )
     trainer = Trainer(config, Path(config.save_dir), lines.append)
     with torch.no_grad():
         trainer.recogniser.head.linear.bias.view(2, -1)[:, 0] = 20.0  # blank, whatever is heard
     trainer.run()
     said = [line for line in lines if "blank plateau" in line]
-    assert said and all("a higher learning_rate after a warm-up" in line and line.startswith("! Step ") for line in said)
+    assert said and all(
+        "a higher learning_rate after a warm-up" in line and line.startswith("! Step ") for line in said
+    )
 
 
 # Memory
@@ -116,7 +144,9 @@ def little_memory(monkeypatch):
     return leave
 
 
-def test_a_long_utterance_or_a_huge_batch_is_refused_before_the_first_step(make_tiny_config, tmp_path, write_rows, little_memory):
+def test_a_long_utterance_or_a_huge_batch_is_refused_before_the_first_step(
+    make_tiny_config, tmp_path, write_rows, little_memory
+):
     rows = write_rows([("bad cab", "bad cab", "train")] * 7 + [("abe", "abe", "dev")])
     (samples, rate), path = soundfile.read(rows.parent / "clip_0.wav"), rows.parent / "clip_3.wav"
     soundfile.write(path, list(samples) * (60 * rate // len(samples)), rate)
@@ -125,10 +155,16 @@ def test_a_long_utterance_or_a_huge_batch_is_refused_before_the_first_step(make_
     with pytest.raises(UserError) as refusal:
         train(config, report=quiet)
     message = str(refusal.value)
-    assert "a batch of 7 utterances of up to 6" in message and "clip_3.wav" in message and "0.5 GB are free: set batch_size to " in message
+    assert (
+        "a batch of 7 utterances of up to 6" in message
+        and "clip_3.wav" in message
+        and "0.5 GB are free: set batch_size to " in message
+    )
     fits = int(message.split("set batch_size to ")[1].split(",")[0])
     assert not (tmp_path / "run").exists(), "nothing was begun"
-    assert train(replace(config, batch_size=fits), max_steps=1, report=quiet).step == 1, "what it advises is not refused"
+    assert train(replace(config, batch_size=fits), max_steps=1, report=quiet).step == 1, (
+        "what it advises is not refused"
+    )
     little_memory(40_000_000)
     with pytest.raises(UserError, match="are free: cut the longest clips at pauses"):
         train(replace(config, save_dir=str(tmp_path / "other"), batch_size=1), report=quiet)
@@ -137,12 +173,12 @@ def test_a_long_utterance_or_a_huge_batch_is_refused_before_the_first_step(make_
 STEP = """
 import sys, torch
 from pathlib import Path
-from omni_lib.batching import Batch
+from omni_lib.training.batching import Batch
 from omni_lib.config import Config
-from omni_lib.hardware import peak_memory
+from omni_lib.machine.resources import peak_memory
 from omni_lib.manifest import Utterance
-from omni_lib.memory import bytes_per_frame
-from omni_lib.objective import Learner, Objective
+from omni_lib.training.memory import bytes_per_frame
+from omni_lib.training.objective import Learner, Objective
 from omni_lib.recogniser import Recogniser
 torch.set_num_threads(1)
 size, frames = map(int, sys.argv[1:])
@@ -162,7 +198,9 @@ print(estimate, peak_memory() - before)
 @pytest.mark.parametrize(("size", "frames"), [(2, 6000), (12, 1000)])
 def test_the_estimate_of_a_step_is_near_what_it_takes(size, frames):
     """A real step of the default encoder, on clips of 60 s and of 10 s, takes between half of the estimate and all of it."""
-    run = subprocess.run([sys.executable, "-c", STEP, str(size), str(frames)], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", STEP, str(size), str(frames)], capture_output=True, text=True, check=True
+    )
     estimate, taken = map(float, run.stdout.split())
     assert 0.5 * estimate < taken < 1.05 * estimate, (estimate, taken)
 
@@ -171,19 +209,23 @@ def test_the_estimate_leaves_the_model_as_it_was():
     config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
     recogniser = Recogniser(config)
     model = Learner(recogniser, Objective(config, 29, []))
-    before, stream = {name: value.clone() for name, value in model.state_dict().items()}, torch.random.get_rng_state()
+    before, stream = (
+        {name: value.clone() for name, value in model.state_dict().items()},
+        torch.random.get_rng_state(),
+    )
     assert bytes_per_frame(model, torch.device("cpu")) > 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), stream)
 
 
 @pytest.mark.parametrize(
-    ("limit", "used", "free"), [("3000", "1000", 2000), ("max", "1000", 9000), ("900000", "1000", 9000), ("10", "20", 0)]
+    ("limit", "used", "free"),
+    [("3000", "1000", 2000), ("max", "1000", 9000), ("900000", "1000", 9000), ("10", "20", 0)],
 )
 def test_a_container_s_limit_counts(tmp_path, monkeypatch, little_memory, limit, used, free):
     """A server that gives each learner two gigabytes of its hundred."""
     little_memory(9000)
     (tmp_path / "max").write_text(limit)
     (tmp_path / "current").write_text(used)
-    monkeypatch.setattr(hardware, "Path", lambda name: tmp_path / name.rpartition(".")[2])
-    assert hardware.free_memory() == free
+    monkeypatch.setattr(resources, "Path", lambda name: tmp_path / name.rpartition(".")[2])
+    assert resources.free_memory() == free

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import omni_lib
-from omni_lib.checkpoint import load_checkpoint
-from omni_lib.train import train
+from omni_lib.trainer import train
+from omni_lib.weights import load_checkpoint
 
 ROOT = Path(omni_lib.__file__).parent
 SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
@@ -21,8 +21,28 @@ SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(
 # What Windows does not have. Calls of these must stand behind a question: hasattr, os.name, sys.platform, or an except.
 POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "readline", "resource", "termios", "tty", "syslog"}
 POSIX_NAMES = {
-    *("os.fork", "os.forkpty", "os.getuid", "os.geteuid", "os.getgid", "os.getpgid", "os.killpg", "os.setsid", "os.mkfifo", "os.nice"),
-    *("os.statvfs", "os.uname", "os.getloadavg", "os.sched_getaffinity", "os.sched_setaffinity", "os.wait", "os.chown", "os.chroot"),
+    *(
+        "os.fork",
+        "os.forkpty",
+        "os.getuid",
+        "os.geteuid",
+        "os.getgid",
+        "os.getpgid",
+        "os.killpg",
+        "os.setsid",
+        "os.mkfifo",
+        "os.nice",
+    ),
+    *(
+        "os.statvfs",
+        "os.uname",
+        "os.getloadavg",
+        "os.sched_getaffinity",
+        "os.sched_setaffinity",
+        "os.wait",
+        "os.chown",
+        "os.chroot",
+    ),
     *(
         "os.sync",
         "os.O_DIRECTORY",
@@ -33,8 +53,23 @@ POSIX_NAMES = {
         "os.getpriority",
         "os.setpriority",
     ),
-    *("signal.SIGKILL", "signal.SIGHUP", "signal.SIGUSR1", "signal.SIGUSR2", "signal.SIGALRM", "signal.alarm", "signal.setitimer"),
-    *("signal.SIGCHLD", "signal.SIGPIPE", "signal.pthread_kill", "signal.SIGSTOP", "signal.SIGCONT", "time.tzset"),
+    *(
+        "signal.SIGKILL",
+        "signal.SIGHUP",
+        "signal.SIGUSR1",
+        "signal.SIGUSR2",
+        "signal.SIGALRM",
+        "signal.alarm",
+        "signal.setitimer",
+    ),
+    *(
+        "signal.SIGCHLD",
+        "signal.SIGPIPE",
+        "signal.pthread_kill",
+        "signal.SIGSTOP",
+        "signal.SIGCONT",
+        "time.tzset",
+    ),
 }
 GUARDS = ("hasattr(", "os.name", "sys.platform", "platform.system(", "getattr(", "is_posix", "on_posix")
 
@@ -52,7 +87,11 @@ def unguarded(tree: ast.AST) -> list[str]:
     def visit(node: ast.AST, guarded: bool) -> None:
         if not guarded:
             if isinstance(node, ast.Import):
-                found.extend(f"import {name.name}, line {node.lineno}" for name in node.names if name.name.split(".")[0] in POSIX_MODULES)
+                found.extend(
+                    f"import {name.name}, line {node.lineno}"
+                    for name in node.names
+                    if name.name.split(".")[0] in POSIX_MODULES
+                )
             elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in POSIX_MODULES:
                 found.append(f"from {node.module}, line {node.lineno}")
             elif isinstance(node, ast.Attribute) and ast.unparse(node) in POSIX_NAMES:
@@ -60,7 +99,11 @@ def unguarded(tree: ast.AST) -> list[str]:
         if isinstance(node, ast.If | ast.IfExp) and asks(node.test):
             guarded = True
         if isinstance(node, ast.Try) and any(
-            handler.type is None or any(name in ast.unparse(handler.type) for name in ("ImportError", "AttributeError", "ModuleNotFound"))
+            handler.type is None
+            or any(
+                name in ast.unparse(handler.type)
+                for name in ("ImportError", "AttributeError", "ModuleNotFound")
+            )
             for handler in node.handlers
         ):
             guarded = True
@@ -103,13 +146,24 @@ def test_that_test_finds_what_it_is_for(source, uses):
 def test_text_is_read_and_written_as_utf_8(path):
     """Windows has another default. Binary modes, and calls that are not on files, need none."""
     for node in ast.walk(SOURCES[path]):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("read_text", "write_text"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("read_text", "write_text")
+        ):
             named = "encoding" in {keyword.arg for keyword in node.keywords}
-            ascii_only = any(kernel in ast.unparse(node) for kernel in ("/proc/", "/sys/"))  # the kernel's own files
+            ascii_only = any(
+                kernel in ast.unparse(node) for kernel in ("/proc/", "/sys/")
+            )  # the kernel's own files
             assert named or ascii_only, f"line {node.lineno}: {ast.unparse(node)}"
 
 
-NAMES = ["with spaces, ünïcödé 日本語 \N{GRINNING FACE}", "x" * 200, "#'quotes' & $HOME; (brackets) %PATH%", "-dash."]
+NAMES = [
+    "with spaces, ünïcödé 日本語 \N{GRINNING FACE}",
+    "x" * 200,
+    "#'quotes' & $HOME; (brackets) %PATH%",
+    "-dash.",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["unicode", "long", "quotes", "dash"])
@@ -142,7 +196,9 @@ def test_an_installation_that_cannot_be_written(make_tiny_config, tmp_path):
         environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
         program = "import omni_lib.cli, sys; assert 'installed' in omni_lib.cli.__file__; sys.exit(omni_lib.cli.main(sys.argv[1:]))"
         command = [sys.executable, "-c", program, "train", "--config", "config.json", "--max-steps", "2"]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "run" / "audio_enc_step_2.pt").exists()
     finally:
@@ -162,7 +218,9 @@ def _train(config) -> None:
 
 def test_a_training_in_a_spawned_process_ends_with_the_same_weights(make_tiny_config, tmp_path, unlike):
     """`spawn` is how Windows and macOS start processes: nothing of the parent is inherited."""
-    process = multiprocessing.get_context("spawn").Process(target=_train, args=(make_tiny_config(tmp_path / "spawned"),))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train, args=(make_tiny_config(tmp_path / "spawned"),)
+    )
     process.start()
     process.join()
     assert process.exitcode == 0

@@ -9,15 +9,26 @@ import pytest
 
 from omni_lib.config import Config, load_config
 from omni_lib.errors import UserError
-from omni_lib.language_model import estimate, read_arpa, write_arpa
-from omni_lib.training_log import TrainingLog, read_log
+from omni_lib.inference.language_model import estimate, read_arpa, write_arpa
+from omni_lib.runs.log import TrainingLog, read_log
 
 KEYS = [field.name for field in dataclasses.fields(Config)]
 NUMBERS = [0, 1, -1, 2, 8, 1.5, -0.0, 1e-300, 1e300, 10**400, -(10**30), 2**31, math.nan, math.inf, -math.inf]
 TEXTS = ["", "8", "nan", "constant", "cosine", "x" * 5000, "\x1b[2J", "a\nb", "\0", "\ud800", "ü"]
 VALUES = [*NUMBERS, *TEXTS, True, False, None, [], [1], {}, {"d_model": 1}, [[[[]]]]]
 UNKNOWN = ["dmodel", "lr", "", "\0", "x" * 3000, "__class__", "//", "\x1b[2J", "a\nb"]
-OVERRIDES = ["d_model=8", "=", "seed", "seed=", "x=1", "seed=nan", "data_path=[", "seed=" + "[" * 100_000, "\0=\0", "seed=1e999"]
+OVERRIDES = [
+    "d_model=8",
+    "=",
+    "seed",
+    "seed=",
+    "x=1",
+    "seed=nan",
+    "data_path=[",
+    "seed=" + "[" * 100_000,
+    "\0=\0",
+    "seed=1e999",
+]
 INSERTED = ["// a comment\n", "//", "/* no */", "#", ",", '"', "\\", "}", "\ufeff", "\0", "\u2028"]
 ENCODINGS = ["utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]
 
@@ -27,7 +38,9 @@ def some_settings(rng: random.Random) -> str:
     settings = {}
     for _ in range(rng.randint(0, 6)):
         key = rng.choice(KEYS if rng.random() < 0.85 else UNKNOWN)
-        settings[key] = dataclasses.asdict(Config())[key] if key in KEYS and rng.random() < 0.5 else rng.choice(VALUES)
+        settings[key] = (
+            dataclasses.asdict(Config())[key] if key in KEYS and rng.random() < 0.5 else rng.choice(VALUES)
+        )
     text = json.dumps(settings, indent=rng.choice([None, 1]), ensure_ascii=rng.random() < 0.5)
     match rng.randrange(14):
         case 0:
@@ -60,7 +73,9 @@ def test_any_settings_are_a_config_or_one_line(judged, inputs, tmp_path):
             assert "settings.json" in str(config) or "--set" in str(config)
         else:
             understood += 1
-            assert Config(**json.loads(json.dumps(config.to_dict()))) == config, "and it can be written down again"
+            assert Config(**json.loads(json.dumps(config.to_dict()))) == config, (
+                "and it can be written down again"
+            )
     assert understood > inputs(0.2) / 20
 
 
@@ -90,10 +105,14 @@ def spoilt(text: str, rng: random.Random, inserted: list[str]) -> bytes:
 
 def test_any_log_is_read_or_refused_in_one_line(judged, inputs, tmp_path):
     path = tmp_path / "training_log.json"
-    sound = json.dumps({"config": {}, "entries": [{"type": "step", "step": step, "ctc_loss": 1.5} for step in (1, 2, 3)]})
+    sound = json.dumps(
+        {"config": {}, "entries": [{"type": "step", "step": step, "ctc_loss": 1.5} for step in (1, 2, 3)]}
+    )
     for number in range(inputs(0.06)):
         rng = random.Random(f"log {number}")
-        path.write_bytes(spoilt(sound, rng, ["", "[", "]", "{", '"', ",", "null", "NaN", "x", "1", "[" * 50_000]))
+        path.write_bytes(
+            spoilt(sound, rng, ["", "[", "]", "{", '"', ",", "null", "NaN", "x", "1", "[" * 50_000])
+        )
         log = judged(read_log, path)
         resumed = judged(TrainingLog.resumed, tmp_path, {}, 2)
         assert isinstance(log, UserError) == isinstance(resumed, UserError)
@@ -107,7 +126,9 @@ def test_any_language_model_is_read_or_refused_in_one_line(judged, inputs, tmp_p
     sound = path.read_text(encoding="utf-8")
     for number in range(inputs(0.06)):
         rng = random.Random(f"arpa {number}")
-        path.write_bytes(spoilt(sound, rng, ["", "\t", "\n", "\\2-grams:", "nan", "-inf", "1e999", "<s>", "\x1b[2J", "\0"]))
+        path.write_bytes(
+            spoilt(sound, rng, ["", "\t", "\n", "\\2-grams:", "nan", "-inf", "1e999", "<s>", "\x1b[2J", "\0"])
+        )
         model = judged(read_arpa, path)
         if not isinstance(model, UserError):
             score = judged(model.score_sentence, ["yes", "no"])

@@ -12,20 +12,34 @@ import torch
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.config import Config
 from omni_lib.errors import UserError
+from omni_lib.inference.transcription import transcribe
 from omni_lib.recogniser import Recogniser
-from omni_lib.transcription import transcribe
 
 RATES = [8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000]
 WAV = ["PCM_16", "PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM"]
 PCM = ["WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "NIST", "RF64", "RAW"]
 PACKED = [("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("AU", "FLOAT")]
 FORMS = [*(("WAV", subtype) for subtype in WAV), *((form, "PCM_16") for form in PCM), *PACKED]
-NAMES = ["clip.wav", "clip.flac", "clip.mp3", "clip.ogg", "clip.txt", "clip", "ü ß '\".wav", "clip.WAV.exe", "clip.raw", "clip.aiff"]
+NAMES = [
+    "clip.wav",
+    "clip.flac",
+    "clip.mp3",
+    "clip.ogg",
+    "clip.txt",
+    "clip",
+    "ü ß '\".wav",
+    "clip.WAV.exe",
+    "clip.raw",
+    "clip.aiff",
+]
 
 
 def some_samples(rng: random.Random) -> np.ndarray:
     """(samples, channels), from nothing at all to noise, with values that no recording should have."""
-    size, channels = rng.choice([0, 1, 2, 159, 160, 400, 1600, 3000]), rng.choice([1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8])
+    size, channels = (
+        rng.choice([0, 1, 2, 159, 160, 400, 1600, 3000]),
+        rng.choice([1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8]),
+    )
     noise = np.random.default_rng(rng.getrandbits(32))
     match rng.randrange(8):
         case 0:
@@ -33,9 +47,13 @@ def some_samples(rng: random.Random) -> np.ndarray:
         case 1:
             samples = np.full((size, channels), rng.choice([1.0, -1.0, 0.5, 1e-9, 1e-38]))  # nothing but DC
         case 2:
-            samples = np.sign(noise.standard_normal((size, channels))) * rng.choice([1.0, 1.5, 100.0])  # clipping, and more
+            samples = np.sign(noise.standard_normal((size, channels))) * rng.choice(
+                [1.0, 1.5, 100.0]
+            )  # clipping, and more
         case 3:
-            samples = noise.standard_normal((size, channels)) * rng.choice([1e-30, 1e-3, 32_768.0, 1e10, 1e19, 1e30, 3e38])
+            samples = noise.standard_normal((size, channels)) * rng.choice(
+                [1e-30, 1e-3, 32_768.0, 1e10, 1e19, 1e30, 3e38]
+            )
         case _:
             samples = noise.standard_normal((size, channels)) * 0.1
     if size and rng.random() < 0.15:
@@ -46,21 +64,33 @@ def some_samples(rng: random.Random) -> np.ndarray:
 def a_sound(rng: random.Random, path) -> str:
     """Write something like a sound file, and say what became of it."""
     samples, rate, (form, subtype) = some_samples(rng), rng.choice(RATES), rng.choice(FORMS)
-    if form in ("MP3", "OGG") or subtype == "IMA_ADPCM":  # their encoders, not on trial here, end the process on what no sound has
+    if (
+        form in ("MP3", "OGG") or subtype == "IMA_ADPCM"
+    ):  # their encoders, not on trial here, end the process on what no sound has
         samples, rate = np.random.default_rng(rng.getrandbits(32)).uniform(-0.3, 0.3, (3000, 1)), 16_000
     if subtype not in ("FLOAT", "DOUBLE"):  # nor can any other hold them
         samples = np.clip(np.nan_to_num(samples), -1, 1)
     try:
         with np.errstate(all="ignore"):
             soundfile.write(path, samples, rate, subtype=subtype, format=form)
-    except (soundfile.SoundFileError, ValueError, AssertionError):  # this format has not so many channels, or not this rate
-        soundfile.write(path, np.nan_to_num(samples[:, :1], posinf=1, neginf=-1), 16_000, subtype="PCM_16", format="WAV")
+    except (
+        soundfile.SoundFileError,
+        ValueError,
+        AssertionError,
+    ):  # this format has not so many channels, or not this rate
+        soundfile.write(
+            path, np.nan_to_num(samples[:, :1], posinf=1, neginf=-1), 16_000, subtype="PCM_16", format="WAV"
+        )
     contents = bytearray(path.read_bytes())
-    damage = rng.choice(["none", "none", "none", "header", "bytes", "cut", "cut header", "garbage", "longer", "nothing"])
+    damage = rng.choice(
+        ["none", "none", "none", "header", "bytes", "cut", "cut header", "garbage", "longer", "nothing"]
+    )
     match damage:
         case "header":
             for _ in range(rng.randint(1, 6) if contents else 0):
-                contents[rng.randrange(min(len(contents), 64))] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
+                contents[rng.randrange(min(len(contents), 64))] = rng.choice(
+                    [0, 1, 127, 128, 255, rng.randrange(256)]
+                )
         case "bytes":
             for _ in range(rng.randint(1, 30) if contents else 0):
                 contents[rng.randrange(len(contents))] = rng.randrange(256)
@@ -97,10 +127,17 @@ def test_any_sound_is_finite_numbers_or_one_line(judged, inputs, tmp_path, recog
             assert path.name in str(waveform)
         else:
             heard += 1
-            assert waveform.ndim == 1 and len(waveform) > 0 and waveform.dtype == torch.float32 and waveform.isfinite().all(), damage
+            assert (
+                waveform.ndim == 1
+                and len(waveform) > 0
+                and waveform.dtype == torch.float32
+                and waveform.isfinite().all()
+            ), damage
             assert log_mel(waveform).isfinite().all(), damage
             transcript = judged(lambda: transcribe(path, *recogniser, warn=lambda line: None))  # noqa: B023
-            assert isinstance(transcript, UserError) or all(0 <= word.start <= word.end for word in transcript.words)
+            assert isinstance(transcript, UserError) or all(
+                0 <= word.start <= word.end for word in transcript.words
+            )
         path.unlink()
     assert heard > inputs(0.14) / 4, "enough of them were sound"
 
@@ -108,7 +145,9 @@ def test_any_sound_is_finite_numbers_or_one_line(judged, inputs, tmp_path, recog
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("channels", [1, 8])
 def test_every_usual_rate_is_read_at_its_length(tmp_path, rate, channels):
-    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, (rate // 4, channels)), rate)
+    soundfile.write(
+        tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, (rate // 4, channels)), rate
+    )
     assert abs(len(read_audio(tmp_path / "a.wav")) - 4000) <= 1
 
 

@@ -27,8 +27,28 @@ BAD_TEXTS = [
     "\x1b[2Jclear",
     "\ufeffbom",
 ]
-GOOD_PATHS = ["a.wav", "b.wav", "sub dir/ü ß.wav", "../{name}/a.wav", "{folder}/b.wav", "./sub dir/../a.wav", " a.wav "]
-BAD_PATHS = ["noise.wav", "sub dir", "none.wav", "", "a.wav/b", "a.wav\0", "x" * 300, "y/" * 3000, "a\tb.wav", "\ud7ff.wav", "\x1b[31m.wav"]
+GOOD_PATHS = [
+    "a.wav",
+    "b.wav",
+    "sub dir/ü ß.wav",
+    "../{name}/a.wav",
+    "{folder}/b.wav",
+    "./sub dir/../a.wav",
+    " a.wav ",
+]
+BAD_PATHS = [
+    "noise.wav",
+    "sub dir",
+    "none.wav",
+    "",
+    "a.wav/b",
+    "a.wav\0",
+    "x" * 300,
+    "y/" * 3000,
+    "a\tb.wav",
+    "\ud7ff.wav",
+    "\x1b[31m.wav",
+]
 FAR_PATHS = [
     "/etc/passwd",
     "../../../../../../etc/passwd",
@@ -56,7 +76,9 @@ def folder(tmp_path_factory):
 
 
 def a_row(rng: random.Random, folder) -> list[str]:
-    path = rng.choice(GOOD_PATHS if rng.random() < 0.6 else BAD_PATHS + FAR_PATHS).format(name=folder.name, folder=folder)
+    path = rng.choice(GOOD_PATHS if rng.random() < 0.6 else BAD_PATHS + FAR_PATHS).format(
+        name=folder.name, folder=folder
+    )
     text = rng.choice(GOOD_TEXTS if rng.random() < 0.7 else [*BAD_TEXTS, "word " * 300])
     row = [path, text, rng.choice(SPEAKERS), rng.choice(SPLITS[:6] if rng.random() < 0.8 else SPLITS)]
     if rng.random() < 0.05:
@@ -67,7 +89,11 @@ def a_row(rng: random.Random, folder) -> list[str]:
 def a_sound_table(rng: random.Random, folder) -> tuple[bytes, int]:
     """A table that is CSV, whatever stands in its cells, and the number of its rows."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), lineterminator=rng.choice(["\n", "\r\n"]))
+    writer = csv.writer(
+        text,
+        quoting=rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        lineterminator=rng.choice(["\n", "\r\n"]),
+    )
     order = rng.sample(range(4), 4) if rng.random() < 0.3 else list(range(4))
     header = [HEADER[place] for place in order] + (["note"] if rng.random() < 0.1 else [])
     writer.writerow(header)
@@ -85,16 +111,24 @@ def a_spoilt_table(rng: random.Random, folder) -> bytes:
     text = contents.decode("utf-8-sig")
     match rng.randrange(12):
         case 0:
-            return text.encode(rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"]), errors="replace")
+            return text.encode(
+                rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"]), errors="replace"
+            )
         case 1:
             return text.encode(rng.choice(["latin-1", "cp1252", "shift-jis", "koi8-r"]), errors="replace")
         case 2:
             return contents[: rng.randint(0, len(contents))]
         case 3:
             place = rng.randint(0, len(contents))
-            return contents[:place] + rng.choice([b'"', b"\0", b"\r", b"\xff", b"\x80", b",,,,", b'"""']) + contents[place:]
+            return (
+                contents[:place]
+                + rng.choice([b'"', b"\0", b"\r", b"\xff", b"\x80", b",,,,", b'"""'])
+                + contents[place:]
+            )
         case 4:
-            return text.replace(rng.choice(HEADER), rng.choice(["", "audio_path", "Transcription", "path", "\0"]), 1).encode()
+            return text.replace(
+                rng.choice(HEADER), rng.choice(["", "audio_path", "Transcription", "path", "\0"]), 1
+            ).encode()
         case 5:
             return text.replace("\n", "\r").encode()
         case 6:
@@ -104,7 +138,12 @@ def a_spoilt_table(rng: random.Random, folder) -> bytes:
         case 8:
             return rng.randbytes(rng.randint(0, 300))
         case 9:
-            return contents + b"a.wav," + rng.choice([b"x", b'"x\n', b"one two "]) * rng.choice([20_000, 150_000]) + b",me,train\n"
+            return (
+                contents
+                + b"a.wav,"
+                + rng.choice([b"x", b'"x\n', b"one two "]) * rng.choice([20_000, 150_000])
+                + b",me,train\n"
+            )
         case 10:
             return contents.replace(b"\n", b"\n" * rng.randint(2, 30))
         case _:
@@ -135,8 +174,14 @@ def test_a_table_that_is_spoilt_is_read_or_refused_in_one_line(omni, folder, inp
         (folder / "asr.csv").write_bytes(a_spoilt_table(random.Random(f"spoilt {number}"), folder))
         status, out, _ = omni(["data", "check", str(folder / "asr.csv")])
         if status == 0:
-            total, used, left_out = map(int, re.search(r"(\d+) rows, (\d+) readable, (\d+) not", out).groups())
-            assert total == used + left_out == used + len(re.findall(r"^cannot be read, line ", out, re.MULTILINE))
+            total, used, left_out = map(
+                int, re.search(r"(\d+) rows, (\d+) readable, (\d+) not", out).groups()
+            )
+            assert (
+                total
+                == used + left_out
+                == used + len(re.findall(r"^cannot be read, line ", out, re.MULTILINE))
+            )
 
 
 def test_the_same_tables_beside_somebodys_own_recordings(omni, folder, tmp_path, inputs):
@@ -147,12 +192,20 @@ def test_the_same_tables_beside_somebodys_own_recordings(omni, folder, tmp_path,
         (folder / "asr.csv").write_bytes(contents)
         status, out, _ = omni(["data", "folder", str(folder), "--out", str(tmp_path / "out")])
         if status == 0:
-            total, written, left_out = map(int, re.search(r"(\d+) rows, (\d+) written, (\d+) left out", out).groups())
-            assert total == written + left_out == written + len(re.findall(r"^left out, asr\.csv line ", out, re.MULTILINE))
+            total, written, left_out = map(
+                int, re.search(r"(\d+) rows, (\d+) written, (\d+) left out", out).groups()
+            )
+            assert (
+                total
+                == written + left_out
+                == written + len(re.findall(r"^left out, asr\.csv line ", out, re.MULTILINE))
+            )
             assert len((tmp_path / "out" / "asr.csv").read_text(encoding="utf-8").splitlines()) == written + 1
             shutil.rmtree(tmp_path / "out")
         left = {path.name for path in tmp_path.iterdir()}
-        assert left <= {".out.partial-lock"}, "a refusal leaves nothing behind; the lock is of a corpus that was made"
+        assert left <= {".out.partial-lock"}, (
+            "a refusal leaves nothing behind; the lock is of a corpus that was made"
+        )
 
 
 @pytest.mark.parametrize("line", [
@@ -165,7 +218,9 @@ def test_the_same_tables_beside_somebodys_own_recordings(omni, folder, tmp_path,
     b"\0" * 10_000_000 + b"\n",
 ], ids=["text", "path", "words", "newlines", "commas", "blank lines", "NUL"])  # fmt: skip
 def test_ten_megabytes_in_one_line(omni, folder, line):
-    (folder / "asr.csv").write_bytes(b"audio_path,transcription,speaker,split\na.wav,yes,me,train\n" + line + b"b.wav,no,you,dev\n")
+    (folder / "asr.csv").write_bytes(
+        b"audio_path,transcription,speaker,split\na.wav,yes,me,train\n" + line + b"b.wav,no,you,dev\n"
+    )
     status, out, error = omni(["data", "check", str(folder / "asr.csv")])
     if status == 0:
         total, used, left_out = map(int, re.search(r"(\d+) rows, (\d+) readable, (\d+) not", out).groups())

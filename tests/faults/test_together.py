@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib.checkpoint import load_checkpoint
 from omni_lib.corpora.building import is_built
 from omni_lib.corpora.synth import synthesise
+from omni_lib.weights import load_checkpoint
 
 STAMP = {"corpus": "of this test", "version": 1}
 
@@ -35,7 +35,12 @@ print("done")
 
 def started(program: str, *arguments: str | Path) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 @pytest.mark.parametrize("there", ["nothing", "an older one"])
@@ -76,7 +81,9 @@ def test_two_processes_that_synthesise_one_corpus(tmp_path):
     assert [one.communicate(timeout=300)[0] for one in both] == ["done\n"] * 2
     alone = synthesise(tmp_path / "alone", counts={"train": 12, "dev": 3, "test": 3}, progress=False).parent
     files = sorted(path.relative_to(alone) for path in alone.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(tmp_path / "shared") for path in (tmp_path / "shared").rglob("*") if path.is_file())
+    assert files == sorted(
+        path.relative_to(tmp_path / "shared") for path in (tmp_path / "shared").rglob("*") if path.is_file()
+    )
     assert all((alone / name).read_bytes() == (tmp_path / "shared" / name).read_bytes() for name in files)
 
 
@@ -93,9 +100,13 @@ def test_a_build_that_is_killed_leaves_no_lock_behind(tmp_path):
     assert is_built(tmp_path / "corpus", STAMP)
 
 
-def test_two_trainings_into_one_folder_are_refused_and_the_first_is_none_the_worse(victims, make_tiny_config, tmp_path):
+def test_two_trainings_into_one_folder_are_refused_and_the_first_is_none_the_worse(
+    victims, make_tiny_config, tmp_path
+):
     """The second is told who is there; when the first is killed, the folder is free at once."""
-    (tmp_path / "config.json").write_text(json.dumps(make_tiny_config(tmp_path / "run", num_epochs=30).to_dict()))
+    (tmp_path / "config.json").write_text(
+        json.dumps(make_tiny_config(tmp_path / "run", num_epochs=30).to_dict())
+    )
     command = ["train", "--config", str(tmp_path / "config.json"), "--resume"]
     first = victims.start(command, tmp_path)
     while not (tmp_path / "run" / "training_log.json").exists():
@@ -109,7 +120,9 @@ def test_two_trainings_into_one_folder_are_refused_and_the_first_is_none_the_wor
     assert victims.run([*command, "--max-steps", "40"], tmp_path) == 0
 
 
-def test_learners_share_a_corpus_that_they_cannot_write_and_nothing_else(victims, make_tiny_config, tones_csv, tmp_path):
+def test_learners_share_a_corpus_that_they_cannot_write_and_nothing_else(
+    victims, make_tiny_config, tones_csv, tmp_path
+):
     """Three at once, each in a folder of their own (the names are not the easiest): nothing is written beside the corpus."""
     before = sorted(tones_csv.parent.rglob("*"))
     pids = {}
@@ -118,14 +131,16 @@ def test_learners_share_a_corpus_that_they_cannot_write_and_nothing_else(victims
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(make_tiny_config(folder / "run").to_dict()))
         pids[folder] = victims.start(["train", "--config", "config.json"], folder)
-    assert [victims.wait(pid) for pid in pids.values()] == [0, 0, 0], [(folder / "error.txt").read_text() for folder in pids]
+    assert [victims.wait(pid) for pid in pids.values()] == [0, 0, 0], [
+        (folder / "error.txt").read_text() for folder in pids
+    ]
     steps = [load_checkpoint(folder / "run" / "audio_enc_step_18.pt")["step"] for folder in pids]
     assert steps == [18, 18, 18]
     assert sorted(tones_csv.parent.rglob("*")) == before
 
 
 def test_progress_is_kept_by_learner(tmp_path, monkeypatch):
-    from omni_lib.course.progress import Progress
+    from omni_lib.course.exercises.progress import Progress
 
     for name, right in (("a", True), ("b", False)):
         monkeypatch.setenv("OMNI_HOME", str(tmp_path / name))

@@ -21,7 +21,15 @@ STAGES = ("open", "half", "written", "synced", "replaced")  # what of the write 
 
 if __name__ == "__main__":
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    for module in ("torch", "torchaudio", "torch._dynamo", "omni_lib.cli", "omni_lib.train", "omni_lib.report", "omni_lib.corpora.synth"):
+    for module in (
+        "torch",
+        "torchaudio",
+        "torch._dynamo",
+        "omni_lib.cli",
+        "omni_lib.train",
+        "omni_lib.inference.report",
+        "omni_lib.corpora.synth",
+    ):
         importlib.import_module(module)
 
 
@@ -66,7 +74,11 @@ def arm(strike: dict) -> None:
     def watched_open(path, mode="r", *arguments, **options):
         nonlocal seen, armed
         file = true_open(path, mode, *arguments, **options)
-        if "w" in mode and isinstance(path, str | os.PathLike) and os.path.basename(path).startswith(strike["file"]):
+        if (
+            "w" in mode
+            and isinstance(path, str | os.PathLike)
+            and os.path.basename(path).startswith(strike["file"])
+        ):
             seen += 1
             if seen == strike["number"]:
                 armed = True

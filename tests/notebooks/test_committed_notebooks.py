@@ -12,8 +12,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from omni_lib.course.notebooks import FOLDER, LARGEST, LESSONS, faults, lesson_of, normalise, short_training, solved
-from omni_lib.course.progress import Progress
+from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.notebooks import (
+    FOLDER,
+    LARGEST,
+    LESSONS,
+    faults,
+    lesson_of,
+    normalise,
+    short_training,
+    solved,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -23,12 +32,24 @@ each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 def nbval(path, home, *options):
     """Run nbval over one notebook; (exit status, what it said)."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={path.parent}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        f"--rootdir={path.parent}",
+    ]
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
     environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment["OMNI_CONFIG"] = str(short_training(home))
     command += [*options, sanitize, str(path)]
-    done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -54,7 +75,11 @@ def test_it_stores_neither_paths_nor_times(path):
 def test_every_section_has_prose_and_the_lesson_ends_with_its_references(path):
     notebook = read(path)
     assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} · ")
-    assert any(re.search(r"^#+ References", cell.source, re.MULTILINE) for cell in notebook.cells[-4:] if cell.cell_type == "markdown")
+    assert any(
+        re.search(r"^#+ References", cell.source, re.MULTILINE)
+        for cell in notebook.cells[-4:]
+        if cell.cell_type == "markdown"
+    )
 
 
 @pytest.mark.slow
@@ -75,7 +100,9 @@ def test_solved_it_runs_and_every_check_is_right(path, tmp_path):
     status, said = nbval(tmp_path / path.name, tmp_path / "home", "--nbval-lax")
     assert status == 0, said
     progress = Progress(tmp_path / "home" / "progress.json").read()
-    assert {key for key, entry in progress.items() if entry["right"]} == {exercise.key for exercise in lesson.EXERCISES}
+    assert {key for key, entry in progress.items() if entry["right"]} == {
+        exercise.key for exercise in lesson.EXERCISES
+    }
 
 
 def first_comparable(notebook):

@@ -30,6 +30,11 @@ def test_full_training_stops_resumes_and_ends_with_an_error_rate(make_tiny_confi
     assert printed.count("  said:  ") >= 3 and "what was said" in printed
     log = json.loads((tmp_path / "run" / "training_log.json").read_text())
     assert [entry["step"] for entry in log["entries"] if entry["type"] == "epoch"] == [6, 12, 18, 24, 30, 36]
-    pictures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    pictures = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
     assert len(pictures) == 7  # range test, panel, curves, four logs
     assert (tmp_path / "run" / "audio_enc_step_36.pt").exists()

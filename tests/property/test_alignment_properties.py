@@ -24,12 +24,18 @@ def score(log_probs: torch.Tensor, path: list[int]) -> float:
     return log_probs[torch.arange(len(path)), torch.tensor(path, dtype=torch.long)].double().sum().item()
 
 
-@given(seed=st.integers(0, 10_000), target=st.lists(st.integers(1, 4), min_size=1, max_size=12), spare=st.integers(0, 25))
+@given(
+    seed=st.integers(0, 10_000),
+    target=st.lists(st.integers(1, 4), min_size=1, max_size=12),
+    spare=st.integers(0, 25),
+)
 def test_best_path_is_torchaudios(seed, target, spare):
     """Random scores make the best path unique, so path and score both agree; and the path spells the target."""
     log_probs = random_log_probs(seed, frames_needed(target) + spare, 6)
     path = best_path(log_probs, target)
-    theirs, scores = torchaudio.functional.forced_align(log_probs[None], torch.tensor([target], dtype=torch.int32), blank=0)
+    theirs, scores = torchaudio.functional.forced_align(
+        log_probs[None], torch.tensor([target], dtype=torch.int32), blank=0
+    )
     assert collapse(path) == target
     assert score(log_probs, path) == pytest.approx(scores.double().sum().item(), abs=1e-4)
     assert path == theirs[0].tolist()
@@ -40,7 +46,9 @@ def test_no_path_to_the_target_scores_better(seed, target, spare):
     frames = frames_needed(target) + spare
     log_probs = random_log_probs(seed, frames, 3)
     paths = [list(path) for path in itertools.product(range(3), repeat=frames) if collapse(path) == target]
-    assert score(log_probs, best_path(log_probs, target)) == pytest.approx(max(score(log_probs, path) for path in paths))
+    assert score(log_probs, best_path(log_probs, target)) == pytest.approx(
+        max(score(log_probs, path) for path in paths)
+    )
 
 
 @given(st.lists(st.integers(0, 28), max_size=60))

@@ -24,7 +24,9 @@ def random_log_probs(seed: int, frames: int, symbols: int = SYMBOLS) -> torch.Te
 def test_loss_is_minus_the_logarithm_of_the_summed_probability_of_all_paths(seed, frames, target):
     log_probs = random_log_probs(seed, frames)
     paths = [path for path in itertools.product(range(SYMBOLS), repeat=frames) if collapse(path) == target]
-    summed = sum(math.exp(sum(log_probs[0, t, symbol].item() for t, symbol in enumerate(path))) for path in paths)
+    summed = sum(
+        math.exp(sum(log_probs[0, t, symbol].item() for t, symbol in enumerate(path))) for path in paths
+    )
     loss = ctc_loss(log_probs, torch.tensor([frames]), [target]).item()
     if paths:
         assert math.isclose(loss, -math.log(summed), rel_tol=1e-9, abs_tol=1e-9)
@@ -32,8 +34,16 @@ def test_loss_is_minus_the_logarithm_of_the_summed_probability_of_all_paths(seed
         assert loss == math.inf
 
 
-@given(seed=st.integers(0, 1000), frames=st.integers(1, 5), padding=st.integers(0, 2), target=TARGETS, weight=st.floats(0.01, 5))
-def test_entropic_loss_is_the_loss_less_the_entropy_of_the_paths_and_so_is_its_gradient(seed, frames, padding, target, weight):
+@given(
+    seed=st.integers(0, 1000),
+    frames=st.integers(1, 5),
+    padding=st.integers(0, 2),
+    target=TARGETS,
+    weight=st.floats(0.01, 5),
+)
+def test_entropic_loss_is_the_loss_less_the_entropy_of_the_paths_and_so_is_its_gradient(
+    seed, frames, padding, target, weight
+):
     """Rényi's entropy of order 1 / (1 + weight), from every path written out; padding counts for nothing."""
     logits = random_log_probs(seed, frames + padding).requires_grad_()
     log_probs = logits.log_softmax(-1)
@@ -72,12 +82,17 @@ def test_frames_needed_is_the_border_between_finite_and_infinite(seed, target):
 @given(st.lists(st.integers(0, 28), max_size=40))
 def test_collapse_merges_repeats_before_it_drops_blanks(path):
     """Against a reading of the definition, letter by letter; and what is left fits into the path it came from."""
-    expected = [symbol for t, symbol in enumerate(path) if symbol != BLANK and (t == 0 or path[t - 1] != symbol)]
+    expected = [
+        symbol for t, symbol in enumerate(path) if symbol != BLANK and (t == 0 or path[t - 1] != symbol)
+    ]
     assert collapse(path) == expected
     assert is_feasible(expected, len(path))
 
 
-@given(target=st.lists(st.integers(1, 28), max_size=20), repeats=st.lists(st.integers(1, 3), min_size=20, max_size=20))
+@given(
+    target=st.lists(st.integers(1, 28), max_size=20),
+    repeats=st.lists(st.integers(1, 3), min_size=20, max_size=20),
+)
 def test_a_target_spelt_out_with_blanks_collapses_to_itself(target, repeats):
     path = [BLANK]
     for symbol, times in zip(target, repeats, strict=False):

@@ -17,12 +17,16 @@ def test_the_best_counts_hold_those_of_jiwer_and_of_the_solution(reference, hypo
     assert {sum(way) for way in best} == {count.errors}
     assert (count.substitutions, count.deletions, count.insertions) in best
     assert edit_counts(reference, hypothesis) in best
-    assert all(insertions - deletions == len(hypothesis) - len(reference) for _, deletions, insertions in best)
+    assert all(
+        insertions - deletions == len(hypothesis) - len(reference) for _, deletions, insertions in best
+    )
 
 
 @given(texts, texts)
 def test_exchanging_the_texts_exchanges_deletions_and_insertions(reference, hypothesis):
-    assert {(s, i, d) for s, d, i in optimal_counts(reference, hypothesis)} == optimal_counts(hypothesis, reference)
+    assert {(s, i, d) for s, d, i in optimal_counts(reference, hypothesis)} == optimal_counts(
+        hypothesis, reference
+    )
 
 
 @given(texts.filter(bool), texts)

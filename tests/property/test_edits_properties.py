@@ -18,7 +18,11 @@ def test_the_edits_are_those_that_are_counted(reference, hypothesis):
         (character_edits(reference, hypothesis), character_errors(reference, hypothesis)),
     ):
         signs = Counter(edit.sign for edit in edits)
-        assert (signs["S"], signs["D"], signs["I"]) == (count.substitutions, count.deletions, count.insertions)
+        assert (signs["S"], signs["D"], signs["I"]) == (
+            count.substitutions,
+            count.deletions,
+            count.insertions,
+        )
         assert signs["="] + signs["S"] + signs["D"] == count.reference
 
 

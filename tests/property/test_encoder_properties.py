@@ -28,10 +28,14 @@ def encoder(dtype: torch.dtype, downsample_time: int = 8, before_pool: int = 4) 
     return made
 
 
-def padded(lengths: list[int], extra: int, rubbish: float, seed: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def padded(
+    lengths: list[int], extra: int, rubbish: float, seed: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Random log-mels of these lengths, padded by `extra` frames more than the longest needs, with rubbish of that size."""
     generator = torch.Generator().manual_seed(seed)
-    rows = [torch.randn(length, 128, generator=generator, dtype=dtype) for length in lengths]  # the same whatever the padding
+    rows = [
+        torch.randn(length, 128, generator=generator, dtype=dtype) for length in lengths
+    ]  # the same whatever the padding
     mel = rubbish * torch.randn(len(lengths), max(lengths) + extra, 128, generator=generator, dtype=dtype)
     for row, clip in enumerate(rows):
         mel[row, : len(clip)] = clip
@@ -49,15 +53,21 @@ def test_in_evaluation_alone_or_in_any_padded_batch_is_the_same(
     with torch.inference_mode():
         batch, batch_lengths = model(mel, frames)
         assert batch_lengths.tolist() == [model.output_lengths(length) for length in lengths]
-        assert torch.all(batch[~valid_frames(batch_lengths, batch.shape[1])] == 0), "embeddings beyond the end are zero"
+        assert torch.all(batch[~valid_frames(batch_lengths, batch.shape[1])] == 0), (
+            "embeddings beyond the end are zero"
+        )
         for row, length in enumerate(lengths):
             alone, _ = model(mel[row : row + 1, :length], frames[row : row + 1])
-            torch.testing.assert_close(batch[row, : batch_lengths[row]], alone[0, : batch_lengths[row]], atol=tolerance, rtol=0)
+            torch.testing.assert_close(
+                batch[row, : batch_lengths[row]], alone[0, : batch_lengths[row]], atol=tolerance, rtol=0
+            )
 
 
 @pytest.mark.parametrize("before_pool", [4, 1])
 @given(lengths=LENGTHS, extra=st.integers(1, 40), rubbish=RUBBISH, seed=st.integers(0, 1000))
-def test_in_training_more_padding_changes_neither_outputs_nor_statistics_nor_gradients(before_pool, lengths, extra, rubbish, seed):
+def test_in_training_more_padding_changes_neither_outputs_nor_statistics_nor_gradients(
+    before_pool, lengths, extra, rubbish, seed
+):
     results = []
     for more in (0, extra):
         model = copy.deepcopy(encoder(torch.float64, 8, before_pool)).train()
@@ -67,7 +77,9 @@ def test_in_training_more_padding_changes_neither_outputs_nor_statistics_nor_gra
         kept = embeddings[:, : int(out_lengths.max())]
         if any(out_lengths.tolist()):
             kept.square().mean().backward()
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+        gradients = {
+            name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None
+        }
         results.append((kept, dict(model.named_buffers()), gradients))
     (kept, buffers, gradients), (kept_more, buffers_more, gradients_more) = results
     torch.testing.assert_close(kept_more, kept, atol=1e-9, rtol=0)

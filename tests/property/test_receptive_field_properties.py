@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_lib.audio import N_MELS
-from omni_lib.course.receptive_field import Influence, attention_maps, attention_weights, halvings, receptive_field
+from omni_lib.course.receptive_field import (
+    Influence,
+    attention_maps,
+    attention_weights,
+    halvings,
+    receptive_field,
+)
 from omni_lib.encoder import AudioEncoder, PairPool, SelfAttention, Subsampler, embedding_lengths
 
 
@@ -18,7 +24,9 @@ class Front(torch.nn.Module):
         torch.manual_seed(1)
         self.subsampler, self.pool = Subsampler(8, channels=4), PairPool(8)
         for norm in [*self.subsampler.norms, self.subsampler.residual_norm]:
-            torch.nn.init.constant_(norm.bias, 3.0)  # no ReLU is shut, so that whatever is connected has a gradient
+            torch.nn.init.constant_(
+                norm.bias, 3.0
+            )  # no ReLU is shut, so that whatever is connected has a gradient
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         x, lengths = self.subsampler(mel[None], torch.tensor([len(mel)]))

@@ -15,7 +15,9 @@ from omni_lib.text import Vocabulary, normalise
 LETTERS = string.ascii_lowercase + " "
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 KEYS = st.one_of(st.sampled_from(sorted(Config().to_dict())), st.text(max_size=12))
@@ -45,7 +47,9 @@ def test_ascii_without_digits_is_never_refused_and_no_letter_is_lost(text):
 def test_decode_undoes_encode(text):
     vocabulary = Vocabulary()
     indices = vocabulary.encode(text)
-    assert len(indices) == len(text) and all(1 <= index <= 27 for index in indices), "no target contains blank or EOS"
+    assert len(indices) == len(text) and all(1 <= index <= 27 for index in indices), (
+        "no target contains blank or EOS"
+    )
     assert vocabulary.decode(indices) == text
 
 

@@ -88,7 +88,11 @@ def test_a_random_alignment_spells_its_text(seed, target, spare):
     assert collapse(path) == target
 
 
-@given(seed=st.integers(0, 9999), target=st.lists(st.integers(1, 5), min_size=1, max_size=12), spare=st.integers(0, 20))
+@given(
+    seed=st.integers(0, 9999),
+    target=st.lists(st.integers(1, 5), min_size=1, max_size=12),
+    spare=st.integers(0, 20),
+)
 def test_the_best_path_stands_in_states_that_emit_it(seed, target, spare):
     path = best_path(random_log_probs(seed, frames_needed(target) + spare, 6), target)
     states = best_states(path)

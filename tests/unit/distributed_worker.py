@@ -11,19 +11,25 @@ from pathlib import Path
 
 import torch
 
-from omni_lib.batching import Batch
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.config import load_config
-from omni_lib.distributed import rank, session, world_size
-from omni_lib.objective import Loss
-from omni_lib.train import Trainer
+from omni_lib.machine.distributed import rank, session, world_size
+from omni_lib.trainer import Trainer
+from omni_lib.training.batching import Batch
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.objective import Loss
+from omni_lib.weights import load_checkpoint
 
 
 class ExactTrainer(Trainer):
     """The features that it is given are in single precision; from there on all is double."""
 
     def train_step(self, batch: Batch) -> Loss:
-        self.shares.append({row.path.name: length for row, length in zip(batch.utterances, batch.lengths.tolist(), strict=True)})
+        self.shares.append(
+            {
+                row.path.name: length
+                for row, length in zip(batch.utterances, batch.lengths.tolist(), strict=True)
+            }
+        )
         return super().train_step(replace(batch, mel=batch.mel.double()))
 
 
@@ -38,7 +44,9 @@ def main(config_path: str, steps: int, out: Path) -> None:
         if paths := periodic_checkpoints(folder):
             trainer.restore(load_checkpoint(paths[-1]))
         trainer.run(max_steps=steps)
-        torch.save({"state": trainer.state(), "shares": trainer.shares}, out / f"rank_{rank()}_of_{world_size()}.pt")
+        torch.save(
+            {"state": trainer.state(), "shares": trainer.shares}, out / f"rank_{rank()}_of_{world_size()}.pt"
+        )
 
 
 if __name__ == "__main__":

@@ -44,18 +44,31 @@ def test_too_few_frames_are_refused():
 
 
 def test_word_times_run_from_first_letter_to_last():
-    assert word_times(path_of("_hhi__ _yo_o_"), VOCABULARY, 0.04) == [Word("hi", 0.04, 0.16), Word("yoo", 0.32, 0.48)]
+    assert word_times(path_of("_hhi__ _yo_o_"), VOCABULARY, 0.04) == [
+        Word("hi", 0.04, 0.16),
+        Word("yoo", 0.32, 0.48),
+    ]
 
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("", []), ("____", []), ("  __ ", []), ("a", ["a"]), (" a_ _ b ", ["a", "b"]), ("aa_a", ["aa"]), ("a a", ["a", "a"])],
+    [
+        ("", []),
+        ("____", []),
+        ("  __ ", []),
+        ("a", ["a"]),
+        (" a_ _ b ", ["a", "b"]),
+        ("aa_a", ["aa"]),
+        ("a a", ["a", "a"]),
+    ],
 )
 def test_words_of_a_path(path, words):
     assert [word.word for word in word_times(path_of(path), VOCABULARY, 0.08)] == words
 
 
-@pytest.mark.parametrize(("blanks", "words"), [(0, ["cathe"]), (12, ["cathe"]), (13, ["cat", "he"]), (400, ["cat", "he"])])
+@pytest.mark.parametrize(
+    ("blanks", "words"), [(0, ["cathe"]), (12, ["cathe"]), (13, ["cat", "he"]), (400, ["cat", "he"])]
+)
 def test_a_pause_of_a_second_ends_a_word_without_a_space(blanks, words):
     found = word_times(path_of("cat" + "_" * blanks + "he"), VOCABULARY, 0.08)
     assert [word.word for word in found] == words

@@ -17,7 +17,11 @@ from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "an4"
-TRAIN = {"an4_clstk/fash/an251-fash-b": "YES", "an4_clstk/fnsv/cen5-fnsv-b": "P I T T S B U R G H", "an4_clstk/mtos/an1-mtos-b": "GO TWO"}
+TRAIN = {
+    "an4_clstk/fash/an251-fash-b": "YES",
+    "an4_clstk/fnsv/cen5-fnsv-b": "P I T T S B U R G H",
+    "an4_clstk/mtos/an1-mtos-b": "GO TWO",
+}
 TEST = {"an4test_clstk/fcaw/an406-fcaw-b": "RUBOUT G M E F THREE NINE"}
 
 
@@ -37,7 +41,11 @@ def make_an4(root: Path, form: str = "wav", test: bool = False, endian: str = "B
         for seed, file_id in enumerate(texts):
             path = root / "wav" / f"{file_id}.{form}"
             path.parent.mkdir(parents=True)
-            kinds = {"wav": {"format": "WAV"}, "sph": {"format": "NIST", "endian": "BIG"}, "raw": {"format": "RAW", "endian": endian}}
+            kinds = {
+                "wav": {"format": "WAV"},
+                "sph": {"format": "NIST", "endian": "BIG"},
+                "raw": {"format": "RAW", "endian": endian},
+            }
             soundfile.write(path, samples(seed), 16_000, subtype="PCM_16", **kinds[form])
     return root
 
@@ -79,12 +87,16 @@ def test_every_form_and_place_gives_the_same_rows_and_samples(tmp_path, form, pl
 
 def test_raw_samples_of_the_other_byte_order_are_recognised(tmp_path):
     rows, _ = prepare(make_an4(tmp_path / "an4", "raw", endian="LITTLE"), tmp_path / "out")
-    assert np.array_equal(soundfile.read(tmp_path / "out" / rows[0]["audio_path"], dtype="int16")[0], samples(0))
+    assert np.array_equal(
+        soundfile.read(tmp_path / "out" / rows[0]["audio_path"], dtype="int16")[0], samples(0)
+    )
 
 
 def test_the_test_part_becomes_the_split_test_and_its_absence_is_said(tmp_path):
     rows, said = prepare(make_an4(tmp_path / "with" / "an4", test=True), tmp_path / "out_with")
-    assert [(row["speaker"], row["transcription"]) for row in rows if row["split"] == "test"] == [("fcaw", "rubout g m e f three nine")]
+    assert [(row["speaker"], row["transcription"]) for row in rows if row["split"] == "test"] == [
+        ("fcaw", "rubout g m e f three nine")
+    ]
     assert not any("not there" in line for line in said)
     rows, said = prepare(make_an4(tmp_path / "without" / "an4"), tmp_path / "out_without")
     assert {row["split"] for row in rows} == {"train", "dev"}
@@ -110,7 +122,12 @@ FAULTS = {
     "name not listed": (TRANSCRIPTS, "(an251-fash-b)", "(an252-fash-b)", "an252-fash-b is not in"),
     "no name": (TRANSCRIPTS, "(an251-fash-b)", "", "does not end in the (name)"),
     "twice transcribed": (TRANSCRIPTS, "<s> GO", "<s> NO </s> (an251-fash-b)\n<s> GO", "stands there twice"),
-    "twice listed": (FILE_IDS, "an4_clstk/mtos", "an4_clstk/fash/an251-fash-b\nan4_clstk/mtos", "stands there twice"),
+    "twice listed": (
+        FILE_IDS,
+        "an4_clstk/mtos",
+        "an4_clstk/fash/an251-fash-b\nan4_clstk/mtos",
+        "stands there twice",
+    ),
     "digits": (TRANSCRIPTS, "YES", "YES 7", "'7'"),
     "no word": (TRANSCRIPTS, "<s> YES", "<s>", "holds no word"),
     "leaves the folder": (FILE_IDS, "an4_clstk/fash/", "an4_clstk/../../fash/", "is not of the form"),
@@ -234,7 +251,9 @@ def test_hostile_archives_are_refused_and_write_nothing_outside(tmp_path, attack
             tar.addfile(info, io.BytesIO(b"hello"))
     with pytest.raises(UserError, match=reason):
         unpack(tmp_path / "evil.tar.gz", tmp_path / "into" / "here")
-    outside = {path for path in tmp_path.rglob("*") if path.is_file()} - set((tmp_path / "into" / "here").rglob("*"))
+    outside = {path for path in tmp_path.rglob("*") if path.is_file()} - set(
+        (tmp_path / "into" / "here").rglob("*")
+    )
     assert outside == {tmp_path / "evil.tar.gz"}
     assert not Path("/tmp/evil").exists()
 
@@ -255,7 +274,9 @@ def test_a_bomb_that_no_file_is_written_of_is_stopped_too(tmp_path):
     (tmp_path / "many.tar").write_bytes(inside)
     with pytest.raises(UserError, match="more than 20 files"):
         unpack(tmp_path / "many.tar", tmp_path / "into", max_files=20)
-    with tarfile.open(tmp_path / "skipped.tar.gz", "w:gz") as tar:  # a folder with contents, which are skipped but unpacked
+    with tarfile.open(
+        tmp_path / "skipped.tar.gz", "w:gz"
+    ) as tar:  # a folder with contents, which are skipped but unpacked
         tar.addfile(member("folder", 50_000_000, tarfile.CONTTYPE), io.BytesIO(bytes(50_000_000)))
     with pytest.raises(UserError, match="more"):
         unpack(tmp_path / "skipped.tar.gz", tmp_path / "into2", max_bytes=1_000_000, max_files=10)
@@ -289,7 +310,9 @@ def test_where_says_who_publishes_it_its_size_and_its_licence():
 
 def test_the_real_corpus(tmp_path):
     if not (REAL / "etc" / "an4_train.fileids").is_file():
-        pytest.skip(reason=f"CMU AN4 is not at {REAL}: the drawing of dev speakers and its 948 rows are NOT tested here")
+        pytest.skip(
+            reason=f"CMU AN4 is not at {REAL}: the drawing of dev speakers and its 948 rows are NOT tested here"
+        )
     rows, said = prepare(REAL, tmp_path / "out")
     assert len(rows) == 948 and said[-1].endswith("0 left out")
     speakers = sorted({row["speaker"] for row in rows})
@@ -299,5 +322,7 @@ def test_the_real_corpus(tmp_path):
     assert tuple(sorted(speakers[10:20])) == an4.CONFIRMATION_SPEAKERS
     assert {row["speaker"] for row in rows if row["split"] == "dev"} == set(an4.DEV_SPEAKERS)
     source = soundfile.read(REAL / "wav" / "an4_clstk" / "fash" / "an251-fash-b.wav", dtype="int16")[0]
-    assert np.array_equal(soundfile.read(tmp_path / "out" / "wav" / "fash" / "an251-fash-b.wav", dtype="int16")[0], source)
+    assert np.array_equal(
+        soundfile.read(tmp_path / "out" / "wav" / "fash" / "an251-fash-b.wav", dtype="int16")[0], source
+    )
     assert not read_manifest(tmp_path / "out" / "asr.csv").problems

@@ -8,7 +8,16 @@ import soundfile
 import torch
 import torchaudio
 
-from omni_lib.audio import HOP_LENGTH, LOG_FLOOR, N_MELS, LogMel, change_speed, feature_statistics, read_audio, samples_at_speed
+from omni_lib.audio import (
+    HOP_LENGTH,
+    LOG_FLOOR,
+    N_MELS,
+    LogMel,
+    change_speed,
+    feature_statistics,
+    read_audio,
+    samples_at_speed,
+)
 from omni_lib.errors import UserError
 
 
@@ -44,7 +53,9 @@ def test_a_file_at_16_khz_is_read_to_the_bit(tmp_path):
 def test_channels_are_averaged(tmp_path, channels):
     samples = np.tile(np.linspace(-0.5, 0.5, channels) + 0.25, (160, 1))
     soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
-    assert torch.allclose(read_audio(tmp_path / "a.wav"), torch.full((160,), float(samples[0].mean())), atol=1e-6)
+    assert torch.allclose(
+        read_audio(tmp_path / "a.wav"), torch.full((160,), float(samples[0].mean())), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "rf64"])
@@ -107,7 +118,12 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path, bad):
 @pytest.mark.parametrize("form", ["wav", "aiff", "sph", "flac", "mp3"])
 def test_a_file_that_was_cut_off_is_refused(tmp_path, form):
     kinds = {"sph": {"format": "NIST", "subtype": "PCM_16"}}
-    soundfile.write(tmp_path / f"whole.{form}", np.random.default_rng(0).uniform(-0.5, 0.5, 16_000), 16_000, **kinds.get(form, {}))
+    soundfile.write(
+        tmp_path / f"whole.{form}",
+        np.random.default_rng(0).uniform(-0.5, 0.5, 16_000),
+        16_000,
+        **kinds.get(form, {}),
+    )
     whole = (tmp_path / f"whole.{form}").read_bytes()
     assert read_audio(tmp_path / f"whole.{form}").shape == (16_000,)
     (tmp_path / f"cut.{form}").write_bytes(whole[: len(whole) // 2])
@@ -163,13 +179,18 @@ def test_no_mel_filter_is_empty_where_the_window_s_own_400_points_leave_some():
 
 def test_it_is_the_logarithm_of_torchaudio_s_mel_spectrogram():
     noise = torch.randn(16_000, generator=torch.Generator().manual_seed(1))
-    transform = torchaudio.transforms.MelSpectrogram(16_000, n_fft=1024, win_length=400, hop_length=160, n_mels=128, pad_mode="constant")
+    transform = torchaudio.transforms.MelSpectrogram(
+        16_000, n_fft=1024, win_length=400, hop_length=160, n_mels=128, pad_mode="constant"
+    )
     expected = torch.log(transform(noise)[:, :100] + 1e-6).T
     torch.testing.assert_close(LogMel()(noise), expected, rtol=0, atol=0)
 
 
 def test_a_higher_tone_is_in_a_higher_filter():
-    loudest = [LogMel()(torch.from_numpy(sine(16_000, hertz=hertz)).float()).mean(dim=0).argmax() for hertz in (200, 500, 1000, 3000, 7000)]
+    loudest = [
+        LogMel()(torch.from_numpy(sine(16_000, hertz=hertz)).float()).mean(dim=0).argmax()
+        for hertz in (200, 500, 1000, 3000, 7000)
+    ]
     assert loudest == sorted(set(loudest))
 
 

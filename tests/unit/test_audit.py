@@ -8,7 +8,11 @@ import soundfile
 import torch
 
 from omni_lib.audio import LogMel, change_speed
-from omni_lib.audit import (
+from omni_lib.config import Config
+from omni_lib.encoder import AudioEncoder, embedding_lengths
+from omni_lib.errors import UserError
+from omni_lib.manifest import Utterance, read_manifest, write_manifest
+from omni_lib.training.audit import (
     audit,
     ctc_frames,
     describe,
@@ -18,11 +22,7 @@ from omni_lib.audit import (
     rows_to_evaluate,
     trainable,
 )
-from omni_lib.augmentation import stretch_time
-from omni_lib.config import Config
-from omni_lib.encoder import AudioEncoder, embedding_lengths
-from omni_lib.errors import UserError
-from omni_lib.manifest import Utterance, read_manifest, write_manifest
+from omni_lib.training.augmentation import stretch_time
 
 
 @pytest.fixture
@@ -59,13 +59,17 @@ def test_the_chapter_s_hello_has_no_path_with_one_frame_per_embedding(corpus):
 
 
 def test_a_row_may_be_possible_at_speed_1_and_impossible_at_speed_1_1(corpus):
-    manifest = corpus([(16_000, "abcdefghijkl", "a", "train")])  # 12 letters in 100 → 12 frames, 90 → 11 when played faster
+    manifest = corpus(
+        [(16_000, "abcdefghijkl", "a", "train")]
+    )  # 12 letters in 100 → 12 frames, 90 → 11 when played faster
     assert audit(manifest, Config()).impossible == []
     (problem,) = audit(manifest, Config(speed_perturb=True)).impossible
     assert "11 CTC frames" in problem.reason and "needs 12" in problem.reason
 
 
-@pytest.mark.parametrize(("text", "k"), [("abcdefghijklm", 2), ("a" * 13, 3), ("ab" * 40, 7), ("ab" * 48, 8), ("ab" * 49, None)])
+@pytest.mark.parametrize(
+    ("text", "k"), [("abcdefghijklm", 2), ("a" * 13, 3), ("ab" * 40, 7), ("ab" * 48, 8), ("ab" * 49, None)]
+)
 def test_the_smallest_k_that_mends_is_named(corpus, text, k):
     manifest, config = corpus([(16_000, text, "a", "train")]), Config()
     assert mending_frames_per_embedding(audit(manifest, config), config) == k
@@ -77,7 +81,9 @@ def test_the_smallest_k_that_mends_is_named(corpus, text, k):
 
 
 def test_training_leaves_out_by_name_what_is_below_max_impossible_and_refuses_above(corpus):
-    rows = [(16_000, "one", f"s{index}", "train") for index in range(49)] + [(16_000, "one two three four", "t", "train")]
+    rows = [(16_000, "one", f"s{index}", "train") for index in range(49)] + [
+        (16_000, "one two three four", "t", "train")
+    ]
     said: list[str] = []
     kept = trainable(corpus(rows), Config(max_impossible=0.02), said.append)
     assert len(kept) == 49 and all(row.text == "one" for row in kept)
@@ -93,7 +99,11 @@ def test_only_the_training_part_is_held_to_a_path(corpus):
 
 def test_nothing_left_to_train_on_is_refused(corpus):
     with pytest.raises(UserError, match="no training utterance"):
-        trainable(corpus([(16_000, "one two three four", "a", "train")]), Config(max_impossible=1.0), lambda line: None)
+        trainable(
+            corpus([(16_000, "one two three four", "a", "train")]),
+            Config(max_impossible=1.0),
+            lambda line: None,
+        )
 
 
 def test_files_that_cannot_be_read_are_listed_with_their_line(corpus, tmp_path):
@@ -102,12 +112,17 @@ def test_files_that_cannot_be_read_are_listed_with_their_line(corpus, tmp_path):
     (tmp_path / "1.wav").write_bytes((tmp_path / "1.wav").read_bytes()[:-100])
     result = audit(manifest, Config())
     assert [row.text for row in result.readable] == ["one", "three"]
-    assert [problem.line for problem in result.unreadable] == [3] and "truncated" in result.unreadable[0].reason
+    assert [problem.line for problem in result.unreadable] == [3] and "truncated" in result.unreadable[
+        0
+    ].reason
     assert len(result.readable) + len(result.unreadable) == len(rows)
     said: list[str] = []
     assert len(trainable(manifest, Config(), said.append)) == 2
     assert "1 rows cannot be read" in said[0] and "line 3" in said[1]
-    assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)] == ["one", "three"]
+    assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)] == [
+        "one",
+        "three",
+    ]
     assert "left out, line 3" in said[-1]
 
 
@@ -122,7 +137,11 @@ def test_rows_to_evaluate_of_a_split_or_of_all_where_none_is_named(corpus, tmp_p
 
 
 def test_the_description_has_the_figures(corpus):
-    rows = [(44_100 * 2, "one", "a", "train"), (44_100 * 3, "two", "b", "train"), (44_100, "one two three four", "a", "dev")]
+    rows = [
+        (44_100 * 2, "one", "a", "train"),
+        (44_100 * 3, "two", "b", "train"),
+        (44_100, "one two three four", "a", "dev"),
+    ]
     manifest = corpus(rows, rate=44_100)
     text = describe(manifest, audit(manifest, Config()), Config())
     for words in (
@@ -141,10 +160,17 @@ def test_duplicates_across_splits_are_told_from_those_within_one():
     def row(path: str, text: str, speaker: str, split: str) -> Utterance:
         return Utterance(Path(path), text, speaker, split)
 
-    within = [row("a.wav", "one", "s", "train")] * 2 + [row("b.wav", "two", "", "dev"), row("c.wav", "three", "", "test")]
+    within = [row("a.wav", "one", "s", "train")] * 2 + [
+        row("b.wav", "two", "", "dev"),
+        row("c.wav", "three", "", "test"),
+    ]
     assert duplicates_across_splits(within) == {"speaker": [], "transcription": [], "audio file": []}
     across = [row("a.wav", "one", "s", "train"), row("a.wav", "one", "s", "dev")]
-    assert duplicates_across_splits(across) == {"speaker": ["s"], "transcription": ["one"], "audio file": ["a.wav"]}
+    assert duplicates_across_splits(across) == {
+        "speaker": ["s"],
+        "transcription": ["one"],
+        "audio file": ["a.wav"],
+    }
 
 
 @pytest.mark.parametrize("speed_perturb", [False, True])

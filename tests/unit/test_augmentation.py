@@ -7,7 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.augmentation import NOISE_BELOW, QUIETER, add_noise, colour, quiet, spec_augment, stretch_time, stretched, warp_frequency
+from omni_lib.training.augmentation import (
+    NOISE_BELOW,
+    QUIETER,
+    add_noise,
+    colour,
+    quiet,
+    spec_augment,
+    stretch_time,
+    stretched,
+    warp_frequency,
+)
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -67,7 +77,9 @@ def test_colour_is_one_smooth_gain_for_the_whole_clip():
 def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
     mel = torch.zeros(1, 128)
     gains = torch.stack([colour(mel, random.Random(seed), 0.5)[0] for seed in range(400)])
-    assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), "two gains at the ends of the curve"
+    assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), (
+        "two gains at the ends of the curve"
+    )
     silence = torch.full((3, 128), -13.8155)
     assert colour(silence, random.Random(2), 3.0).min() >= -13.8156
 
@@ -106,7 +118,9 @@ def test_a_pause_is_made_of_the_quietest_frames_that_the_recording_has():
     for seed in range(200):
         pause = quiet(mel, 30, random.Random(seed))
         assert pause.shape == (30, 128) and torch.equal(pause, pause[:, :1].expand(30, 128)), "whole frames"
-        assert pause.max() <= -5 + 0.9 + 1e-5 and pause.max() - pause.min() <= 0.9 + 1e-5, "of the ten quietest"
+        assert pause.max() <= -5 + 0.9 + 1e-5 and pause.max() - pause.min() <= 0.9 + 1e-5, (
+            "of the ten quietest"
+        )
         softer.append(-5 - pause.min().item())
     assert torch.equal(mel, before), "the cache is not written to"
     own_level = sum(level <= 0 for level in softer)

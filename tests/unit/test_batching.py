@@ -5,9 +5,16 @@ import random
 import pytest
 import torch
 
-from omni_lib.batching import FeatureCache, TrainingBatches, collate, evaluation_batches, length_buckets, padding_share
 from omni_lib.config import Config
 from omni_lib.manifest import read_manifest
+from omni_lib.training.batching import (
+    FeatureCache,
+    TrainingBatches,
+    collate,
+    evaluation_batches,
+    length_buckets,
+    padding_share,
+)
 
 FILL = torch.arange(128) - 500.0  # nothing that a log-mel holds
 
@@ -24,10 +31,16 @@ def cache(tones_csv) -> FeatureCache:
 
 
 def same(left, right) -> bool:
-    return torch.equal(left.mel, right.mel) and torch.equal(left.lengths, right.lengths) and left.targets == right.targets
+    return (
+        torch.equal(left.mel, right.mel)
+        and torch.equal(left.lengths, right.lengths)
+        and left.targets == right.targets
+    )
 
 
-def test_where_the_tempo_is_free_clips_are_stretched_to_the_longest_of_their_batch(make_tiny_config, tmp_path, cache):
+def test_where_the_tempo_is_free_clips_are_stretched_to_the_longest_of_their_batch(
+    make_tiny_config, tmp_path, cache
+):
     config = make_tiny_config(tmp_path, tempo_perturb=0.1, spec_augment=False)
     batches = TrainingBatches(cache, config, torch.zeros(128))
     free = 0
@@ -36,7 +49,9 @@ def test_where_the_tempo_is_free_clips_are_stretched_to_the_longest_of_their_bat
         assert batch.mel.shape[1] % 16 == 0 and batch.lengths.max() <= batch.mel.shape[1]
         for rendition in planned:
             own = len(cache.features(rendition.row, rendition.speed))
-            assert 0.9 * own - 1 <= rendition.frames <= 1.1 * 1.1 * own + 1, "never faster than audited, and not far slower"
+            assert 0.9 * own - 1 <= rendition.frames <= 1.1 * 1.1 * own + 1, (
+                "never faster than audited, and not far slower"
+            )
         free += padding_share([batch]) == 0
     assert free, "most batches need no padding"
 
@@ -73,7 +88,9 @@ def test_buckets_waste_little_and_differ_between_draws():
     bucketed, again = length_buckets(frames, 8, random.Random(2)), length_buckets(frames, 8, random.Random(3))
     shuffled = random.Random(4).sample(range(400), 400)
     assert waste(bucketed) < 0.3 * waste([shuffled[start : start + 8] for start in range(0, 400, 8)])
-    assert {frozenset(batch) for batch in bucketed} != {frozenset(batch) for batch in again}, "neighbours change"
+    assert {frozenset(batch) for batch in bucketed} != {frozenset(batch) for batch in again}, (
+        "neighbours change"
+    )
     longest = [max(frames[row] for row in batch) for batch in bucketed]
     assert longest != sorted(longest), "batches come in random order"
 
@@ -108,7 +125,9 @@ def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(c
             assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
             assert all(0.9 <= r.stretch <= 1.1 * 1.1 and 0.95 <= r.warp <= 1.05 for r in renditions)
     stretches = {rendition.stretch for batch in plan for rendition in batch}
-    assert len(stretches) > 0.8 * len(cache), "nearly each its own: clips of one length in one batch share theirs"
+    assert len(stretches) > 0.8 * len(cache), (
+        "nearly each its own: clips of one length in one batch share theirs"
+    )
 
 
 def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
@@ -154,7 +173,9 @@ def test_now_and_then_nobody_speaks_and_nothing_is_to_be_written(cache):
                 assert heard.text == "" and batch.targets[place] == []
                 loudest = batch.mel[place, : rendition.frames].mean(dim=1).max()
                 own = cache.features(rendition.row, rendition.speed)
-                assert loudest < own.mean(dim=1).quantile(0.2) + 1, "of the quietest tenth, warped and stretched"
+                assert loudest < own.mean(dim=1).quantile(0.2) + 1, (
+                    "of the quietest tenth, warped and stretched"
+                )
     assert 1 / 60 < speechless / total < 1 / 18, "one in thirty-two"
     assert all(row.text for row in cache.utterances), "the cache is not written to"
 
@@ -186,7 +207,9 @@ def test_without_augmentation_the_cache_is_what_is_heard(cache):
 ])  # fmt: skip
 def test_masks_begin_with_the_epoch_asked_for(cache, settings, masked):
     batches = batches_of(cache, **settings)
-    assert [any((batch.mel < -400).any().item() for batch in batches.epoch(epoch)) for epoch in (1, 2, 3)] == masked
+    assert [
+        any((batch.mel < -400).any().item() for batch in batches.epoch(epoch)) for epoch in (1, 2, 3)
+    ] == masked
 
 
 def test_evaluation_hears_every_row_once_unaltered_and_sorted(cache):

@@ -7,9 +7,15 @@ from collections import defaultdict
 import pytest
 import torch
 
-from omni_lib.beam_search import LM_WEIGHT, WORD_BONUS, FlashlightDecoder, PrefixBeamDecoder, make_decoder
 from omni_lib.ctc import collapse
-from omni_lib.language_model import END, START, LanguageModel, estimate, write_arpa
+from omni_lib.inference.beam_search import (
+    LM_WEIGHT,
+    WORD_BONUS,
+    FlashlightDecoder,
+    PrefixBeamDecoder,
+    make_decoder,
+)
+from omni_lib.inference.language_model import END, START, LanguageModel, estimate, write_arpa
 from omni_lib.text import Vocabulary
 
 VOCABULARY = Vocabulary()
@@ -43,7 +49,9 @@ def test_it_finds_the_best_of_all_texts(seed):
     for path in itertools.product(symbols, repeat=6):
         words = tuple(VOCABULARY.decode(collapse(path)).split())
         if set(words) <= set(model.words):
-            probability[words] += math.exp(sum(log_probs[frame, symbol].item() for frame, symbol in enumerate(path)))
+            probability[words] += math.exp(
+                sum(log_probs[frame, symbol].item() for frame, symbol in enumerate(path))
+            )
     best = max(probability, key=lambda words: math.log(probability[words]) + lm_score(model, words))
 
     assert PrefixBeamDecoder(model, VOCABULARY, beam=10_000).decode(log_probs) == " ".join(best)
@@ -58,7 +66,9 @@ def test_the_model_mends_what_the_sound_leaves_open():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_compiled_decoder_agrees(seed, tmp_path):
-    pytest.importorskip("flashlight.lib.text", reason="flashlight-text is not installed: the readable decoder is used")
+    pytest.importorskip(
+        "flashlight.lib.text", reason="flashlight-text is not installed: the readable decoder is used"
+    )
     write_arpa(MODEL, tmp_path / "lm.arpa")
     log_probs = noisy_emissions(("a bee", "abe a cab", "bee bee cab")[seed % 3], seed, noise=2.0)
     batch, lengths = log_probs[None], torch.tensor([len(log_probs)])

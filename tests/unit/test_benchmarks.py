@@ -17,9 +17,9 @@ import peers_figure
 import profile_step
 import record
 
-from omni_lib.batching import FeatureCache, collate
 from omni_lib.config import Config
 from omni_lib.manifest import read_manifest
+from omni_lib.training.batching import FeatureCache, collate
 
 
 def test_rows_are_added_and_never_lost(tmp_path):
@@ -49,7 +49,9 @@ def run_row(wer: float, reached: float | None) -> dict:
 def test_a_row_holds_mean_and_deviation_and_the_table_shows_what_was_not_reached():
     row = ablate.summary("configs/an4.json", ["muon_rate=0"], [run_row(0.10, 60.0), run_row(0.14, None)])
     assert row["wer_mean"] == pytest.approx(0.12) and row["wer_sd"] == pytest.approx(0.0283, abs=1e-4)
-    assert "| an4 | muon_rate=0 | 2 | 12.0% ± 2.8% | 0.20 | not reached by every seed |" in ablate.table([row])
+    assert "| an4 | muon_rate=0 | 2 | 12.0% ± 2.8% | 0.20 | not reached by every seed |" in ablate.table(
+        [row]
+    )
     alone = ablate.summary("configs/an4.json", [], [run_row(0.10, 60.0)])
     assert "| an4 | – | 1 | 10.0% | 0.20 | 60 |" in ablate.table([alone])
 
@@ -76,7 +78,14 @@ def test_a_profile_names_every_part_and_leaves_torch_as_it_was(make_tiny_config,
     backward = torch.Tensor.backward
     result = profile_step.profile(make_tiny_config(tmp_path / "run", muon_rate=0.02), steps=2)
     assert torch.Tensor.backward is backward
-    assert {"making the batch (waiting)", "subsampler, forward", "backward", "Muon", "AdamW", "weight averaging"} <= set(result["parts"])
+    assert {
+        "making the batch (waiting)",
+        "subsampler, forward",
+        "backward",
+        "Muon",
+        "AdamW",
+        "weight averaging",
+    } <= set(result["parts"])
     assert result["gflop_per_step"] > 0 and 0 <= result["padding_share"] < 1
     assert "GFLOP/s" in profile_step.table(result)
 
@@ -84,8 +93,17 @@ def test_a_profile_names_every_part_and_leaves_torch_as_it_was(make_tiny_config,
 @pytest.mark.parametrize("name", ["ours", "torchaudio_conformer"])
 def test_a_system_takes_a_real_step_and_can_be_judged(name, tones_csv):
     cache = FeatureCache(read_manifest(tones_csv).split("train")[:3])
-    config = Config(dropout=0.0, ctc_frames_per_embedding=3, muon_rate=0.02, average_decay=0.9, intermediate_ctc=0.3, word_ctc=0.5)
-    system = peer_systems.SYSTEMS[name](config, peer_systems.Corpus(cache, cache, torch.zeros(128), torch.ones(128)), 1e-3)
+    config = Config(
+        dropout=0.0,
+        ctc_frames_per_embedding=3,
+        muon_rate=0.02,
+        average_decay=0.9,
+        intermediate_ctc=0.3,
+        word_ctc=0.5,
+    )
+    system = peer_systems.SYSTEMS[name](
+        config, peer_systems.Corpus(cache, cache, torch.zeros(128), torch.ones(128)), 1e-3
+    )
     assert 1.9e6 < system.parameters < 2.6e6
     before = torch.nn.utils.parameters_to_vector(system.model.parameters()).detach().clone()
     batch = collate(cache, [0, 1, 2], [cache.features(row) for row in range(3)])
@@ -99,7 +117,9 @@ def test_a_system_takes_a_real_step_and_can_be_judged(name, tones_csv):
 
 def test_a_text_without_a_path_does_not_take_a_peer_down(tones_csv):
     rows = read_manifest(tones_csv).split("train")[:2]
-    cache = FeatureCache([rows[0], replace(rows[1], text="a text of far more letters than there can be frames " * 20)])
+    cache = FeatureCache(
+        [rows[0], replace(rows[1], text="a text of far more letters than there can be frames " * 20)]
+    )
     system = peer_systems.SYSTEMS["torchaudio_conformer"](
         Config(), peer_systems.Corpus(cache, cache, torch.zeros(128), torch.ones(128)), 1e-3
     )
@@ -117,7 +137,9 @@ def test_a_budget_is_known_for_its_config_alone_and_a_rate_is_tried_once():
     assert peers.known(done, peers.identity("budget", "ours", None, 300.0, "an4"))["wer"] == 0.1
     assert peers.known(done, peers.identity("budget", "ours", None, 300.0, "an4_long")) is None
     assert peers.known(done, peers.identity("budget", "ours", None, 600.0, "an4")) is None
-    assert peers.known(done, peers.identity("screening", "parakeet_4x", 1e-3, 180.0, "an4_long"))["wer"] == 0.4
+    assert (
+        peers.known(done, peers.identity("screening", "parakeet_4x", 1e-3, 180.0, "an4_long"))["wer"] == 0.4
+    )
 
 
 def test_the_figure_is_drawn_from_the_rows_alone(tmp_path):

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from omni_lib.course import board
-from omni_lib.course.checking import CodeExercise, Outcome, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise, expect_equal
+from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.exercises.questions import Number
+from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.notebooks import LESSONS
-from omni_lib.course.progress import Progress
-from omni_lib.course.questions import Number
 from omni_lib.errors import UserError
 
 
@@ -25,14 +26,21 @@ def double(x):
 def lesson():
     judge = lambda attempt: expect_equal(attempt, (2,), 4)  # noqa: E731
     code = CodeExercise("01.double", "Double it.", 1, 4, judge, double, ("times two",), "Yes, twice.")
-    return SimpleNamespace(NUMBER="01", TITLE="Doubling", EXERCISES=(code, Number("01.four", "2 · 2?", 4, 0, "Two twos are four.")))
+    return SimpleNamespace(
+        NUMBER="01",
+        TITLE="Doubling",
+        EXERCISES=(code, Number("01.four", "2 · 2?", 4, 0, "Two twos are four.")),
+    )
 
 
 def test_a_fresh_lesson_is_open_with_its_minutes():
     standing = board.summary(lesson())
     assert standing.right == 0
     assert [each.outcome for each in standing.standings] == [Outcome.NOT_ATTEMPTED] * 2
-    assert repr(standing) == "01 · Doubling: 0 of 2 right. Open: double, four; their code takes about 4 minutes (an estimate)."
+    assert (
+        repr(standing)
+        == "01 · Doubling: 0 of 2 right. Open: double, four; their code takes about 4 minutes (an estimate)."
+    )
 
 
 def test_extras_are_named_apart():
@@ -44,7 +52,9 @@ def test_extras_are_named_apart():
     )
     mine.EXERCISES[0].check(double)
     assert "Extras" not in board.summary(mine).advice
-    assert "An extra: leave it for later" in mine.EXERCISES[0].blank and "extra" not in mine.EXERCISES[1].blank
+    assert (
+        "An extra: leave it for later" in mine.EXERCISES[0].blank and "extra" not in mine.EXERCISES[1].blank
+    )
 
 
 def test_what_was_tried_and_what_is_right_differ():
@@ -54,7 +64,10 @@ def test_what_was_tried_and_what_is_right_differ():
     standing = board.summary(mine)
     assert [each.outcome for each in standing.standings] == [Outcome.RIGHT, Outcome.NOT_YET]
     assert repr(standing) == "01 · Doubling: 1 of 2 right. Open: four (tried)."
-    assert 'title="double: right"' in standing._repr_html_() and 'title="four: not yet"' in standing._repr_html_()
+    assert (
+        'title="double: right"' in standing._repr_html_()
+        and 'title="four: not yet"' in standing._repr_html_()
+    )
 
 
 def test_a_hint_is_no_try():

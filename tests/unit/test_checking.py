@@ -10,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.course.checking import CodeExercise, Outcome, expect_close, expect_equal
-from omni_lib.course.progress import Progress
-from omni_lib.course.questions import Choice, Number, ShortText
-from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
+from omni_lib.course.exercises.verdict import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +29,23 @@ def double_every_value(x):
 
 def judge(attempt):
     for values in ([1.0, 2.0], [[0.0, -1.0], [3.0, 4.0], [5.0, 6.0]]):
-        expect_close(attempt, (torch.tensor(values),), 2 * torch.tensor(values), axes="T D" if isinstance(values[0], list) else "T")
+        expect_close(
+            attempt,
+            (torch.tensor(values),),
+            2 * torch.tensor(values),
+            axes="T D" if isinstance(values[0], list) else "T",
+        )
 
 
 DOUBLE = CodeExercise(
-    key="99.double", goal="Double.", difficulty=1, minutes=1, judge=judge, answer=double_every_value, hints=("One.", "Two."), praise="Yes."
+    key="99.double",
+    goal="Double.",
+    difficulty=1,
+    minutes=1,
+    judge=judge,
+    answer=double_every_value,
+    hints=("One.", "Two."),
+    praise="Yes.",
 )
 
 
@@ -131,16 +144,33 @@ def test_hints_come_one_by_one_and_the_solution_is_our_source():
     assert "return 2 * x" in repr(DOUBLE.solution())
 
 
-@given(st.one_of(st.none(), st.integers(), st.text(max_size=5), st.floats(), st.lists(st.integers(), max_size=3), st.binary(max_size=3)))
+@given(
+    st.one_of(
+        st.none(),
+        st.integers(),
+        st.text(max_size=5),
+        st.floats(),
+        st.lists(st.integers(), max_size=3),
+        st.binary(max_size=3),
+    )
+)
 def test_no_answer_of_any_type_raises(answer):
     for exercise in (DOUBLE, CHOICE, NUMBER, TEXT):
         assert exercise.check(answer).outcome in Outcome
         assert exercise.check(lambda *arguments: answer).outcome in Outcome
 
 
-CHOICE = Choice("99.choice", "Which?", {"a": "this", "b": "that"}, "b", {"a": "No: this is not that.", "b": "Indeed."})
+CHOICE = Choice(
+    "99.choice", "Which?", {"a": "this", "b": "that"}, "b", {"a": "No: this is not that.", "b": "Indeed."}
+)
 NUMBER = Number("99.number", "How many?", 12, 0, "Twelve.", slips=((13, "You rounded up."),))
-TEXT = ShortText("99.text", "Why?", ((r"lengths?", "What differs?"),), "Because lengths differ.", ((r"silence", "Blank is not silence."),))
+TEXT = ShortText(
+    "99.text",
+    "Why?",
+    ((r"lengths?", "What differs?"),),
+    "Because lengths differ.",
+    ((r"silence", "Blank is not silence."),),
+)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +223,9 @@ def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
     assert [path.name for path in my_home.iterdir() if path.suffix == ".tmp"] == []
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 1, "exercises": {"99.number": 3}}', "\x00\xff"])
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"version": 1, "exercises": {"99.number": 3}}', "\x00\xff"]
+)
 def test_a_damaged_progress_file_is_kept_aside_and_begun_anew(my_home, damage):
     my_home.mkdir()
     (my_home / "progress.json").write_text(damage, encoding="latin-1")

@@ -9,21 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from omni_lib import checkpoint
-from omni_lib.checkpoint import (
-    BEST,
-    checkpoint_config,
-    load_checkpoint,
-    load_weights,
-    periodic_checkpoints,
-    rotate,
-    save_checkpoint,
-    write_atomically,
-)
 from omni_lib.config import Config
 from omni_lib.errors import UserError
+from omni_lib.machine.files import write_atomically
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary
+from omni_lib.training.checkpoint import BEST, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.weights import checkpoint_config, load_checkpoint, load_weights
 
 SMALL = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
 
@@ -101,9 +93,16 @@ def test_one_flipped_bit_in_a_weight_is_found_and_named(tmp_path):
     path = tmp_path / "a.pt"
     save_checkpoint(path, contents())
     with zipfile.ZipFile(path) as archive:
-        weight = max((entry for entry in archive.infolist() if "/data/" in entry.filename), key=lambda entry: entry.file_size)
+        weight = max(
+            (entry for entry in archive.infolist() if "/data/" in entry.filename),
+            key=lambda entry: entry.file_size,
+        )
     damaged = bytearray(path.read_bytes())
-    start = weight.header_offset + 30 + int.from_bytes(damaged[weight.header_offset + 26 : weight.header_offset + 28], "little")
+    start = (
+        weight.header_offset
+        + 30
+        + int.from_bytes(damaged[weight.header_offset + 26 : weight.header_offset + 28], "little")
+    )
     start += int.from_bytes(damaged[weight.header_offset + 28 : weight.header_offset + 30], "little")
     damaged[start + weight.file_size // 2] ^= 1
     path.write_bytes(damaged)
@@ -190,13 +189,15 @@ def test_rotation_keeps_the_newest_three_and_the_best(tmp_path):
     for name in others:
         (tmp_path / name).touch()
     rotate(tmp_path)
-    assert [path.name for path in periodic_checkpoints(tmp_path)] == [f"audio_enc_step_{step}.pt" for step in (10, 99, 1000)]
+    assert [path.name for path in periodic_checkpoints(tmp_path)] == [
+        f"audio_enc_step_{step}.pt" for step in (10, 99, 1000)
+    ]
     assert all((tmp_path / name).exists() for name in others)
 
 
 def test_everything_is_opened_with_weights_only(tmp_path, monkeypatch):
     asked = {}
-    monkeypatch.setattr(checkpoint.torch, "load", lambda *arguments, **options: asked.update(options) or contents())
+    monkeypatch.setattr(torch, "load", lambda *arguments, **options: asked.update(options) or contents())
     save_checkpoint(tmp_path / "a.pt", contents())
     load_checkpoint(tmp_path / "a.pt")
     assert asked["weights_only"] is True

@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from omni_lib.cli import main
-from omni_lib.evaluation import evaluate, evaluate_each
+from omni_lib.inference.evaluation import evaluate, evaluate_each
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 
@@ -37,16 +37,23 @@ def test_train_ends_with_error_rate_examples_and_checkpoint(config_file, tmp_pat
 def test_max_steps_is_a_success_and_says_how_to_go_on(config_file, capsys):
     assert main(["train", "--config", config_file, "--max-steps", "3"]) == 0
     assert "Stopped at step 3/18" in (out := capsys.readouterr().out) and "--resume" in out
-    assert main(["train", "--config", config_file, "--max-steps", "2", "--resume"]) == 0, "it is past step 2 already: nothing to do"
+    assert main(["train", "--config", config_file, "--max-steps", "2", "--resume"]) == 0, (
+        "it is past step 2 already: nothing to do"
+    )
     assert main(["train", "--config", config_file, "--max-steps", "3"]) == 2, "without --resume"
     assert "--resume" in capsys.readouterr().err
 
 
 def test_evaluate_json_is_all_there_is_on_stdout(trained, tones_csv, capsys):
-    assert main(["evaluate", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--json"]) == 0
+    assert (
+        main(["evaluate", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--json"])
+        == 0
+    )
     figures = json.loads(capsys.readouterr().out)
     assert figures.keys() == {"wer", "cer", "wer_ci95", "utterances", "words", "decoder"}
-    expected = evaluate(load_recogniser(trained[0].checkpoint)[0], rows := read_manifest(tones_csv).split("test"))
+    expected = evaluate(
+        load_recogniser(trained[0].checkpoint)[0], rows := read_manifest(tones_csv).split("test")
+    )
     assert (figures["wer"], figures["cer"]) == (expected.wer, expected.cer)
     assert figures["wer_ci95"][0] <= figures["wer"] <= figures["wer_ci95"][1]
     assert figures["utterances"] == 8 and figures["words"] == sum(len(row.text.split()) for row in rows)
@@ -54,7 +61,21 @@ def test_evaluate_json_is_all_there_is_on_stdout(trained, tones_csv, capsys):
 
 
 def test_evaluate_decodes_as_it_is_told(trained, tones_csv, capsys):
-    assert main(["evaluate", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--decoder", "prefix", "--json"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "--checkpoint",
+                str(trained[0].checkpoint),
+                "--data",
+                str(tones_csv),
+                "--decoder",
+                "prefix",
+                "--json",
+            ]
+        )
+        == 0
+    )
     figures = json.loads(capsys.readouterr().out)
     recogniser = load_recogniser(trained[0].checkpoint)[0]
     expected = evaluate(recogniser, read_manifest(tones_csv).split("test"), recogniser.prefix_search)
@@ -106,12 +127,20 @@ def test_transcribe_json(trained, tones_csv, capsys):
     for entry in answer:
         assert entry.keys() == {"path", "text", "words"}
         assert [word["word"] for word in entry["words"]] == entry["text"].split()
-        assert all(word.keys() == {"word", "start", "end"} and word["start"] < word["end"] for word in entry["words"])
+        assert all(
+            word.keys() == {"word", "start", "end"} and word["start"] < word["end"] for word in entry["words"]
+        )
 
 
 def test_transcribe_answers_for_the_other_files_when_one_is_bad(trained, tones_csv, tmp_path, capsys):
     good = read_manifest(tones_csv).split("train")[0]
-    command = ["transcribe", "--checkpoint", str(trained[0].checkpoint), str(tmp_path / "none.wav"), str(good.path)]
+    command = [
+        "transcribe",
+        "--checkpoint",
+        str(trained[0].checkpoint),
+        str(tmp_path / "none.wav"),
+        str(good.path),
+    ]
     assert main(command) == 2
     captured = capsys.readouterr()
     assert captured.out == f"{good.path}: {good.text}\n"
@@ -122,7 +151,12 @@ def test_transcribe_answers_for_the_other_files_when_one_is_bad(trained, tones_c
 
 def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
     soundfile.write(tmp_path / "silent.wav", torch.zeros(16_000).numpy(), 16_000)
-    assert main(["transcribe", "--checkpoint", str(trained[0].checkpoint), str(tmp_path / "silent.wav"), "--json"]) == 0
+    assert (
+        main(
+            ["transcribe", "--checkpoint", str(trained[0].checkpoint), str(tmp_path / "silent.wav"), "--json"]
+        )
+        == 0
+    )
     captured = capsys.readouterr()
     assert json.loads(captured.out)[0]["text"] == "" and "silent" in captured.err
 
@@ -135,7 +169,10 @@ def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
         ("train --config {config} --set batch_size=none", "batch_size"),
         ("train --config {config} --set batch_size", "key=value"),
         ("train --config {config} --set data_path={tmp}/none.csv", "none.csv does not exist"),
-        ("train --config {config} --set ctc_frames_per_embedding=1 --set data_path={long}", "ctc_frames_per_embedding"),
+        (
+            "train --config {config} --set ctc_frames_per_embedding=1 --set data_path={long}",
+            "ctc_frames_per_embedding",
+        ),
         ("train --config {config} --set save_dir={config}/x --max-steps 1", "cannot be written"),
         ("evaluate --checkpoint {tmp}/none.pt --data {data}", "none.pt does not exist"),
         ("evaluate --checkpoint {config} --data {data}", "run.json is damaged or no checkpoint"),
@@ -146,16 +183,31 @@ def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
         ("data check {tmp}/none.csv", "none.csv does not exist"),
     ],
 )
-def test_a_users_mistake_exits_2_with_one_line(command, named, trained, tones_csv, config_file, write_rows, tmp_path, capsys):
+def test_a_users_mistake_exits_2_with_one_line(
+    command, named, trained, tones_csv, config_file, write_rows, tmp_path, capsys
+):
     long = write_rows([("abe", "abcdeabcdeabcde", "train"), ("abe", "abe", "dev")])
-    places = {"tmp": tmp_path, "config": config_file, "data": tones_csv, "checkpoint": trained[0].checkpoint, "long": long}
+    places = {
+        "tmp": tmp_path,
+        "config": config_file,
+        "data": tones_csv,
+        "checkpoint": trained[0].checkpoint,
+        "long": long,
+    }
     assert main([part.format(**places) for part in command.split()]) == 2
     captured = capsys.readouterr()
     assert named in captured.err
-    assert captured.err.startswith("omni: ") and captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    assert (
+        captured.err.startswith("omni: ")
+        and captured.err.count("\n") == 1
+        and "Traceback" not in captured.err
+    )
 
 
-@pytest.mark.parametrize("command", ["", "fly", "train", "train --config a --max-steps 0", "train --config a --max-steps -1", "transcribe"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "fly", "train", "train --config a --max-steps 0", "train --config a --max-steps -1", "transcribe"],
+)
 def test_a_command_that_makes_no_sense_exits_2(command, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(command.split())
@@ -175,7 +227,7 @@ def test_ctrl_c_before_the_first_step_exits_130(config_file, monkeypatch, capsys
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("omni_lib.train.train", interrupted)
+    monkeypatch.setattr("omni_lib.trainer.train", interrupted)
     assert main(["train", "--config", config_file]) == 130
     assert capsys.readouterr().err == "omni: interrupted\n"
 
@@ -184,7 +236,7 @@ def test_a_bug_is_not_dressed_up_as_the_users_mistake(config_file, monkeypatch):
     def buggy(*arguments, **options):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("omni_lib.train.train", buggy)
+    monkeypatch.setattr("omni_lib.trainer.train", buggy)
     with pytest.raises(RuntimeError, match="ours"):
         main(["train", "--config", config_file])
 
@@ -192,7 +244,10 @@ def test_a_bug_is_not_dressed_up_as_the_users_mistake(config_file, monkeypatch):
 def test_a_moved_checkpoint_still_works(trained, tones_csv, tmp_path, capsys):
     """Nothing in it points to where it was trained."""
     shutil.copy(trained[0].checkpoint, tmp_path / "elsewhere.pt")
-    assert main(["evaluate", "--checkpoint", str(tmp_path / "elsewhere.pt"), "--data", str(tones_csv), "--json"]) == 0
+    assert (
+        main(["evaluate", "--checkpoint", str(tmp_path / "elsewhere.pt"), "--data", str(tones_csv), "--json"])
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["utterances"] == 8
 
 

@@ -28,8 +28,18 @@ def test_the_chapter_s_json_is_the_default():
     config = load_config(CONFIGS / "audio_enc_chapter.json")
     assert config.save_dir == "checkpoints/audio_enc_chapter"
     assert replace(config, save_dir="") == Config()
-    assert "//" in (CONFIGS / "audio_enc_chapter.json").read_text(encoding="utf-8"), "its comments are part of it"
-    chapter = {"d_model": 192, "n_layers": 4, "n_heads": 3, "d_ff": 768, "dropout": 0.1, "downsample_time": 8, "batch_size": 8}
+    assert "//" in (CONFIGS / "audio_enc_chapter.json").read_text(encoding="utf-8"), (
+        "its comments are part of it"
+    )
+    chapter = {
+        "d_model": 192,
+        "n_layers": 4,
+        "n_heads": 3,
+        "d_ff": 768,
+        "dropout": 0.1,
+        "downsample_time": 8,
+        "batch_size": 8,
+    }
     assert chapter.items() <= config.to_dict().items()
     assert (config.num_epochs, config.learning_rate, config.checkpoint_freq) == (20, 1e-4, 1000)
 
@@ -55,7 +65,9 @@ def test_the_librispeech_recipe_says_that_it_is_untested_and_reckons_rightly():
     assert config.warmup_steps / (steps_per_epoch * config.num_epochs) == pytest.approx(0.1, abs=0.01)
     assert 1 / (1 - config.average_decay) == pytest.approx(5000) and round(5000 / steps_per_epoch) == 11
     assert f"{count_parameters(AudioEncoder.from_config(config)) / 1e6:.1f} million parameters" in text
-    assert config.batch_size * 100.6 * 60 / 28_539 == pytest.approx(13, abs=1), "minutes a step, of 100.6 hours"
+    assert config.batch_size * 100.6 * 60 / 28_539 == pytest.approx(13, abs=1), (
+        "minutes a step, of 100.6 hours"
+    )
     assert config.ctc_frames_per_embedding * 12.5 == 37.5
 
 
@@ -70,7 +82,13 @@ def test_bom_and_crlf(written):
 
 
 @pytest.mark.parametrize(
-    ("key", "near"), [("learning_rat", "learning_rate"), ("d_modle", "d_model"), ("epochs", "num_epochs"), ("Batch_Size", "batch_size")]
+    ("key", "near"),
+    [
+        ("learning_rat", "learning_rate"),
+        ("d_modle", "d_model"),
+        ("epochs", "num_epochs"),
+        ("Batch_Size", "batch_size"),
+    ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(written, key, near):
     with pytest.raises(UserError, match=f"tiny.json: unknown setting '{key}': did you mean '{near}'"):
@@ -78,7 +96,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(written, key, near
 
 
 def test_a_key_like_no_other_is_refused_with_the_list():
-    with pytest.raises(UserError, match="unknown setting 'zzzz': the settings are .*batch_size.*weight_decay"):
+    with pytest.raises(
+        UserError, match="unknown setting 'zzzz': the settings are .*batch_size.*weight_decay"
+    ):
         config_from_dict({"zzzz": 1})
 
 
@@ -114,10 +134,15 @@ BAD_VALUES = [
 
 @pytest.mark.parametrize(("key", "value", "words"), BAD_VALUES)
 def test_bad_values_are_refused_by_name(written, key, value, words):
-    for load in (lambda: load_config(written(f'{{"{key}": {value}}}')), lambda: load_config(written("{}"), [f"{key}={value}"])):
+    for load in (
+        lambda: load_config(written(f'{{"{key}": {value}}}')),
+        lambda: load_config(written("{}"), [f"{key}={value}"]),
+    ):
         with pytest.raises(UserError, match=words) as refusal:
             load()
-        assert key in str(refusal.value) and "tiny.json" in str(refusal.value) and "\n" not in str(refusal.value)
+        assert (
+            key in str(refusal.value) and "tiny.json" in str(refusal.value) and "\n" not in str(refusal.value)
+        )
 
 
 @pytest.mark.parametrize(
@@ -149,9 +174,21 @@ def test_no_file_at_all(tmp_path):
 
 def test_overrides(written):
     path = written('{"seed": 1, "save_dir": "here"}')
-    sets = ["seed=5", "learning_rate=3e-3", "data_path=a b/c=d.csv", "speed_perturb=true", "max_impossible=1", "seed=6"]
+    sets = [
+        "seed=5",
+        "learning_rate=3e-3",
+        "data_path=a b/c=d.csv",
+        "speed_perturb=true",
+        "max_impossible=1",
+        "seed=6",
+    ]
     config = load_config(path, sets)
-    assert (config.seed, config.learning_rate, config.data_path, config.speed_perturb) == (6, 3e-3, "a b/c=d.csv", True)
+    assert (config.seed, config.learning_rate, config.data_path, config.speed_perturb) == (
+        6,
+        3e-3,
+        "a b/c=d.csv",
+        True,
+    )
     assert config.max_impossible == 1.0 and isinstance(config.max_impossible, float)
     assert config.save_dir == "here"
     with pytest.raises(UserError, match="key=value"):

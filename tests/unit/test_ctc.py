@@ -97,7 +97,9 @@ def test_frames_of_one_embedding_stand_together_and_in_order():
     embeddings = torch.randn(1, 5, 16)
     whole, _ = head(embeddings, torch.tensor([5]))
     for i in range(5):
-        torch.testing.assert_close(whole[:, 2 * i : 2 * i + 2], head(embeddings[:, i : i + 1], torch.tensor([1]))[0])
+        torch.testing.assert_close(
+            whole[:, 2 * i : 2 * i + 2], head(embeddings[:, i : i + 1], torch.tensor([1]))[0]
+        )
 
 
 def test_embeddings_do_not_depend_on_k():
@@ -105,7 +107,9 @@ def test_embeddings_do_not_depend_on_k():
     outputs, mel = [], torch.randn(1, 60, 128)
     for k in (1, 2, 4):
         torch.manual_seed(0)
-        recogniser = Recogniser(Config(d_model=16, n_heads=2, n_layers=2, d_ff=32, ctc_frames_per_embedding=k)).eval()
+        recogniser = Recogniser(
+            Config(d_model=16, n_heads=2, n_layers=2, d_ff=32, ctc_frames_per_embedding=k)
+        ).eval()
         embeddings, lengths = recogniser.encoder(mel, torch.tensor([60]))
         assert recogniser(mel, torch.tensor([60]))[1].item() == k * lengths.item()
         outputs.append(embeddings)

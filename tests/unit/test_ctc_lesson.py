@@ -9,9 +9,9 @@ from omni_lib.course import ctc_figures, materials, trellis
 from omni_lib.course.lessons import ctc_alignment as lesson
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.ctc import ctc_loss
-from omni_lib.diagnosis import posteriors
 from omni_lib.recogniser import load_recogniser
 from omni_lib.text import Vocabulary
+from omni_lib.training.diagnosis import posteriors
 
 TEXTS = ("hello", "the cat", "aa", "")
 
@@ -36,7 +36,9 @@ def test_the_loss_through_a_forward_recursion_is_torchs_and_so_is_its_gradient()
 def test_an_answer_of_arrays_or_lists_can_be_plugged_in_too():
     logits, lengths, targets = batch()
     expected = ctc_loss(logits.log_softmax(dim=-1), lengths, targets)
-    mine = lesson.forward_recursion.plug_in.adapt(lambda *arguments: solutions.forward_recursion(*arguments).tolist())
+    mine = lesson.forward_recursion.plug_in.adapt(
+        lambda *arguments: solutions.forward_recursion(*arguments).tolist()
+    )
     torch.testing.assert_close(mine(logits.log_softmax(dim=-1), lengths, targets), expected)
 
 
@@ -44,7 +46,9 @@ def test_no_utterance_is_no_loss_and_an_impossible_one_is_infinite():
     mine = lesson.forward_recursion.plug_in.adapt(solutions.forward_recursion)
     logits, lengths, _ = batch()
     assert mine(logits[:0], lengths[:0], []).shape == (0,)
-    assert mine(logits[:1].log_softmax(dim=-1), torch.tensor([5]), [Vocabulary().encode("hello")]).item() == float("inf")
+    assert mine(
+        logits[:1].log_softmax(dim=-1), torch.tensor([5]), [Vocabulary().encode("hello")]
+    ).item() == float("inf")
 
 
 @pytest.mark.parametrize("text", ["hi", "a bee"])

@@ -20,7 +20,9 @@ VOCABULARY = Vocabulary()
 def log_probs_of(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
     """log_probs (B, T, 29) whose likeliest symbols are these paths (_ for blank), padded with the letter z, and lengths."""
     longest = max(map(len, paths))
-    indices = [[BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths]
+    indices = [
+        [BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths
+    ]
     logits = 5.0 * torch.nn.functional.one_hot(torch.tensor(indices, dtype=torch.long), 29)
     return logits.log_softmax(-1), torch.tensor([len(path) for path in paths])
 
@@ -40,7 +42,9 @@ def test_nothing_to_decode():
 
 def test_where_the_path_is_clear_prefix_search_reads_what_greedy_reads():
     paths = log_probs_of("hhe_l_lo", "hi", "", "____", "_ a_ _ b __", "a   ")
-    assert prefix_search(*paths, VOCABULARY) == greedy(*paths, VOCABULARY) == ["hello", "hi", "", "", "a b", "a"]
+    assert (
+        prefix_search(*paths, VOCABULARY) == greedy(*paths, VOCABULARY) == ["hello", "hi", "", "", "a b", "a"]
+    )
 
 
 def test_many_middling_paths_of_one_text_outweigh_the_best_path_of_another():
@@ -54,7 +58,9 @@ def test_many_middling_paths_of_one_text_outweigh_the_best_path_of_another():
 def emissions(seed: int, frames: int, symbols: list[int], sharpness: float) -> torch.Tensor:
     """Log-probabilities (frames, 29) over a few symbols alone."""
     logits = torch.full((frames, 29), -1e4)
-    logits[:, symbols] = sharpness * torch.randn(frames, len(symbols), generator=torch.Generator().manual_seed(seed))
+    logits[:, symbols] = sharpness * torch.randn(
+        frames, len(symbols), generator=torch.Generator().manual_seed(seed)
+    )
     return logits.log_softmax(dim=-1)
 
 
@@ -66,9 +72,13 @@ def test_it_is_the_likeliest_of_all_texts(seed, frames, sharpness):
     probability: dict[str, float] = defaultdict(float)
     for path in itertools.product(symbols, repeat=frames):
         text = " ".join(VOCABULARY.decode(collapse(path)).split())
-        probability[text] += math.exp(sum(log_probs[frame, symbol].item() for frame, symbol in enumerate(path)))
+        probability[text] += math.exp(
+            sum(log_probs[frame, symbol].item() for frame, symbol in enumerate(path))
+        )
     found = prefix_search(log_probs[None], torch.tensor([frames]), VOCABULARY, beam=10_000)[0]
-    assert probability[found] >= max(probability.values()) * 0.98, "but for paths through symbols rarer than one in a thousand"
+    assert probability[found] >= max(probability.values()) * 0.98, (
+        "but for paths through symbols rarer than one in a thousand"
+    )
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flashlight") is None, reason="flashlight-text is not installed")
@@ -79,7 +89,13 @@ def test_the_compiled_search_finds_nothing_likelier(seed):
     log_probs = emissions(seed, 60, [BLANK, *VOCABULARY.encode("abcdef")], sharpness=3.0)
     names = ["|" if symbol == " " else symbol for symbol in VOCABULARY.symbols]
     search = ctc_decoder(
-        lexicon=None, tokens=names, beam_size=200, beam_threshold=1e4, log_add=True, blank_token=names[BLANK], sil_token="|"
+        lexicon=None,
+        tokens=names,
+        beam_size=200,
+        beam_threshold=1e4,
+        log_add=True,
+        blank_token=names[BLANK],
+        sil_token="|",
     )
     compiled = [index for index in search(log_probs[None])[0][0].tokens.tolist() if index != SPACE]
     ours = VOCABULARY.encode(prefix_search(log_probs[None], torch.tensor([60]), VOCABULARY, beam=200)[0])

@@ -14,20 +14,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from omni_lib import hardware
 from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
 from omni_lib.encoder import MaskedBatchNorm
 from omni_lib.errors import UserError
-from omni_lib.hardware import choose_device, compile_blocks
-from omni_lib.objective import Objective
-from omni_lib.optimizer import Muon
+from omni_lib.machine import hardware
+from omni_lib.machine.hardware import choose_device, compile_blocks
 from omni_lib.recogniser import Recogniser
-from omni_lib.train import Trainer, train
+from omni_lib.trainer import Trainer, train
+from omni_lib.training.objective import Objective
+from omni_lib.training.optimizer import Muon
 
-THERE = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available() and bool(os.environ.get("OMNI_TEST_GPU"))}
+THERE = {
+    "cuda": torch.cuda.is_available(),
+    "mps": torch.backends.mps.is_available() and bool(os.environ.get("OMNI_TEST_GPU")),
+}
 GPU = next((kind for kind, there in THERE.items() if there), None)
-needs_gpu = pytest.mark.skipif(GPU is None, reason="no graphics processor: training on CUDA or MPS is NOT tested here")
+needs_gpu = pytest.mark.skipif(
+    GPU is None, reason="no graphics processor: training on CUDA or MPS is NOT tested here"
+)
 
 
 def quiet(line: str) -> None:
@@ -89,11 +94,14 @@ def test_the_environment_answers_for_auto_and_for_nothing_else(machine, monkeypa
 def test_the_device_is_no_part_of_what_a_run_learns(make_tiny_config, tmp_path):
     """A run may be resumed on another one."""
     train(make_tiny_config(tmp_path / "run", device="auto"), max_steps=1, report=quiet)
-    assert train(make_tiny_config(tmp_path / "run", device="cpu"), resume=True, max_steps=2, report=quiet).step == 2
+    assert (
+        train(make_tiny_config(tmp_path / "run", device="cpu"), resume=True, max_steps=2, report=quiet).step
+        == 2
+    )
 
 
 def test_double_precision_is_kept_where_bfloat16_is_fast(monkeypatch):
-    monkeypatch.setattr("omni_lib.optimizer.fast_type", lambda device: torch.bfloat16)
+    monkeypatch.setattr("omni_lib.training.optimizer.fast_type", lambda device: torch.bfloat16)
     for dtype, expected in ((torch.float64, None), (torch.float32, torch.bfloat16)):
         assert Muon([torch.nn.Parameter(torch.randn(3, 4, dtype=dtype))], lr=0.1).type is expected
 
@@ -107,9 +115,17 @@ def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
     loss = sum(ctc_loss(*said, []).sum() for said in heads) + objective.words.loss(*states[0], [])
     loss.backward()
     assert loss == 0
-    reached = [parameter for name, parameter in recogniser.named_parameters() if ".norms." not in name and "norm.weight" not in name]
+    reached = [
+        parameter
+        for name, parameter in recogniser.named_parameters()
+        if ".norms." not in name and "norm.weight" not in name
+    ]
     assert sum(parameter.grad is not None for parameter in reached) > 0.8 * len(reached)
-    assert all(not parameter.grad.any() for parameter in [*recogniser.parameters(), *objective.parameters()] if parameter.grad is not None)
+    assert all(
+        not parameter.grad.any()
+        for parameter in [*recogniser.parameters(), *objective.parameters()]
+        if parameter.grad is not None
+    )
     assert all(parameter.grad is not None for parameter in objective.parameters())
 
 
@@ -137,10 +153,16 @@ def test_compiled_blocks_compute_the_same_and_one_program_serves_every_shape():
 
 def test_the_setting_compiles_what_is_trained_and_not_its_average(make_tiny_config, tmp_path, monkeypatch):
     compiled = []
-    monkeypatch.setattr("omni_lib.train.compile_blocks", lambda blocks, left_alone: compiled.append(blocks))
-    trainers = [Trainer(make_tiny_config(tmp_path / "run", compile=wanted), tmp_path / "run", quiet) for wanted in (False, True)]
+    monkeypatch.setattr("omni_lib.trainer.compile_blocks", lambda blocks, left_alone: compiled.append(blocks))
+    trainers = [
+        Trainer(make_tiny_config(tmp_path / "run", compile=wanted), tmp_path / "run", quiet)
+        for wanted in (False, True)
+    ]
     (blocks,) = compiled
-    assert blocks is trainers[1].recogniser.encoder.blocks and blocks is not trainers[1].averaged.module.encoder.blocks
+    assert (
+        blocks is trainers[1].recogniser.encoder.blocks
+        and blocks is not trainers[1].averaged.module.encoder.blocks
+    )
 
 
 @needs_gpu
@@ -148,8 +170,12 @@ def test_a_step_on_the_graphics_processor_is_that_of_the_cpu_but_for_rounding(ma
     config = make_tiny_config(tmp_path / "run", dropout=0.0)
     losses = []
     for device in ("cpu", GPU):
-        trainer = Trainer(replace(config, device=device, save_dir=str(tmp_path / device)), Path(tmp_path / device), quiet)
-        losses.append([trainer.train_step(batch).per_utterance.mean().item() for batch in trainer.batches.epoch(1)])
+        trainer = Trainer(
+            replace(config, device=device, save_dir=str(tmp_path / device)), Path(tmp_path / device), quiet
+        )
+        losses.append(
+            [trainer.train_step(batch).per_utterance.mean().item() for batch in trainer.batches.epoch(1)]
+        )
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
@@ -159,4 +185,6 @@ def test_it_learns_and_resumes_on_the_graphics_processor(make_tiny_config, tmp_p
     config = make_tiny_config(tmp_path / "run", device=GPU, mixed_precision=mixed_precision, log_every=1)
     train(config, max_steps=9, report=quiet)
     result = train(replace(config, device="cpu"), resume=True, max_steps=12, report=quiet)
-    assert result.step == 12 and math.isfinite(torch.load(result.checkpoint, weights_only=True)["enc"]["norm.weight"].sum())
+    assert result.step == 12 and math.isfinite(
+        torch.load(result.checkpoint, weights_only=True)["enc"]["norm.weight"].sum()
+    )

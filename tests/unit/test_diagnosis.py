@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from omni_lib.course.experiments import log_of
-from omni_lib.diagnosis import Posteriors, diagnose, posteriors
 from omni_lib.text import BLANK, Vocabulary
+from omni_lib.training.diagnosis import Posteriors, diagnose, posteriors
 
 VOCABULARY = Vocabulary()
 
@@ -15,7 +15,9 @@ VOCABULARY = Vocabulary()
 def certain(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
     """log_probs that are sure of these paths (_ for blank), padded with the letter z, and lengths."""
     longest = max(map(len, paths))
-    indices = [[BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths]
+    indices = [
+        [BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths
+    ]
     logits = 50.0 * torch.nn.functional.one_hot(torch.tensor(indices, dtype=torch.long), 29)
     return logits.log_softmax(-1), torch.tensor([len(path) for path in paths])
 
@@ -90,12 +92,29 @@ def test_a_loss_near_zero_may_double():
 
 
 def test_long_clips_in_a_few_batches_are_no_loss_that_comes_apart():
-    losses = [317, 157, 242, 226, 279, 231, 217, 182, 194, 276]  # of ten batches each, in a run on the plateau
-    steps = [{"step": 10 * (i + 1), "epoch": 1, "ctc_loss": loss, "blank_rate": 0.9, "entropy": 1.9} for i, loss in enumerate(losses)]
+    losses = [
+        317,
+        157,
+        242,
+        226,
+        279,
+        231,
+        217,
+        182,
+        194,
+        276,
+    ]  # of ten batches each, in a run on the plateau
+    steps = [
+        {"step": 10 * (i + 1), "epoch": 1, "ctc_loss": loss, "blank_rate": 0.9, "entropy": 1.9}
+        for i, loss in enumerate(losses)
+    ]
     assert [diagnose(steps[:count]) for count in range(1, len(steps) + 1)] == [None] * len(steps)
 
 
-@pytest.mark.parametrize(("name", "says"), [("healthy", None), ("log_1", "blank plateau"), ("log_2", "coming apart"), ("log_3", None)])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("healthy", None), ("log_1", "blank plateau"), ("log_2", "coming apart"), ("log_3", None)],
+)
 def test_the_logs_of_the_course_are_diagnosed_as_lesson_05_says(name, says):
     steps = [entry for entry in log_of(name) if entry["type"] == "step"]
     said = [message for count in range(1, len(steps) + 1) if (message := diagnose(steps[:count]))]

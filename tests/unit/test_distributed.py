@@ -18,8 +18,8 @@ import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.checkpoint import load_checkpoint
-from omni_lib.distributed import (
+from omni_lib.errors import UserError
+from omni_lib.machine.distributed import (
     agree,
     anywhere,
     data_parallel,
@@ -33,7 +33,7 @@ from omni_lib.distributed import (
     sum_over_ranks,
     world_size,
 )
-from omni_lib.errors import UserError
+from omni_lib.weights import load_checkpoint
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 STEPS = 50
@@ -87,7 +87,7 @@ def test_who_is_not_rank_0_does_not_write(monkeypatch):
 
 
 def test_ranks_that_differ_are_refused(monkeypatch):
-    monkeypatch.setattr("omni_lib.distributed.gathered", lambda value: [value, 5])
+    monkeypatch.setattr("omni_lib.machine.distributed.gathered", lambda value: [value, 5])
     with pytest.raises(UserError, match="share a folder"):
         agree(4, "share a folder")
 
@@ -104,20 +104,27 @@ class Run:
 
     @property
     def log(self) -> list[dict]:
-        entries = json.loads((self.folder / "run" / "training_log.json").read_text(encoding="utf-8"))["entries"]
+        entries = json.loads((self.folder / "run" / "training_log.json").read_text(encoding="utf-8"))[
+            "entries"
+        ]
         return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in entries]
 
 
 def run_worker(folder: Path, settings: dict, ranks: int) -> Run:
     (folder / "config.json").write_text(json.dumps(settings | {"save_dir": str(folder / "run")}))
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    launcher = (
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
+    )
     subprocess.run(
         [sys.executable, *launcher, str(WORKER), str(folder / "config.json"), str(STEPS), str(folder)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
         check=True,
         timeout=300,
     )
-    return Run([torch.load(folder / f"rank_{number}_of_{ranks}.pt", weights_only=True) for number in range(ranks)], folder)
+    return Run(
+        [torch.load(folder / f"rank_{number}_of_{ranks}.pt", weights_only=True) for number in range(ranks)],
+        folder,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -184,13 +191,18 @@ def test_the_weights_are_those_of_one_process(alone, together, request):
     (expected,) = [rank["state"] for rank in alone.ranks]
     assert expected["enc"]["norm.weight"].dtype == torch.float64
     assert {"exp_avg", "momentum"} <= {
-        name for member in expected["resume"]["optimizers"] for state in member["state"].values() for name in state
+        name
+        for member in expected["resume"]["optimizers"]
+        for state in member["state"].values()
+        for name in state
     }
     for rank_state in (each["state"] for each in run.ranks):
         assert rank_state["step"] == STEPS
         assert largest_difference(rank_state["enc"], expected["enc"]) < 1e-8
         assert largest_difference(rank_state["resume"], expected["resume"]) < 1e-8
-        assert largest_difference(rank_state["resume"]["model"], run.ranks[0]["state"]["resume"]["model"]) == 0
+        assert (
+            largest_difference(rank_state["resume"]["model"], run.ranks[0]["state"]["resume"]["model"]) == 0
+        )
 
 
 @needs_gloo
@@ -215,7 +227,9 @@ def test_the_log_and_the_error_rates_are_those_of_one_process(alone, together, r
 @pytest.mark.slow
 def test_every_utterance_is_computed_once_and_shares_may_be_empty(alone, of_two, of_four):
     for run in (of_two, of_four):
-        for whole, *parts in zip(alone.ranks[0]["shares"], *(each["shares"] for each in run.ranks), strict=True):
+        for whole, *parts in zip(
+            alone.ranks[0]["shares"], *(each["shares"] for each in run.ranks), strict=True
+        ):
             assert sorted(whole.items()) == sorted(item for part in parts for item in part.items())
     assert any(not share for each in of_four.ranks for share in each["shares"])
     first = [max(each["shares"][0].values()) for each in of_two.ranks]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib import doctor
-from omni_lib.doctor import GIGABYTE, Finding, report
+from omni_lib.machine import doctor
+from omni_lib.machine.doctor import GIGABYTE, Finding, report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,9 @@ def root(tmp_path: Path) -> Path:
         "[project.optional-dependencies]\n"
         'beam = [\'flashlight-text>=0.0.7; python_version < "3.13"\']\ndev = ["omni-lib[beam]", "pytest"]\n'
     )
-    (tmp_path / "constraints.txt").write_text("# exact\nnumpy==2.1.0\nno-such-package==1.5\npytest==9.0\ncertifi==2026.1\ntqdm==4.0\n")
+    (tmp_path / "constraints.txt").write_text(
+        "# exact\nnumpy==2.1.0\nno-such-package==1.5\npytest==9.0\ncertifi==2026.1\ntqdm==4.0\n"
+    )
     return tmp_path
 
 
@@ -56,14 +58,22 @@ def test_all_right(capsys: pytest.CaptureFixture):
 
 @pytest.mark.parametrize("state", ["miss", "odds"])
 def test_something_to_mend(state, capsys: pytest.CaptureFixture):
-    assert report([Finding("ok", "numpy", "2.1.0"), Finding(state, "torch", "not installed", "pip install it")]) == 2
-    assert capsys.readouterr().out.splitlines()[1:] == [f"{state}  torch: not installed; pip install it", "1 to mend"]
+    assert (
+        report([Finding("ok", "numpy", "2.1.0"), Finding(state, "torch", "not installed", "pip install it")])
+        == 2
+    )
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{state}  torch: not installed; pip install it",
+        "1 to mend",
+    ]
 
 
 # --- Python and packages ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("version", "state"), [("3.10.12", "odds"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "odds")])
+@pytest.mark.parametrize(
+    ("version", "state"), [("3.10.12", "odds"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "odds")]
+)
 def test_python_version(root: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str):
     monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
     (finding,) = doctor._python(root)
@@ -74,7 +84,9 @@ def test_packages_as_they_should_be(root: Path, installed: dict[str, str]):
     findings = list(doctor._packages(root))
     assert {finding.state for finding in findings} == {"ok"}
     assert str(findings[0]) == "ok    numpy 2.1.0"
-    assert str(findings[-1]) == "ok    1 further packages as in constraints.txt", "tqdm is pinned but not installed, and that is no matter"
+    assert str(findings[-1]) == "ok    1 further packages as in constraints.txt", (
+        "tqdm is pinned but not installed, and that is no matter"
+    )
 
 
 def test_a_local_build_counts_as_its_version(root: Path, installed: dict[str, str]):
@@ -91,7 +103,9 @@ def test_a_package_that_is_missing(root: Path, installed: dict[str, str]):
 def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
     installed |= {"numpy": "2.2.0", "certifi": "2025.1"}
     findings = list(doctor._packages(root))
-    assert str(only(findings, "numpy")).startswith("odds  numpy: 2.2.0, constraints.txt has 2.1.0; python -m pip")
+    assert str(only(findings, "numpy")).startswith(
+        "odds  numpy: 2.2.0, constraints.txt has 2.1.0; python -m pip"
+    )
     assert "certifi 2025.1" in only(findings, "versions").detail
 
 
@@ -100,8 +114,12 @@ def test_tools_for_tests_are_no_must(root: Path, installed: dict[str, str]):
     assert only(doctor._packages(root), "pytest").state == "note"
 
 
-@pytest.mark.parametrize(("python", "says"), [("3.12", "not installed"), ("3.13", "no build for this Python")])
-def test_without_flashlight_the_readable_decoder_is_named(root: Path, installed: dict[str, str], python: str, says: str, monkeypatch):
+@pytest.mark.parametrize(
+    ("python", "says"), [("3.12", "not installed"), ("3.13", "no build for this Python")]
+)
+def test_without_flashlight_the_readable_decoder_is_named(
+    root: Path, installed: dict[str, str], python: str, says: str, monkeypatch
+):
     from packaging import markers
 
     del installed["flashlight-text"]
@@ -156,12 +174,16 @@ def test_a_probe_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(doctor, "_probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file")
+    monkeypatch.setattr(
+        doctor, "_probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file"
+    )
     (finding,) = doctor._torch()
     assert finding.state == "odds" and "libcudart" in finding.detail and "must match" in finding.remedy
 
 
-@pytest.mark.parametrize(("threads", "gpu", "states"), [(2, "", ["ok", "ok", "note"]), (8, "A100", ["ok", "note", "ok"])])
+@pytest.mark.parametrize(
+    ("threads", "gpu", "states"), [(2, "", ["ok", "ok", "note"]), (8, "A100", ["ok", "note", "ok"])]
+)
 def test_threads_and_gpu_are_said(monkeypatch: pytest.MonkeyPatch, threads: int, gpu: str, states: list[str]):
     monkeypatch.setattr(doctor, "_probe", lambda program: {"threads": threads, "gpu": gpu})
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
@@ -169,7 +191,9 @@ def test_threads_and_gpu_are_said(monkeypatch: pytest.MonkeyPatch, threads: int,
 
 
 def test_espeak_that_does_not_start(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(doctor, "_probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'")
+    monkeypatch.setattr(
+        doctor, "_probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'"
+    )
     (finding,) = doctor._espeak()
     assert finding.state == "odds" and "espeakng_loader" in finding.detail and finding.remedy
 
@@ -197,7 +221,9 @@ def test_libsndfile_without_mp3(monkeypatch: pytest.MonkeyPatch):
 Usage = namedtuple("Usage", "total used free")
 
 
-@pytest.mark.parametrize(("torch", "free", "state"), [(True, 0.5, "odds"), (True, 2, "ok"), (False, 2, "odds"), (False, 7, "ok")])
+@pytest.mark.parametrize(
+    ("torch", "free", "state"), [(True, 0.5, "odds"), (True, 2, "ok"), (False, 2, "odds"), (False, 7, "ok")]
+)
 def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: bool, free: float, state: str):
     if not torch:
         del installed["torch"]
@@ -251,6 +277,15 @@ def test_this_machine_passes_but_for_what_a_test_machine_may_lack():
     """Where `make test` runs, everything that was installed works."""
     findings = doctor.examine()
     wrong = {finding.what for finding in findings if finding.state in ("miss", "odds")}
-    assert wrong <= {"omni-lib", "memory", "disk", *(name for name in ("data", "checkpoints", "notebooks/my"))}, wrong
-    assert all("\n" not in str(finding) and finding.remedy for finding in findings if finding.state in ("miss", "odds"))
+    assert wrong <= {
+        "omni-lib",
+        "memory",
+        "disk",
+        *(name for name in ("data", "checkpoints", "notebooks/my")),
+    }, wrong
+    assert all(
+        "\n" not in str(finding) and finding.remedy
+        for finding in findings
+        if finding.state in ("miss", "odds")
+    )
     assert "torch" not in doctor.__dict__, "the doctor imports nothing that may be broken"

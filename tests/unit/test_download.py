@@ -83,7 +83,9 @@ def test_a_download_goes_on_where_it_was_cut_off(server, tmp_path):
     assert 0 < have <= 600_000
     path = download(server.address(), tmp_path, lambda line: None)
     assert path.read_bytes() == CONTENT and server.ranges == [None, f"bytes={have}-"]
-    assert sorted(file.name for file in tmp_path.iterdir() if not file.name.startswith(".")) == ["speech.tar.gz"]
+    assert sorted(file.name for file in tmp_path.iterdir() if not file.name.startswith(".")) == [
+        "speech.tar.gz"
+    ]
     download(server.address(), tmp_path, lambda line: None)
     assert len(server.ranges) == 2, "what is there is not fetched again"
 
@@ -118,11 +120,15 @@ def test_the_published_sum_is_held_against_what_arrived(server, tmp_path):
 def test_without_a_published_sum_it_says_so(server, tmp_path):
     said: list[str] = []
     download(server.address(), tmp_path, said.append)
-    assert said == ["speech.tar.gz: no md5sum.txt beside it names it; its length is right, and unpacking checks it once more"]
+    assert said == [
+        "speech.tar.gz: no md5sum.txt beside it names it; its length is right, and unpacking checks it once more"
+    ]
 
 
 def test_refusals_name_the_address_and_the_remedy(server, tmp_path):
-    with pytest.raises(UserError, match=r"none\.tar\.gz cannot be fetched \(the server answers 404 Not Found\)"):
+    with pytest.raises(
+        UserError, match=r"none\.tar\.gz cannot be fetched \(the server answers 404 Not Found\)"
+    ):
         download(server.address("/c/none.tar.gz"), tmp_path)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -130,7 +136,12 @@ def test_refusals_name_the_address_and_the_remedy(server, tmp_path):
     with pytest.raises(UserError, match="cannot be fetched .*when you are online") as offline:
         download(f"http://127.0.0.1:{port}/c/speech.tar.gz", tmp_path)
     assert "\n" not in str(offline.value)
-    for address in ("http://127.0.0.1/", "http://127.0.0.1/%2e%2e", "http://127.0.0.1/.hidden", "http://127.0.0.1/a%5Cb.tar"):
+    for address in (
+        "http://127.0.0.1/",
+        "http://127.0.0.1/%2e%2e",
+        "http://127.0.0.1/.hidden",
+        "http://127.0.0.1/a%5Cb.tar",
+    ):
         with pytest.raises(UserError, match="does not end in the name of an archive"):
             archive_name(address)
 

@@ -7,7 +7,16 @@ import torch
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.encoder import AudioEncoder, MaskedBatchNorm, PairPool, SelfAttention, block_time, count_parameters, over_time, rotate
+from omni_lib.encoder import (
+    AudioEncoder,
+    MaskedBatchNorm,
+    PairPool,
+    SelfAttention,
+    block_time,
+    count_parameters,
+    over_time,
+    rotate,
+)
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
 
@@ -25,7 +34,9 @@ def test_one_second_makes_twelve_embeddings_of_192_channels():
 
 
 def test_four_times_subsampling_makes_an_embedding_every_40_ms():
-    embeddings, lengths = small_encoder(downsample_time=4).eval()(torch.randn(1, 100, 128), torch.tensor([100]))
+    embeddings, lengths = small_encoder(downsample_time=4).eval()(
+        torch.randn(1, 100, 128), torch.tensor([100])
+    )
     assert embeddings.shape == (1, 25, 16) and lengths.tolist() == [25]
 
 
@@ -113,7 +124,9 @@ def test_masked_batch_norm_is_torch_batch_norm_where_nothing_is_padded():
     torch.testing.assert_close(ours.running_mean, theirs.running_mean, atol=1e-12, rtol=0)
     torch.testing.assert_close(ours.running_var, theirs.running_var, atol=1e-12, rtol=0)
     x = torch.randn(3, 4, 5, dtype=torch.float64)
-    torch.testing.assert_close(ours.eval()(x, mask), theirs.eval()(x.transpose(1, 2)).transpose(1, 2), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        ours.eval()(x, mask), theirs.eval()(x.transpose(1, 2)).transpose(1, 2), atol=1e-9, rtol=0
+    )
 
 
 def test_masked_batch_norm_counts_valid_frames_only():
@@ -175,11 +188,16 @@ def test_with_four_times_subsampling_nothing_is_pooled(before_pool):
     encoder = small_encoder(n_layers=4, downsample_time=4, blocks_before_pool=before_pool).eval()
     states = encoder.hidden_states(torch.randn(2, 100, 128), torch.tensor([100, 38]))
     assert encoder.pool is None
-    assert [(x.shape[1], lengths.tolist()) for x, lengths in [*states, encoder.embed(*states[-1])]] == 5 * [(25, [25, 10])]
+    assert [(x.shape[1], lengths.tolist()) for x, lengths in [*states, encoder.embed(*states[-1])]] == 5 * [
+        (25, [25, 10])
+    ]
 
 
 def test_a_convolution_over_time_is_that_of_torch():
-    for conv in (nn.Conv1d(6, 6, 5, padding=2, groups=6, bias=False), nn.Conv1d(6, 6, 3, padding=1, groups=2)):
+    for conv in (
+        nn.Conv1d(6, 6, 5, padding=2, groups=6, bias=False),
+        nn.Conv1d(6, 6, 3, padding=1, groups=2),
+    ):
         x = torch.randn(2, 7, 6, requires_grad=True)
         expected = conv(x.transpose(1, 2)).transpose(1, 2)
         torch.testing.assert_close(over_time(conv, x), expected)

@@ -7,15 +7,26 @@ import torch
 
 from omni_lib.config import Config
 from omni_lib.course import growth
-from omni_lib.course.experiments import log_of, overfit, range_curve, range_test, record, settings, settings_table, workbench
+from omni_lib.course.experiments import (
+    log_of,
+    overfit,
+    range_curve,
+    range_test,
+    record,
+    settings,
+    settings_table,
+    workbench,
+)
 from omni_lib.course.lessons import full_training
 from omni_lib.errors import UserError
-from omni_lib.train import Trainer
+from omni_lib.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
 def bench():
-    trainer = workbench(settings("configs/lesson_short.json", schedule="constant", warmup_steps=3, mixed_precision=False))
+    trainer = workbench(
+        settings("configs/lesson_short.json", schedule="constant", warmup_steps=3, mixed_precision=False)
+    )
     return trainer, next(iter(trainer.batches.epoch(1)))
 
 
@@ -46,7 +57,11 @@ def test_the_range_test_ends_in_an_explosion(bench):
 
 
 def test_every_setting_stands_in_the_table_with_its_meaning():
-    text = repr(settings_table(chapter=settings("configs/audio_enc_chapter.json"), ours=settings("configs/audio_enc_tiny.json")))
+    text = repr(
+        settings_table(
+            chapter=settings("configs/audio_enc_chapter.json"), ours=settings("configs/audio_enc_tiny.json")
+        )
+    )
     assert "| **`learning_rate`** | 0.0001 | 0.003 | the peak, where there is a warm-up |" in text
     for name in set(Config().to_dict()) - {"data_path", "save_dir"}:
         (line,) = (line for line in text.splitlines() if f"`{name}`" in line)
@@ -58,18 +73,26 @@ def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
     entries = log_of(name)
     assert {entry["type"] for entry in entries} == {"step", "epoch"}
     loss, blanks, wer = record(entries, name).axes
-    assert len(loss.lines[0].get_xdata()) == len(blanks.lines[0].get_xdata()) == sum(entry["type"] == "step" for entry in entries)
+    assert (
+        len(loss.lines[0].get_xdata())
+        == len(blanks.lines[0].get_xdata())
+        == sum(entry["type"] == "step" for entry in entries)
+    )
     assert len(wer.lines) == 2
 
 
 def test_the_source_that_is_shown_is_the_source():
     text = repr(full_training.source(Trainer.train_step))
-    assert text.startswith("```python\n# omni_lib/train.py\ndef train_step(self") and "clip_grad_norm_" in text
+    assert (
+        text.startswith("```python\n# omni_lib/train.py\ndef train_step(self") and "clip_grad_norm_" in text
+    )
 
 
 def test_growth_is_proportional_and_says_what_was_measured():
     lines = repr(growth.table()).splitlines()[2:]
-    assert [("measured" in line, "extrapolated" in line) for line in lines] == [(True, False)] * 2 + [(False, True)] * 5
+    assert [("measured" in line, "extrapolated" in line) for line in lines] == [(True, False)] * 2 + [
+        (False, True)
+    ] * 5
     assert growth.feature_bytes(100) == 100 * 3600 * 100 * 128 * 4 * 3
     assert growth.sound_bytes(1) == 115_200_000
     dearest = max(run.cost for run in growth.MEASURED)

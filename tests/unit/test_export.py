@@ -6,23 +6,33 @@ import pytest
 import safetensors.torch
 import torch
 
-from omni_lib.checkpoint import load_checkpoint
 from omni_lib.cli import main
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
-from omni_lib.evaluation import evaluate
-from omni_lib.export import export_encoder, export_for_inference, record
+from omni_lib.inference.evaluation import evaluate
+from omni_lib.inference.export import export_encoder, export_for_inference, record
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder
-from omni_lib.train import train
+from omni_lib.trainer import train
+from omni_lib.weights import load_checkpoint
 
 
 @pytest.fixture
 def exported(trained, tones_csv, tmp_path):
     out = tmp_path / "small.pt"
     checkpoint = str(trained[0].checkpoint)
-    arguments = ["export", "--checkpoint", checkpoint, "--data", str(tones_csv), "--limits", "tones only", "--out", str(out)]
+    arguments = [
+        "export",
+        "--checkpoint",
+        checkpoint,
+        "--data",
+        str(tones_csv),
+        "--limits",
+        "tones only",
+        "--out",
+        str(out),
+    ]
     assert main(arguments) == 0
     return out
 
@@ -62,7 +72,20 @@ def test_it_cannot_be_resumed_and_says_so_kindly(exported, make_tiny_config, tmp
 
 def test_an_existing_file_is_never_overwritten(exported, trained, tones_csv, capsys):
     before = exported.read_bytes()
-    assert main(["export", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv), "--out", str(exported)]) == 2
+    assert (
+        main(
+            [
+                "export",
+                "--checkpoint",
+                str(trained[0].checkpoint),
+                "--data",
+                str(tones_csv),
+                "--out",
+                str(exported),
+            ]
+        )
+        == 2
+    )
     assert "remove it, or choose another name" in capsys.readouterr().err
     assert exported.read_bytes() == before
 
@@ -84,7 +107,9 @@ def test_the_settings_travel(exported, trained):
 @pytest.fixture
 def encoder_file(trained, tmp_path):
     out = tmp_path / "encoder.safetensors"
-    assert main(["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out", str(out)]) == 0
+    assert (
+        main(["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out", str(out)]) == 0
+    )
     return out
 
 
@@ -99,7 +124,9 @@ def test_the_encoder_as_safetensors_computes_the_same_to_the_last_bit(encoder_fi
 
 def test_a_half_precision_export_becomes_single_precision_safetensors(exported, tmp_path):
     export_encoder(exported, tmp_path / "small.safetensors")
-    assert {tensor.dtype for tensor in safetensors.torch.load_file(tmp_path / "small.safetensors").values()} == {torch.float32}
+    assert {
+        tensor.dtype for tensor in safetensors.torch.load_file(tmp_path / "small.safetensors").values()
+    } == {torch.float32}
 
 
 def damaged(contents: bytes, how: str) -> bytes:
@@ -110,12 +137,17 @@ def damaged(contents: bytes, how: str) -> bytes:
         "no safetensors": b"RIFF" + bytes(100),
         "no settings": safetensors.torch.save({"x": torch.zeros(2)}),
         "another's": safetensors.torch.save({"x": torch.zeros(2)}, {"config": "{}"}),
-        "settings of another version": safetensors.torch.save({"x": torch.zeros(2)}, {"config": '{"d_modle": 3}'}),
+        "settings of another version": safetensors.torch.save(
+            {"x": torch.zeros(2)}, {"config": '{"d_modle": 3}'}
+        ),
         "header": contents[:8] + b"{" * header + contents[8 + header :],
     }[how]
 
 
-@pytest.mark.parametrize("how", ["cut", "empty", "no safetensors", "no settings", "another's", "settings of another version", "header"])
+@pytest.mark.parametrize(
+    "how",
+    ["cut", "empty", "no safetensors", "no settings", "another's", "settings of another version", "header"],
+)
 def test_a_damaged_safetensors_file_is_refused_in_one_line(encoder_file, how):
     encoder_file.write_bytes(damaged(encoder_file.read_bytes(), how))
     with pytest.raises(UserError) as refusal:
@@ -123,7 +155,9 @@ def test_a_damaged_safetensors_file_is_refused_in_one_line(encoder_file, how):
     assert "encoder.safetensors" in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_safetensors_that_are_not_there_or_would_overwrite_or_have_no_name_of_theirs(encoder_file, trained, tmp_path, capsys):
+def test_safetensors_that_are_not_there_or_would_overwrite_or_have_no_name_of_theirs(
+    encoder_file, trained, tmp_path, capsys
+):
     with pytest.raises(UserError, match="does not exist"):
         load_encoder(tmp_path / "nowhere.safetensors")
     export = ["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out"]

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from omni_lib import cli, feature_cache
-from omni_lib.audit import audit
-from omni_lib.checkpoint import load_checkpoint
+from omni_lib import cli
 from omni_lib.config import Config
+from omni_lib.corpora.sound_lengths import KnownSound
 from omni_lib.errors import UserError
-from omni_lib.feature_cache import FeatureCache
-from omni_lib.known_sound import KnownSound
 from omni_lib.manifest import read_manifest
-from omni_lib.train import train
+from omni_lib.trainer import train
+from omni_lib.training import feature_cache
+from omni_lib.training.audit import audit
+from omni_lib.training.feature_cache import FeatureCache
+from omni_lib.weights import load_checkpoint
 
 SPEEDS = (0.9, 1.0, 1.1)
 
@@ -58,7 +59,8 @@ def on_disk(rows, speeds=SPEEDS) -> FeatureCache:
 
 def same(one: FeatureCache, other: FeatureCache) -> bool:
     return all(
-        torch.equal(one.features(row, speed), other.features(row, speed)) and one.frames(row, speed) == len(other.features(row, speed))
+        torch.equal(one.features(row, speed), other.features(row, speed))
+        and one.frames(row, speed) == len(other.features(row, speed))
         for row in range(len(one))
         for speed in one.speeds
     )
@@ -67,7 +69,12 @@ def same(one: FeatureCache, other: FeatureCache) -> bool:
 def test_the_disk_holds_what_the_memory_would(folder, rows):
     memory = FeatureCache(rows, SPEEDS)
     disk = on_disk(rows)
-    assert not memory.on_disk and len(disk) == 12 and disk.targets == memory.targets and disk.utterances == memory.utterances
+    assert (
+        not memory.on_disk
+        and len(disk) == 12
+        and disk.targets == memory.targets
+        and disk.utterances == memory.utterances
+    )
     assert same(memory, disk)
     assert len(list(folder.glob("*.f32"))) == 3 and not list(folder.glob("*.partial"))
 
@@ -82,7 +89,9 @@ def test_features_are_computed_once(folder, rows, read):
 
 
 def test_the_memory_is_budgeted(folder, rows, monkeypatch):
-    needed = sum(len(FeatureCache(rows, SPEEDS).features(row, speed)) * 512 for row in range(12) for speed in SPEEDS)
+    needed = sum(
+        len(FeatureCache(rows, SPEEDS).features(row, speed)) * 512 for row in range(12) for speed in SPEEDS
+    )
     assert FeatureCache(rows, SPEEDS, memory_budget=needed // 2).on_disk
     assert not FeatureCache(rows, SPEEDS, memory_budget=needed * 2).on_disk
     for gigabytes, disk in ((needed / 2e9, True), (needed * 2e-9, False)):
@@ -180,10 +189,14 @@ def test_processes_share_the_work_and_a_killed_one_holds_nobody_up(folder, tones
     killed.wait()
     killed.stdout.close()
     for worker in workers:
-        read += worker.stdout.read().split()  # not communicate(), which would miss what readline() has buffered
+        read += (
+            worker.stdout.read().split()
+        )  # not communicate(), which would miss what readline() has buffered
         worker.stdout.close()
         assert worker.wait(timeout=120) == 0
-    assert sorted(read) == sorted(str(row.path) for row in read_manifest(tones_csv).split("train")), "each clip by one of the two, once"
+    assert sorted(read) == sorted(str(row.path) for row in read_manifest(tones_csv).split("train")), (
+        "each clip by one of the two, once"
+    )
 
 
 def test_a_training_from_the_disk_ends_with_the_same_weights(folder, make_tiny_config, tmp_path, monkeypatch):
@@ -198,7 +211,7 @@ def test_a_training_from_the_disk_ends_with_the_same_weights(folder, make_tiny_c
 
 def test_an_audit_reads_each_file_once(tmp_path, rows, monkeypatch):
     monkeypatch.setenv("OMNI_CACHE", str(tmp_path / "cache"))
-    from omni_lib import known_sound
+    from omni_lib.corpora import sound_lengths as known_sound
 
     paths: list[Path] = []
     original = known_sound.read_audio
@@ -207,7 +220,11 @@ def test_an_audit_reads_each_file_once(tmp_path, rows, monkeypatch):
     def audited():
         paths.clear()
         found = audit(type("Manifest", (), {"utterances": rows, "problems": []})(), Config())
-        return list(found.samples.values()), found.sample_rates, [str(problem) for problem in found.unreadable]
+        return (
+            list(found.samples.values()),
+            found.sample_rates,
+            [str(problem) for problem in found.unreadable],
+        )
 
     first = audited()
     assert len(paths) == 12

@@ -15,7 +15,12 @@ from omni_lib.errors import UserError
 def source(tmp_path: Path) -> Path:
     """A folder with four clips of other rates, channels and formats, two of them of the same name, and no table yet."""
     place = tmp_path / "my clips"
-    for name, rate, channels in (("a/hello.wav", 16_000, 1), ("b/hello.flac", 44_100, 2), ("b/größe.ogg", 8_000, 1), ("c.wav", 48_000, 1)):
+    for name, rate, channels in (
+        ("a/hello.wav", 16_000, 1),
+        ("b/hello.flac", 44_100, 2),
+        ("b/größe.ogg", 8_000, 1),
+        ("c.wav", 48_000, 1),
+    ):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(place / name, 0.5 * np.sin(np.arange(rate * channels)).reshape(-1, channels), rate)
     return place
@@ -36,7 +41,10 @@ TABLES = {
     "a quote in a tsv": ("t.tsv", 'a/hello.wav\t"Hello\nb/hello.flac\tHello, "you"!\n'),
     "columns turned round": ("t.csv", 'text,path\nHello,a/hello.wav\n"Hello, you!",b/hello.flac\n'),
     "semicolons": ("t.csv", "a/hello.wav;Hello\nb/hello.flac;Hello, you!\n"),
-    "BOM, CRLF, blank lines": ("t.csv", '\ufeffPath,Text\r\n\r\na/hello.wav,Hello\r\nb/hello.flac,"Hello, you!"\r\n'),
+    "BOM, CRLF, blank lines": (
+        "t.csv",
+        '\ufeffPath,Text\r\n\r\na/hello.wav,Hello\r\nb/hello.flac,"Hello, you!"\r\n',
+    ),
 }
 
 
@@ -52,14 +60,25 @@ def test_tables_of_every_form_give_the_same_corpus(source, tmp_path, table):
     assert said == [f"{name}: 2 rows, 2 written, 0 left out"]
     for row in rows:
         info = soundfile.info(tmp_path / "out" / row["audio_path"])
-        assert (info.format, info.subtype, info.samplerate, info.channels, info.frames) == ("WAV", "PCM_16", 16_000, 1, 16_000)
+        assert (info.format, info.subtype, info.samplerate, info.channels, info.frames) == (
+            "WAV",
+            "PCM_16",
+            16_000,
+            1,
+            16_000,
+        )
 
 
 def test_the_table_itself_can_be_the_source_and_names_columns_of_speaker_and_split(source, tmp_path):
     (source / "other.csv").write_text("x,y\n")
-    (source / "t.csv").write_text("file,sentence,client_id,split\nb/größe.ogg,size,Ada,dev\nc.wav,see,,\n", encoding="utf-8")
+    (source / "t.csv").write_text(
+        "file,sentence,client_id,split\nb/größe.ogg,size,Ada,dev\nc.wav,see,,\n", encoding="utf-8"
+    )
     rows, _ = prepare(source / "t.csv", tmp_path / "out")
-    assert [(row["audio_path"], row["speaker"], row["split"]) for row in rows] == [("wav/gr__e.wav", "Ada", "dev"), ("wav/c.wav", "", "")]
+    assert [(row["audio_path"], row["speaker"], row["split"]) for row in rows] == [
+        ("wav/gr__e.wav", "Ada", "dev"),
+        ("wav/c.wav", "", ""),
+    ]
 
 
 @pytest.mark.parametrize(("tables", "words"), [([], "no .csv"), (["one.csv", "two.tsv"], "one.csv, two.tsv")])
@@ -115,7 +134,9 @@ def test_bad_rows_are_listed_by_line_and_the_others_used(source, tmp_path, bad):
         (b'c.wav,"one\nc.wav,two\n', "from line 1 on: unexpected end of data"),
     ],
 )
-def test_tables_that_cannot_be_used_are_refused_in_one_line_and_leave_nothing(source, tmp_path, contents, words):
+def test_tables_that_cannot_be_used_are_refused_in_one_line_and_leave_nothing(
+    source, tmp_path, contents, words
+):
     (source / "t.csv").write_bytes(contents)
     with pytest.raises(UserError, match=words) as refusal:
         folder.prepare(source, tmp_path / "out", lambda line: None)

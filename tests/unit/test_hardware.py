@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from omni_lib import hardware
-from omni_lib.hardware import autocast, fast_type, keep_freed_memory, peak_memory, remember_kernels
+from omni_lib.machine import hardware
+from omni_lib.machine.hardware import autocast, fast_type, keep_freed_memory, remember_kernels
+from omni_lib.machine.resources import peak_memory
 
 
 @pytest.mark.parametrize(("capabilities", "expected"), [
@@ -79,6 +80,6 @@ def test_a_cache_size_that_was_asked_for_stays(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts a process by itself")
 def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
     held = b"x" * 1_000_000_000
-    program = "from omni_lib.hardware import peak_memory; print(peak_memory())"
+    program = "from omni_lib.machine.resources import peak_memory; print(peak_memory())"
     child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(child.stdout) < len(held) < peak_memory()

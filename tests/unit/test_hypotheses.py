@@ -42,7 +42,9 @@ def test_the_clips_of_the_course_are_among_its_references():
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    rows = [Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "helo world", "hello world")]
+    rows = [
+        Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "helo world", "hello world")
+    ]
     write(rows, tmp_path / "h.json")
     assert hypotheses(path=tmp_path / "h.json") == rows
     assert [file.name for file in tmp_path.iterdir()] == ["h.json"]
@@ -63,9 +65,13 @@ def test_a_missing_file_and_an_unknown_split_are_named():
 
 
 def test_the_figures_of_error_rates_have_a_bar_for_each_group_and_an_outline_for_each_bootstrap():
-    figure = error_figures.rates_by_group({"kind": {"free": 0.2, "date": 0.1}, "accent": {"en": 0.15}}, overall=0.15)
+    figure = error_figures.rates_by_group(
+        {"kind": {"free": 0.2, "date": 0.1}, "accent": {"en": 0.15}}, overall=0.15
+    )
     first, second = figure.axes
     assert [bar.get_width() for bar in first.patches] == [10.0, 20.0] and len(second.patches) == 1
     assert first.get_xlabel() == "word error rate (%)" and first.get_title() == "by kind"
     (axes,) = error_figures.resampled_rates({"a": [0.1, 0.2], "b": [0.1, 0.3]}, 0.15).axes
-    assert axes.get_ylabel() == "resamples" and {text.get_text() for text in axes.get_legend().get_texts()} == {"a", "b", "measured"}
+    assert axes.get_ylabel() == "resamples" and {
+        text.get_text() for text in axes.get_legend().get_texts()
+    } == {"a", "b", "measured"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib import lab
+from omni_lib.course import lab
 from omni_lib.errors import UserError
 
 NAME = "05_full_training.ipynb"
@@ -162,7 +162,11 @@ def test_the_server_is_local_and_its_token_is_jupyters_own(tmp_path: Path, monke
     assert f"--ServerApp.root_dir={tmp_path / 'my notebooks'}" in command
     assert f"--LabApp.default_url=/lab/tree/{NAME}" in command
     assert command[-1] == "--no-browser"
-    assert not [argument for argument in command if "token" in argument or "password" in argument or "allow_root" in argument]
+    assert not [
+        argument
+        for argument in command
+        if "token" in argument or "password" in argument or "allow_root" in argument
+    ]
 
 
 def test_root_in_a_container_may_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -170,7 +174,9 @@ def test_root_in_a_container_may_use_it(tmp_path: Path, monkeypatch: pytest.Monk
     assert "--ServerApp.allow_root=True" in lab.lab_command(tmp_path)
 
 
-def test_open_lab_copies_and_then_serves(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path):
+def test_open_lab_copies_and_then_serves(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+):
     served = []
     monkeypatch.setattr(lab, "ROOT", root)
     monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
@@ -182,7 +188,11 @@ def test_open_lab_copies_and_then_serves(root: Path, monkeypatch: pytest.MonkeyP
     assert contents(root) == {NAME: "first edition"}
     assert (tmp_path / "own folder" / NAME).read_text() == "first edition"
     assert f"--ServerApp.root_dir={tmp_path / 'own folder'}" in served[1]
-    assert [any("default_url" in argument for argument in command) for command in served] == [True, True, False]
+    assert [any("default_url" in argument for argument in command) for command in served] == [
+        True,
+        True,
+        False,
+    ]
     assert str(mine(root).parent) in capsys.readouterr().out
 
 

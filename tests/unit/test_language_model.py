@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_lib.errors import UserError
-from omni_lib.language_model import END, START, UNKNOWN, estimate, read_arpa, write_arpa
+from omni_lib.inference.language_model import END, START, UNKNOWN, estimate, read_arpa, write_arpa
 
 SENTENCES = ["the cat sat", "the cat ran", "a dog ran", "the dog sat on the mat"]
-sentences = st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" ".join), min_size=1, max_size=12)
+sentences = st.lists(
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" ".join), min_size=1, max_size=12
+)
 
 
 @given(sentences, st.integers(1, 4), st.lists(st.sampled_from("abcdz"), max_size=4))
@@ -40,7 +42,9 @@ def test_an_arpa_file_holds_the_same_model(tmp_path):
     again = read_arpa(tmp_path / "lm.arpa")
     assert again.order == 3 and again.words == model.words
     for text in ("the cat sat on the mat", "a cat never ran", "mat"):
-        assert again.score_sentence(text.split()) == pytest.approx(model.score_sentence(text.split()), abs=1e-4)
+        assert again.score_sentence(text.split()) == pytest.approx(
+            model.score_sentence(text.split()), abs=1e-4
+        )
 
 
 @pytest.mark.parametrize(

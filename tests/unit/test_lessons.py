@@ -6,15 +6,18 @@ from importlib import import_module
 
 import pytest
 
-from omni_lib.course.checking import CodeExercise, Outcome
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.questions import Choice
+from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.materials import ROOT
 from omni_lib.course.notebooks import LESSONS, right_answer
-from omni_lib.course.questions import Choice
 
 MODULES = {name: import_module(f"omni_lib.course.lessons.{name}") for name in LESSONS.values()}
 WRONG = {name: import_module(f"omni_lib.course.lessons.{name}_wrong") for name in LESSONS.values()}
 EXERCISES = [(name, exercise) for name, module in MODULES.items() for exercise in module.EXERCISES]
-everyone = pytest.mark.parametrize(("lesson", "exercise"), EXERCISES, ids=[exercise.key for _, exercise in EXERCISES])
+everyone = pytest.mark.parametrize(
+    ("lesson", "exercise"), EXERCISES, ids=[exercise.key for _, exercise in EXERCISES]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +65,9 @@ def test_it_is_complete(lesson, exercise):
     assert getattr(MODULES[lesson], short_name(exercise)) is exercise
     if isinstance(exercise, CodeExercise):
         assert 1 <= exercise.difficulty <= 5 and exercise.minutes > 0 and len(exercise.hints) >= 2
-        assert exercise.answer.__name__ == short_name(exercise) and f"def {short_name(exercise)}" in repr(exercise.solution())
+        assert exercise.answer.__name__ == short_name(exercise) and f"def {short_name(exercise)}" in repr(
+            exercise.solution()
+        )
     if isinstance(exercise, Choice):
         assert exercise.replies.keys() == exercise.options.keys()
         assert len(exercise.options) >= 3
@@ -78,7 +83,9 @@ def test_the_course_is_as_large_as_it_says():
 def test_the_tables_of_minutes_agree_with_the_exercises():
     guide = dict(re.findall(r"^\| (\d\d) [^|]*(\|.*)$", (ROOT / "notebooks" / "README.md").read_text(), re.M))
     start = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())
-    overview = dict(re.findall(r"\*\*(\d\d) [^|]*(\|.*)", "".join("".join(cell["source"]) for cell in start["cells"])))
+    overview = dict(
+        re.findall(r"\*\*(\d\d) [^|]*(\|.*)", "".join("".join(cell["source"]) for cell in start["cells"]))
+    )
     assert len(guide) == len(overview) == len(MODULES)
     way = beyond = 0
     for module in MODULES.values():
@@ -86,6 +93,11 @@ def test_the_tables_of_minutes_agree_with_the_exercises():
         minutes, of_which_code, extras, more = [cell.strip() for cell in guide[module.NUMBER].split("|")[1:5]]
         assert int(of_which_code) == sum(exercise.minutes for exercise in code if not exercise.extra)
         assert re.findall(r"`(\w+)`", extras) == [short_name(exercise) for exercise in code if exercise.extra]
-        assert [cell.strip() for cell in overview[module.NUMBER].split("|")[2:4]] == [minutes.replace(", and", " +"), more]
+        assert [cell.strip() for cell in overview[module.NUMBER].split("|")[2:4]] == [
+            minutes.replace(", and", " +"),
+            more,
+        ]
         way, beyond = way + int(re.match(r"\d+", minutes).group()), beyond + int(more.replace("–", "0"))
-    assert way == pytest.approx(5 * 60, abs=20) and beyond == pytest.approx(2.5 * 60, abs=20), "as both of them say"
+    assert way == pytest.approx(5 * 60, abs=20) and beyond == pytest.approx(2.5 * 60, abs=20), (
+        "as both of them say"
+    )

@@ -26,7 +26,9 @@ def table(tmp_path: Path):
 
 
 def test_a_row_and_its_defaults(table, tmp_path):
-    (row,) = read_manifest(table(b"audio_path,transcription\na.wav,Don't STOP!\n"), deal_splits=False).utterances
+    (row,) = read_manifest(
+        table(b"audio_path,transcription\na.wav,Don't STOP!\n"), deal_splits=False
+    ).utterances
     assert row == Utterance(tmp_path / "a.wav", "dont stop", line=2)
 
 
@@ -51,7 +53,10 @@ def test_the_ways_to_write_a_table(table, contents):
 
 def test_absolute_and_parent_paths(table, tmp_path):
     path = table(HEADER + f"{tmp_path / 'a.wav'},one,,\n../{tmp_path.name}/b.wav,two,,\n".encode())
-    assert [row.path.resolve() for row in read_manifest(path).utterances] == [tmp_path / "a.wav", tmp_path / "b.wav"]
+    assert [row.path.resolve() for row in read_manifest(path).utterances] == [
+        tmp_path / "a.wav",
+        tmp_path / "b.wav",
+    ]
 
 
 BAD_ROWS = {
@@ -99,7 +104,10 @@ def test_tables_that_cannot_be_used_are_refused_in_one_line(table, contents, wor
 
 def test_lines_are_counted_with_the_blank_ones(table):
     manifest = read_manifest(table(HEADER + b"\n\n\na.wav,one,,\n\n\nc.wav,two,,\n"))
-    assert ([row.line for row in manifest.utterances], [problem.line for problem in manifest.problems]) == ([5], [8])
+    assert ([row.line for row in manifest.utterances], [problem.line for problem in manifest.problems]) == (
+        [5],
+        [8],
+    )
 
 
 def test_no_table_at_all(tmp_path):
@@ -139,7 +147,10 @@ def test_what_is_written_is_read_again(tmp_path):
 @given(
     st.lists(
         st.lists(
-            st.one_of(st.sampled_from(["a.wav", "b.wav", "one two", "train", "test", ""]), st.text("ab ,\";'é7\0\r\n\t", max_size=6)),
+            st.one_of(
+                st.sampled_from(["a.wav", "b.wav", "one two", "train", "test", ""]),
+                st.text("ab ,\";'é7\0\r\n\t", max_size=6),
+            ),
             max_size=6,
         ).map(lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)),
         max_size=8,
@@ -168,7 +179,10 @@ def test_any_bytes_are_a_manifest_or_one_line_of_refusal(table, contents):
 
 
 def rows_of(speakers: list[tuple[str, str]]) -> list[Utterance]:
-    return [Utterance(Path(f"{index}.wav"), "one", speaker, split) for index, (speaker, split) in enumerate(speakers)]
+    return [
+        Utterance(Path(f"{index}.wav"), "one", speaker, split)
+        for index, (speaker, split) in enumerate(speakers)
+    ]
 
 
 def splits_by_speaker(rows: list[Utterance]) -> dict[str, set[str]]:
@@ -193,7 +207,9 @@ def test_no_speaker_is_in_two_splits(speakers):
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), min_size=1, max_size=40))
 def test_a_speaker_whose_split_is_given_in_one_row_keeps_it_in_all(speakers):
     given_splits = {speaker: SPLITS[index % 3] for index, speaker in enumerate("abcdefgh")}
-    dealt = assign_splits(rows_of([(speaker, given_splits[speaker] if known else "") for speaker, known in speakers]))
+    dealt = assign_splits(
+        rows_of([(speaker, given_splits[speaker] if known else "") for speaker, known in speakers])
+    )
     settled = {speaker for speaker, known in speakers if known}
     voices = splits_by_speaker(dealt)
     assert all(voices[speaker] == {given_splits[speaker]} for speaker in settled)

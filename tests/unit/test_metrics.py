@@ -65,13 +65,19 @@ def test_interval_draws_whole_groups():
 
 
 def test_one_group_has_no_spread():
-    assert bootstrap_interval([ErrorCount(1, 0, 0, 4), ErrorCount(0, 0, 1, 4)], ["one", "one"]) == (0.25, 0.25)
+    assert bootstrap_interval([ErrorCount(1, 0, 0, 4), ErrorCount(0, 0, 1, 4)], ["one", "one"]) == (
+        0.25,
+        0.25,
+    )
 
 
 def test_more_confidence_is_a_wider_interval():
     counts = [ErrorCount(index % 4, 0, 0, 5) for index in range(30)]
     groups = [str(index) for index in range(30)]
-    narrow, wide = bootstrap_interval(counts, groups, confidence=0.5), bootstrap_interval(counts, groups, confidence=0.99)
+    narrow, wide = (
+        bootstrap_interval(counts, groups, confidence=0.5),
+        bootstrap_interval(counts, groups, confidence=0.99),
+    )
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 

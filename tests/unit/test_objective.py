@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from omni_lib.batching import Batch
 from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss, entropic_ctc_loss
-from omni_lib.hardware import fast_type
+from omni_lib.machine.hardware import fast_type
 from omni_lib.manifest import Utterance
-from omni_lib.objective import Objective, WordHead
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import Vocabulary
+from omni_lib.training.batching import Batch
+from omni_lib.training.objective import Objective, WordHead
 
 CONFIG = Config(d_model=16, n_layers=4, n_heads=2, d_ff=32, dropout=0.0, ctc_frames_per_embedding=3)
 TEXTS = ["the cat sat", "the mat sat", "the dog"]
@@ -62,17 +62,23 @@ def test_the_bonus_for_entropy_falls_with_the_rate():
     log_probs, lengths = recogniser(heard.mel, heard.lengths)
     for share in (1.0, 0.25):
         loss = spread(recogniser, heard, share)
-        expected = entropic_ctc_loss(log_probs, lengths, heard.targets, 0.6 * share).sum() / sum(map(len, TEXTS))
+        expected = entropic_ctc_loss(log_probs, lengths, heard.targets, 0.6 * share).sum() / sum(
+            map(len, TEXTS)
+        )
         torch.testing.assert_close(loss.objective, expected)
         assert loss.objective < plain(recogniser, heard, share).objective
-        torch.testing.assert_close(loss.per_utterance, plain(recogniser, heard).per_utterance)  # the log's loss stays CTC
+        torch.testing.assert_close(
+            loss.per_utterance, plain(recogniser, heard).per_utterance
+        )  # the log's loss stays CTC
     torch.testing.assert_close(spread(recogniser, heard, 0.0).objective, plain(recogniser, heard).objective)
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
 @pytest.mark.parametrize("before_pool", [0, 1, 4])
 def test_every_depth_has_a_middle_and_a_place_for_words(n_layers, before_pool):
-    config = replace(CONFIG, n_layers=n_layers, blocks_before_pool=before_pool, intermediate_ctc=0.3, word_ctc=0.5)
+    config = replace(
+        CONFIG, n_layers=n_layers, blocks_before_pool=before_pool, intermediate_ctc=0.3, word_ctc=0.5
+    )
     made = Objective(config, len(Vocabulary()), TEXTS)
     loss = made(Recogniser(config), batch(TEXTS)).objective
     loss.backward()
@@ -82,7 +88,9 @@ def test_every_depth_has_a_middle_and_a_place_for_words(n_layers, before_pool):
 @pytest.mark.parametrize(("before_pool", "frames"), [(4, 4), (2, 4), (1, 3)])
 def test_letters_in_the_middle_have_as_many_frames_as_at_the_end_at_the_least(before_pool, frames):
     """Of an embedding: three at the end; two from each of two hidden frames of 40 ms, or three from one of 80 ms."""
-    config = replace(CONFIG, n_layers=4, blocks_before_pool=before_pool, ctc_frames_per_embedding=3, intermediate_ctc=0.3)
+    config = replace(
+        CONFIG, n_layers=4, blocks_before_pool=before_pool, ctc_frames_per_embedding=3, intermediate_ctc=0.3
+    )
     letters = Objective(config, len(Vocabulary()), TEXTS).letters
     assert letters.frames_per_embedding * (2 if before_pool > 1 else 1) == frames
 
@@ -95,7 +103,7 @@ def test_words_that_occur_but_once_share_a_class():
 
 
 def test_words_said_too_fast_for_one_frame_each_do_not_count():
-    """"the the" needs a blank between: three frames."""
+    """ "the the" needs a blank between: three frames."""
     head = WordHead(8, ["the the"])
     torch.manual_seed(1)
     x, rows = torch.randn(2, 3, 8), batch(["the the", "the the"]).utterances

@@ -6,17 +6,27 @@ import numpy as np
 import pytest
 import torch
 
-from omni_lib.course.checking import CodeExercise, Outcome
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.questions import Number, ShortText
+from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.notebooks import LESSONS
-from omni_lib.course.questions import Number, ShortText
 
 ODD = [
     *(-1, True, 1.5, float("nan"), float("inf"), 10**400, 1j, "a", "", b"x", None, object(), range(3)),
     *([], [1], [[1], [2, 3]], ["a"], [None], (), (1, 2, 3), {}, {"a": 1}, set()),
-    *(torch.tensor(1), torch.tensor([]), torch.zeros(2, 3, 4, 5), torch.tensor(1j), torch.tensor([True]), torch.zeros(2, 3).bfloat16()),
+    *(
+        torch.tensor(1),
+        torch.tensor([]),
+        torch.zeros(2, 3, 4, 5),
+        torch.tensor(1j),
+        torch.tensor([True]),
+        torch.zeros(2, 3).bfloat16(),
+    ),
     *(np.zeros(3), np.array("a"), np.array(1)),
 ]
-EXERCISES = [each for name in LESSONS.values() for each in import_module(f"omni_lib.course.lessons.{name}").EXERCISES]
+EXERCISES = [
+    each for name in LESSONS.values() for each in import_module(f"omni_lib.course.lessons.{name}").EXERCISES
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,4 +49,7 @@ def test_what_is_no_number_is_not_yet(value):
 
 @pytest.mark.parametrize("blank", ["", "  ", None, ...])
 def test_an_empty_sentence_is_a_blank(blank):
-    assert ShortText("99.t", "Why?", (("because", "say because"),), "because").check(blank).outcome is Outcome.NOT_ATTEMPTED
+    assert (
+        ShortText("99.t", "Why?", (("because", "say because"),), "because").check(blank).outcome
+        is Outcome.NOT_ATTEMPTED
+    )

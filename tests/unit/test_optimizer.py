@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.optimizer import Muon, Optimizers, orthogonalise, schedule
+from omni_lib.training.optimizer import Muon, Optimizers, orthogonalise, schedule
 
 
 @given(st.floats(0.02, 1.0))
@@ -20,8 +20,12 @@ def test_a_singular_value_above_a_fiftieth_of_the_norm_is_brought_near_one(value
 @given(st.integers(2, 40), st.integers(0, 40), st.integers(0, 1000))
 def test_singular_values_come_near_one_and_vectors_stay(rows, more, seed):
     columns = rows + more
-    left, _ = torch.linalg.qr(torch.randn(rows, min(rows, columns), generator=torch.Generator().manual_seed(seed)).double())
-    right, _ = torch.linalg.qr(torch.randn(columns, min(rows, columns), generator=torch.Generator().manual_seed(seed + 1)).double())
+    left, _ = torch.linalg.qr(
+        torch.randn(rows, min(rows, columns), generator=torch.Generator().manual_seed(seed)).double()
+    )
+    right, _ = torch.linalg.qr(
+        torch.randn(columns, min(rows, columns), generator=torch.Generator().manual_seed(seed + 1)).double()
+    )
     stretched = left @ torch.diag(torch.linspace(1.0, 0.05, min(rows, columns)).double()) @ right.T
     found, both = orthogonalise(stretched[None])[0], orthogonalise(torch.stack([stretched, -3 * stretched]))
     assert torch.allclose(both, torch.stack([found, -found]), atol=1e-5), "each matrix of a batch by itself"
@@ -58,10 +62,17 @@ def test_every_parameter_has_one_optimiser():
     model = nn.ModuleDict({"blocks": blocks, "head": nn.Linear(4, 29)})
     for rate, expected in ((0.0, 1), (0.02, 2)):
         optimizers = Optimizers(blocks, model, Config(muon_rate=rate, weight_decay=0.1))
-        owned = [id(p) for member in optimizers.members for group in member.param_groups for p in group["params"]]
+        owned = [
+            id(p) for member in optimizers.members for group in member.param_groups for p in group["params"]
+        ]
         assert len(optimizers.members) == expected
         assert sorted(owned) == sorted(id(p) for p in model.parameters())
-        undecayed = [p for group in optimizers.members[0].param_groups if not group["weight_decay"] for p in group["params"]]
+        undecayed = [
+            p
+            for group in optimizers.members[0].param_groups
+            if not group["weight_decay"]
+            for p in group["params"]
+        ]
         assert all(p.ndim == 1 for p in undecayed) and len(undecayed) == 4
 
 

@@ -24,7 +24,11 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 
 
 def required() -> list[Requirement]:
-    lines = [*PYPROJECT["build-system"]["requires"], *PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+    lines = [
+        *PYPROJECT["build-system"]["requires"],
+        *PROJECT["dependencies"],
+        *(line for extra in EXTRAS.values() for line in extra),
+    ]
     return [requirement for requirement in map(Requirement, lines) if requirement.name != PROJECT["name"]]
 
 
@@ -70,13 +74,20 @@ def test_dev_installs_everything():
 
 def test_beam_is_left_out_where_it_has_no_wheel():
     (beam,) = (Requirement(line) for line in EXTRAS["beam"])
-    assert [version for version in SUPPORTED if beam.marker.evaluate({"python_version": version})] == ["3.11", "3.12"]
+    assert [version for version in SUPPORTED if beam.marker.evaluate({"python_version": version})] == [
+        "3.11",
+        "3.12",
+    ]
 
 
 def test_python_versions_agree():
     wanted = SpecifierSet(PROJECT["requires-python"])
-    assert [minor for minor in range(8, 20) if f"3.{minor}.1" in wanted] == [int(version.split(".")[1]) for version in SUPPORTED]
-    (python,) = (line for line in conda()["dependencies"] if isinstance(line, str) and line.startswith("python="))
+    assert [minor for minor in range(8, 20) if f"3.{minor}.1" in wanted] == [
+        int(version.split(".")[1]) for version in SUPPORTED
+    ]
+    (python,) = (
+        line for line in conda()["dependencies"] if isinstance(line, str) and line.startswith("python=")
+    )
     assert python.removeprefix("python=") in SUPPORTED
     for file in ("Makefile", ".ci/run"):
         assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / file).read_text(encoding="utf-8"), file
@@ -88,14 +99,18 @@ def conda() -> dict:
 
 
 def test_conda_installs_what_make_installs():
-    assert conda()["channels"] == ["conda-forge", "nodefaults"], "no pytorch channel: torch comes from pip alone"
+    assert conda()["channels"] == ["conda-forge", "nodefaults"], (
+        "no pytorch channel: torch comes from pip alone"
+    )
     *packages, pip = conda()["dependencies"]
     assert [re.split("[=<>]", package)[0] for package in packages] == ["python", "pip"]
     assert pip == {"pip": ["-c constraints.txt", "-e .[dev]"]}
     assert "install -c constraints.txt -e '.[dev]'" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "environment.yml", "Makefile", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["pyproject.toml", "constraints.txt", "environment.yml", "Makefile", ".ci/run"]
+)
 def test_no_registry_and_no_hash_is_named(name: str):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert not re.search(r"index-url|find-links|trusted-host|--hash|https?://", text)
@@ -105,7 +120,9 @@ def test_what_is_installed_is_in_the_notice():
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8").lower()
     assert not [str(requirement) for requirement in required()[1:] if requirement.name not in notice]
     assert re.search(r"espeak-ng, gpl-3.0-or-later", notice)
-    assert PROJECT["license"] == "MIT" and "The omni-lib authors" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert PROJECT["license"] == "MIT" and "The omni-lib authors" in (ROOT / "LICENSE").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_command_is_omni():
@@ -119,7 +136,9 @@ def test_torch_load_runs_no_code():
     for file in (ROOT / "omni_lib").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                safe = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}.get("weights_only")
+                safe = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}.get(
+                    "weights_only"
+                )
                 assert safe == "True", f"{file}:{node.lineno}"
 
 
@@ -155,10 +174,20 @@ class House:
         for name in ("Makefile", "pyproject.toml", "constraints.txt"):
             shutil.copy(ROOT / name, self.folder)
 
-    def interpreter(self, name: str = "python3", *, version: str = "3.11", fits: bool = True, ensurepip: bool = True, pip: int = 0) -> None:
+    def interpreter(
+        self,
+        name: str = "python3",
+        *,
+        version: str = "3.11",
+        fits: bool = True,
+        ensurepip: bool = True,
+        pip: int = 0,
+    ) -> None:
         file = self.folder.parent / "bin" / name
         file.parent.mkdir(exist_ok=True)
-        file.write_text(PRETENDER.format(version=version, fits=int(not fits), ensurepip=int(not ensurepip), pip=pip))
+        file.write_text(
+            PRETENDER.format(version=version, fits=int(not fits), ensurepip=int(not ensurepip), pip=pip)
+        )
         file.chmod(0o755)
 
     def command(self, *arguments: str) -> dict:
@@ -169,7 +198,12 @@ class House:
             if not (tools / tool).exists():
                 (tools / tool).symlink_to(shutil.which(tool))
         environment = {"PATH": str(tools), "HOME": str(self.folder)}
-        return {"args": [shutil.which("make"), *arguments], "cwd": self.folder, "env": environment, "text": True}
+        return {
+            "args": [shutil.which("make"), *arguments],
+            "cwd": self.folder,
+            "env": environment,
+            "text": True,
+        }
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(**self.command(*arguments), capture_output=True, timeout=60, check=False)
@@ -323,7 +357,9 @@ def test_ci_run_is_a_sound_script_that_ends_with_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     lines = script.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines and lines[-1] == "exec make test"
+    assert (
+        lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines and lines[-1] == "exec make test"
+    )
     assert subprocess.run(["bash", "-n", script], capture_output=True, check=False).returncode == 0
 
 

@@ -1,15 +1,14 @@
 """A learner's function in the library's place: twenty real steps tell whether anything changed, and the library is itself again."""
 
-import json
-
 import pytest
 import torch
 
 import omni_lib.decoding
 import omni_lib.encoder
-from omni_lib.course import plug_in
-from omni_lib.course.checking import CodeExercise, Outcome, Verdict, expect_equal
-from omni_lib.course.plug_in import Comparison, PlugIn, Step, replaced
+from omni_lib.course.exercises import plug_in
+from omni_lib.course.exercises.checking import CodeExercise, expect_equal
+from omni_lib.course.exercises.plug_in import Comparison, PlugIn, Step, replaced
+from omni_lib.course.exercises.verdict import Outcome, Verdict
 from omni_lib.ctc import collapse
 from omni_lib.errors import UserError
 
@@ -19,14 +18,18 @@ COLLAPSE = PlugIn(("omni_lib.decoding:collapse",))
 @pytest.fixture(autouse=True)
 def my_home_without_corpus(tmp_path, monkeypatch):
     monkeypatch.setenv("OMNI_HOME", str(tmp_path))
-    monkeypatch.setattr(plug_in, "CORPUS", tmp_path / "none.csv")  # the clips that come with the course will do
+    monkeypatch.setattr(
+        plug_in, "CORPUS", tmp_path / "none.csv"
+    )  # the clips that come with the course will do
 
 
 def exercise(place=COLLAPSE):
     def judge(attempt):
         expect_equal(attempt, ([1, 1, 0, 2],), [1, 2])  # lenient: it knows no doubled letter
 
-    return CodeExercise("03.collapse", "collapse a path", 1, 5, judge, collapse, ("a", "b"), "well done", plug_in=place)
+    return CodeExercise(
+        "03.collapse", "collapse a path", 1, 5, judge, collapse, ("a", "b"), "well done", plug_in=place
+    )
 
 
 def mine(path):
@@ -51,7 +54,10 @@ def test_a_right_function_changes_nothing_and_leaves_no_trace():
     assert len(result.library) == len(result.yours) == 20 and result.calls >= 20
     assert len({step.loss for step in result.yours}) == 20, "the weights move at every step"
     assert "nothing changed" in repr(result) and "nothing changed" in result._repr_html_()
-    assert f"{result.yours[0].loss:.4f}" in repr(result) and f"{result.yours[-1].loss:.4f}" in result._repr_html_()
+    assert (
+        f"{result.yours[0].loss:.4f}" in repr(result)
+        and f"{result.yours[-1].loss:.4f}" in result._repr_html_()
+    )
     assert omni_lib.decoding.collapse is collapse
     assert torch.equal(torch.rand(3), expected), "the caller's random numbers are as they were"
 
@@ -60,19 +66,29 @@ def test_a_wrong_function_that_its_check_lets_pass_is_found_out():
     result = exercise().try_in_training(careless)
     assert isinstance(result, Comparison) and not result.same
     assert "From step 1 on the runs differ" in result.summary and "WER" in result.summary
-    assert result.library[0].loss == result.yours[0].loss, "collapsing decides about the WER, not about the loss"
+    assert result.library[0].loss == result.yours[0].loss, (
+        "collapsing decides about the WER, not about the loss"
+    )
 
 
 def test_a_function_that_the_loss_needs_is_differentiated_and_stays_within_rounding():
     def adapt(log_likelihood):
         def ctc_loss(log_probs, lengths, targets):
-            return torch.stack([-log_likelihood(row[:n], target) for row, n, target in zip(log_probs, lengths, targets, strict=True)])
+            return torch.stack(
+                [
+                    -log_likelihood(row[:n], target)
+                    for row, n, target in zip(log_probs, lengths, targets, strict=True)
+                ]
+            )
 
         return ctc_loss
 
     def forward(log_probs, target):
         symbols = torch.tensor([0] + [each for letter in target for each in (letter, 0)])
-        skips = torch.tensor([False, False] + [bool(now) and now != before for now, before in zip(symbols[2:], symbols, strict=False)])
+        skips = torch.tensor(
+            [False, False]
+            + [bool(now) and now != before for now, before in zip(symbols[2:], symbols, strict=False)]
+        )
         alpha = torch.where(torch.arange(len(symbols)) < 2, log_probs[0, symbols], -1e30)
         for frame in log_probs[1:]:
             one, two = alpha.roll(1), torch.where(skips, alpha.roll(2), -1e30)
@@ -84,13 +100,17 @@ def test_a_function_that_the_loss_needs_is_differentiated_and_stays_within_round
         log_probs = torch.full((2, 3), 1 / 3).log()
         assert attempt(log_probs, [1]).isclose(torch.tensor(3 / 9).log())
 
-    place = PlugIn(("omni_lib.objective:ctc_loss",), adapt)
-    result = CodeExercise("03.forward", "sum", 1, 5, judge, forward, ("a", "b"), "well done", plug_in=place).try_in_training(forward)
+    place = PlugIn(("omni_lib.training.objective:ctc_loss",), adapt)
+    result = CodeExercise(
+        "03.forward", "sum", 1, 5, judge, forward, ("a", "b"), "well done", plug_in=place
+    ).try_in_training(forward)
     assert isinstance(result, Comparison) and result.same, result
     assert 0 < result.difference <= 1e-4 and "agree within" in result.summary
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [(lambda path: ..., Outcome.NOT_ATTEMPTED), (list, Outcome.NOT_YET)])
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [(lambda path: ..., Outcome.NOT_ATTEMPTED), (list, Outcome.NOT_YET)]
+)
 def test_the_exercises_own_check_comes_first(answer, outcome, monkeypatch):
     monkeypatch.setattr(plug_in, "training_steps", lambda: pytest.fail("nothing is trained with it"))
     verdict = exercise().try_in_training(answer)
@@ -105,14 +125,19 @@ def test_what_the_function_raises_is_one_line_and_the_library_is_restored():
 
     verdict = exercise().try_in_training(raises)
     assert verdict.outcome is Outcome.NOT_YET
-    assert verdict.message == "In training, at its call 1, your function raises ValueError: a path as long as this"
+    assert (
+        verdict.message
+        == "In training, at its call 1, your function raises ValueError: a path as long as this"
+    )
     assert omni_lib.decoding.collapse is collapse
 
 
 def test_a_result_that_training_cannot_use_is_one_line():
     place = PlugIn(("omni_lib.decoding:collapse",), lambda function: lambda path: [999])
     verdict = exercise(place).try_in_training(mine)
-    assert verdict.outcome is Outcome.NOT_YET and verdict.message.startswith("With your function in its place, training fails: ")
+    assert verdict.outcome is Outcome.NOT_YET and verdict.message.startswith(
+        "With your function in its place, training fails: "
+    )
 
 
 def test_a_function_that_takes_too_long_is_given_up(monkeypatch):
@@ -135,20 +160,14 @@ def test_an_exercise_without_a_place_refuses():
 def test_the_place_may_be_a_method_and_there_may_be_several():
     before = omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.encoder.halve_up
     encoder = omni_lib.encoder.AudioEncoder(d_model=8, n_layers=1, n_heads=2, d_ff=8)
-    place = PlugIn(("omni_lib.encoder:AudioEncoder.output_lengths",), lambda function: lambda self, lengths: function(lengths))
-    with replaced(place, lambda lengths: 7), replaced(PlugIn(("omni_lib.encoder:halve_up", "omni_lib.encoder:halve_down")), str):
+    place = PlugIn(
+        ("omni_lib.encoder:AudioEncoder.output_lengths",),
+        lambda function: lambda self, lengths: function(lengths),
+    )
+    with (
+        replaced(place, lambda lengths: 7),
+        replaced(PlugIn(("omni_lib.encoder:halve_up", "omni_lib.encoder:halve_down")), str),
+    ):
         assert encoder.output_lengths(100) == 7
         assert omni_lib.encoder.halve_up(3) == omni_lib.encoder.halve_down(3) == "3"
     assert (omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.encoder.halve_up) == before
-
-
-def test_the_button_trains_when_it_is_pressed(monkeypatch):
-    monkeypatch.setattr(plug_in, "training_steps", lambda: (Step(3.0, 0.5),))
-    plug_in._library_steps.cache_clear()
-    button = exercise().plug_in_button(mine)
-    assert button.output.outputs == ()
-    button.button.click()
-    plug_in._library_steps.cache_clear()
-    assert "never called" in json.dumps(button.output.outputs)
-    assert not button.button.disabled
-    assert "Plug in mine" in button._repr_mimebundle_()[0]["text/plain"]

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from omni_lib.batching import Batch
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance
-from omni_lib.prefetch import on_device
+from omni_lib.training.batching import Batch
+from omni_lib.training.prefetch import on_device
 
 ELSEWHERE = torch.device("meta")  # stands for a device that is not the CPU: tensors without memory
 
 
 def batch(frames: int) -> Batch:
-    return Batch(torch.randn(1, frames, 128), torch.tensor([frames]), [[1, 2]], [Utterance(Path("a.wav"), "ab")])
+    return Batch(
+        torch.randn(1, frames, 128), torch.tensor([frames]), [[1, 2]], [Utterance(Path("a.wav"), "ab")]
+    )
 
 
 def test_on_the_cpu_they_pass_as_they_are_and_are_made_when_they_are_asked_for():
@@ -75,7 +77,9 @@ def test_what_goes_wrong_in_the_thread_is_raised_where_the_batches_are_used():
         next(given)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: pinned and overlapped copies are NOT tested here")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device: pinned and overlapped copies are NOT tested here"
+)
 def test_a_graphics_card_gets_what_was_prepared():
     batches = [batch(frames) for frames in (160, 320, 480)]
     for given, expected in zip(on_device(batches, torch.device("cuda")), batches, strict=True):

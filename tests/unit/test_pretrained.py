@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib.checkpoint import load_checkpoint
 from omni_lib.corpora.synth import synthesise
 from omni_lib.encoder import count_parameters
-from omni_lib.evaluation import evaluate
+from omni_lib.inference.evaluation import evaluate
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder
+from omni_lib.weights import load_checkpoint
 
 PRETRAINED = sorted((Path(__file__).parents[2] / "data" / "pretrained").glob("*.pt"))
 

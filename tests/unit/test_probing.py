@@ -4,7 +4,18 @@ import pytest
 import torch
 
 from omni_lib.course import materials
-from omni_lib.course.probing import SOURCES, Moments, chance, durations, fit, letters, listen, probe_figure, score, voices
+from omni_lib.course.probing import (
+    SOURCES,
+    Moments,
+    chance,
+    durations,
+    fit,
+    letters,
+    listen,
+    probe_figure,
+    score,
+    voices,
+)
 from omni_lib.encoder import AudioEncoder
 
 
@@ -12,12 +23,17 @@ from omni_lib.encoder import AudioEncoder
 def heard():
     recogniser, config = materials.pretrained()
     torch.manual_seed(0)
-    return recogniser, listen(recogniser, AudioEncoder.from_config(config).eval(), list(materials.clips().values()))
+    return recogniser, listen(
+        recogniser, AudioEncoder.from_config(config).eval(), list(materials.clips().values())
+    )
 
 
 def test_the_fit_has_no_gradient_left():
     generator = torch.Generator().manual_seed(0)
-    x, targets = torch.randn(30, 5, generator=generator).double(), torch.randn(30, 2, generator=generator).double()
+    x, targets = (
+        torch.randn(30, 5, generator=generator).double(),
+        torch.randn(30, 2, generator=generator).double(),
+    )
     weights = fit(x, targets, penalty=0.7).requires_grad_()
     wide = torch.cat([x, torch.ones(30, 1).double()], dim=1)
     loss = (wide @ weights - targets).square().sum() + 0.7 * weights.square().sum()
@@ -53,24 +69,35 @@ def test_moments_of_real_clips(heard):
     for clip in clips:
         sizes = {len(inputs) for inputs in clip.inputs.values()}
         assert sizes == {len(clip.path) // clip.frames_per_embedding}
-        said = recogniser.vocabulary.decode([s for s, before in zip(clip.path, [0, *clip.path], strict=False) if s not in (0, before)])
+        said = recogniser.vocabulary.decode(
+            [s for s, before in zip(clip.path, [0, *clip.path], strict=False) if s not in (0, before)]
+        )
         assert said == clip.row.text
     asked = letters(clips, recogniser)
     assert set(asked.names) <= set(" abcdefghijklmnopqrstuvwxyz")
-    thirds = [torch.tensor(clip.path[: len(clip.path) // 3 * 3]).unflatten(0, (-1, 3)) for clip in clips]  # three frames an embedding
+    thirds = [
+        torch.tensor(clip.path[: len(clip.path) // 3 * 3]).unflatten(0, (-1, 3)) for clip in clips
+    ]  # three frames an embedding
     alone = [embedding for path in thirds for embedding in path.tolist() if len(set(embedding) - {0}) == 1]
     assert len(asked.truth) == len(alone) > 50
     lasted = durations(clips, recogniser)
     assert len(lasted.truth) == sum(len(clip.row.text.split()) for clip in clips)
     assert 0 < lasted.truth.min() and lasted.truth.max() < 2
     told = voices(clips)
-    assert len(told.names) == len(clips) and len(told.truth) == sum(len(clip.inputs["trained"]) for clip in clips)
-    assert all(each.inputs[source].shape[0] == len(each.truth) for each in (asked, lasted, told) for source in SOURCES)
+    assert len(told.names) == len(clips) and len(told.truth) == sum(
+        len(clip.inputs["trained"]) for clip in clips
+    )
+    assert all(
+        each.inputs[source].shape[0] == len(each.truth)
+        for each in (asked, lasted, told)
+        for source in SOURCES
+    )
 
 
 def test_the_figure_shows_every_score():
     figure = probe_figure(
-        {"letters": {"log-mel": 0.3, "trained": 0.9}, "durations": {"log-mel": -0.6, "trained": 0.5}}, {"letters": 0.2, "durations": 0}
+        {"letters": {"log-mel": 0.3, "trained": 0.9}, "durations": {"log-mel": -0.6, "trained": 0.5}},
+        {"letters": 0.2, "durations": 0},
     )
     shown = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert shown == ["0.30", "0.90", "-0.60", "0.50"]

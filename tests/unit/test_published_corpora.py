@@ -68,7 +68,9 @@ def make_commonvoice(place: Path) -> Path:
             name = f"common_voice_en_{number}.mp3"
             sound(root / "clips" / name, 32_000, 1.5, format="MP3", subtype="MPEG_LAYER_III")
             client = f"{split:0<128}".encode().hex()[:128]
-            lines.append(f"{client}\t{name}\tid{number}\t{sentence}\t\t2\t0\ttwenties\t\tScottish English\t\ten\t")
+            lines.append(
+                f"{client}\t{name}\tid{number}\t{sentence}\t\t2\t0\ttwenties\t\tScottish English\t\ten\t"
+            )
         (root / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     shutil.copy(root / "train.tsv", root / "validated.tsv")
     (root / "clip_durations.tsv").write_text("clip\tduration[ms]\n")
@@ -107,10 +109,18 @@ def test_librispeech_keeps_its_subsets_and_its_flac_where_it_lies(tmp_path):
         path = librispeech.prepare([source], tmp_path / "out", said.append)
         rows = rows_of(path)
         assert shown(rows, "transcription", "speaker", "split", "kind") == LIBRISPEECH
-        assert rows[0]["audio_path"] == str(root / "train-clean-100" / "84" / "121123" / "84-121123-0000.flac")
-    assert said[-1] == "LibriSpeech: 6 utterances (train 2 of 1 speakers, dev 2 of 1 speakers, test 2 of 1 speakers), 0 left out"
+        assert rows[0]["audio_path"] == str(
+            root / "train-clean-100" / "84" / "121123" / "84-121123-0000.flac"
+        )
+    assert (
+        said[-1]
+        == "LibriSpeech: 6 utterances (train 2 of 1 speakers, dev 2 of 1 speakers, test 2 of 1 speakers), 0 left out"
+    )
     manifest = read_manifest(path)
-    assert not manifest.problems and [len(read_audio(row.path)) for row in manifest.utterances] == [16_000, 32_000] * 3
+    assert (
+        not manifest.problems
+        and [len(read_audio(row.path)) for row in manifest.utterances] == [16_000, 32_000] * 3
+    )
     assert sorted(file.name for file in path.parent.iterdir()) == ["asr.csv", "corpus.json"]
 
 
@@ -120,11 +130,15 @@ def test_archives_and_folders_of_single_subsets_add_up(tmp_path):
     out = tmp_path / "out"
     rows = rows_of(librispeech.prepare([root / "train-clean-100", archive], out, lambda line: None))
     assert shown(rows, "split", "kind") == [("train", "train-clean-100")] * 2 + [("dev", "dev-clean")] * 2
-    assert rows[2]["audio_path"] == "audio/dev-clean/LibriSpeech/dev-clean/84/121123/84-121123-0000.flac", "the corpus can be moved"
+    assert rows[2]["audio_path"] == "audio/dev-clean/LibriSpeech/dev-clean/84/121123/84-121123-0000.flac", (
+        "the corpus can be moved"
+    )
     said: list[str] = []
     unpacked = (out / "audio" / "dev-clean").stat().st_ino
     librispeech.prepare([root / "train-clean-100", archive], out, said.append)
-    assert (out / "audio" / "dev-clean").stat().st_ino == unpacked and not any("unpacking" in line for line in said)
+    assert (out / "audio" / "dev-clean").stat().st_ino == unpacked and not any(
+        "unpacking" in line for line in said
+    )
     shutil.move(out, tmp_path / "moved")
     assert not read_manifest(tmp_path / "moved" / "asr.csv").problems
     with pytest.raises(UserError, match="dev-clean is given twice"):
@@ -176,7 +190,12 @@ def test_what_is_wrong_in_librispeech_is_named(tmp_path):
     assert [f"left out, {problem}" for problem in problems] == said[:-1] and len(problems) == 4
     for problem, words in zip(problems, ("line 2", "line 3", "line 4", "line 5"), strict=True):
         assert problem.startswith(f"dev-clean 84-121123.trans.txt {words}: ")
-    assert "0001.flac is missing" in problems[0] and "twice" in problems[1] and "'../x'" in problems[2] and "no word" in problems[3]
+    assert (
+        "0001.flac is missing" in problems[0]
+        and "twice" in problems[1]
+        and "'../x'" in problems[2]
+        and "no word" in problems[3]
+    )
 
 
 LJSPEECH = [
@@ -205,7 +224,11 @@ def test_what_is_wrong_in_ljspeech_is_named(tmp_path):
     sound(root / "wavs" / "LJ001-0009.wav", 22_050)
     said: list[str] = []
     ljspeech.prepare([root], tmp_path / "out", said.append)
-    assert len(said) == 6 and said[-1].startswith("LJSpeech: 4 utterances (train 2 of ") and said[-1].endswith(", 5 left out")
+    assert (
+        len(said) == 6
+        and said[-1].startswith("LJSpeech: 4 utterances (train 2 of ")
+        and said[-1].endswith(", 5 left out")
+    )
 
 
 def test_commonvoice_keeps_its_splits_and_reads_mp3(tmp_path):
@@ -236,7 +259,11 @@ def test_what_is_wrong_in_commonvoice_is_named(tmp_path):
     said: list[str] = []
     commonvoice.prepare([root], tmp_path / "out", said.append)
     assert said[0] == "dev.tsv is not there: no row has the split dev"
-    for line, words in zip(said[1:6], ("twice", "leads elsewhere", "'de'", "3 cells instead of 13", "gone.mp3 is missing"), strict=True):
+    for line, words in zip(
+        said[1:6],
+        ("twice", "leads elsewhere", "'de'", "3 cells instead of 13", "gone.mp3 is missing"),
+        strict=True,
+    ):
         assert line.startswith("left out, train.tsv line ") and words in line
     (root / "en" / "test.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(UserError, match="lacks the column client_id and path and sentence"):

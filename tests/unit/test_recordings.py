@@ -9,7 +9,15 @@ import torch
 
 from omni_lib.audio import read_audio
 from omni_lib.course import materials, recordings
-from omni_lib.course.recordings import PROMPTS, add_recording, known_words, listen, listener, unknown_words, waveform_of
+from omni_lib.course.recordings import (
+    PROMPTS,
+    add_recording,
+    known_words,
+    listen,
+    listener,
+    unknown_words,
+    waveform_of,
+)
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 from omni_lib.text import normalise
@@ -70,7 +78,11 @@ def test_the_encoder_hears_the_words_and_their_times(heard, hello):
 
 def test_silence_and_a_click_are_refused():
     recogniser, config = materials.pretrained()
-    for waveform, words in ((torch.zeros(16_000), "silent"), (torch.zeros(0), "silent"), (torch.ones(300), r"too short \(18 ms\)")):
+    for waveform, words in (
+        (torch.zeros(16_000), "silent"),
+        (torch.zeros(0), "silent"),
+        (torch.ones(300), r"too short \(18 ms\)"),
+    ):
         with pytest.raises(UserError, match=words):
             listen(waveform, recogniser, config)
 
@@ -94,9 +106,13 @@ def test_rows_are_valid_and_those_before_stay(tmp_path, hello, heard):
     second = add_recording(hello, "hello world", heard, folder)
     manifest = read_manifest(folder / "asr.csv")
     assert not manifest.problems
-    assert [(row.path, row.text, row.speaker) for row in manifest.utterances] == [(p, "hello world", "me") for p in (first, second)]
+    assert [(row.path, row.text, row.speaker) for row in manifest.utterances] == [
+        (p, "hello world", "me") for p in (first, second)
+    ]
     assert torch.allclose(read_audio(first), hello, atol=1e-4)
-    assert {path.name for path in folder.rglob("*")} == {"asr.csv", "wav", first.name, second.name}, "nothing temporary is left"
+    assert {path.name for path in folder.rglob("*")} == {"asr.csv", "wav", first.name, second.name}, (
+        "nothing temporary is left"
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", ""])

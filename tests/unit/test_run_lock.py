@@ -9,23 +9,28 @@ import time
 import psutil
 import pytest
 
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
 from omni_lib.cli import main
-from omni_lib.course.training_process import lives
 from omni_lib.errors import UserError
-from omni_lib.interruption import STOP_FILE, ask_to_stop
-from omni_lib.run_lock import LOCK, RunLock, RunRecord, read_record
-from omni_lib.train import train
+from omni_lib.runs.interruption import STOP_FILE, ask_to_stop
+from omni_lib.runs.lock import LOCK, RunLock, RunRecord, read_record
+from omni_lib.runs.process import lives
+from omni_lib.trainer import train
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
 
 
 def holder(folder) -> subprocess.Popen:
     """Another process that holds the lock on `folder` until its standard input is closed."""
-    code = "import sys; from pathlib import Path; from omni_lib.run_lock import RunLock\n"
+    code = "import sys; from pathlib import Path; from omni_lib.runs.lock import RunLock\n"
     code += "with RunLock(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        [sys.executable, "-c", code, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     )
     assert process.stdout.readline() == "held\n"
     return process
@@ -73,7 +78,10 @@ def test_a_process_is_there_until_its_last_thread_has_ended(tmp_path):
 
 def test_a_folder_is_locked_while_another_process_holds_it_and_free_afterwards(tmp_path):
     process = holder(tmp_path)
-    with pytest.raises(UserError, match=f"^process {process.pid} on .* is training into {tmp_path}: .*choose another save_dir$"):
+    with pytest.raises(
+        UserError,
+        match=f"^process {process.pid} on .* is training into {tmp_path}: .*choose another save_dir$",
+    ):
         RunLock(tmp_path).__enter__()
     assert ended(process) == 0
     with RunLock(tmp_path):
@@ -85,7 +93,11 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
     process = holder(tmp_path)
     process.kill()
     ended(process)
-    assert (tmp_path / LOCK).exists() and read_record(tmp_path).pid == process.pid and read_record(tmp_path).process() is None
+    assert (
+        (tmp_path / LOCK).exists()
+        and read_record(tmp_path).pid == process.pid
+        and read_record(tmp_path).process() is None
+    )
     with RunLock(tmp_path):
         pass
 
@@ -106,7 +118,9 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
 def test_a_record_names_one_process_for_good(tmp_path):
     record = RunRecord.of(os.getpid(), ["python"], tmp_path)
     assert record.process().pid == os.getpid()
-    later = RunRecord(record.pid, record.started - 60, record.host, record.command, record.directory)  # the pid was used before
+    later = RunRecord(
+        record.pid, record.started - 60, record.host, record.command, record.directory
+    )  # the pid was used before
     elsewhere = RunRecord(record.pid, record.started, "another computer", record.command, record.directory)
     assert later.process() is None and elsewhere.process() is None
     for damaged in ("", "[]", '{"pid": 3}'):
@@ -125,7 +139,9 @@ def test_a_second_training_is_refused_in_one_line_and_the_first_goes_on(make_tin
     finally:
         process.kill()
         ended(process)
-    assert main(["train", "--config", str(tmp_path / "config.json"), "--resume", "--max-steps", "1"]) == 0, "killed: nothing is locked"
+    assert main(["train", "--config", str(tmp_path / "config.json"), "--resume", "--max-steps", "1"]) == 0, (
+        "killed: nothing is locked"
+    )
 
 
 def test_the_stop_file_saves_and_exits_130(make_tiny_config, tmp_path):

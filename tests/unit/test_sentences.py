@@ -52,7 +52,9 @@ def test_an_utterance_holds_sentences_of_its_own_kind_only(lines):
 
 
 def test_an_utterance_holds_one_to_four_sentences_and_digits_and_names_come_alone(lines):
-    several = {kind: {len(line.sentences) for line in lines if line.kind == kind} for kind in ("free", *KIND_SHARES)}
+    several = {
+        kind: {len(line.sentences) for line in lines if line.kind == kind} for kind in ("free", *KIND_SHARES)
+    }
     assert several["free"] == several["command"] == {1, 2, 3, 4} and several["date"] == {1, 2, 3}
     assert several["digits"] == several["spelling"] == {1}
 
@@ -80,7 +82,12 @@ def test_kinds_are_mixed_in_their_proportions(lines, split):
 
 def test_free_sentences_average_about_seven_words(lines):
     words = {
-        split: [len(s.split()) for line in lines if (line.split, line.kind) == (split, "free") for s in line.sentences]
+        split: [
+            len(s.split())
+            for line in lines
+            if (line.split, line.kind) == (split, "free")
+            for s in line.sentences
+        ]
         for split in DEFAULT_COUNTS
     }
     everywhere = sum(words.values(), [])
@@ -90,7 +97,10 @@ def test_free_sentences_average_about_seven_words(lines):
 
 
 def test_the_vocabulary_is_rich_and_held_out_words_are_mostly_in_train(lines):
-    words = {split: [word for line in lines if line.split == split for word in line.text.split()] for split in DEFAULT_COUNTS}
+    words = {
+        split: [word for line in lines if line.split == split for word in line.text.split()]
+        for split in DEFAULT_COUNTS
+    }
     train = set(words["train"])
     assert len([word for word in train if len(word) > 1]) >= 400  # the letters of spelled names do not count
     for split in ("dev", "test"):

@@ -27,7 +27,12 @@ def test_the_default_is_the_encoders_log_mel(samples):
 
 
 @settings(max_examples=15)
-@given(window=st.integers(80, 1600), hop=st.integers(32, 640), n_mels=st.integers(8, 160), samples=st.integers(1600, 8000))
+@given(
+    window=st.integers(80, 1600),
+    hop=st.integers(32, 640),
+    n_mels=st.integers(8, 160),
+    samples=st.integers(1600, 8000),
+)
 def test_shapes_and_finite_values(window, hop, n_mels, samples):
     waveform = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
     mel = mel_of(waveform, Settings(window, hop, 2048, n_mels))
@@ -49,7 +54,9 @@ def test_a_short_transform_leaves_filters_empty():
     assert empty_filters(mel_filters(Settings(n_fft=400, n_mels=40))) == 0
 
 
-@pytest.mark.parametrize("settings", [Settings(), Settings(n_fft=400), Settings(window=640, hop=320, n_mels=80)])
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(n_fft=400), Settings(window=640, hop=320, n_mels=80)]
+)
 def test_the_sound_that_is_re_made_has_nearly_the_same_mel(settings):
     clips = materials.clips()
     waveform, other = (read_audio(clips[name].path)[:16_000] for name in ("hello", "cat"))

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from omni_lib.audio import LogMel, read_audio
-from omni_lib.checkpoint import load_checkpoint, save_checkpoint
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 from omni_lib.stage_e import AudioProjector, load_encoder
-from omni_lib.train import Trainer
+from omni_lib.trainer import Trainer
+from omni_lib.training.checkpoint import save_checkpoint
+from omni_lib.weights import load_checkpoint
 
 
 def test_loaded_embeddings_are_the_trained_models(tiny_config, tones_csv, tmp_path):

@@ -17,11 +17,18 @@ from omni_lib.alignment import word_times
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
+from omni_lib.inference.streaming import (
+    REACH,
+    best_path,
+    best_path_stream,
+    in_blocks,
+    mel_stream,
+    sound_stream,
+)
+from omni_lib.inference.transcription import transcribe
 from omni_lib.manifest import read_manifest
 from omni_lib.metrics import total, word_errors
 from omni_lib.recogniser import load_recogniser
-from omni_lib.streaming import REACH, best_path, best_path_stream, in_blocks, mel_stream, sound_stream
-from omni_lib.transcription import transcribe
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +47,9 @@ def speech() -> tuple[torch.Tensor, str]:
     return waveform, " ".join([row.text for row in rows] * 3)
 
 
-@given(st.lists(st.integers(0, 40), max_size=12), st.sampled_from([(1, 1, 0), (4, 1, 3), (3, 2, 7), (8, 3, 20)]))
+@given(
+    st.lists(st.integers(0, 40), max_size=12), st.sampled_from([(1, 1, 0), (4, 1, 3), (3, 2, 7), (8, 3, 20)])
+)
 def test_blocks_of_any_size_give_what_the_whole_gives(sizes, geometry):
     step, becomes, margin = geometry
     whole = torch.arange(sum(sizes), dtype=torch.float32)[:, None]
@@ -71,7 +80,9 @@ def test_sound_and_log_mels_of_a_stream_are_those_of_the_file(tmp_path, rate, se
 
 
 @pytest.mark.parametrize(("downsample_time", "before_pool"), [(4, 3), (8, 3), (8, 1)])
-def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does(downsample_time, before_pool):
+def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does(
+    downsample_time, before_pool
+):
     torch.manual_seed(0)
     encoder, reach = AudioEncoder(16, 3, 2, 32, 0.0, downsample_time, before_pool).double().eval(), 40
     mel, lengths = torch.randn(1, 1600, 128, dtype=torch.float64), torch.tensor([1600])
@@ -92,7 +103,9 @@ def test_the_words_of_a_stream_are_those_of_the_whole(pretrained, speech, block_
     sound = waveform.split(int(block_seconds * 16_000))
     streamed = torch.cat(list(best_path_stream(mel_stream(sound), recogniser, config)))
     assert len(streamed) == len(whole)
-    assert word_times(streamed.tolist(), recogniser.vocabulary, 0.08 / 3) == word_times(whole.tolist(), recogniser.vocabulary, 0.08 / 3)
+    assert word_times(streamed.tolist(), recogniser.vocabulary, 0.08 / 3) == word_times(
+        whole.tolist(), recogniser.vocabulary, 0.08 / 3
+    )
 
 
 def test_half_a_minute_is_the_same_text_in_blocks_and_at_once(pretrained, speech, monkeypatch, tmp_path):
@@ -115,7 +128,10 @@ def test_a_long_recording_is_heard_better_than_with_attention_over_all_of_it(pre
 
 
 def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
-    checkpoint, clip = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt", ROOT / "data" / "clips" / "cat.flac"
+    checkpoint, clip = (
+        ROOT / "data" / "pretrained" / "audio_enc_tiny.pt",
+        ROOT / "data" / "clips" / "cat.flac",
+    )
     own = transcribe(clip, *load_recogniser(checkpoint)).words
     torch.manual_seed(0)
     # All on whole embeddings, as the clip alone: half an embedding off, an encoder may hear "salt" for "sat", with or without seams.
@@ -123,12 +139,17 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
     for start in starts:  # 40 s: across the first seam
         waveform[int(start * 16_000) :][: len(sound)] += sound
     soundfile.write(tmp_path / "long.flac", waveform.numpy(), 16_000)
-    assert cli.main(["transcribe", "--json", "--checkpoint", str(checkpoint), str(tmp_path / "long.flac")]) == 0
+    assert (
+        cli.main(["transcribe", "--json", "--checkpoint", str(checkpoint), str(tmp_path / "long.flac")]) == 0
+    )
     words = json.loads(capsys.readouterr().out)[0]["words"]
     assert len(own) >= 5
     for start in starts:
         for word in own:
-            assert any(heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.05 for heard in words), (start, word)
+            assert any(
+                heard["word"] == word.word and abs(heard["start"] - start - word.start) < 0.05
+                for heard in words
+            ), (start, word)
 
 
 @pytest.mark.parametrize("name", ["audio_enc_tiny.pt", "audio_enc_voice.pt"])
@@ -147,12 +168,19 @@ def test_the_command_takes_the_length_of_the_training_clips(pretrained, speech, 
     checkpoint = str(ROOT / "data" / "pretrained" / "audio_enc_tiny.pt")
     heard = {}
     for longest in ("10", "12"):
-        assert cli.main(["transcribe", "--checkpoint", checkpoint, "--longest", longest, str(tmp_path / "a.wav")]) == 0
+        assert (
+            cli.main(
+                ["transcribe", "--checkpoint", checkpoint, "--longest", longest, str(tmp_path / "a.wav")]
+            )
+            == 0
+        )
         heard[longest] = capsys.readouterr().out.strip().split(": ")[-1]
     mel = LogMel()(read_audio(tmp_path / "a.wav"))
     for longest, reach in (("10", REACH), ("12", None)):
         path = best_path(mel, recogniser, reach).tolist()
-        assert heard[longest] == " ".join(word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3))
+        assert heard[longest] == " ".join(
+            word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3)
+        )
     with pytest.raises(SystemExit):
         cli.main(["transcribe", "--checkpoint", checkpoint, "--longest", "nan", "a.wav"])
 
@@ -170,14 +198,15 @@ MEMORY = """
 import re, sys
 from pathlib import Path
 from omni_lib.recogniser import load_recogniser
-from omni_lib.transcription import transcribe
+from omni_lib.inference.transcription import transcribe
 transcribe(sys.argv[2], *load_recogniser(sys.argv[1]))
 print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
 @pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process that was started by a larger one"
+    not Path("/proc/self/status").exists(),
+    reason="only Linux tells the peak of a process that was started by a larger one",
 )
 def test_memory_does_not_grow_with_the_recording(trained, tmp_path):
     torch.manual_seed(0)
@@ -188,6 +217,15 @@ def test_memory_does_not_grow_with_the_recording(trained, tmp_path):
             for _ in range(minutes):
                 file.write(0.1 * torch.randn(60 * 16_000).numpy())
         command = [sys.executable, "-c", MEMORY, str(trained[0].checkpoint), str(path)]
-        told = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT)
+        told = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=ROOT,
+        )
         peaks.append(int(told.stdout.split()[-1]) * 1024)
-    assert peaks[1] - peaks[0] < 50e6, "ten more minutes are 38 MB of samples, 31 MB of log-mels, and hundreds inside the subsampler"
+    assert peaks[1] - peaks[0] < 50e6, (
+        "ten more minutes are 38 MB of samples, 31 MB of log-mels, and hundreds inside the subsampler"
+    )

@@ -35,7 +35,9 @@ def corpus(tmp_path_factory) -> Path:
 
 def folder_sha256(folder: Path) -> str:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return hashlib.sha256(b"".join(file.relative_to(folder).as_posix().encode() + file.read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256(
+        b"".join(file.relative_to(folder).as_posix().encode() + file.read_bytes() for file in files)
+    ).hexdigest()
 
 
 # --- who speaks ---
@@ -68,7 +70,9 @@ def test_nobody_is_cast_who_is_hard_to_understand(seed):
     variants = {voice.variant for voices in cast_voices(seed).values() for voice in voices}
     assert variants == {variant for family in FAMILIES for variant in family}  # and nobody is forgotten
     assert not variants & EXCLUDED
-    assert not [variant for variant in variants if re.search("whisper|robo|demon|croak", variant, re.IGNORECASE)]
+    assert not [
+        variant for variant in variants if re.search("whisper|robo|demon|croak", variant, re.IGNORECASE)
+    ]
 
 
 def test_every_variant_of_espeak_is_either_cast_or_excluded():
@@ -113,7 +117,9 @@ def test_files_are_what_the_manifest_says(corpus):
     manifest = read_manifest(corpus)
     assert not manifest.problems
     assert Counter(u.split for u in manifest.utterances) == SMALL
-    assert {path.name for path in (corpus.parent / "wav").iterdir()} == {u.path.name for u in manifest.utterances}
+    assert {path.name for path in (corpus.parent / "wav").iterdir()} == {
+        u.path.name for u in manifest.utterances
+    }
     assert [u.path.name for u in manifest.utterances[:3]] == ["sample1.wav", "sample2.wav", "sample3.wav"]
     assert all(u.speaker and u.kind and u.accent for u in manifest.utterances)
 
@@ -121,7 +127,12 @@ def test_files_are_what_the_manifest_says(corpus):
 def test_the_stamp_says_which_corpus_it_is(corpus):
     stamp = json.loads((corpus.parent / "corpus.json").read_text())
     manifest = hashlib.sha256(corpus.read_bytes()).hexdigest()
-    assert (stamp["version"], stamp["seed"], stamp["counts"], stamp["asr_csv_sha256"]) == (synth.VERSION, 0, SMALL, manifest)
+    assert (stamp["version"], stamp["seed"], stamp["counts"], stamp["asr_csv_sha256"]) == (
+        synth.VERSION,
+        0,
+        SMALL,
+        manifest,
+    )
     assert stamp["texts_sha256"] == texts_sha256(plan(0, SMALL)[0])
 
 
@@ -145,7 +156,9 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(corpus, t
 
 def test_another_seed_gives_another_corpus(corpus, tmp_path):
     other = synthesise(tmp_path / "audio", seed=1, counts={"train": 4}, progress=False)
-    assert {u.text for u in read_manifest(other).utterances[3:]}.isdisjoint(u.text for u in read_manifest(corpus).utterances)
+    assert {u.text for u in read_manifest(other).utterances[3:]}.isdisjoint(
+        u.text for u in read_manifest(corpus).utterances
+    )
 
 
 def test_a_corpus_that_is_there_is_not_made_again(corpus, capsys, monkeypatch):
@@ -280,7 +293,9 @@ def test_resampling_keeps_what_the_rate_can_carry_and_nothing_else():
     kept = resample(np.sin(2 * np.pi * 1000 * time), 22050)[:SAMPLE_RATE]
     expected = np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
     assert np.abs(kept - expected)[1000:-1000].max() < 0.01
-    assert np.abs(resample(np.sin(2 * np.pi * 9500 * time), 22050)[1000:15000]).max() < 0.01  # would fold to 6500 Hz
+    assert (
+        np.abs(resample(np.sin(2 * np.pi * 9500 * time), 22050)[1000:15000]).max() < 0.01
+    )  # would fold to 6500 Hz
 
 
 @pytest.mark.parametrize("colour", NOISES)

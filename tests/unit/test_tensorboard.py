@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib import tensorboard
 from omni_lib.errors import UserError
-from omni_lib.train import train
+from omni_lib.runs import tensorboard
+from omni_lib.trainer import train
 
 
 def quiet(line: str) -> None:
@@ -16,10 +16,14 @@ def quiet(line: str) -> None:
 
 def shown(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Each curve as TensorBoard itself reads it."""
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="the extra is not installed")
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra is not installed"
+    )
     events = accumulator.EventAccumulator(str(folder / tensorboard.FOLDER))
     events.Reload()
-    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    }
 
 
 def test_it_shows_the_figures_of_the_log_each_once_after_a_kill_too(make_tiny_config, tmp_path):
@@ -30,8 +34,17 @@ def test_it_shows_the_figures_of_the_log_each_once_after_a_kill_too(make_tiny_co
     train(config, resume=True, max_steps=12, report=quiet)
     entries = json.loads((tmp_path / "run" / "training_log.json").read_text(encoding="utf-8"))["entries"]
     curves = shown(tmp_path / "run")
-    for kind, name in (("step", "ctc_loss"), ("step", "wer"), ("step", "learning_rate"), ("epoch", "dev_wer")):
-        expected = [(entry["step"], pytest.approx(entry[name], rel=1e-5)) for entry in entries if entry["type"] == kind]
+    for kind, name in (
+        ("step", "ctc_loss"),
+        ("step", "wer"),
+        ("step", "learning_rate"),
+        ("epoch", "dev_wer"),
+    ):
+        expected = [
+            (entry["step"], pytest.approx(entry[name], rel=1e-5))
+            for entry in entries
+            if entry["type"] == kind
+        ]
         assert curves[f"{kind}/{name}"] == expected
     assert [step for step, _ in curves["step/ctc_loss"]] == list(range(1, 13))
 
@@ -41,7 +54,9 @@ def test_without_the_setting_nothing_is_written(make_tiny_config, tmp_path):
     assert not (tmp_path / "run" / tensorboard.FOLDER).exists()
 
 
-def test_where_it_is_not_installed_the_run_is_refused_before_it_begins(make_tiny_config, tmp_path, monkeypatch):
+def test_where_it_is_not_installed_the_run_is_refused_before_it_begins(
+    make_tiny_config, tmp_path, monkeypatch
+):
     monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install omni-lib\[tensorboard\]"):
         train(make_tiny_config(tmp_path / "run", tensorboard=True), report=lambda line: pytest.fail(line))

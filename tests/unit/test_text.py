@@ -25,7 +25,10 @@ def test_normalise(written, said):
     assert normalise(written) == said
 
 
-@pytest.mark.parametrize(("written", "named"), [("route 66", "'6'"), ("straße", "'ß'"), ("привет", "'в'"), ("x²", "'2'"), ("½", "'1' '2'")])
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [("route 66", "'6'"), ("straße", "'ß'"), ("привет", "'в'"), ("x²", "'2'"), ("½", "'1' '2'")],
+)
 def test_what_a_to_z_cannot_spell_is_refused_by_name(written, named):
     with pytest.raises(UserError, match=named) as refusal:
         normalise(written)
@@ -35,7 +38,11 @@ def test_what_a_to_z_cannot_spell_is_refused_by_name(written, named):
 def test_the_symbols_have_their_places():
     vocabulary = Vocabulary()
     assert len(vocabulary) == 29
-    assert (vocabulary.symbols[BLANK], vocabulary.symbols[1], vocabulary.symbols[28]) == ("<blank>", " ", "<eos>")
+    assert (vocabulary.symbols[BLANK], vocabulary.symbols[1], vocabulary.symbols[28]) == (
+        "<blank>",
+        " ",
+        "<eos>",
+    )
     assert vocabulary.encode("az b") == [2, 27, 1, 3]
 
 

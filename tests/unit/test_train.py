@@ -15,15 +15,16 @@ import pytest
 import soundfile
 import torch
 
-from omni_lib.checkpoint import BEST, load_checkpoint, periodic_checkpoints
 from omni_lib.cli import main
 from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
-from omni_lib.run_lock import LOCK
-from omni_lib.train import Trainer, train
-from omni_lib.training_log import read_log
+from omni_lib.runs.lock import LOCK
+from omni_lib.runs.log import read_log
+from omni_lib.trainer import Trainer, train
+from omni_lib.training.checkpoint import BEST, periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 STEPS = 18  # of a tiny run: 3 epochs of 6
 
@@ -99,10 +100,19 @@ def test_ctc_loss_is_nats_per_utterance(tiny_config):
 def test_a_run_ends_with_its_last_step_saved_and_three_checkpoints_and_the_best(unbroken):
     result, _ = unbroken
     assert (result.step, result.total_steps, result.interrupted) == (STEPS, STEPS, False)
-    assert [path.name for path in periodic_checkpoints(result.folder)] == [f"audio_enc_step_{step}.pt" for step in (10, 15, 18)]
+    assert [path.name for path in periodic_checkpoints(result.folder)] == [
+        f"audio_enc_step_{step}.pt" for step in (10, 15, 18)
+    ]
     assert result.checkpoint == periodic_checkpoints(result.folder)[-1]
     assert sorted(os.listdir(result.folder)) == sorted(
-        [BEST, LOCK, "training_log.json", "audio_enc_step_10.pt", "audio_enc_step_15.pt", "audio_enc_step_18.pt"]
+        [
+            BEST,
+            LOCK,
+            "training_log.json",
+            "audio_enc_step_10.pt",
+            "audio_enc_step_15.pt",
+            "audio_enc_step_18.pt",
+        ]
     )
 
 
@@ -140,7 +150,11 @@ def test_the_parameter_count_that_is_printed_is_true(unbroken):
 def test_the_log_has_each_step_once(unbroken):
     log = read_log(unbroken[0].folder / "training_log.json")
     assert [entry["step"] for entry in log["entries"] if entry["type"] == "step"] == [4, 8, 12, 16, 18]
-    assert [(entry["step"], entry["epoch"]) for entry in log["entries"] if entry["type"] == "epoch"] == [(6, 1), (12, 2), (18, 3)]
+    assert [(entry["step"], entry["epoch"]) for entry in log["entries"] if entry["type"] == "epoch"] == [
+        (6, 1),
+        (12, 2),
+        (18, 3),
+    ]
     assert all(0 <= entry["dev_cer"] for entry in log["entries"] if entry["type"] == "epoch")
     assert log["config"]["num_epochs"] == 3
 
@@ -163,12 +177,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(unbroken, 
     [
         ([9], None),  # in the middle of an epoch, between two log lines
         ([12], None),  # at an epoch's end
-        ([12], 10),  # killed after step 12: only the periodic checkpoint of step 10 is there, but the log and the best go on to 12
+        (
+            [12],
+            10,
+        ),  # killed after step 12: only the periodic checkpoint of step 10 is there, but the log and the best go on to 12
         ([1, 5, 17], None),  # again and again
     ],
     ids=["mid-epoch", "epoch's end", "killed after a periodic checkpoint", "three times"],
 )
-def test_a_run_that_was_stopped_and_resumed_ends_as_one_that_was_not(unbroken, make_tiny_config, tmp_path, stops, lost):
+def test_a_run_that_was_stopped_and_resumed_ends_as_one_that_was_not(
+    unbroken, make_tiny_config, tmp_path, stops, lost
+):
     """All tensors of encoder, heads, averages and optimiser, and all that the log says, to the last bit."""
     config = make_tiny_config(tmp_path / "run")
     for stop in stops:
@@ -239,11 +258,18 @@ def test_a_folder_that_holds_a_run_is_refused_without_resume(unbroken, make_tiny
 def test_resuming_a_finished_run_changes_nothing(unbroken, make_tiny_config):
     before = unbroken[0].checkpoint.read_bytes()
     result = train(make_tiny_config(unbroken[0].folder), resume=True, report=quiet)
-    assert (result.step, result.total_steps, result.interrupted, result.checkpoint) == (STEPS, STEPS, False, unbroken[0].checkpoint)
+    assert (result.step, result.total_steps, result.interrupted, result.checkpoint) == (
+        STEPS,
+        STEPS,
+        False,
+        unbroken[0].checkpoint,
+    )
     assert unbroken[0].checkpoint.read_bytes() == before
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 1e-4}, {"batch_size": 5}, {"spec_augment": False}, {"seed": 3}])
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 1e-4}, {"batch_size": 5}, {"spec_augment": False}, {"seed": 3}]
+)
 def test_resuming_with_another_setting_is_refused_by_name(unbroken, make_tiny_config, change):
     ((name, value),) = change.items()
     with pytest.raises(UserError, match=f"was trained with {name} = .*, now it is {value}: "):
@@ -280,15 +306,26 @@ LONG = "abcdeabcdeabcdeabcde"  # 20 letters in the time of nine: too many for 13
 
 @pytest.fixture
 def one_impossible_row(write_rows):
-    return write_rows([("bad cab", "bad cab", "train")] * 4 + [("bad cab", LONG, "train"), ("abe", "abe", "dev")])
+    return write_rows(
+        [("bad cab", "bad cab", "train")] * 4 + [("bad cab", LONG, "train"), ("abe", "abe", "dev")]
+    )
 
 
-def test_impossible_rows_are_refused_with_the_setting_that_mends_it(make_tiny_config, tmp_path, one_impossible_row):
-    config = make_tiny_config(tmp_path / "run", data_path=str(one_impossible_row), ctc_frames_per_embedding=1, speed_perturb=False)
+def test_impossible_rows_are_refused_with_the_setting_that_mends_it(
+    make_tiny_config, tmp_path, one_impossible_row
+):
+    config = make_tiny_config(
+        tmp_path / "run", data_path=str(one_impossible_row), ctc_frames_per_embedding=1, speed_perturb=False
+    )
     with pytest.raises(UserError) as refusal:
         train(config, report=quiet)
     message = str(refusal.value)
-    assert "1 of 5" in message and "set ctc_frames_per_embedding to 2" in message and "clip_4.wav" in message and "\n" not in message
+    assert (
+        "1 of 5" in message
+        and "set ctc_frames_per_embedding to 2" in message
+        and "clip_4.wav" in message
+        and "\n" not in message
+    )
     assert not (tmp_path / "run").exists()
     mended = replace(config, ctc_frames_per_embedding=2)
     assert train(mended, max_steps=1, report=quiet).total_steps == 6
@@ -297,12 +334,18 @@ def test_impossible_rows_are_refused_with_the_setting_that_mends_it(make_tiny_co
 def test_few_impossible_rows_are_left_out_by_name(make_tiny_config, tmp_path, one_impossible_row):
     lines = []
     config = make_tiny_config(
-        tmp_path / "run", data_path=str(one_impossible_row), ctc_frames_per_embedding=1, max_impossible=0.2, speed_perturb=False
+        tmp_path / "run",
+        data_path=str(one_impossible_row),
+        ctc_frames_per_embedding=1,
+        max_impossible=0.2,
+        speed_perturb=False,
     )
     result = train(config, report=lines.append)
     assert any("clip_4.wav" in line and "no path" in line for line in lines)
     assert result.total_steps == 3, "four rows are left: one batch an epoch"
-    assert all(math.isfinite(entry["ctc_loss"]) for entry in entries(result.folder) if entry["type"] == "step")
+    assert all(
+        math.isfinite(entry["ctc_loss"]) for entry in entries(result.folder) if entry["type"] == "step"
+    )
 
 
 @pytest.mark.parametrize(("augmentation", "speed"), [
@@ -310,7 +353,9 @@ def test_few_impossible_rows_are_left_out_by_name(make_tiny_config, tmp_path, on
     ({"tempo_perturb": 0.12}, "1.14"),
     ({"speed_perturb": True, "tempo_perturb": 0.12}, "1.25"),
 ])  # fmt: skip
-def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(make_tiny_config, tmp_path, write_rows, augmentation, speed):
+def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(
+    make_tiny_config, tmp_path, write_rows, augmentation, speed
+):
     """A text that just fits as it was spoken does not when it is heard faster."""
     path = write_rows([("bad cab dad", "a", "train"), ("abe", "abe", "dev")])
     fits = embedding_lengths(soundfile.info(path.parent / "clip_0.wav").frames // 160)
@@ -323,7 +368,9 @@ def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(make_tiny_config
 
 
 @pytest.mark.parametrize(("downsample_time", "k"), [(8, 4), (4, 2), (8, 1)])
-def test_the_loss_in_the_middle_has_a_path_wherever_the_one_at_the_end_has(make_tiny_config, tmp_path, write_rows, downsample_time, k):
+def test_the_loss_in_the_middle_has_a_path_wherever_the_one_at_the_end_has(
+    make_tiny_config, tmp_path, write_rows, downsample_time, k
+):
     """A row that passes the audit at k frames an embedding must not be impossible for the head in the middle."""
     path = write_rows([("bad cab dad", "a", "train"), ("abe", "abe", "dev")])
     fits = k * embedding_lengths(soundfile.info(path.parent / "clip_0.wav").frames // 160, downsample_time)

@@ -16,15 +16,18 @@ import pytest
 import torch
 from nbclient import NotebookClient
 
-from omni_lib.checkpoint import load_checkpoint, periodic_checkpoints
-from omni_lib.course import training_process, training_run
-from omni_lib.course.training_run import CONSOLE, TrainingRun, compare
-from omni_lib.course.training_status import State, Status
+from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
-from omni_lib.run_lock import RECORD, RunLock, read_record
-from omni_lib.train import train
+from omni_lib.runs import background
+from omni_lib.runs import process as training_process
+from omni_lib.runs.background import CONSOLE
+from omni_lib.runs.lock import RECORD, RunLock, read_record
+from omni_lib.runs.status import State, Status
+from omni_lib.trainer import train
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.weights import load_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +68,10 @@ def until(condition, seconds: float = 120.0):
 
 
 def test_a_run_is_started_watched_and_waited_for(write_config, tmp_path):
-    run = TrainingRun.start(write_config(), set={"num_epochs": 2, "data_path": str(json.loads(write_config().read_text())["data_path"])})
+    run = TrainingRun.start(
+        write_config(),
+        set={"num_epochs": 2, "data_path": str(json.loads(write_config().read_text())["data_path"])},
+    )
     assert run.folder == tmp_path / "run" and run.process().pid != os.getpid()
     assert os.getsid(run.process().pid) != os.getsid(0), "a session of its own"
     assert run.wait() is State.FINISHED
@@ -96,7 +102,9 @@ def test_the_log_keeps_what_was_heard_of_the_first_three_dev_clips(trained):
     assert {tuple(each["said"] for each in entry["transcripts"]) for entry in entries} == {
         tuple(each["said"] for each in entries[0]["transcripts"])
     }, "the same clips in every epoch"
-    assert [each["heard"] for each in entries[0]["transcripts"]] != [each["heard"] for each in entries[-1]["transcripts"]]
+    assert [each["heard"] for each in entries[0]["transcripts"]] != [
+        each["heard"] for each in entries[-1]["transcripts"]
+    ]
 
 
 def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
@@ -114,7 +122,9 @@ def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
     assert [entry["step"] for entry in run.status().of_type("step")] == list(range(1, 121))
 
 
-def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_nothing(long_run, write_config, tmp_path, monkeypatch):
+def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_nothing(
+    long_run, write_config, tmp_path, monkeypatch
+):
     pid = long_run.process().pid
     with pytest.raises(UserError, match=f"process {pid} is training into .*attach.* finds it"):
         TrainingRun.start(tmp_path / "tiny.json")
@@ -128,7 +138,7 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(long_run.folder)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training_run, "ROOT", tmp_path)
+    monkeypatch.setattr(background, "ROOT", tmp_path)
     assert TrainingRun.attach().process().pid == pid
 
 
@@ -162,7 +172,11 @@ def test_it_outlives_who_started_it_and_can_be_stopped_by_who_finds_it(write_con
 
 def test_a_process_of_nobodys_is_started_and_writes_its_log(tmp_path):
     """How Windows does it; there a kernel that is shut down takes its children along."""
-    command = [sys.executable, "-c", "import os, time; print('parent', os.getppid(), flush=True); time.sleep(60)"]
+    command = [
+        sys.executable,
+        "-c",
+        "import os, time; print('parent', os.getppid(), flush=True); time.sleep(60)",
+    ]
     pid = training_process.spawn_through_a_go_between(command, tmp_path, tmp_path / CONSOLE, dict(os.environ))
     try:
         said = until(lambda: re.match(r"parent (\d+)\n", (tmp_path / CONSOLE).read_text()))
@@ -183,7 +197,9 @@ def test_a_killed_run_says_so_and_can_be_resumed(long_run):
         pass
 
 
-def test_a_watched_run_ends_with_the_weights_of_one_that_nobody_watches(write_config, make_tiny_config, tmp_path):
+def test_a_watched_run_ends_with_the_weights_of_one_that_nobody_watches(
+    write_config, make_tiny_config, tmp_path
+):
     run = TrainingRun.start(write_config())
     panel = run.panel()
     while run.process():
@@ -232,7 +248,7 @@ def test_a_kernel_does_not_kill_itself(tmp_path):
 
 def test_nothing_to_attach_to_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training_run, "ROOT", tmp_path)
+    monkeypatch.setattr(background, "ROOT", tmp_path)
     with pytest.raises(UserError, match="no training is to be found in checkpoints/"):
         TrainingRun.attach()
     with pytest.raises(UserError, match="holds no training"):
@@ -244,7 +260,9 @@ def test_nothing_to_attach_to_is_said(tmp_path, monkeypatch):
 
 def test_time_left_goes_by_the_pace_of_the_last_lines():
     paces = ((10, 9.0), (20, 2.0), (30, 2.0))
-    entries = [{"type": "step", "step": step, "seconds_per_step": pace, "total_steps": 100} for step, pace in paces]
+    entries = [
+        {"type": "step", "step": step, "seconds_per_step": pace, "total_steps": 100} for step, pace in paces
+    ]
     assert Status(State.RUNNING, None, "", entries, 10.0).seconds_left == 70 * 2.0 - 10.0
     assert Status(State.RUNNING, None, "", []).seconds_left is None
 
@@ -269,7 +287,11 @@ def test_the_panel_shows_what_the_log_says(trained):
     panel = TrainingRun(trained[0].folder).panel()
     last = [entry for entry in panel.run.status().entries if entry["type"] == "step"][-1]
     text = panel_text(panel)
-    assert f"{last['step']} of {last['step']}" in text and f"{last['ctc_loss']:.1f}" in text and f"{last['blank_rate']:.0%}" in text
+    assert (
+        f"{last['step']} of {last['step']}" in text
+        and f"{last['ctc_loss']:.1f}" in text
+        and f"{last['blank_rate']:.0%}" in text
+    )
     assert text.count("<svg") == 4 and "the chapter's timeline" in text.replace("&#x27;", "'")
     heard = panel.run.status().of_type("epoch")[-1]["transcripts"]
     assert all(each["said"] in text and each["heard"] in text for each in heard)
@@ -298,7 +320,9 @@ def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
-@pytest.mark.parametrize("interval", [0.01, 2.0])  # seconds: the panel itself sees the end first, or the cell that waits does
+@pytest.mark.parametrize(
+    "interval", [0.01, 2.0]
+)  # seconds: the panel itself sees the end first, or the cell that waits does
 def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_config, interval):
     """The picture beside the widget is renewed at the end, so that a code host shows the training and not its first second."""
     source = [
@@ -311,7 +335,10 @@ def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_confi
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)
     NotebookClient(notebook, timeout=300).execute()
     (panel,) = notebook.cells[0].outputs
-    assert "finished" in panel.metadata["image/png"]["alt"] and "at step 18" in panel.metadata["image/png"]["alt"]
+    assert (
+        "finished" in panel.metadata["image/png"]["alt"]
+        and "at step 18" in panel.metadata["image/png"]["alt"]
+    )
     assert panel.data["image/png"] and panel.data["application/vnd.jupyter.widget-view+json"]
     assert notebook.cells[1].outputs[0].text == "finished\n"
 
@@ -324,7 +351,13 @@ def test_a_newer_panel_retires_the_one_before_it(trained):
 
 
 def test_nothing_of_a_transcript_is_taken_for_markup(trained):
-    entry = {"type": "epoch", "step": 1, "epoch": 1, "dev_wer": 1.0, "transcripts": [{"said": "<b>", "heard": "<script>"}]}
+    entry = {
+        "type": "epoch",
+        "step": 1,
+        "epoch": 1,
+        "dev_wer": 1.0,
+        "transcripts": [{"said": "<b>", "heard": "<script>"}],
+    }
     from omni_lib.course.widgets.training_panel import _transcripts
 
     assert "<script>" not in _transcripts(Status(State.RUNNING, None, "", [entry]))
@@ -334,10 +367,20 @@ def test_nothing_of_a_transcript_is_taken_for_markup(trained):
 
 
 def test_charts_have_a_point_for_each_entry_within_the_picture():
-    steps = [{"type": "step", "step": s, "ctc_loss": 100 / s, "wer": 1.3, "blank_rate": 0.5, "learning_rate": 1e-3} for s in (10, 20, 30)]
+    steps = [
+        {"type": "step", "step": s, "ctc_loss": 100 / s, "wer": 1.3, "blank_rate": 0.5, "learning_rate": 1e-3}
+        for s in (10, 20, 30)
+    ]
     svg = training_charts(steps, 100)
     lines = [points.split() for points in re.findall(r'points="([^"]*)"', svg)]
-    assert [len(points) for points in lines] == [3, 5, 3, 0, 3, 3]  # loss; timeline, training, dev; blank; rate
+    assert [len(points) for points in lines] == [
+        3,
+        5,
+        3,
+        0,
+        3,
+        3,
+    ]  # loss; timeline, training, dev; blank; rate
     for points in lines:
         for point in points:
             x, y = map(float, point.split(","))

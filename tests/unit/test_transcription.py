@@ -9,9 +9,9 @@ import torchaudio
 
 from omni_lib.audio import read_audio
 from omni_lib.errors import UserError
+from omni_lib.inference.transcription import transcribe
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
-from omni_lib.transcription import transcribe
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def test_a_learnt_clip_is_heard_with_the_times_of_its_words(hear, clip):
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "name"), [(44_100, 2, "a.wav"), (48_000, 1, "a.flac"), (22_050, 5, "a.wav"), (16_000, 2, "a.aiff")]
+    ("rate", "channels", "name"),
+    [(44_100, 2, "a.wav"), (48_000, 1, "a.flac"), (22_050, 5, "a.wav"), (16_000, 2, "a.aiff")],
 )
 def test_other_rates_channels_and_formats_sound_the_same(hear, clip, tmp_path, rate, channels, name):
     waveform = torchaudio.functional.resample(read_audio(clip.path), 16_000, rate)
@@ -61,7 +62,11 @@ def test_silence_is_said_to_be_silence(hear, tmp_path):
 
 def test_a_minute_is_transcribed_to_its_end(hear, clip, tmp_path):
     waveform = read_audio(clip.path)
-    soundfile.write(tmp_path / "long.wav", waveform.repeat(60 * 16_000 // len(waveform) + 1)[: 60 * 16_000].numpy(), 16_000)
+    soundfile.write(
+        tmp_path / "long.wav",
+        waveform.repeat(60 * 16_000 // len(waveform) + 1)[: 60 * 16_000].numpy(),
+        16_000,
+    )
     transcript, warnings = hear(tmp_path / "long.wav")
     assert not warnings
     assert len(transcript.words) > 20 and 55 < transcript.words[-1].end <= 60.0
@@ -89,13 +94,25 @@ def filled(path: Path, contents: bytes) -> Path:
         (lambda folder: folder / "none.wav", "does not exist"),
         (lambda folder: folder, "does not exist or is no file"),
         (lambda folder: filled(folder / "a.wav", b""), "cannot be read as sound"),
-        (lambda folder: filled(folder / "a.wav", b"not a sound at all, but a letter"), "cannot be read as sound"),
+        (
+            lambda folder: filled(folder / "a.wav", b"not a sound at all, but a letter"),
+            "cannot be read as sound",
+        ),
         (lambda folder: write(folder / "a.wav", 0), "is empty"),
         (lambda folder: cut(folder / "a.wav"), "is truncated"),
         (lambda folder: write(folder / "a.wav", 1), "too short"),
         (lambda folder: write(folder / "a.wav", 799), "too short .50 ms|too short .49 ms"),
     ],
-    ids=["missing", "folder", "no bytes", "no sound", "no samples", "truncated", "one sample", "just too short"],
+    ids=[
+        "missing",
+        "folder",
+        "no bytes",
+        "no sound",
+        "no samples",
+        "truncated",
+        "one sample",
+        "just too short",
+    ],
 )
 def test_what_cannot_be_transcribed_is_refused_in_one_line(hear, tmp_path, make, reason):
     path = make(tmp_path)

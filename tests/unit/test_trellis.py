@@ -5,7 +5,15 @@ from collections import Counter
 import pytest
 import torch
 
-from omni_lib.course.trellis import Collapse, count_alignments, forward_mass, occupancy, random_alignment, read_path, region
+from omni_lib.course.trellis import (
+    Collapse,
+    count_alignments,
+    forward_mass,
+    occupancy,
+    random_alignment,
+    read_path,
+    region,
+)
 from omni_lib.errors import UserError
 from omni_lib.text import Vocabulary
 

@@ -40,7 +40,9 @@ def corpus(name: str, folder: Path) -> Path:
         for path, *_ in ROWS[name]:
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(partial / path, 0.1 * rng.standard_normal(16_000), 16_000, subtype="PCM_16")
-        write_manifest(partial / "asr.csv", [Utterance(partial / path, *cells) for path, *cells in ROWS[name]])
+        write_manifest(
+            partial / "asr.csv", [Utterance(partial / path, *cells) for path, *cells in ROWS[name]]
+        )
     return folder
 
 
@@ -64,7 +66,9 @@ def test_every_training_and_dev_clip_of_a_person_is_heard_twice_and_an4s_test_pa
     }
     assert len(read_manifest(path).utterances) == 9
     assert not list((tmp_path / "voice").rglob("*eve*"))
-    as_recorded, in_room = (tmp_path / "voice" / "wav" / kind / "ada" / "one.wav" for kind in ("an4", "an4_room"))
+    as_recorded, in_room = (
+        tmp_path / "voice" / "wav" / kind / "ada" / "one.wav" for kind in ("an4", "an4_room")
+    )
     assert filecmp.cmp(as_recorded, sources[0] / "wav" / "ada" / "one.wav", shallow=False)
     assert soundfile.info(in_room).samplerate == 16_000 and soundfile.info(in_room).subtype == "PCM_16"
     assert len(read_audio(in_room)) > len(read_audio(as_recorded))  # the room rings on
@@ -122,4 +126,8 @@ def test_a_folder_of_the_users_own_is_left_alone(sources, tmp_path):
 
 def test_the_settings_name_the_corpus():
     config = load_config("configs/audio_enc_voice.json")
-    assert (config.data_path, config.ctc_frames_per_embedding, config.num_epochs) == ("data/voice/asr.csv", 3, 24)
+    assert (config.data_path, config.ctc_frames_per_embedding, config.num_epochs) == (
+        "data/voice/asr.csv",
+        3,
+        24,
+    )

@@ -13,7 +13,12 @@ def shared() -> CTCExplorer:
 @pytest.fixture
 def explorer(shared) -> CTCExplorer:
     with shared.one_refresh():
-        shared.view.value, shared.text.value, shared.path.value, shared.step.value = VIEWS[0], "hello", "hhe_ll_loo", 3
+        shared.view.value, shared.text.value, shared.path.value, shared.step.value = (
+            VIEWS[0],
+            "hello",
+            "hhe_ll_loo",
+            3,
+        )
         shared.seconds.value, shared.k.value = 0.38, 1
         shared.clip.value, shared.mass.value, shared.best.value = "hello", "forward", True
         shared.transcript.value = "hello world"
@@ -32,7 +37,11 @@ def test_a_path_collapses_step_by_step(explorer):
 @pytest.mark.parametrize(
     ("text", "path", "words"),
     [
-        ("hello", "hhelllloo", "spells &#x27;helo&#x27;, not &#x27;hello&#x27;. Between the two of a doubled letter"),
+        (
+            "hello",
+            "hhelllloo",
+            "spells &#x27;helo&#x27;, not &#x27;hello&#x27;. Between the two of a doubled letter",
+        ),
         ("hello", "hello", "No path of 5 frames can spell &#x27;hello&#x27;: it needs 6"),
         ("cat", "ccaaa__ttt", "spells &#x27;cat&#x27;, and so do"),
         ("cat", "dog", "spells &#x27;dog&#x27;, not &#x27;cat&#x27;"),
@@ -55,7 +64,10 @@ def test_the_button_writes_paths_that_spell_the_text(explorer):
     for _ in range(3):
         explorer.another.click()
         seen.add(explorer.path.value)
-        assert "spells &#x27;hello hello&#x27;, and so do" in explorer.summary.value or "0 others" in explorer.summary.value
+        assert (
+            "spells &#x27;hello hello&#x27;, and so do" in explorer.summary.value
+            or "0 others" in explorer.summary.value
+        )
     assert all(len(path) == 13 for path in seen)
     explorer.path.value = "_" * 20
     explorer.another.click()
@@ -71,7 +83,11 @@ def test_the_feasible_region_opens_with_k(explorer):
         counters.append(explorer.counter.value)
         assert f"at k = {k}, {5 * k} CTC frames" in explorer.region_picture.alt
     assert len(set(pictures)) == 4
-    assert "no valid alignment" in counters[0] and "1,001 valid alignments" in counters[1] and "92,378" in counters[2]
+    assert (
+        "no valid alignment" in counters[0]
+        and "1,001 valid alignments" in counters[1]
+        and "92,378" in counters[2]
+    )
     explorer.seconds.value = 1.0
     assert "48 CTC frames" in explorer.summary.value and explorer.region_picture.image != pictures[3]
     explorer.seconds.value, explorer.text.value = 0.08, ""
@@ -124,6 +140,8 @@ def test_the_static_figure_is_the_trellis(explorer):
     assert "'hello world' in 48 CTC frames" in data["text/plain"] and len(data["image/png"]) > 5000
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0"), (1287, "1,287"), (10**9, "1.0 × 10^9"), (42 * 10**20, "4.2 × 10^21")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (1287, "1,287"), (10**9, "1.0 × 10^9"), (42 * 10**20, "4.2 × 10^21")]
+)
 def test_counts_that_one_can_read(count, text):
     assert number(count) == text

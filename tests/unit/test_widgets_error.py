@@ -50,7 +50,10 @@ def test_characters_are_aligned_too(explorer):
     explorer.reference.value, explorer.hypothesis.value = "cat", "cart"
     assert signs(explorer.characters.value) == "==I="
     assert "CER = " in explorer.rates.value and "<b>33.3%</b>" in explorer.rates.value
-    assert "Character error rate 33.3%: 0 substituted, 0 deleted, 1 inserted, of 3 characters" in explorer.summary.value
+    assert (
+        "Character error rate 33.3%: 0 substituted, 0 deleted, 1 inserted, of 3 characters"
+        in explorer.summary.value
+    )
 
 
 def test_each_edit_has_a_sign_beside_its_colour(explorer):
@@ -64,7 +67,9 @@ def test_each_edit_has_a_sign_beside_its_colour(explorer):
 def test_what_cannot_be_compared_is_a_line(explorer, box):
     before = explorer.words.value
     getattr(explorer, box).value = "route 7"
-    assert f"⚠ {box}: the text holds &#x27;7&#x27;" in explorer.summary.value and explorer.words.value == before
+    assert (
+        f"⚠ {box}: the text holds &#x27;7&#x27;" in explorer.summary.value and explorer.words.value == before
+    )
     getattr(explorer, box).value = "a" * 401
     assert f"⚠ the {box} has 401 characters" in explorer.summary.value
 
@@ -93,11 +98,19 @@ def test_its_sound_is_that_of_the_corpus_or_the_way_to_it(explorer, monkeypatch,
     monkeypatch.setattr(module, "CORPUS", tmp_path / "asr.csv")
     names = [name for _, name in explorer.utterance.options[:2]]
     explorer.utterance.value = names[0]
-    assert "⚠" in explorer.summary.value and "omni data synth" in explorer.summary.value and not explorer.player.sound
+    assert (
+        "⚠" in explorer.summary.value
+        and "omni data synth" in explorer.summary.value
+        and not explorer.player.sound
+    )
     (tmp_path / "wav").mkdir()
     soundfile.write(tmp_path / "wav" / f"{names[1]}.wav", np.zeros(16_000), 16_000)
     explorer.utterance.value = names[1]
-    assert "⚠" not in explorer.summary.value and explorer.player.sound and explorer.player.sound_label == names[1]
+    assert (
+        "⚠" not in explorer.summary.value
+        and explorer.player.sound
+        and explorer.player.sound_label == names[1]
+    )
 
 
 def test_another_decoder_makes_other_errors(explorer):
@@ -116,4 +129,7 @@ def test_another_decoder_makes_other_errors(explorer):
 
 def test_the_static_figure_is_the_alignment(explorer):
     data, _ = explorer._repr_mimebundle_()
-    assert "hypothesis 'the big cat sit on mat'. Word error rate 50.0%" in data["text/plain"] and data["image/png"]
+    assert (
+        "hypothesis 'the big cat sit on mat'. Word error rate 50.0%" in data["text/plain"]
+        and data["image/png"]
+    )

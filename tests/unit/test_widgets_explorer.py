@@ -63,8 +63,15 @@ EXPLORERS = {
 def test_no_explorer_shadows_a_part_of_its_toolkit(module):
     """ipywidgets' own private methods are many: one of ours by the same name would break it silently."""
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), EXPLORERS[module])
-    ours = {each for kind in (explorer, Explorer) for each, value in vars(kind).items() if callable(value) or isinstance(value, property)}
-    assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {"_repr_mimebundle_"}
+    ours = {
+        each
+        for kind in (explorer, Explorer)
+        for each, value in vars(kind).items()
+        if callable(value) or isinstance(value, property)
+    }
+    assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {
+        "_repr_mimebundle_"
+    }
 
 
 @pytest.mark.parametrize("module", EXPLORERS)
@@ -88,7 +95,10 @@ def test_a_user_error_is_a_line_and_another_error_is_a_bug():
         raise ZeroDivisionError
 
     explorer.guarded(refuse)
-    assert "⚠ this &lt;b&gt;one&lt;/b&gt;" in explorer.summary.value and 'role="status"' in explorer.summary.value
+    assert (
+        "⚠ this &lt;b&gt;one&lt;/b&gt;" in explorer.summary.value
+        and 'role="status"' in explorer.summary.value
+    )
     explorer.say("well again")
     assert "⚠" not in explorer.summary.value
     with pytest.raises(ZeroDivisionError):

@@ -50,7 +50,11 @@ def test_it_plays_what_it_shows(explorer):
     assert seconds(explorer.picture.sound) == pytest.approx(1.31, abs=0.005)
     explorer.part.value = (0.2, 0.6)
     assert seconds(explorer.picture.sound) == pytest.approx(0.4)
-    assert (explorer.picture.sound_start, explorer.picture.axis_start, explorer.picture.axis_end) == (0.2, 0.2, 0.6)
+    assert (explorer.picture.sound_start, explorer.picture.axis_start, explorer.picture.axis_end) == (
+        0.2,
+        0.2,
+        0.6,
+    )
     explorer.clip.value = "digits"
     assert seconds(explorer.picture.sound) == pytest.approx(2.35, abs=0.01), "another clip is shown whole"
 
@@ -58,7 +62,9 @@ def test_it_plays_what_it_shows(explorer):
 def test_a_window_longer_than_the_fft_is_explained_and_forgiven(explorer):
     before = explorer.picture.image
     explorer.n_fft.value = 256
-    assert "⚠ a window of 25 ms has 400 samples, more than an FFT of 256 points holds" in explorer.summary.value
+    assert (
+        "⚠ a window of 25 ms has 400 samples, more than an FFT of 256 points holds" in explorer.summary.value
+    )
     assert explorer.picture.image == before
     explorer.remake.click()
     assert "⚠ choose an FFT at least as long" in explorer.summary.value

@@ -6,7 +6,12 @@ import pytest
 import soundfile
 
 from omni_lib.course.receptive_field import halvings, receptive_field
-from omni_lib.course.widgets.subsampling_explorer import SOUNDS, SubsamplingExplorer, length_steps, subsampling_explorer
+from omni_lib.course.widgets.subsampling_explorer import (
+    SOUNDS,
+    SubsamplingExplorer,
+    length_steps,
+    subsampling_explorer,
+)
 from omni_lib.errors import UserError
 
 
@@ -30,7 +35,9 @@ def seconds(wav: bytes) -> float:
 def test_another_embedding_is_seen_and_heard(explorer):
     images, sound = {explorer.picture.image}, explorer.picture.sound
     assert "Embedding 8 of 16 stands for 0.64–0.72 s" in explorer.summary.value
-    assert "frames 55 to 77, 23 of them" in explorer.picture.alt and seconds(sound) == pytest.approx(0.245, abs=1e-3)
+    assert "frames 55 to 77, 23 of them" in explorer.picture.alt and seconds(sound) == pytest.approx(
+        0.245, abs=1e-3
+    )
     for embedding in (0, 15):
         explorer.embedding.value = embedding
         images.add(explorer.picture.image)
@@ -50,7 +57,10 @@ def test_pointing_into_a_picture_chooses_an_embedding(explorer, second, embeddin
 
 def test_the_whole_clip_can_be_heard_too(explorer):
     explorer.sound.value = SOUNDS[1]
-    assert seconds(explorer.picture.sound) == pytest.approx(1.31, abs=0.005) and explorer.picture.sound_start == 0
+    assert (
+        seconds(explorer.picture.sound) == pytest.approx(1.31, abs=0.005)
+        and explorer.picture.sound_start == 0
+    )
 
 
 def test_attention_of_each_block_and_head(explorer):
@@ -59,7 +69,9 @@ def test_attention_of_each_block_and_head(explorer):
         for head in (1, 2, 3):
             explorer.block.value, explorer.head.value = block, head
             seen.add(explorer.attention.image)
-            steps = "33 × 33 steps of 40 ms" if block == 1 else "16 × 16 steps of 80 ms"  # the pool stands behind the first block
+            steps = (
+                "33 × 33 steps of 40 ms" if block == 1 else "16 × 16 steps of 80 ms"
+            )  # the pool stands behind the first block
             assert f"Attention of block {block}, head {head}: {steps}" in explorer.attention_words.value
     assert len(seen) == 12
 
@@ -95,6 +107,9 @@ def test_a_frame_without_a_partner_is_said_and_marked():
 
 def test_the_static_figure_and_a_clip_that_is_not_there(explorer):
     data, _ = explorer._repr_mimebundle_()
-    assert "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 of 16" in data["text/plain"] and data["image/png"]
+    assert (
+        "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 of 16" in data["text/plain"]
+        and data["image/png"]
+    )
     with pytest.raises(UserError, match="no clip 'helo'"):
         subsampling_explorer("helo")

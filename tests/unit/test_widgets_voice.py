@@ -11,7 +11,9 @@ from omni_lib.manifest import read_manifest
 
 
 def message(name: str, source: str = "microphone"):
-    samples = (read_audio(materials.clips()[name].path) * 32_767).round().to(torch.int16).numpy().astype("<i2")
+    samples = (
+        (read_audio(materials.clips()[name].path) * 32_767).round().to(torch.int16).numpy().astype("<i2")
+    )
     return {"kind": "recording", "rate": 16_000, "source": source}, [memoryview(samples.tobytes())]
 
 
@@ -31,7 +33,10 @@ def test_a_recording_becomes_text_times_picture_and_sound(recorder):
     assert recorder.add.disabled and "Press Record" in recorder.summary.value
     recorder.said.value = "hello world"
     send(recorder, *message("hello"))
-    assert "Your voice, 1.31 s, is heard as &#x27;hello world&#x27;. 0 errors in 2 words: WER 0%" in recorder.summary.value
+    assert (
+        "Your voice, 1.31 s, is heard as &#x27;hello world&#x27;. 0 errors in 2 words: WER 0%"
+        in recorder.summary.value
+    )
     assert "hello 0." in recorder.times.value and "world 0." in recorder.times.value
     assert recorder.picture.image and recorder.picture.sound and len(recorder.picture.notes) == 48
     first = recorder.picture.image
@@ -43,7 +48,7 @@ def test_a_recording_becomes_text_times_picture_and_sound(recorder):
 def test_what_was_said_is_compared_live(recorder):
     send(recorder, *message("hello"))
     recorder.said.value = "hello word"
-    assert "1 error in 2 words: WER 50%" in recorder.summary.value and "bold\">S<" in recorder.comparison.value
+    assert "1 error in 2 words: WER 50%" in recorder.summary.value and 'bold">S<' in recorder.comparison.value
     recorder.said.value = "hello hovercraft"
     assert "never met hovercraft" in recorder.summary.value
     recorder.said.value = ""
@@ -57,7 +62,11 @@ def test_what_was_said_is_compared_live(recorder):
 @pytest.mark.parametrize(
     ("content", "buffers", "words"),
     [
-        ({"kind": "recording", "rate": 16_000, "source": "file"}, [b"abc"], "3 bytes, which are no 16-bit samples"),
+        (
+            {"kind": "recording", "rate": 16_000, "source": "file"},
+            [b"abc"],
+            "3 bytes, which are no 16-bit samples",
+        ),
         ({"kind": "recording", "rate": 8_000, "source": "file"}, [b"ab"], "8000 Hz instead of 16000"),
         ({"kind": "recording", "rate": 16_000, "source": "file"}, [bytes(64_000)], "the recording is silent"),
         ({"x": 1}, [], "no recording"),
@@ -83,7 +92,10 @@ def test_adding_writes_one_row_a_recording(recorder, tmp_path):
     assert "⚠ write what you said first" in recorder.summary.value
     recorder.said.value = "how are you"
     recorder.add.click()
-    assert [row.text for row in read_manifest(tmp_path / "mine" / "asr.csv").utterances] == ["hello world", "how are you"]
+    assert [row.text for row in read_manifest(tmp_path / "mine" / "asr.csv").utterances] == [
+        "hello world",
+        "how are you",
+    ]
 
 
 def test_limits_and_a_static_figure_are_there_before_anything_is_said(recorder):

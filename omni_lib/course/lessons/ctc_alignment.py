@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from omni_lib.course import trellis
-from omni_lib.course.checking import CodeExercise, expect_close, expect_equal, require
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal, require
+from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.course.lessons.ctc_alignment_backward import ctc_gradient, occupancy, viterbi_path
 from omni_lib.course.lessons.ctc_alignment_questions import (
@@ -24,8 +26,6 @@ from omni_lib.course.lessons.ctc_alignment_questions import (
     why_ctc,
 )
 from omni_lib.course.lessons.ctc_examples import indices, posteriors
-from omni_lib.course.plug_in import PlugIn
-from omni_lib.course.sandbox import Attempt, NotYet, described
 from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss, is_feasible
 from omni_lib.encoder import embedding_lengths
@@ -38,8 +38,14 @@ def _judge_collapse(attempt: Attempt) -> None:
     for path, why in (
         ("h_e_l_o", "The blanks (index 0) go."),
         ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
-        ("hello", "Two equal neighbours are one symbol that lasts: without a blank between, no letter can be doubled."),
-        ("hel_lo", "The blank between the two l keeps them apart. Merge first, then drop the blanks; the other order loses the second l."),
+        (
+            "hello",
+            "Two equal neighbours are one symbol that lasts: without a blank between, no letter can be doubled.",
+        ),
+        (
+            "hel_lo",
+            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the other order loses the second l.",
+        ),
         ("hell_lo", "Two runs of l with a blank between are two letters, however long the runs are."),
         ("h_ee_lll_oo___", "One run of l is one letter."),
         ("_h___h_", "Two runs of one letter, with blanks between, are two letters."),
@@ -84,8 +90,16 @@ def _judge_count_alignments(attempt: Attempt) -> None:
         ("hello", 5, "With five frames there is no room for the blank between the two l."),
         ("hello", 6, "Six frames are just enough."),
         ("hello", 7, "One frame more than needed: something lasts, or one more blank stands somewhere."),
-        ("hello", 16, "Enumerating all paths is hopeless here (five symbols to the 16th power): count by frame and state."),
-        ("the cat sat on the mat", 57, "Count by frame and state, in Python's whole numbers: a float cannot hold this one exactly."),
+        (
+            "hello",
+            16,
+            "Enumerating all paths is hopeless here (five symbols to the 16th power): count by frame and state.",
+        ),
+        (
+            "the cat sat on the mat",
+            57,
+            "Count by frame and state, in Python's whole numbers: a float cannot hold this one exactly.",
+        ),
     ):
         target = indices(text)
         expected = trellis.count_alignments(target, frames)
@@ -98,7 +112,10 @@ def _judge_count_alignments(attempt: Attempt) -> None:
             value = int(got)
         except (TypeError, ValueError):
             raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
-        require(value == expected, f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} paths. {why}")
+        require(
+            value == expected,
+            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} paths. {why}",
+        )
 
 
 count_alignments = CodeExercise(
@@ -127,7 +144,11 @@ def _judge_forward_recursion(attempt: Attempt) -> None:
     for number, (text, frames, why) in enumerate(
         (
             ("a", 1, "One frame: a path begins in the first blank or in the first letter, and nowhere else."),
-            ("a", 2, "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what this state emits."),
+            (
+                "a",
+                2,
+                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what this state emits.",
+            ),
             ("ab", 3, "From a to b the blank may be skipped."),
             ("aa", 4, "Between two equal letters the blank must not be skipped."),
             ("hello", 9, "The double l again, within a word."),
@@ -136,8 +157,13 @@ def _judge_forward_recursion(attempt: Attempt) -> None:
     ):
         log_probs, target = posteriors(frames, number), indices(text)
         wanted = trellis.forward_mass(log_probs, target)
-        expect_close(attempt, (log_probs, target), wanted, f"The text is {text!r}, in {frames} frames. {why}", axes)
-    log_probs, target = posteriors(300, 9, sharpness=6.0).float(), indices("do you want to ride a bicycle on thursday")
+        expect_close(
+            attempt, (log_probs, target), wanted, f"The text is {text!r}, in {frames} frames. {why}", axes
+        )
+    log_probs, target = (
+        posteriors(300, 9, sharpness=6.0).float(),
+        indices("do you want to ride a bicycle on thursday"),
+    )
     alpha = expect_close(
         attempt,
         (log_probs, target),
@@ -146,7 +172,10 @@ def _judge_forward_recursion(attempt: Attempt) -> None:
         axes,
     )
     loss = float(ctc_loss(log_probs[None], torch.tensor([300]), [target]))
-    require(abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss, "its last column does not give the loss of torch")
+    require(
+        abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
+        "its last column does not give the loss of torch",
+    )
 
 
 def _through_trellis(forward: Callable[[Tensor, list[int]], Tensor]) -> Callable[..., Tensor]:
@@ -196,7 +225,9 @@ forward_recursion = CodeExercise(
     ),
     praise="The last two states of the last frame, added, are the probability of the text; minus its logarithm is what torch calls the "
     "CTC loss.",
-    plug_in=PlugIn(places=("omni_lib.objective:ctc_loss", "omni_lib.ctc:ctc_loss"), adapt=_through_trellis),
+    plug_in=PlugIn(
+        places=("omni_lib.training.objective:ctc_loss", "omni_lib.ctc:ctc_loss"), adapt=_through_trellis
+    ),
 )
 
 
@@ -206,7 +237,12 @@ def _judge_feasible(attempt: Attempt) -> None:
         ("hello", 38, 1, "Five embeddings, and the doubled l needs a blank of its own: six CTC frames."),
         ("hello", 38, 2, "Ten CTC frames for six."),
         ("hello", 48, 1, "Six embeddings are just enough."),
-        ("hello", 47, 1, "The frames are halved three times (47, 24, 12, 6): `embedding_lengths` counts as the encoder does."),
+        (
+            "hello",
+            47,
+            1,
+            "The frames are halved three times (47, 24, 12, 6): `embedding_lengths` counts as the encoder does.",
+        ),
         ("aabb", 48, 1, "Two doubled letters: 4 + 2 CTC frames, and there are 6."),
         ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places: 5 frames."),
         ("aaa", 32, 1, "Four embeddings for 3 + 2."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from omni_lib.course.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
 
 why_ctc = ShortText(
     key="03.why_ctc",
@@ -103,7 +103,12 @@ sum_or_best = Choice(
 eos_as_target = Choice(
     key="03.eos_as_target",
     prompt="One of the 29 classes is <eos>. How often is it in the target of a training utterance?",
-    options={"a": "Once, as its last symbol.", "b": "Once for every sentence.", "c": "Never.", "d": "Once for every pause."},
+    options={
+        "a": "Once, as its last symbol.",
+        "b": "Once for every sentence.",
+        "c": "Never.",
+        "d": "Once for every pause.",
+    },
     right="c",
     replies={
         "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its frames run out.",
@@ -126,7 +131,10 @@ initial_loss = Number(
         (8 * math.log(29), "That is the loss of one path. There are 36, and they add up."),
         (math.log(29), "That is one frame of one path."),
         (8 * math.log(29) + math.log(36), "More paths are more probability, hence less loss: mind the sign."),
-        ((8 * math.log(29) - math.log(36)) / math.log(2), "Those are bits; nats come from the natural logarithm."),
+        (
+            (8 * math.log(29) - math.log(36)) / math.log(2),
+            "Those are bits; nats come from the natural logarithm.",
+        ),
     ),
 )
 

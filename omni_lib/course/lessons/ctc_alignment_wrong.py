@@ -42,11 +42,20 @@ def _brute_force(target: list[int], frames: int) -> int:
     return sum(solutions.collapse(list(sequence)) == target for sequence in sequences)
 
 
-def _count(target: list[int], frames: int, skips: Callable[[list[int], int], bool], ends: int = 2, start: tuple[int, ...] = (1,)) -> int:
+def _count(
+    target: list[int],
+    frames: int,
+    skips: Callable[[list[int], int], bool],
+    ends: int = 2,
+    start: tuple[int, ...] = (1,),
+) -> int:
     states = trellis.states_of(target)
     ways = [*start, *[0] * (len(states) - len(start))]
     for _ in range(frames):
-        ways = [ways[s] + (ways[s - 1] if s else 0) + (ways[s - 2] if s >= 2 and skips(states, s) else 0) for s in range(len(states))]
+        ways = [
+            ways[s] + (ways[s - 1] if s else 0) + (ways[s - 2] if s >= 2 and skips(states, s) else 0)
+            for s in range(len(states))
+        ]
     return sum(ways[-ends:])
 
 
@@ -70,7 +79,9 @@ def _in_floats(target: list[int], frames: int) -> float:
     return float(trellis.count_alignments(target, frames))
 
 
-def _forward(log_probs: Tensor, target: list[int], skips: Tensor | None = None, start: int = 2, best: bool = False) -> Tensor:
+def _forward(
+    log_probs: Tensor, target: list[int], skips: Tensor | None = None, start: int = 2, best: bool = False
+) -> Tensor:
     states = torch.tensor(trellis.states_of(target))
     skips = torch.tensor(trellis.may_skip(states.tolist())) if skips is None else skips
     emitted = log_probs[:, states]
@@ -106,7 +117,9 @@ def _forward_multiplies(log_probs: Tensor, target: list[int]) -> Tensor:
     alpha[0, :2] = probabilities[0, :2]
     for t in range(1, len(alpha)):
         for s in range(len(states)):
-            total = alpha[t - 1, s] + (alpha[t - 1, s - 1] if s else 0) + (alpha[t - 1, s - 2] if skips[s] else 0)
+            total = (
+                alpha[t - 1, s] + (alpha[t - 1, s - 1] if s else 0) + (alpha[t - 1, s - 2] if skips[s] else 0)
+            )
             alpha[t, s] = total * probabilities[t, s]
     return alpha.log()
 
@@ -306,12 +319,29 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("It needs no alignment, because CTC finds the best alignment by itself.", "Viterbi's answer"),
     ],
     "hell_lo": [("a", "before any blank is dropped"), ("c", "before the runs are merged"), ("d", "no space")],
-    "frames_for_hello": [(5, "collapse to"), (9, "only needed"), (11, "number of states"), (4, "the second l"), (7, "too high")],
+    "frames_for_hello": [
+        (5, "collapse to"),
+        (9, "only needed"),
+        (11, "number of states"),
+        (4, "the second l"),
+        (7, "too high"),
+    ],
     "what_blank_means": [("b", "in the middle of words"), ("c", "class 1"), ("d", "spreads its probability")],
     "sum_or_best": [("a", "Viterbi's score"), ("c", "a mean would punish"), ("b", "from elsewhere")],
     "eos_as_target": [("a", "CTC stops when"), ("b", "no sentences"), ("d", "Pauses")],
-    "initial_loss": [(26.94, "loss of one path"), (3.37, "one frame"), (30.52, "mind the sign"), (33.69, "bits"), (75, "too high")],
-    "letters_per_second": [(100, "mel frames"), (80, "milliseconds"), (6.25, "only equal neighbours"), (12, "too low")],
+    "initial_loss": [
+        (26.94, "loss of one path"),
+        (3.37, "one frame"),
+        (30.52, "mind the sign"),
+        (33.69, "bits"),
+        (75, "too high"),
+    ],
+    "letters_per_second": [
+        (100, "mel frames"),
+        (80, "milliseconds"),
+        (6.25, "only equal neighbours"),
+        (12, "too low"),
+    ],
     "peaky": [("a", "wherever its peaks stand"), ("b", "Not a fault"), ("d", "cut up the words")],
 }
 
@@ -332,9 +362,15 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda log_probs, target: solutions.forward_recursion(log_probs, target).tolist(),
     ],
     "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
-    "occupancy": [_occupancy_by_numpy, lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float()],
+    "occupancy": [
+        _occupancy_by_numpy,
+        lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float(),
+    ],
     "ctc_gradient": [_gradient_at_once],
-    "viterbi_path": [_by_torchaudio, lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target))],
+    "viterbi_path": [
+        _by_torchaudio,
+        lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target)),
+    ],
     "why_ctc": [
         "No one has labelled which frame says which letter. CTC sums over every possible alignment of the text.",
         "We don't know the timing of the letters, so CTC adds up all possible paths.",

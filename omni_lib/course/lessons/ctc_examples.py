@@ -17,5 +17,7 @@ def indices(text: str) -> list[int]:
 
 def posteriors(frames: int, seed: int, sharpness: float = 2.0) -> Tensor:
     """Made-up log-probabilities (frames, 29) in float64."""
-    logits = torch.randn(frames, len(VOCABULARY), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    logits = torch.randn(
+        frames, len(VOCABULARY), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     return (sharpness * logits).log_softmax(dim=-1)

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omni_lib.course.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons import encoder_solutions as solutions
-from omni_lib.course.plug_in import PlugIn
-from omni_lib.course.questions import Choice, Number, ShortText
-from omni_lib.course.sandbox import Attempt, NotYet
 from omni_lib.encoder import EncoderBlock, embedding_lengths, valid_frames
 from omni_lib.encoder import count_parameters as parameters_of
 
@@ -35,7 +35,9 @@ def _judge_output_lengths(attempt: Attempt) -> None:
     for start in (0, 10, 20, 30):
         frames = torch.arange(start, start + 10)
         wanted = embedding_lengths(frames).tolist()
-        expect_equal(attempt, (frames,), wanted, "Halve up (a convolution), halve up (another), halve down (a pair).")
+        expect_equal(
+            attempt, (frames,), wanted, "Halve up (a convolution), halve up (another), halve down (a pair)."
+        )
 
 
 def _for_whole_numbers_too(function: Callable[[Tensor], Any]) -> Callable[..., Any]:
@@ -62,7 +64,10 @@ output_lengths = CodeExercise(
         "Rounding up is `(frames + 1) // 2`, rounding down `frames // 2`.",
     ),
     praise="`T // 8` is right for 100 and wrong for 38, where it would lose the last embedding.",
-    plug_in=PlugIn(places=("omni_lib.encoder:embedding_lengths", "omni_lib.audit:embedding_lengths"), adapt=_for_whole_numbers_too),
+    plug_in=PlugIn(
+        places=("omni_lib.encoder:embedding_lengths", "omni_lib.training.audit:embedding_lengths"),
+        adapt=_for_whole_numbers_too,
+    ),
 )
 
 
@@ -73,11 +78,17 @@ def _judge_padding_mask(attempt: Attempt) -> None:
         got = attempt(length, frames)
         if torch.is_tensor(got) and got.shape == wanted.shape:
             if torch.equal(got.bool(), ~wanted):
-                raise NotYet("your mask is true on the padding; here true means real (as for `scaled_dot_product_attention`)")
+                raise NotYet(
+                    "your mask is true on the padding; here true means real (as for `scaled_dot_product_attention`)"
+                )
             if torch.equal(got.bool(), torch.arange(frames) <= length[:, None]):
-                raise NotYet("your mask has one frame too many in each row: with length 3, the frames 0, 1, 2 are real")
+                raise NotYet(
+                    "your mask has one frame too many in each row: with length 3, the frames 0, 1, 2 are real"
+                )
             if got.dtype != torch.bool:
-                raise NotYet(f"your mask holds {str(got.dtype).removeprefix('torch.')}; true and false are wanted (torch.bool)")
+                raise NotYet(
+                    f"your mask holds {str(got.dtype).removeprefix('torch.')}; true and false are wanted (torch.bool)"
+                )
         expect_close(attempt, (length, frames), wanted, axes="B T")
 
 
@@ -100,15 +111,24 @@ padding_mask = CodeExercise(
 
 def _judge_attention(attempt: Attempt) -> None:
     generator = torch.Generator().manual_seed(3)
-    for batch, heads, frames, size, lengths in ((1, 1, 3, 4, [3]), (2, 3, 6, 8, [6, 6]), (2, 3, 6, 64, [6, 2]), (3, 2, 5, 16, [1, 5, 3])):
-        query, key, value = (2 * torch.randn(batch, heads, frames, size, generator=generator) for _ in range(3))
+    for batch, heads, frames, size, lengths in (
+        (1, 1, 3, 4, [3]),
+        (2, 3, 6, 8, [6, 6]),
+        (2, 3, 6, 64, [6, 2]),
+        (3, 2, 5, 16, [1, 5, 3]),
+    ):
+        query, key, value = (
+            2 * torch.randn(batch, heads, frames, size, generator=generator) for _ in range(3)
+        )
         mask = valid_frames(torch.tensor(lengths), frames)
         arguments = (query, key, value, mask)
         wanted = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         got = attempt(*arguments)
         if torch.is_tensor(got) and got.shape == wanted.shape:
             for says, slip in _attention_slips(*arguments).items():
-                if torch.allclose(got.double(), slip.double(), atol=1e-4) and not torch.allclose(slip, wanted, atol=1e-4):
+                if torch.allclose(got.double(), slip.double(), atol=1e-4) and not torch.allclose(
+                    slip, wanted, atol=1e-4
+                ):
                     raise NotYet(says)
         expect_close(attempt, arguments, wanted, axes="B heads T D", tolerance=1e-3)
     huge = torch.full((1, 1, 2, 4), 100.0)
@@ -123,15 +143,27 @@ def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
     scores, open_keys = products / math.sqrt(query.shape[-1]), mask[:, None, None, :]
     hidden = scores.masked_fill(~open_keys, -math.inf)
     return {
-        "the scores are not scaled: divide by the square root of the head's size": products.masked_fill(~open_keys, -math.inf).softmax(-1)
+        "the scores are not scaled: divide by the square root of the head's size": products.masked_fill(
+            ~open_keys, -math.inf
+        ).softmax(-1)
         @ value,
         "the scores are divided by the head's size; its square root is wanted": (
             (products / query.shape[-1]).masked_fill(~open_keys, -math.inf).softmax(-1) @ value
         ),
-        "the padding is attended to: set its scores to minus infinity before the softmax": scores.softmax(-1) @ value,
-        "a score of 0 still gets a share, since exp(0) = 1: padding needs minus infinity": (scores * open_keys).softmax(-1) @ value,
-        "masked after the softmax, the weights no longer add up to 1: mask the scores before it": (scores.softmax(-1) * open_keys) @ value,
-        "the mask is the wrong way round: true means real": scores.masked_fill(open_keys, -math.inf).softmax(-1).nan_to_num() @ value,
+        "the padding is attended to: set its scores to minus infinity before the softmax": scores.softmax(-1)
+        @ value,
+        "a score of 0 still gets a share, since exp(0) = 1: padding needs minus infinity": (
+            scores * open_keys
+        ).softmax(-1)
+        @ value,
+        "masked after the softmax, the weights no longer add up to 1: mask the scores before it": (
+            scores.softmax(-1) * open_keys
+        )
+        @ value,
+        "the mask is the wrong way round: true means real": scores.masked_fill(open_keys, -math.inf)
+        .softmax(-1)
+        .nan_to_num()
+        @ value,
         "the softmax runs over the queries; the weights of one query must add up to 1 over the keys (the last axis)": (
             hidden.softmax(-2).nan_to_num() @ value
         ),
@@ -162,7 +194,9 @@ def _judge_count_parameters(attempt: Attempt) -> None:
         for says, slip in _count_slips(d_model, d_ff, kernel_size).items():
             if isinstance(got, (int, float)) and got == wanted + slip:
                 raise NotYet(f"{got:,} is not {wanted:,}: {says}")
-        expect_equal(attempt, (d_model, d_ff, kernel_size), wanted, "Add up the parts: `print(block)` lists them.")
+        expect_equal(
+            attempt, (d_model, d_ff, kernel_size), wanted, "Add up the parts: `print(block)` lists them."
+        )
 
 
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
@@ -170,10 +204,14 @@ def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
     return {
         "you gave the keys a bias; a bias there would shift all scores alike, and softmax cannot see that": d_model,
         "you gave the depthwise convolution a bias; the batch norm behind it would subtract it again": d_model,
-        "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (d_model - 1) * d_model * kernel_size,
+        "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (d_model - 1)
+        * d_model
+        * kernel_size,
         "each layer norm has a scale and a shift for every channel": -3 * d_model,
         "the batch norm has a scale and a shift for every channel": -2 * d_model,
-        "the first map of the convolution makes 2 · d_model channels, half of them gates": -(d_model * d_model + d_model),
+        "the first map of the convolution makes 2 · d_model channels, half of them gates": -(
+            d_model * d_model + d_model
+        ),
         "the biases of the feed-forward's two maps are missing": -(d_ff + d_model),
         "all biases of the linear maps are missing": -(3 * d_model + 2 * d_model + d_model + d_ff + d_model),
         "the layer norms are missing": -6 * d_model,
@@ -219,12 +257,23 @@ def _judge_receptive_field(attempt: Attempt) -> None:
             field += (kernel_size - 1) * step_first
         if isinstance(got, (int, float)) and got != wanted:
             if got == field:
-                raise NotYet("a layer's own stride widens only what the layers behind it see: multiply afterwards")
+                raise NotYet(
+                    "a layer's own stride widens only what the layers behind it see: multiply afterwards"
+                )
             if got == 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes):
-                raise NotYet("behind a stride, one step of the kernel is several frames of the input: multiply by the strides so far")
+                raise NotYet(
+                    "behind a stride, one step of the kernel is several frames of the input: multiply by the strides so far"
+                )
             if got == math.prod(kernel_sizes):
-                raise NotYet("kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps")
-        expect_equal(attempt, (kernel_sizes, strides), wanted, "Autograd finds the first and the last input that far apart.")
+                raise NotYet(
+                    "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps"
+                )
+        expect_equal(
+            attempt,
+            (kernel_sizes, strides),
+            wanted,
+            "Autograd finds the first and the last input that far apart.",
+        )
 
 
 def _seen(kernel_sizes: list[int], strides: list[int]) -> int:
@@ -274,7 +323,10 @@ why_8x = ShortText(
     "time shrink; but one embedding every 80 ms is less than one for every letter of quick speech, and CTC needs at least one frame a "
     "letter.",
     contradictions=(
-        (r"(improve|better|more|higher)\w* (time |temporal )?(resolution|detail)", "downsampling makes the resolution coarser"),
+        (
+            r"(improve|better|more|higher)\w* (time |temporal )?(resolution|detail)",
+            "downsampling makes the resolution coarser",
+        ),
     ),
 )
 
@@ -285,7 +337,10 @@ hello_embeddings = Number(
     tolerance=0.1,
     praise="38 frames make 5 embeddings; 'hello' has five letters and needs a blank between its two l: 6. Lesson 03 goes on from here.",
     slips=(
-        (0, "five embeddings, five letters: but two l side by side would collapse to one; there must be a blank between them"),
+        (
+            0,
+            "five embeddings, five letters: but two l side by side would collapse to one; there must be a blank between them",
+        ),
         (5, "that is how many embeddings there are; how many does 'hello' need?"),
         (6, "that is how many 'hello' needs; how many are there?"),
     ),

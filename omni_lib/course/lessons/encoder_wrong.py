@@ -85,22 +85,44 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "padding_mask": [
         (lambda lengths, frames: torch.arange(frames) >= lengths[:, None], "true means real"),
         (lambda lengths, frames: torch.arange(frames) <= lengths[:, None], "one frame too many"),
-        (lambda lengths, frames: (torch.arange(frames) < lengths[:, None]).float(), "true and false are wanted"),
+        (
+            lambda lengths, frames: (torch.arange(frames) < lengths[:, None]).float(),
+            "true and false are wanted",
+        ),
         (lambda lengths, frames: torch.arange(frames)[:, None] < lengths, "The axes are in another order"),
         (lambda lengths, frames: torch.arange(int(lengths.max())) < lengths[:, None], "shape (1, 5)"),
         (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
     ],
     "attention": [
-        (lambda q, k, v, mask: (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v, "not scaled"),
         (
-            lambda q, k, v, mask: (q @ k.transpose(-1, -2) / q.shape[-1]).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v,
+            lambda q, k, v, mask: (
+                (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v
+            ),
+            "not scaled",
+        ),
+        (
+            lambda q, k, v, mask: (
+                (q @ k.transpose(-1, -2) / q.shape[-1])
+                .masked_fill(~mask[:, None, None], -math.inf)
+                .softmax(-1)
+                @ v
+            ),
             "its square root is wanted",
         ),
         (lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v, "the padding is attended to"),
         (lambda q, k, v, mask: (_scores(q, k) * mask[:, None, None]).softmax(-1) @ v, "exp(0) = 1"),
-        (lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask[:, None, None]) @ v, "no longer add up to 1"),
-        (lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v, "over the queries"),
-        (lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1), "your function returns shape"),
+        (
+            lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask[:, None, None]) @ v,
+            "no longer add up to 1",
+        ),
+        (
+            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v,
+            "over the queries",
+        ),
+        (
+            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1),
+            "your function returns shape",
+        ),
         (_naive_exponential, "overflows"),
     ],
     "count_parameters": [
@@ -112,7 +134,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "receptive_field": [
         (_own_stride_too, "multiply afterwards"),
-        (lambda kernel_sizes, strides: 1 + sum(size - 1 for size in kernel_sizes), "multiply by the strides so far"),
+        (
+            lambda kernel_sizes, strides: 1 + sum(size - 1 for size in kernel_sizes),
+            "multiply by the strides so far",
+        ),
         (lambda kernel_sizes, strides: math.prod(kernel_sizes), "kernels do not multiply"),
         (lambda kernel_sizes, strides: math.prod(strides), "it should be 3"),
     ],
@@ -122,9 +147,24 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("it improves temporal resolution and saves memory", "coarser"),
         (8, "a sentence in quotes"),
     ],
-    "hello_embeddings": [(0, "collapse to one"), (5, "how many does 'hello' need"), (6, "how many are there"), (2, "too high")],
-    "without_mask": [("b", "harmless"), ("c", "padding is computed with masks too"), ("d", "nothing is cut off")],
-    "attention_pairs": [(4, "compared with each"), (8, "multiply"), (64, "behind the pool"), (62_500, "250²"), (1_000_000, "1000²")],
+    "hello_embeddings": [
+        (0, "collapse to one"),
+        (5, "how many does 'hello' need"),
+        (6, "how many are there"),
+        (2, "too high"),
+    ],
+    "without_mask": [
+        ("b", "harmless"),
+        ("c", "padding is computed with masks too"),
+        ("d", "nothing is cut off"),
+    ],
+    "attention_pairs": [
+        (4, "compared with each"),
+        (8, "multiply"),
+        (64, "behind the pool"),
+        (62_500, "250²"),
+        (1_000_000, "1000²"),
+    ],
     "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("d", "they do not shorten")],
     "how_many_blocks": [(4, "how many there are"), (19, "take off"), (17, "nearest"), (40, "too high")],
 }
@@ -136,10 +176,16 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda frames: (frames + 3) // 8 + ((frames + 3) % 8 >= 8).long(),
         lambda frames: (np.ceil(frames.numpy() / 4) // 2).astype(int),
     ],
-    "padding_mask": [_mask_by_loop, _sequence_mask_numpy, lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1))],
+    "padding_mask": [
+        _mask_by_loop,
+        _sequence_mask_numpy,
+        lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1)),
+    ],
     "attention": [_by_hand, _torchs],
     "count_parameters": [
-        lambda d_model, d_ff, kernel_size: 7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model,
+        lambda d_model, d_ff, kernel_size: (
+            7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model
+        ),
     ],
     "receptive_field": [_backwards],
     "why_8x": [

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from omni_lib.course.checking import CodeExercise, require
+from omni_lib.course.exercises.checking import CodeExercise, require
+from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described, shown
 from omni_lib.course.hypotheses import hypotheses
 from omni_lib.course.lessons import error_rate_solutions as solutions
 from omni_lib.course.lessons.error_rate_questions import (
@@ -21,8 +23,6 @@ from omni_lib.course.lessons.error_rate_questions import (
     what_normalisation_hides,
     whom_to_draw,
 )
-from omni_lib.course.plug_in import PlugIn
-from omni_lib.course.sandbox import Attempt, NotYet, described, shown
 from omni_lib.metrics import ErrorCount, character_errors, total, word_errors
 
 NUMBER = "04"
@@ -53,8 +53,16 @@ def _judge_edit_counts(attempt: Attempt) -> None:
     cases = [
         ("the cat sat on the mat", "the cat sat on the mat", "Nothing is wrong here."),
         ("the cat sat on the mat", "the cat sit on a mat", "The chapter's example: two substitutions."),
-        ("the cat sat on the mat", "the cat on the mat", "A word of the reference is missing: one deletion, and no more."),
-        ("the cat sat", "the big cat sat", "A word too many, in the middle: one insertion; the words behind it are right."),
+        (
+            "the cat sat on the mat",
+            "the cat on the mat",
+            "A word of the reference is missing: one deletion, and no more.",
+        ),
+        (
+            "the cat sat",
+            "the big cat sat",
+            "A word too many, in the middle: one insertion; the words behind it are right.",
+        ),
         ("hello world", "", "Nothing was heard: all words are deleted."),
         ("", "hello", "There is no reference: all that was heard is inserted."),
         (
@@ -62,19 +70,32 @@ def _judge_edit_counts(attempt: Attempt) -> None:
             "four five one two three",
             "Compare beginnings with beginnings of *any* length, not word number n with word number n.",
         ),
-        ("a b c d e f", "b c d e f g", "One deletion in front and one insertion behind are fewer errors than six substitutions."),
+        (
+            "a b c d e f",
+            "b c d e f g",
+            "One deletion in front and one insertion behind are fewer errors than six substitutions.",
+        ),
     ]
     cases += [(row.reference, row.hypothesis, "From the corpus.") for row in hypotheses("dev")[::8]]
     for reference, hypothesis, why in cases:
         expected = optimal_counts(reference.split(), hypothesis.split())
         arguments = (reference.split(), hypothesis.split())
         got = attempt(*arguments)
-        called = f"called with {shown(arguments)}, your function returns {got!r}" if len(repr(got)) < 80 else described(got)
+        called = (
+            f"called with {shown(arguments)}, your function returns {got!r}"
+            if len(repr(got)) < 80
+            else described(got)
+        )
         try:
             counts = tuple(int(number) for number in got)
         except (TypeError, ValueError):
-            raise NotYet(f"{called}; three whole numbers are wanted: substitutions, deletions, insertions") from None
-        require(len(counts) == 3, f"{called}; three whole numbers are wanted: substitutions, deletions, insertions")
+            raise NotYet(
+                f"{called}; three whole numbers are wanted: substitutions, deletions, insertions"
+            ) from None
+        require(
+            len(counts) == 3,
+            f"{called}; three whole numbers are wanted: substitutions, deletions, insertions",
+        )
         fewest = sum(next(iter(expected)))
         if counts not in expected:
             said = " or ".join(f"{s} S + {d} D + {i} I" for s, d, i in sorted(expected))
@@ -84,7 +105,9 @@ def _judge_edit_counts(attempt: Attempt) -> None:
             raise NotYet(f"{called}, {sum(counts)} errors; the fewest are {fewest}: {said}. {why}")
 
 
-def _as_word_errors(edit_counts: Callable[[list[str], list[str]], Counts]) -> Callable[[str, str], ErrorCount]:
+def _as_word_errors(
+    edit_counts: Callable[[list[str], list[str]], Counts],
+) -> Callable[[str, str], ErrorCount]:
     def errors(reference: str, hypothesis: str) -> ErrorCount:
         substitutions, deletions, insertions = edit_counts(reference.split(), hypothesis.split())
         return ErrorCount(int(substitutions), int(deletions), int(insertions), len(reference.split()))
@@ -109,7 +132,10 @@ edit_counts = CodeExercise(
     ),
     praise="The same totals as jiwer's on every pair. Where two alignments have equally few errors, scorers may split them differently; "
     "the sum, and so the WER, is the same.",
-    plug_in=PlugIn(places=("omni_lib.train:word_errors", "omni_lib.evaluation:word_errors"), adapt=_as_word_errors),
+    plug_in=PlugIn(
+        places=("omni_lib.runs.log_window:word_errors", "omni_lib.inference.evaluation:word_errors"),
+        adapt=_as_word_errors,
+    ),
 )
 
 
@@ -134,18 +160,29 @@ def _judge_corpus_wer(attempt: Attempt) -> None:
         ([row.reference for row in dev], [row.hypothesis for row in dev], "The dev set."),
     ]
     for references, heard, why in cases:
-        counts = [word_errors(reference, hypothesis) for reference, hypothesis in zip(references, heard, strict=True)]
+        counts = [
+            word_errors(reference, hypothesis)
+            for reference, hypothesis in zip(references, heard, strict=True)
+        ]
         expected, got = total(counts).rate, _number(attempt(references, heard))
         if abs(got - expected) <= 1e-6:
             continue
         mean = sum(count.rate for count in counts) / len(counts)
         slips = (
-            (mean, "That is the mean of the utterances' rates, in which one word of a short utterance weighs more than one of a long."),
+            (
+                mean,
+                "That is the mean of the utterances' rates, in which one word of a short utterance weighs more than one of a long.",
+            ),
             (100 * expected, "That is a percentage; return the fraction."),
-            (total(counts).errors / max(1, sum(len(text.split()) for text in heard)), "Divide by the words of the *references*."),
+            (
+                total(counts).errors / max(1, sum(len(text.split()) for text in heard)),
+                "Divide by the words of the *references*.",
+            ),
         )
         slip = next((message for value, message in slips if abs(got - value) < 1e-6 and expected < 1), why)
-        raise NotYet(f"for {len(references)} utterances your function returns {got:.4f}, and it should be {expected:.4f}. {slip}")
+        raise NotYet(
+            f"for {len(references)} utterances your function returns {got:.4f}, and it should be {expected:.4f}. {slip}"
+        )
 
 
 corpus_wer = CodeExercise(
@@ -213,7 +250,9 @@ def _made_up(utterances: int, seed: int) -> tuple[list[int], list[int]]:
     return [sum(rng.random() < 0.04 + 0.008 * number for _ in range(number)) for number in words], words
 
 
-def _reference_interval(errors: Sequence[int], words: Sequence[int], level: float = 0.95) -> tuple[float, float, float]:
+def _reference_interval(
+    errors: Sequence[int], words: Sequence[int], level: float = 0.95
+) -> tuple[float, float, float]:
     """(low, high) of a long bootstrap, and the standard deviation of the resampled rates."""
     drawn = np.random.default_rng(0).integers(0, len(errors), (20_000, len(errors)))
     rates = np.asarray(errors)[drawn].sum(axis=1) / np.asarray(words)[drawn].sum(axis=1)
@@ -234,7 +273,8 @@ def _judge_bootstrap_interval(attempt: Attempt) -> None:
     resamples = 4000  # enough for an end to be known to 0.05 standard deviations, whatever random numbers the answer uses
     low, high = _pair(attempt([1] * 20, [10] * 20, 200))
     require(
-        abs(low - 0.1) < 1e-9 and abs(high - 0.1) < 1e-9, "of 20 utterances with 1 error in 10 words each, every resample has a rate of 10%"
+        abs(low - 0.1) < 1e-9 and abs(high - 0.1) < 1e-9,
+        "of 20 utterances with 1 error in 10 words each, every resample has a rate of 10%",
     )
     for number, utterances in enumerate((130, 40)):
         errors, words = _made_up(utterances, number)
@@ -253,7 +293,9 @@ def _judge_bootstrap_interval(attempt: Attempt) -> None:
         elif got[1] - got[0] > 1.3 * (high - low):
             why = "Yours is too wide: draw as many utterances as there are, and take an utterance's errors and its words together."
         ends = f"({got[0]:.4f}, {got[1]:.4f}), and it should be near ({low:.4f}, {high:.4f})"
-        raise NotYet(f"of {utterances} utterances with a WER of {sum(errors) / sum(words):.4f} your interval is {ends}. {why}")
+        raise NotYet(
+            f"of {utterances} utterances with a WER of {sum(errors) / sum(words):.4f} your interval is {ends}. {why}"
+        )
 
 
 bootstrap_interval = CodeExercise(

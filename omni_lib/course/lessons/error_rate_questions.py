@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omni_lib.course.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
 
 mat_wer = Number(
     key="04.mat_wer",
@@ -13,7 +13,10 @@ mat_wer = Number(
     slips=(
         (0.5, "That is the fraction; the question is for percent."),
         (33.3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
-        (66.7, "Four errors? Let 'mat' stand under 'mat': then the 'the' before it is deleted, and 'today' comes after it."),
+        (
+            66.7,
+            "Four errors? Let 'mat' stand under 'mat': then the 'the' before it is deleted, and 'today' comes after it.",
+        ),
         (16.7, "That counts one kind of error only; substitutions, deletions and insertions add up."),
     ),
 )
@@ -74,7 +77,10 @@ most_errors = Number(
         (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
         (2.5, "That is the fraction; the question is for percent."),
         (150.0, "Those are the three insertions. The two words of the reference were not heard either."),
-        (350.0, "Seven errors: but two of the wrong words can stand in the place of the two of the reference, as substitutions."),
+        (
+            350.0,
+            "Seven errors: but two of the wrong words can stand in the place of the two of the reference, as substitutions.",
+        ),
     ),
 )
 

@@ -9,7 +9,9 @@ from omni_lib.metrics import word_errors
 
 def edit_counts(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
     """(substitutions, deletions, insertions) of the fewest edits from `reference` to `hypothesis`."""
-    row = [(inserted, 0, 0, inserted) for inserted in range(len(hypothesis) + 1)]  # (errors, S, D, I) for each beginning of the hypothesis
+    row = [
+        (inserted, 0, 0, inserted) for inserted in range(len(hypothesis) + 1)
+    ]  # (errors, S, D, I) for each beginning of the hypothesis
     for kept in reference:
         errors, s, d, i = row[0]
         after = [(errors + 1, s, d + 1, i)]
@@ -27,7 +29,10 @@ def edit_counts(reference: list[str], hypothesis: list[str]) -> tuple[int, int, 
 
 def corpus_wer(references: list[str], hypotheses: list[str]) -> float:
     """Errors of all utterances over words of all references."""
-    counts = [word_errors(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    counts = [
+        word_errors(reference, hypothesis)
+        for reference, hypothesis in zip(references, hypotheses, strict=True)
+    ]
     return sum(count.errors for count in counts) / sum(count.reference for count in counts)
 
 

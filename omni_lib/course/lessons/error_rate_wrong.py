@@ -35,7 +35,9 @@ def _never_substitutes(reference: list[str], hypothesis: list[str]) -> tuple[int
     common = [[0] * (len(hypothesis) + 1) for _ in range(len(reference) + 1)]  # longest common subsequence
     for m, kept in enumerate(reference, 1):
         for n, said in enumerate(hypothesis, 1):
-            common[m][n] = common[m - 1][n - 1] + 1 if kept == said else max(common[m - 1][n], common[m][n - 1])
+            common[m][n] = (
+                common[m - 1][n - 1] + 1 if kept == said else max(common[m - 1][n], common[m][n - 1])
+            )
     return 0, len(reference) - common[-1][-1], len(hypothesis) - common[-1][-1]
 
 
@@ -65,7 +67,10 @@ def _by_table(reference: list[str], hypothesis: list[str]) -> Any:
 
 
 def _mean_of_rates(references: list[str], hypotheses: list[str]) -> float:
-    rates = [word_errors(reference, hypothesis).rate for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    rates = [
+        word_errors(reference, hypothesis).rate
+        for reference, hypothesis in zip(references, hypotheses, strict=True)
+    ]
     return sum(rates) / len(rates)
 
 
@@ -74,7 +79,10 @@ def _percent(references: list[str], hypotheses: list[str]) -> float:
 
 
 def _over_the_hypotheses(references: list[str], hypotheses: list[str]) -> float:
-    counts = [word_errors(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)]
+    counts = [
+        word_errors(reference, hypothesis)
+        for reference, hypothesis in zip(references, hypotheses, strict=True)
+    ]
     return sum(count.errors for count in counts) / max(1, sum(len(text.split()) for text in hypotheses))
 
 
@@ -83,7 +91,12 @@ def _at_most_one(references: list[str], hypotheses: list[str]) -> float:
 
 
 def _without_insertions(references: list[str], hypotheses: list[str]) -> float:
-    count = total([word_errors(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)])
+    count = total(
+        [
+            word_errors(reference, hypothesis)
+            for reference, hypothesis in zip(references, hypotheses, strict=True)
+        ]
+    )
     return (count.substitutions + count.deletions) / count.reference
 
 
@@ -108,7 +121,9 @@ def _over_the_longer(reference: str, hypothesis: str) -> float:
     return character_errors(reference, hypothesis).errors / max(len(reference), len(hypothesis))
 
 
-def _resampled(errors: list[int], words: list[int], resamples: int, share: float = 0.025, size: float = 1.0) -> tuple[float, float]:
+def _resampled(
+    errors: list[int], words: list[int], resamples: int, share: float = 0.025, size: float = 1.0
+) -> tuple[float, float]:
     rng, rates = random.Random(0), []
     for _ in range(resamples):
         drawn = rng.choices(range(len(errors)), k=max(1, int(size * len(errors))))
@@ -131,12 +146,17 @@ def _half_as_many(errors: list[int], words: list[int], resamples: int) -> tuple[
 
 
 def _mean_of_rates_interval(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
-    return _resampled([error / of for error, of in zip(errors, words, strict=True)], [1] * len(words), resamples)  # type: ignore[arg-type]
+    return _resampled(
+        [error / of for error, of in zip(errors, words, strict=True)], [1] * len(words), resamples
+    )  # type: ignore[arg-type]
 
 
 def _torn_apart(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
     rng = random.Random(0)
-    rates = sorted(sum(rng.choices(errors, k=len(errors))) / sum(rng.choices(words, k=len(words))) for _ in range(resamples))
+    rates = sorted(
+        sum(rng.choices(errors, k=len(errors))) / sum(rng.choices(words, k=len(words)))
+        for _ in range(resamples)
+    )
     return rates[int(0.025 * resamples)], rates[int(0.975 * resamples)]
 
 
@@ -147,7 +167,9 @@ def _upside_down(errors: list[int], words: list[int], resamples: int) -> tuple[f
 
 def _by_numpy(errors: list[int], words: list[int], resamples: int) -> Any:
     drawn = np.random.default_rng(1).integers(0, len(errors), (resamples, len(errors)))
-    return np.quantile(np.array(errors)[drawn].sum(axis=1) / np.array(words)[drawn].sum(axis=1), [0.025, 0.975])
+    return np.quantile(
+        np.array(errors)[drawn].sum(axis=1) / np.array(words)[drawn].sum(axis=1), [0.025, 0.975]
+    )
 
 
 def _by_the_library(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
@@ -188,17 +210,35 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_upside_down, "the lower end comes first"),
         (lambda errors, words, resamples: sum(errors) / sum(words), "two numbers are wanted"),
     ],
-    "mat_wer": [(0.5, "fraction"), (33.3, "the chapter's pair"), (66.7, "Four errors"), (16.7, "add up"), (40, "too low")],
+    "mat_wer": [
+        (0.5, "fraction"),
+        (33.3, "the chapter's pair"),
+        (66.7, "Four errors"),
+        (16.7, "add up"),
+        (40, "too low"),
+    ],
     "meaning_of_15": [
         ("15 out of 100 words are incorrectly transcribed.", "never said"),
         ("It counts inserted words, too.", "name the other kinds"),
         ("It counts substitutions, deletions and insertions.", "Over the words of which text"),
-        ("Substitutions, deletions and insertions over the reference, so 85% of the words are right.", "85% right does not follow"),
+        (
+            "Substitutions, deletions and insertions over the reference, so 85% of the words are right.",
+            "85% right does not follow",
+        ),
         ("Substitutions, deletions and insertions divided by the hypothesis words.", "may have any length"),
     ],
     "mean_or_corpus": [(50, "That is the mean"), (0.05, "fraction"), (5.26, "20 words"), (10, "too high")],
-    "most_errors": [(100, "How long is the hypothesis"), (2.5, "fraction"), (150, "three insertions"), (350, "Seven errors")],
-    "characters_or_words": [("b", "different things"), ("c", "deletes all its letters"), ("d", "length of a word")],
+    "most_errors": [
+        (100, "How long is the hypothesis"),
+        (2.5, "fraction"),
+        (150, "three insertions"),
+        (350, "Seven errors"),
+    ],
+    "characters_or_words": [
+        ("b", "different things"),
+        ("c", "deletes all its letters"),
+        ("d", "length of a word"),
+    ],
     "difference_of_half_a_point": [("a", "On these 130"), ("b", "not the same as equal"), ("d", "A seed")],
     "whom_to_draw": [("a", "independent witnesses"), ("c", "answers none"), ("d", "misleads")],
     "what_normalisation_hides": [("a", "a-z"), ("c", "before and after"), ("b", "A deletion")],
@@ -206,9 +246,19 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "edit_counts": [_by_jiwer, _by_table, lambda reference, hypothesis: list(solutions.edit_counts(reference, hypothesis))],
-    "corpus_wer": [_joined, lambda references, hypotheses: np.float64(solutions.corpus_wer(references, hypotheses))],
-    "character_error_rate": [jiwer.cer, lambda reference, hypothesis: character_errors(reference, hypothesis).rate],
+    "edit_counts": [
+        _by_jiwer,
+        _by_table,
+        lambda reference, hypothesis: list(solutions.edit_counts(reference, hypothesis)),
+    ],
+    "corpus_wer": [
+        _joined,
+        lambda references, hypotheses: np.float64(solutions.corpus_wer(references, hypotheses)),
+    ],
+    "character_error_rate": [
+        jiwer.cer,
+        lambda reference, hypothesis: character_errors(reference, hypothesis).rate,
+    ],
     "bootstrap_interval": [_by_numpy, _by_the_library, lambda *arguments: list(_resampled(*arguments))],
     "mat_wer": [50, "50"],
     "meaning_of_15": [

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from omni_lib.config import Config
-from omni_lib.course.checking import CodeExercise, Note, expect_close, require, source_of
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, require, source_of
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
+from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons.full_training_questions import (
     chapter_hours,
@@ -23,9 +25,8 @@ from omni_lib.course.lessons.full_training_questions import (
     recipe_refused,
     why_resume,
 )
-from omni_lib.course.sandbox import Attempt, NotYet, described
 from omni_lib.ctc import ctc_loss
-from omni_lib.optimizer import schedule
+from omni_lib.training.optimizer import schedule
 
 NUMBER = "05"
 TITLE = "Full training"
@@ -57,10 +58,21 @@ def _judge_initial_loss(attempt: Attempt) -> None:
         (20, 5, 1, 29): "Each doubled letter costs a frame: C(20 + 5 - 1, 10) paths.",
         (5, 5, 1, 29): "hello in 5 frames: there is no path, so its probability is 0.",
         (20, 5, 0, 4): "Here are 4 symbols, not 29.",
-        (400, 90, 3, 29): "A clip of 10 s: the paths are more than a float can count, their logarithm is not.",
+        (
+            400,
+            90,
+            3,
+            29,
+        ): "A clip of 10 s: the paths are more than a float can count, their logarithm is not.",
     }
     for (frames, letters, repeats, symbols), why in whys.items():
-        expect_close(attempt, (frames, letters, repeats, symbols), _ignorant_loss(frames, letters, repeats, symbols), why, tolerance=1e-5)
+        expect_close(
+            attempt,
+            (frames, letters, repeats, symbols),
+            _ignorant_loss(frames, letters, repeats, symbols),
+            why,
+            tolerance=1e-5,
+        )
 
 
 initial_loss = CodeExercise(
@@ -123,7 +135,13 @@ training_time = CodeExercise(
 
 def _judge_learning_rate(attempt: Attempt) -> None:
     cases = (
-        (0, 100, 1.0, 10, "The first step already learns: at a tenth of the peak, for a warm-up of 10 steps."),
+        (
+            0,
+            100,
+            1.0,
+            10,
+            "The first step already learns: at a tenth of the peak, for a warm-up of 10 steps.",
+        ),
         (4, 100, 1.0, 10, "Halfway up."),
         (9, 100, 1.0, 10, "The last step of the warm-up is at the peak."),
         (10, 100, 1.0, 10, "The cosine begins where the warm-up ends: at the peak."),
@@ -134,7 +152,9 @@ def _judge_learning_rate(attempt: Attempt) -> None:
     )
     for step, total, peak, warmup, why in cases:
         config = Config(learning_rate=peak, warmup_steps=warmup, schedule="cosine")
-        expect_close(attempt, (step, total, peak, warmup), peak * schedule(step, total, config), why, tolerance=1e-6)
+        expect_close(
+            attempt, (step, total, peak, warmup), peak * schedule(step, total, config), why, tolerance=1e-6
+        )
 
 
 learning_rate = CodeExercise(
@@ -149,7 +169,7 @@ learning_rate = CodeExercise(
         "After it, the share of the cosine that is over is (step - warmup) / (total - warmup).",
         "Half a cosine from 1 to 0 is 0.5 · (1 + cos(π · share)).",
     ),
-    praise="That is `omni_lib.optimizer.schedule`. The warm-up lets Adam measure the gradients before it takes large steps by them.",
+    praise="That is `omni_lib.training.optimizer.schedule`. The warm-up lets Adam measure the gradients before it takes large steps by them.",
 )
 
 
@@ -158,9 +178,17 @@ def _judge_clip_gradient(attempt: Attempt) -> None:
     cases = (
         ([torch.tensor([3.0, 4.0])], 1.0, "The norm is 5: a fifth of each is left."),
         ([torch.tensor([0.3, 0.4])], 1.0, "The norm is 0.5: nothing is to be done."),
-        ([torch.tensor([3.0]), torch.tensor([[4.0]])], 1.0, "The norm is that of all parameters together: √(3² + 4²) = 5."),
+        (
+            [torch.tensor([3.0]), torch.tensor([[4.0]])],
+            1.0,
+            "The norm is that of all parameters together: √(3² + 4²) = 5.",
+        ),
         ([torch.zeros(2, 2), torch.zeros(3)], 1.0, "A gradient of zero stays zero."),
-        ([torch.randn(4, 3, generator=generator), torch.randn(5, generator=generator) * 10], 0.5, "All become shorter by one factor."),
+        (
+            [torch.randn(4, 3, generator=generator), torch.randn(5, generator=generator) * 10],
+            0.5,
+            "All become shorter by one factor.",
+        ),
     )
     for gradients, largest, why in cases:
         parameters = [torch.nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
@@ -169,10 +197,18 @@ def _judge_clip_gradient(attempt: Attempt) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, largest)
         got = attempt(gradients, largest)
         if not isinstance(got, (list, tuple)) or len(got) != len(gradients):
-            raise NotYet(f"your function returns {described(got)}; a list of {len(gradients)} tensors is wanted, as it was given")
+            raise NotYet(
+                f"your function returns {described(got)}; a list of {len(gradients)} tensors is wanted, as it was given"
+            )
         for index, (parameter, clipped) in enumerate(zip(parameters, got, strict=True)):
             given = f"Tensor {index} of {len(gradients)}, largest norm {largest}. {why}"
-            expect_close(Attempt(lambda _, clipped=clipped: clipped), (gradients,), parameter.grad, given, tolerance=1e-4)
+            expect_close(
+                Attempt(lambda _, clipped=clipped: clipped),
+                (gradients,),
+                parameter.grad,
+                given,
+                tolerance=1e-4,
+            )
 
 
 clip_gradient = CodeExercise(
@@ -217,7 +253,10 @@ def _judge_average_weights(attempt: Attempt) -> None:
     for averaged, current, updates, decay, why in cases:
         kept = min(decay, (1 + updates) / (10 + updates))
         expect_close(
-            attempt, (averaged, current, updates, decay), averaged.lerp(current, 1 - kept), f"Updates {updates}, decay {decay}. {why}"
+            attempt,
+            (averaged, current, updates, decay),
+            averaged.lerp(current, 1 - kept),
+            f"Updates {updates}, decay {decay}. {why}",
         )
 
 

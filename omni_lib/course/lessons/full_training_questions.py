@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omni_lib.course.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
 
 loss_scale = Choice(
     key="05.loss_scale",
@@ -73,7 +73,10 @@ chapter_hours = Number(
     right=2500 * 3.25 / 3600,
     tolerance=0.05,
     praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. A listing that no run has printed cannot be trusted in its other figures either.",
-    slips=((8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."), (8125, "Those are seconds.")),
+    slips=(
+        (8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."),
+        (8125, "Those are seconds."),
+    ),
 )
 
 epoch_of_step_1000 = Number(
@@ -98,7 +101,10 @@ why_resume = ShortText(
         "what must the checkpoint hold, and how must chance be drawn?"
     ),
     mentions=(
-        (r"optimi[sz]er|moment|adam|muon", "The weights alone are not enough: what else has a memory of earlier steps?"),
+        (
+            r"optimi[sz]er|moment|adam|muon",
+            "The weights alone are not enough: what else has a memory of earlier steps?",
+        ),
         (
             r"seed|step|epoch",
             "And chance: masks, dropout and the order of batches. From what are they drawn, so that a restart loses nothing?",

@@ -19,7 +19,9 @@ def initial_loss(frames: int, letters: int, repeats: int, symbols: int = 29) -> 
     return frames * math.log(symbols) - math.log(paths)
 
 
-def training_time(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> tuple[int, float]:
+def training_time(
+    utterances: int, batch_size: int, epochs: int, seconds_per_step: float
+) -> tuple[int, float]:
     """Steps of a whole training, the last batch of an epoch being as small as it must, and the hours that they take."""
     steps = math.ceil(utterances / batch_size) * epochs
     return steps, steps * seconds_per_step / 3600

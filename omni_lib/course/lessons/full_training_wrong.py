@@ -89,7 +89,9 @@ def _full_cosine(step, total_steps, peak, warmup_steps):
 
 def _by_warmup_always(step, total_steps, peak, warmup_steps):
     rise = (step + 1) / warmup_steps
-    return peak * min(rise, 0.5 * (1 + math.cos(math.pi * max(0, step - warmup_steps) / (total_steps - warmup_steps))))
+    return peak * min(
+        rise, 0.5 * (1 + math.cos(math.pi * max(0, step - warmup_steps) / (total_steps - warmup_steps)))
+    )
 
 
 def _each_alone(gradients, largest_norm):
@@ -114,7 +116,10 @@ def _in_place(gradients, largest_norm):
 
 def _zero_divided(gradients, largest_norm):
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
-    return [gradient * torch.clamp(largest_norm / norm, max=1.0) if norm else gradient * (largest_norm / norm) for gradient in gradients]
+    return [
+        gradient * torch.clamp(largest_norm / norm, max=1.0) if norm else gradient * (largest_norm / norm)
+        for gradient in gradients
+    ]
 
 
 def _clipped_in_numpy(gradients, largest_norm):
@@ -167,7 +172,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_hours_only, "(steps, hours)"),
     ],
     "chapter_hours": [(8.25, "what the listing says"), (8125, "seconds"), (3, "too high"), (1, "too low")],
-    "epoch_of_step_1000": [(1, "how many steps has an epoch"), (9, "Step 1001"), (125, "number of steps"), (4, "too low")],
+    "epoch_of_step_1000": [
+        (1, "how many steps has an epoch"),
+        (9, "Step 1001"),
+        (125, "number of steps"),
+        (4, "too low"),
+    ],
     "learning_rate": [
         (_from_zero, "first step already learns"),
         (_cosine_of_everything, "cosine begins where the warm-up ends"),
@@ -201,15 +211,23 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 OTHER_RIGHT: dict[str, list[Any]] = {
     "initial_loss": [_in_gammas],
     "training_time": [
-        lambda n, batch, epochs, seconds: [-(-n // batch) * epochs, np.float64(-(-n // batch) * epochs * seconds / 3600)],
+        lambda n, batch, epochs, seconds: [
+            -(-n // batch) * epochs,
+            np.float64(-(-n // batch) * epochs * seconds / 3600),
+        ],
     ],
     "learning_rate": [
         lambda step, total, peak, warmup: torch.tensor(
-            peak * (step + 1) / warmup if step < warmup else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
+            peak * (step + 1) / warmup
+            if step < warmup
+            else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
         )
     ],
     "clip_gradient": [_clipped_in_numpy],
-    "average_weights": [_averaged_in_numpy, lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u)))],
+    "average_weights": [
+        _averaged_in_numpy,
+        lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u))),
+    ],
     "why_resume": ["optimizer momentum; the random numbers come from the seed and the step"],
     "chapter_hours": ["2.26", 2.3, 2.25],
 }

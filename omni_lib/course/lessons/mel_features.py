@@ -12,7 +12,9 @@ import torchaudio
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, LOG_FLOOR, N_FFT, N_MELS, SAMPLE_RATE, WINDOW_LENGTH, LogMel
-from omni_lib.course.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons import mel_features_solutions as solutions
 from omni_lib.course.lessons.mel_features_questions import (
     bin_spacing,
@@ -22,8 +24,6 @@ from omni_lib.course.lessons.mel_features_questions import (
     smallest_fft,
     zero_padding,
 )
-from omni_lib.course.plug_in import PlugIn
-from omni_lib.course.sandbox import Attempt, NotYet, described
 from omni_lib.encoder import MaskedBatchNorm
 
 NUMBER = "01"
@@ -31,10 +31,22 @@ TITLE = "Mel features"
 
 
 def _judge_frame_count(attempt: Attempt) -> None:
-    for samples, window, hop in ((16_000, 400, 160), (16_100, 400, 160), (15_920, 400, 160), (400, 400, 160), (22_050, 512, 256)):
+    for samples, window, hop in (
+        (16_000, 400, 160),
+        (16_100, 400, 160),
+        (15_920, 400, 160),
+        (400, 400, 160),
+        (22_050, 512, 256),
+    ):
         for centred in (False, True):
             expected = torch.stft(
-                torch.zeros(samples), window, hop, window=torch.ones(window), center=centred, pad_mode="constant", return_complex=True
+                torch.zeros(samples),
+                window,
+                hop,
+                window=torch.ones(window),
+                center=centred,
+                pad_mode="constant",
+                return_complex=True,
             ).shape[-1]
             why = (
                 "Centred, the first frame stands on sample 0, and one more every hop."
@@ -43,7 +55,9 @@ def _judge_frame_count(attempt: Attempt) -> None:
             )
             expect_equal(attempt, (samples, window, hop, centred), expected, why)
     expect_equal(attempt, (399, 400, 160, False), 0, "Not one whole window fits into 399 samples.")
-    expect_equal(attempt, (10, 400, 160, False), 0, "Not one whole window fits, and there are no negative frames.")
+    expect_equal(
+        attempt, (10, 400, 160, False), 0, "Not one whole window fits, and there are no negative frames."
+    )
     expect_equal(attempt, (399, 400, 160, True), 3, "Silence around the clip makes room for its frames.")
 
 
@@ -67,7 +81,9 @@ frame_count = CodeExercise(
 
 def _judge_hertz_to_mel(attempt: Attempt) -> None:
     for hertz in (0.0, 700.0, 1000.0, 8000.0, 55.0, 440.0, 3999.5):
-        expect_close(attempt, (hertz,), 2595 * math.log10(1 + hertz / 700), _mel_slip(attempt), tolerance=1e-4)
+        expect_close(
+            attempt, (hertz,), 2595 * math.log10(1 + hertz / 700), _mel_slip(attempt), tolerance=1e-4
+        )
 
 
 def _mel_slip(attempt: Attempt) -> str:
@@ -77,7 +93,10 @@ def _mel_slip(attempt: Attempt) -> str:
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
         return ""
     for value, message in (
-        (2595 * math.log(2.0), "That is the natural logarithm (`math.log`); 2595 belongs to the decimal one (`math.log10`)."),
+        (
+            2595 * math.log(2.0),
+            "That is the natural logarithm (`math.log`); 2595 belongs to the decimal one (`math.log10`).",
+        ),
         (1127 * math.log10(2.0), "1127 belongs to the natural logarithm; the decimal one takes 2595."),
         (2595 * math.log2(2.0), "That is the logarithm to base 2; the formula has base 10."),
         (700.0 * 3 / 200, "That is the Slaney mel scale; torchaudio's default, and ours, is the one of HTK."),
@@ -107,19 +126,25 @@ hertz_to_mel = CodeExercise(
 def _filters(n_fft: int, n_mels: int) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, 0.0, SAMPLE_RATE / 2, n_mels, SAMPLE_RATE)
+        return torchaudio.functional.melscale_fbanks(
+            n_fft // 2 + 1, 0.0, SAMPLE_RATE / 2, n_mels, SAMPLE_RATE
+        )
 
 
 def _judge_empty_filters(attempt: Attempt) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torchaudio's word about empty filters: finding them is the exercise
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # torchaudio's word about empty filters: finding them is the exercise
         for n_fft, n_mels in ((400, 128), (512, 128), (1024, 128), (400, 40), (256, 128), (200, 80)):
             filters = _filters(n_fft, n_mels)  # (bins, filters)
             empty = [number for number, column in enumerate(filters.T) if not column.any()]
             unseen = [number for number, row in enumerate(filters) if not row.any()]
             got = _numbers(attempt(n_fft, n_mels), empty)
             if got == unseen != empty:
-                raise NotYet(f"with {n_fft} points, {got} are the bins that no filter looks at; sum over the bins (axis 0) instead")
+                raise NotYet(
+                    f"with {n_fft} points, {got} are the bins that no filter looks at; sum over the bins (axis 0) instead"
+                )
             why = f"{len(empty)} of the {n_mels} triangles have no bin of the {n_fft}-point transform inside."
             expect_equal(attempt, (n_fft, n_mels), empty, why)
 
@@ -129,11 +154,17 @@ def _numbers(answer: Any, example: list[int]) -> list[float]:
     try:
         tensor = torch.as_tensor(answer)
     except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"your function returns {described(answer)}; a list of filter numbers is wanted, such as {example}") from None
+        raise NotYet(
+            f"your function returns {described(answer)}; a list of filter numbers is wanted, such as {example}"
+        ) from None
     if tensor.ndim == 0:
-        raise NotYet(f"your function returns the number {tensor.item()}: a list is wanted, of the numbers of the empty filters")
+        raise NotYet(
+            f"your function returns the number {tensor.item()}: a list is wanted, of the numbers of the empty filters"
+        )
     if tensor.ndim > 1:
-        raise NotYet(f"a plain list of filter numbers is wanted, such as {example}; yours has {tensor.ndim} axes")
+        raise NotYet(
+            f"a plain list of filter numbers is wanted, such as {example}; yours has {tensor.ndim} axes"
+        )
     return tensor.tolist()
 
 
@@ -175,10 +206,14 @@ def _expect_log_mel(attempt: Attempt, name: str, waveform: Tensor) -> None:
     got = attempt(waveform)
     if torch.is_tensor(got) and got.shape == wanted.shape and not got.is_complex():
         if bool(got.isinf().any()):
-            raise NotYet(f"{name}: {int(got.isinf().sum())} values are infinite. The logarithm of 0 is; add the floor 1e-6 before it")
+            raise NotYet(
+                f"{name}: {int(got.isinf().sum())} values are infinite. The logarithm of 0 is; add the floor 1e-6 before it"
+            )
         for says, variant in _SLIPS.items():
             slipped = variant(waveform)
-            same = slipped.shape == wanted.shape and torch.allclose(got.double(), slipped.double(), rtol=1e-3, atol=1e-3)
+            same = slipped.shape == wanted.shape and torch.allclose(
+                got.double(), slipped.double(), rtol=1e-3, atol=1e-3
+            )
             if same and not torch.allclose(wanted, slipped, rtol=1e-3, atol=1e-3):
                 raise NotYet(f"{name}: {says}")
     if torch.is_tensor(got) and got.ndim == 2 and tuple(got.shape) == (len(wanted) + 1, N_MELS):
@@ -197,7 +232,14 @@ def _variant(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             transform = torchaudio.transforms.MelSpectrogram(
-                SAMPLE_RATE, n_fft, window, HOP_LENGTH, n_mels=N_MELS, power=power, center=True, pad_mode="constant"
+                SAMPLE_RATE,
+                n_fft,
+                window,
+                HOP_LENGTH,
+                n_mels=N_MELS,
+                power=power,
+                center=True,
+                pad_mode="constant",
             )
         return log(transform(waveform)).T[: len(waveform) // HOP_LENGTH]
 
@@ -209,17 +251,25 @@ def _natural(mel: Tensor) -> Tensor:
 
 
 _SLIPS = {
-    "that is the logarithm of the size of the spectrum; square it first (power)": _variant(power=1.0, log=_natural),
-    "that is the decimal logarithm; the natural one is wanted (`torch.log`)": _variant(log=lambda mel: torch.log10(mel + LOG_FLOOR)),
+    "that is the logarithm of the size of the spectrum; square it first (power)": _variant(
+        power=1.0, log=_natural
+    ),
+    "that is the decimal logarithm; the natural one is wanted (`torch.log`)": _variant(
+        log=lambda mel: torch.log10(mel + LOG_FLOOR)
+    ),
     "those are decibels (10 · log10); the natural logarithm is wanted (`torch.log`)": _variant(
         log=lambda mel: 10 * torch.log10(mel + LOG_FLOOR)
     ),
     "the logarithm is missing": _variant(log=lambda mel: mel),
-    "your transform has 400 points, and four filters are empty: use 1024": _variant(n_fft=WINDOW_LENGTH, log=_natural),
-    "your window spans all 1024 points; it has 400 (25 ms), in their middle": _variant(window=N_FFT, log=_natural),
-    "your window stands at the beginning of the 1024 points, 312 samples too early: put it in their middle": lambda waveform: LogMel()(
-        torch.nn.functional.pad(waveform, (312, 0))
-    )[: len(waveform) // HOP_LENGTH],
+    "your transform has 400 points, and four filters are empty: use 1024": _variant(
+        n_fft=WINDOW_LENGTH, log=_natural
+    ),
+    "your window spans all 1024 points; it has 400 (25 ms), in their middle": _variant(
+        window=N_FFT, log=_natural
+    ),
+    "your window stands at the beginning of the 1024 points, 312 samples too early: put it in their middle": lambda waveform: (
+        LogMel()(torch.nn.functional.pad(waveform, (312, 0)))[: len(waveform) // HOP_LENGTH]
+    ),
     "`log1p` adds 1, which drowns all quiet sounds; add 1e-6": _variant(log=torch.log1p),
 }
 
@@ -252,9 +302,21 @@ def _judge_normalise_padded(attempt: Attempt) -> None:
         for padding in (0.0, -13.8, 1e4):
             x = torch.where(mask, clean, padding)
             _recognise_leak(attempt, x, length, mask, wanted)
-            expect_close(attempt, (x, length), wanted, f"(Lengths {lengths}, padded with {padding:g}.)", "B T C", tolerance=1e-3)
+            expect_close(
+                attempt,
+                (x, length),
+                wanted,
+                f"(Lengths {lengths}, padded with {padding:g}.)",
+                "B T C",
+                tolerance=1e-3,
+            )
     constant = torch.full((2, 5, 3), 4.0)
-    expect_close(attempt, (constant, torch.tensor([5, 2])), torch.zeros(2, 5, 3), "(A channel that never changes: 1e-5 keeps 0 / 0 away.)")
+    expect_close(
+        attempt,
+        (constant, torch.tensor([5, 2])),
+        torch.zeros(2, 5, 3),
+        "(A channel that never changes: 1e-5 keeps 0 / 0 away.)",
+    )
 
 
 def _normalised(x: Tensor, mask: Tensor) -> Tensor:
@@ -269,7 +331,9 @@ def _recognise_leak(attempt: Attempt, x: Tensor, lengths: Tensor, mask: Tensor, 
         return
     got = got.double()
     inside = torch.where(mask, got, 0.0)
-    if torch.allclose(inside, wanted, rtol=1e-3, atol=1e-3) and not torch.allclose(got, wanted, rtol=1e-3, atol=1e-3):
+    if torch.allclose(inside, wanted, rtol=1e-3, atol=1e-3) and not torch.allclose(
+        got, wanted, rtol=1e-3, atol=1e-3
+    ):
         raise NotYet("the real frames are right, but the padding is not zero afterwards: mask the result too")
     everything = torch.ones_like(mask)
     blanked = torch.where(mask, x, 0.0)
@@ -280,7 +344,9 @@ def _recognise_leak(attempt: Attempt, x: Tensor, lengths: Tensor, mask: Tensor, 
                 "divide by the number of real frames, and let only them into the sums"
             )
     if not bool(got.isfinite().all()):
-        raise NotYet("some values are not finite: padding may be anything; a clip may even have no frames at all")
+        raise NotYet(
+            "some values are not finite: padding may be anything; a clip may even have no frames at all"
+        )
 
 
 def _instead_of_batch_norm(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
@@ -292,7 +358,9 @@ def _instead_of_batch_norm(function: Callable[[Tensor, Tensor], Tensor]) -> Call
             return library(self, x, mask)
         with torch.no_grad():
             library(self, x, mask)  # for the running mean and variance, which evaluation uses
-        places = math.prod(x.shape[2:-1])  # over frequency too: (B, T, F, C) has F normalised values a frame and channel
+        places = math.prod(
+            x.shape[2:-1]
+        )  # over frequency too: (B, T, F, C) has F normalised values a frame and channel
         normalised = function(x.flatten(1, -2), mask.sum(dim=1) * places).view_as(x)
         return (normalised * self.weight + self.bias) * mask.view(*mask.shape, *[1] * (x.ndim - 2))
 

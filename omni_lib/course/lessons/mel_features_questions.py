@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from omni_lib.audio import LOG_FLOOR
-from omni_lib.course.questions import Choice, Number
+from omni_lib.course.exercises.questions import Choice, Number
 
 bin_spacing = Number(
     key="01.bin_spacing",
@@ -14,7 +14,10 @@ bin_spacing = Number(
     tolerance=0.01,
     praise="16,000 Hz / 400 points = 40 Hz; the 1024 points of `LogMel` bring it down to 15.625 Hz.",
     slips=(
-        (20, "8000 Hz over 400 bins? There are 201 bins up to 8 kHz; the rate divided by the points is quicker"),
+        (
+            20,
+            "8000 Hz over 400 bins? There are 201 bins up to 8 kHz; the rate divided by the points is quicker",
+        ),
         (15.625, "that is the spacing of 1024 points; the question has 400"),
         (0.025, "that is the length of the window in seconds; its reciprocal is what you look for"),
         (160, "that is the hop, in samples"),

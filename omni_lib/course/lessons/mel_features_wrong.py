@@ -18,7 +18,16 @@ def _filters(n_fft: int, n_mels: int) -> Tensor:
 
 
 def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
-    transform = torch.stft(waveform, n_fft, 160, window, torch.hann_window(window), center=True, pad_mode="constant", return_complex=True)
+    transform = torch.stft(
+        waveform,
+        n_fft,
+        160,
+        window,
+        torch.hann_window(window),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
     return transform.T  # (frames + 1, bins)
 
 
@@ -45,7 +54,9 @@ def _leaves_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
 
 def _one_mean_for_all_channels(x: Tensor, lengths: Tensor) -> Tensor:
     valid = x[_mask(x, lengths).squeeze(-1)]
-    return torch.where(_mask(x, lengths), (x - valid.mean()) / torch.sqrt(valid.var(unbiased=False) + 1e-5), 0.0)
+    return torch.where(
+        _mask(x, lengths), (x - valid.mean()) / torch.sqrt(valid.var(unbiased=False) + 1e-5), 0.0
+    )
 
 
 def _without_epsilon(x: Tensor, lengths: Tensor) -> Tensor:
@@ -70,7 +81,10 @@ def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
 def _numpy_log_mel(waveform: Tensor) -> np.ndarray:
     samples = np.pad(waveform.numpy().astype(np.float64), 512)
     window = np.pad(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400), 312)
-    rows = [np.abs(np.fft.rfft(samples[start : start + 1024] * window)) ** 2 for start in range(0, len(waveform) // 160 * 160, 160)]
+    rows = [
+        np.abs(np.fft.rfft(samples[start : start + 1024] * window)) ** 2
+        for start in range(0, len(waveform) // 160 * 160, 160)
+    ]
     return np.log(np.array(rows) @ _filters(1024, 128).double().numpy() + 1e-6)
 
 
@@ -80,13 +94,17 @@ def _counted(samples: int, window: int, hop: int, centred: bool) -> int:
 
 def _early_window(waveform: Tensor) -> Tensor:
     frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160, :400]
-    return torch.log(torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)
+    return torch.log(
+        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+    )
 
 
 def _short_frames(waveform: Tensor) -> Tensor:
     """Power does not know where in the transform the window stands, as long as it stands rightly on the sound."""
     frames = torch.nn.functional.pad(waveform, (200, 200)).unfold(0, 400, 160)[: len(waveform) // 160]
-    return torch.log(torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)
+    return torch.log(
+        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+    )
 
 
 def _raises(waveform: Tensor) -> Tensor:
@@ -96,10 +114,28 @@ def _raises(waveform: Tensor) -> Tensor:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "frame_count": [
         (lambda samples, window, hop, centred: samples // hop, "it should be 98"),
-        (lambda samples, window, hop, centred: 1 + (samples - window) // hop, "Centred, the first frame stands on sample 0"),
-        (lambda samples, window, hop, centred: samples // hop + 1 if centred else (samples - window) // hop, "it should be 98"),
-        (lambda samples, window, hop, centred: samples // hop + 1 if centred else 1 + (samples - window) // hop, "no negative frames"),
-        (lambda samples, window, hop, centred: samples / hop + 1 if centred else 1 + (samples - window) / hop, "it should be 98"),
+        (
+            lambda samples, window, hop, centred: 1 + (samples - window) // hop,
+            "Centred, the first frame stands on sample 0",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                samples // hop + 1 if centred else (samples - window) // hop
+            ),
+            "it should be 98",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                samples // hop + 1 if centred else 1 + (samples - window) // hop
+            ),
+            "no negative frames",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                samples / hop + 1 if centred else 1 + (samples - window) / hop
+            ),
+            "it should be 98",
+        ),
         (lambda samples, window, hop, centred: print(samples), "is the `return` missing?"),
         (98, "itself, without brackets"),
     ],
@@ -108,28 +144,52 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: 1127 * math.log10(1 + hertz / 700), "1127 belongs to the natural logarithm"),
         (lambda hertz: 2595 * math.log2(1 + hertz / 700), "base 2"),
         (lambda hertz: 2595 * math.log10(hertz / 700), "raises ValueError"),
-        (lambda hertz: hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4), "Slaney"),
+        (
+            lambda hertz: (
+                hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4)
+            ),
+            "Slaney",
+        ),
         (lambda hertz: hertz, "still hertz"),
     ],
     "empty_filters": [
         (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
-        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(), "sum over the bins (axis 0)"),
-        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(), "it should be [0, 3, 6, 13]"),
+        (
+            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
+            "sum over the bins (axis 0)",
+        ),
+        (
+            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
+            "it should be [0, 3, 6, 13]",
+        ),
         (lambda n_fft, n_mels: [0, 3, 6, 13], "1 of the 128 triangles"),
-        (lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(), "a plain list of filter numbers"),
+        (
+            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
+            "a plain list of filter numbers",
+        ),
     ],
     "log_mel": [
-        (lambda waveform: torch.log(_spectrum(waveform).abs() @ _filters(1024, 128) + 1e-6)[: len(waveform) // 160], "square it first"),
+        (
+            lambda waveform: torch.log(_spectrum(waveform).abs() @ _filters(1024, 128) + 1e-6)[
+                : len(waveform) // 160
+            ],
+            "square it first",
+        ),
         (lambda waveform: torch.log(_mel_power(waveform)), "add the floor 1e-6"),
         (lambda waveform: torch.log10(_mel_power(waveform) + 1e-6), "decimal logarithm"),
         (lambda waveform: 10 * torch.log10(_mel_power(waveform) + 1e-6), "decibels"),
         (_mel_power, "the logarithm is missing"),
         (lambda waveform: torch.log1p(_mel_power(waveform)), "`log1p` adds 1"),
         (lambda waveform: LogMel()(waveform).T, "The axes are in another order"),
-        (lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6), "leave out the last"),
+        (
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6),
+            "leave out the last",
+        ),
         (lambda waveform: LogMel(400)(waveform), "four filters are empty"),
         (
-            lambda waveform: torch.log(_spectrum(waveform, window=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6)[: len(waveform) // 160],
+            lambda waveform: torch.log(
+                _spectrum(waveform, window=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+            )[: len(waveform) // 160],
             "your window spans all 1024 points",
         ),
         (_early_window, "312 samples too early"),
@@ -144,12 +204,38 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_in_place, "changes its input"),
         (lambda x, lengths: x.mean(dim=0), "An axis is missing"),
     ],
-    "bin_spacing": [(20, "201 bins"), (15.625, "1024 points"), (160, "the hop"), (39, "too low"), ("forty", "a number is wanted")],
-    "smallest_fft": [(512, "empty_filters(512, 128)"), (2048, "a smaller one"), (400, "no power of two"), (10, "the number of points")],
-    "zero_padding": [("a", "length of the window"), ("c", "400 samples of sound"), ("d", "empty filters"), ("e", "one of the letters")],
-    "log_floor": [(-6, "decimal logarithm"), (-60, "decibels"), (1e-6, "less than 1"), (0, "less than 1"), (-math.inf, "no number")],
+    "bin_spacing": [
+        (20, "201 bins"),
+        (15.625, "1024 points"),
+        (160, "the hop"),
+        (39, "too low"),
+        ("forty", "a number is wanted"),
+    ],
+    "smallest_fft": [
+        (512, "empty_filters(512, 128)"),
+        (2048, "a smaller one"),
+        (400, "no power of two"),
+        (10, "the number of points"),
+    ],
+    "zero_padding": [
+        ("a", "length of the window"),
+        ("c", "400 samples of sound"),
+        ("d", "empty filters"),
+        ("e", "one of the letters"),
+    ],
+    "log_floor": [
+        (-6, "decimal logarithm"),
+        (-60, "decibels"),
+        (1e-6, "less than 1"),
+        (0, "less than 1"),
+        (-math.inf, "no number"),
+    ],
     "faster_frames": [(220, "before the change"), (242, "divide"), (2, "in seconds"), (25, "80 ms each")],
-    "mask_fill": [("a", "nothing becomes infinite"), ("c", "neither costs anything"), ("d", "knows nothing about this clip")],
+    "mask_fill": [
+        ("a", "nothing becomes infinite"),
+        ("c", "neither costs anything"),
+        ("d", "knows nothing about this clip"),
+    ],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
@@ -160,7 +246,9 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
     ],
     "empty_filters": [
-        lambda n_fft, n_mels: [index for index in range(n_mels) if not _filters(n_fft, n_mels)[:, index].any()],
+        lambda n_fft, n_mels: [
+            index for index in range(n_mels) if not _filters(n_fft, n_mels)[:, index].any()
+        ],
         lambda n_fft, n_mels: (_filters(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
         lambda n_fft, n_mels: tuple(np.flatnonzero(~_filters(n_fft, n_mels).numpy().any(axis=0))),
     ],

@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from omni_lib.checkpoint import save_checkpoint
 from omni_lib.config import Config
-from omni_lib.course.checking import CodeExercise, expect_close, require
+from omni_lib.course.exercises.checking import CodeExercise, expect_close, require
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.lessons import stage_e_solutions as solutions
 from omni_lib.course.materials import PRETRAINED
 from omni_lib.course.probing import fit
-from omni_lib.course.questions import Choice, Number, ShortText
-from omni_lib.course.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.encoder import AudioEncoder, valid_frames
 from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.text import Vocabulary
+from omni_lib.training.checkpoint import save_checkpoint
 
 NUMBER = "06"
 TITLE = "Stage E and beyond"
@@ -66,16 +66,26 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
     if not isinstance(got, AudioEncoder):
         raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted")
     mine, state = got.state_dict(), wanted.state_dict()
-    require(mine.keys() == state.keys(), f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'")
+    require(
+        mine.keys() == state.keys(),
+        f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'",
+    )
     other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value)]
     require(
-        not other, f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as {(other or [''])[0]}"
+        not other,
+        f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as {(other or [''])[0]}",
     )
-    require(not got.training, "your encoder is in training mode: dropout would be at work, and the statistics of its norms would drift")
+    require(
+        not got.training,
+        "your encoder is in training mode: dropout would be at work, and the statistics of its norms would drift",
+    )
     mel, lengths = torch.linspace(-12, 4, 90 * 128).reshape(1, 90, 128), torch.tensor([90])
     with torch.inference_mode():
         same = torch.allclose(got(mel, lengths)[0], wanted(mel, lengths)[0], atol=1e-3)
-    require(same, f"given {what}, all weights are right and the embeddings are not: is your encoder built from all settings of 'config'?")
+    require(
+        same,
+        f"given {what}, all weights are right and the embeddings are not: is your encoder built from all settings of 'config'?",
+    )
 
 
 load_encoder = CodeExercise(
@@ -131,14 +141,20 @@ def _judge_freeze(attempt: Attempt) -> None:
     )
     learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
     total = len(list(got.parameters()))
-    require(not learning, f"{len(learning)} of {total} parameters still ask for a gradient, such as {(learning or [''])[0]}")
+    require(
+        not learning,
+        f"{len(learning)} of {total} parameters still ask for a gradient, such as {(learning or [''])[0]}",
+    )
     got(torch.randn(2, 60, 128), torch.tensor([60, 40]))
     drifted = [name for name, value in got.state_dict().items() if not torch.equal(value, before[name])]
     require(
         not drifted,
         f"no weight asks for a gradient, yet a forward pass changed {(drifted or [''])[0]}: batch norms go on averaging in training mode",
     )
-    require(not any(module.training for module in got.modules()), "some module is in training mode still: its dropout is at work")
+    require(
+        not any(module.training for module in got.modules()),
+        "some module is in training mode still: its dropout is at work",
+    )
 
 
 freeze = CodeExercise(
@@ -181,7 +197,14 @@ def _judge_thinker_input(attempt: Attempt) -> None:
     generator = torch.Generator().manual_seed(0)
     cases = (
         (1, 3, 2, 4, [3], "One clip without padding: embeddings · weightᵀ + bias."),
-        (2, 4, 3, 5, [4, 2], "The second clip ends after 2 embeddings: beyond its length all is zero, the bias too."),
+        (
+            2,
+            4,
+            3,
+            5,
+            [4, 2],
+            "The second clip ends after 2 embeddings: beyond its length all is zero, the bias too.",
+        ),
         (3, 12, 192, 256, [12, 5, 0], "A clip that is too short has no embedding, and nothing to say."),
     )
     for batch, steps, narrow, wide, sizes, why in cases:
@@ -258,13 +281,25 @@ def _judge_linear_probe(attempt: Attempt) -> None:
     wide, tall = torch.randn(5, 12, generator=generator), torch.randn(60, 6, generator=generator)
     classes = nn.functional.one_hot(tall[:, 0].gt(0).long() + tall[:, 1].gt(0).long(), 3).float()
     cases = (
-        (line, 2 * line + 1, 0.0, "y = 2 x + 1 through four points: the slope is 2, and the last row, which meets the ones, is 1."),
+        (
+            line,
+            2 * line + 1,
+            0.0,
+            "y = 2 x + 1 through four points: the slope is 2, and the last row, which meets the ones, is 1.",
+        ),
         (line, 2 * line + 1, 1.0, "The penalty is on every weight, the last row too."),
         (tall, classes, 0.5, "Three classes, one column each."),
-        (wide, torch.randn(5, 2, generator=generator), 0.1, "More channels than rows: only the penalty makes this have one answer."),
+        (
+            wide,
+            torch.randn(5, 2, generator=generator),
+            0.1,
+            "More channels than rows: only the penalty makes this have one answer.",
+        ),
     )
     for x, targets, penalty, why in cases:
-        expect_close(attempt, (x, targets, penalty), fit(x, targets, penalty), why, axes="D+1 K", tolerance=1e-3)
+        expect_close(
+            attempt, (x, targets, penalty), fit(x, targets, penalty), why, axes="D+1 K", tolerance=1e-3
+        )
 
 
 linear_probe = CodeExercise(

@@ -8,11 +8,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from omni_lib.checkpoint import load_checkpoint
 from omni_lib.config import config_from_dict
-from omni_lib.course.lessons.stage_e import probe_says, voices_forgotten, what_is_measured, what_stays_behind, why_freeze
+from omni_lib.course.lessons.stage_e import (
+    probe_says,
+    voices_forgotten,
+    what_is_measured,
+    what_stays_behind,
+    why_freeze,
+)
 from omni_lib.encoder import AudioEncoder
 from omni_lib.stage_e import load_encoder as of_the_library
+from omni_lib.weights import load_checkpoint
 
 
 def _of_the_default_shape(path):
@@ -172,7 +178,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_time_last, "another order"),
         (_masked_before, "the bias too"),
     ],
-    "ten_seconds": [(1000, "10 ms each"), (375, "k does not change"), (12.5, "one second"), (80, "how many of them"), (300, "too high")],
+    "ten_seconds": [
+        (1000, "10 ms each"),
+        (375, "k does not change"),
+        (12.5, "one second"),
+        (80, "how many of them"),
+        (300, "too high"),
+    ],
     "use_in_stage_e": [
         ("it is loaded and frozen", "What becomes of them"),
         ("its embeddings are projected to 256 channels", "how do they meet"),
@@ -194,6 +206,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
     "thinker_input": [_clip_by_clip],
     "linear_probe": [_as_more_rows],
-    "use_in_stage_e": ["Its embeddings are projected to the Thinker's width and put beside those of the text, in one sequence."],
+    "use_in_stage_e": [
+        "Its embeddings are projected to the Thinker's width and put beside those of the text, in one sequence."
+    ],
     "ten_seconds": ["125", 125.0],
 }

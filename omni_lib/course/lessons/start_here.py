@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
-from omni_lib.course.checking import CodeExercise, expect_close
+from omni_lib.course.exercises.checking import CodeExercise, expect_close
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons import start_here_solutions as solutions
-from omni_lib.course.questions import Choice, Number, ShortText
-from omni_lib.course.sandbox import Attempt, NotYet
 
 NUMBER = "00"
 TITLE = "Start here"
@@ -17,13 +17,17 @@ def _judge_seconds(attempt: Attempt) -> None:
         got = float(expect_close(attempt, (0,), 0.0)) if samples == 0 else attempt(samples)
         if isinstance(got, (int, float)) and samples:
             if got == samples * SAMPLE_RATE:
-                raise NotYet("that multiplies: every second holds 16,000 samples, so `samples` of them are fewer seconds")
+                raise NotYet(
+                    "that multiplies: every second holds 16,000 samples, so `samples` of them are fewer seconds"
+                )
             if got == samples:
                 raise NotYet("those are samples still; how many of them make one second?")
             if got in (samples / HOP_LENGTH, samples // HOP_LENGTH):
                 raise NotYet("those are frames of 10 ms; seconds are wanted")
             if got == samples // SAMPLE_RATE != samples / SAMPLE_RATE:
-                raise NotYet(f"`//` cuts off what is less than a second: {samples} samples are {samples / SAMPLE_RATE:g} s")
+                raise NotYet(
+                    f"`//` cuts off what is less than a second: {samples} samples are {samples / SAMPLE_RATE:g} s"
+                )
         expect_close(attempt, (samples,), samples / SAMPLE_RATE)
 
 
@@ -43,12 +47,23 @@ purpose_of_stage_b = ShortText(
     prompt="What does Stage B train, by which task, and what for?",
     mentions=(
         (r"encoder", "say which part of the model is trained"),
-        (r"recogni|transcri|\basr\b|speech.to.text|letters|text from speech", "say by which task it is trained: what does it write?"),
-        (r"embed|represent|feature|vector|thinker|stage e\b|multimodal", "say what for: what of it does the next stage take over?"),
+        (
+            r"recogni|transcri|\basr\b|speech.to.text|letters|text from speech",
+            "say by which task it is trained: what does it write?",
+        ),
+        (
+            r"embed|represent|feature|vector|thinker|stage e\b|multimodal",
+            "say what for: what of it does the next stage take over?",
+        ),
     ),
     model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said; in Stage E the Thinker is given "
     "those embeddings, and the head that wrote the letters stays behind.",
-    contradictions=((r"trains? (only )?the thinker", "the Thinker is trained in another stage; here it is the part that listens"),),
+    contradictions=(
+        (
+            r"trains? (only )?the thinker",
+            "the Thinker is trained in another stage; here it is the part that listens",
+        ),
+    ),
 )
 
 pipeline_order = Choice(

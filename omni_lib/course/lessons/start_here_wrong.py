@@ -23,8 +23,19 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("it trains the Thinker", "another stage"),
         (42, "a sentence in quotes"),
     ],
-    "pipeline_order": [("a", "must be there before"), ("c", "computed from it"), ("d", "a step is missing"), ("yes", "one of the letters")],
-    "numbers_left": [(12_800, "the log-mel"), (2400, "the average"), (204, "do not add"), (12, "so many embeddings"), (1, "too low")],
+    "pipeline_order": [
+        ("a", "must be there before"),
+        ("c", "computed from it"),
+        ("d", "a step is missing"),
+        ("yes", "one of the letters"),
+    ],
+    "numbers_left": [
+        (12_800, "the log-mel"),
+        (2400, "the average"),
+        (204, "do not add"),
+        (12, "so many embeddings"),
+        (1, "too low"),
+    ],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {

@@ -39,7 +39,11 @@ from omni_lib.errors import UserError
 from omni_lib.text import normalise
 
 VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
-MASSES = {"forward: all beginnings": "forward", "backward: all endings": "backward", "both: all whole paths": "both"}
+MASSES = {
+    "forward: all beginnings": "forward",
+    "backward: all endings": "backward",
+    "both: all whole paths": "both",
+}
 LONGEST_TEXT = 90  # characters; the longest clip says 81
 LONGEST_PATH = 40  # frames, as many as fit into a table that one can read
 
@@ -54,7 +58,9 @@ class CTCExplorer(Explorer):
 
     def __init__(self, text: str, path: str) -> None:
         super().__init__("ctc", "CTC explorer")
-        self.view = widgets.ToggleButtons(options=VIEWS, description="view", style={"button_width": "auto", "description_width": "4em"})
+        self.view = widgets.ToggleButtons(
+            options=VIEWS, description="view", style={"button_width": "auto", "description_width": "4em"}
+        )
         self.view.add_class("omni-view")
         self.text = widgets.Text(text, description="text", continuous_update=True)
         self.path = widgets.Text(path, description="path, _ is blank", continuous_update=True)
@@ -63,7 +69,9 @@ class CTCExplorer(Explorer):
         self.steps = widgets.HTML()
         self.steps.add_class("omni-collapse")
 
-        self.seconds = widgets.FloatSlider(0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f")
+        self.seconds = widgets.FloatSlider(
+            0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f"
+        )
         self.k = widgets.IntSlider(1, min=1, max=4, description="k")
         self.counter = widgets.HTML()
         self.counter.add_class("omni-counter")
@@ -84,11 +92,25 @@ class CTCExplorer(Explorer):
         self._heard: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
         self._sections = {
             VIEWS[0]: widgets.VBox([controls(self.text, self.path, self.step, self.another), self.steps]),
-            VIEWS[1]: widgets.VBox([controls(self.text, self.seconds, self.k), self.counter, self.region_picture]),
-            VIEWS[2]: widgets.VBox([controls(self.clip, self.transcript, self.mass, self.best), self.trellis_picture]),
+            VIEWS[1]: widgets.VBox(
+                [controls(self.text, self.seconds, self.k), self.counter, self.region_picture]
+            ),
+            VIEWS[2]: widgets.VBox(
+                [controls(self.clip, self.transcript, self.mass, self.best), self.trellis_picture]
+            ),
         }
         self.children = [self.heading, self.view, *self._sections.values(), self.summary]
-        for control in (self.path, self.text, self.step, self.seconds, self.k, self.transcript, self.mass, self.best, self.view):
+        for control in (
+            self.path,
+            self.text,
+            self.step,
+            self.seconds,
+            self.k,
+            self.transcript,
+            self.mass,
+            self.best,
+            self.view,
+        ):
             self.react_to(control)
         self.clip.observe(self._new_clip, names="value")
         self.another.on_click(lambda _: self.guarded(self._another_path))
@@ -110,7 +132,9 @@ class CTCExplorer(Explorer):
         """The text as the vocabulary has it, and its class indices."""
         text = normalise(text)
         if len(text) > LONGEST_TEXT:
-            raise UserError(f"the text has {len(text)} characters: {LONGEST_TEXT} are as many as the picture holds")
+            raise UserError(
+                f"the text has {len(text)} characters: {LONGEST_TEXT} are as many as the picture holds"
+            )
         return text, VOCABULARY.encode(text)
 
     # --- a path becomes a text ---
@@ -118,7 +142,9 @@ class CTCExplorer(Explorer):
     def _collapse(self) -> None:
         path = Collapse(read_path(self.path.value))
         if len(path.path) > LONGEST_PATH:
-            raise UserError(f"the path has {len(path.path)} frames: {LONGEST_PATH} are as many as the table holds")
+            raise UserError(
+                f"the path has {len(path.path)} frames: {LONGEST_PATH} are as many as the table holds"
+            )
         self.steps.value = collapse_table(path, self.step.value)
         text, target = self._target(self.text.value)
         self.say(_judged(path, text, target))
@@ -148,7 +174,9 @@ class CTCExplorer(Explorer):
         )
         cells = region(target, frames)
         image = self._region_canvas.draw(cells, target)
-        share = f"{int(cells.feasible.sum())} of {cells.feasible.size} cells of the trellis lie on a valid path."
+        share = (
+            f"{int(cells.feasible.sum())} of {cells.feasible.size} cells of the trellis lie on a valid path."
+        )
         self.region_picture.show(image, f"Trellis of '{text}': {words} {share}")
         self.say(f"{words} {share}")
 
@@ -172,7 +200,9 @@ class CTCExplorer(Explorer):
     def _trellis(self) -> None:
         text, target = self._target(self.transcript.value)
         waveform, log_probs = self._listen(self.clip.value)
-        seconds_per_frame = self._config.downsample_time * HOP_LENGTH / SAMPLE_RATE / self._config.ctc_frames_per_embedding
+        seconds_per_frame = (
+            self._config.downsample_time * HOP_LENGTH / SAMPLE_RATE / self._config.ctc_frames_per_embedding
+        )
         path = best_path(log_probs, target)  # raises where there is none
         forward = forward_mass(log_probs, target)
         mass = {
@@ -191,10 +221,16 @@ class CTCExplorer(Explorer):
             f"Read greedily, the clip says '{self._recogniser.greedy(log_probs[None], torch.tensor([len(log_probs)]))[0]}'."
         )
         with picture.hold_sync():
-            picture.show(image, f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}")
+            picture.show(
+                image,
+                f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}",
+            )
             picture.place(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
             picture.hear(waveform, f"the clip '{self.clip.value}'")
-            picture.notes, picture.seconds_per_note = frame_notes(log_probs, seconds_per_frame), seconds_per_frame
+            picture.notes, picture.seconds_per_note = (
+                frame_notes(log_probs, seconds_per_frame),
+                seconds_per_frame,
+            )
         self.say(words)
 
 
@@ -206,7 +242,9 @@ def _judged(path: Collapse, text: str, target: list[int]) -> str:
         return f"This path spells '{text}', and so do {number(count - 1)} others of {frames} frames."
     if frames < needed:
         why = f" No path of {frames} frames can spell '{text}': it needs {needed}."
-    elif needed > len(target) and path.text == "".join(a for a, b in zip(text, [*text[1:], ""], strict=True) if a != b):
+    elif needed > len(target) and path.text == "".join(
+        a for a, b in zip(text, [*text[1:], ""], strict=True) if a != b
+    ):
         why = " Between the two of a doubled letter a path needs a blank, or they merge into one."
     else:
         why = ""

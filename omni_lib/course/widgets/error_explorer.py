@@ -25,11 +25,17 @@ from omni_lib.metrics import ErrorCount, character_errors, total, word_errors
 from omni_lib.text import normalise
 
 LONGEST_TEXT = 400  # characters
-DECODERS = {"greedy": "hypothesis", "prefix search": "likeliest", "beam search with a 3-gram": "with_language_model"}
+DECODERS = {
+    "greedy": "hypothesis",
+    "prefix search": "likeliest",
+    "beam search with a 3-gram": "with_language_model",
+}
 ORDERS = {"worst first": True, "best first": False}
 
 
-def error_explorer(reference: str = "the cat sat on the mat", hypothesis: str = "the big cat sit on mat") -> ErrorExplorer:
+def error_explorer(
+    reference: str = "the cat sat on the mat", hypothesis: str = "the big cat sit on mat"
+) -> ErrorExplorer:
     """An explorer that begins with two texts."""
     return ErrorExplorer(reference, hypothesis)
 
@@ -40,7 +46,9 @@ class ErrorExplorer(Explorer):
     def __init__(self, reference: str, hypothesis: str) -> None:
         super().__init__("error", "Error explorer")
         self.reference = widgets.Textarea(reference, description="reference", rows=3, continuous_update=True)
-        self.hypothesis = widgets.Textarea(hypothesis, description="hypothesis", rows=3, continuous_update=True)
+        self.hypothesis = widgets.Textarea(
+            hypothesis, description="hypothesis", rows=3, continuous_update=True
+        )
         self.words = widgets.HTML()
         self.words.add_class("omni-word-edits")
         self.characters = widgets.HTML()
@@ -76,25 +84,40 @@ class ErrorExplorer(Explorer):
         self.refresh()
 
     def refresh(self) -> None:
-        reference, hypothesis = _checked(self.reference.value, "reference"), _checked(self.hypothesis.value, "hypothesis")
+        reference, hypothesis = (
+            _checked(self.reference.value, "reference"),
+            _checked(self.hypothesis.value, "hypothesis"),
+        )
         words, characters = word_errors(reference, hypothesis), character_errors(reference, hypothesis)
         self.words.value = edit_table(word_edits(reference, hypothesis), f"words: {spoken(words, 'word')}")
-        self.characters.value = edit_table(character_edits(reference, hypothesis), f"characters: {spoken(characters, 'character')}")
+        self.characters.value = edit_table(
+            character_edits(reference, hypothesis), f"characters: {spoken(characters, 'character')}"
+        )
         lines = f"{formula('WER', words, 'words')}<br>{formula('CER', characters, 'characters')}"
         self.rates.value = f'<div style="font-size: 1.15em; line-height: 1.6; font-variant-numeric: tabular-nums">{lines}</div>'
         self.say(f"{spoken(words, 'word')} {spoken(characters, 'character')}")
 
     def still(self) -> Picture:
-        reference, hypothesis = _checked(self.reference.value, "reference"), _checked(self.hypothesis.value, "hypothesis")
+        reference, hypothesis = (
+            _checked(self.reference.value, "reference"),
+            _checked(self.hypothesis.value, "hypothesis"),
+        )
         words = spoken(word_errors(reference, hypothesis), "word")
         image = EditsCanvas().draw(reference, hypothesis)
-        return Picture(image, f"Error explorer. Reference '{reference}' above hypothesis '{hypothesis}'. {words}")
+        return Picture(
+            image, f"Error explorer. Reference '{reference}' above hypothesis '{hypothesis}'. {words}"
+        )
 
     def _list(self) -> None:
         """Fill the list of utterances by their error, without choosing one."""
         counts = [word_errors(row.reference, self._written(row)) for row in self.rows]
-        ranked = sorted(zip(counts, self.rows, strict=True), key=lambda pair: pair[0].rate, reverse=self.order.value)
-        options = [(f"{count.rate:4.0%}  {count.errors} of {count.reference}  {row.reference}", row.name) for count, row in ranked]
+        ranked = sorted(
+            zip(counts, self.rows, strict=True), key=lambda pair: pair[0].rate, reverse=self.order.value
+        )
+        options = [
+            (f"{count.rate:4.0%}  {count.errors} of {count.reference}  {row.reference}", row.name)
+            for count, row in ranked
+        ]
         self.utterance.options, self.utterance.value = options, None
         whole = total(counts)
         words = f"The dev set, {len(self.rows)} utterances heard by the pretrained encoder. {spoken(whole, 'word')} Choose one to hear it."
@@ -136,12 +159,25 @@ class EditsCanvas(Canvas):
         with page_style():
             self.axes.set(xlim=(-0.5, max(len(edits), 1) - 0.5), ylim=(-0.5, 2.5))
             for y, label in ((2, "reference"), (0, "hypothesis")):
-                self.axes.text(-0.01, (y + 0.5) / 3, label, ha="right", va="center", transform=self.axes.transAxes)
+                self.axes.text(
+                    -0.01, (y + 0.5) / 3, label, ha="right", va="center", transform=self.axes.transAxes
+                )
             for x, edit in enumerate(edits):
                 for y, word in ((2, edit.reference or "·"), (1, edit.sign), (0, edit.hypothesis or "·")):
-                    self.axes.text(x, y, word, ha="center", va="center", weight="bold" if y == 1 else "normal")
-                self.axes.plot([x - 0.4, x + 0.4], [-0.45, -0.45], color=COLOURS[edit.sign] if edit.sign != "=" else "none", linewidth=4)
-            handles = [Patch(color=COLOURS[sign], label=f"{sign} {name}") for sign, name in KINDS.items() if sign != "="]
+                    self.axes.text(
+                        x, y, word, ha="center", va="center", weight="bold" if y == 1 else "normal"
+                    )
+                self.axes.plot(
+                    [x - 0.4, x + 0.4],
+                    [-0.45, -0.45],
+                    color=COLOURS[edit.sign] if edit.sign != "=" else "none",
+                    linewidth=4,
+                )
+            handles = [
+                Patch(color=COLOURS[sign], label=f"{sign} {name}")
+                for sign, name in KINDS.items()
+                if sign != "="
+            ]
             self.figure.legend(handles=handles, loc="lower center", ncols=3)
         return self.png()
 
@@ -153,7 +189,9 @@ def _checked(text: str, what: str) -> str:
         UserError: it has digits or foreign letters, or is longer than the table holds.
     """
     if len(text) > LONGEST_TEXT:
-        raise UserError(f"the {what} has {len(text)} characters: {LONGEST_TEXT} are as many as the table holds")
+        raise UserError(
+            f"the {what} has {len(text)} characters: {LONGEST_TEXT} are as many as the table holds"
+        )
     try:
         return normalise(text)
     except UserError as error:
@@ -163,7 +201,10 @@ def _checked(text: str, what: str) -> str:
 def formula(name: str, count: ErrorCount, units: str) -> str:
     """WER = (1 S + 1 D + 0 I) / 6 words = 33.3%, as HTML."""
     signs = (("S", count.substitutions), ("D", count.deletions), ("I", count.insertions))
-    parts = " + ".join(f'<span style="border-bottom: 3px solid {COLOURS[sign]}">{number} {sign}</span>' for sign, number in signs)
+    parts = " + ".join(
+        f'<span style="border-bottom: 3px solid {COLOURS[sign]}">{number} {sign}</span>'
+        for sign, number in signs
+    )
     return f"{name} = ({parts}) / {count.reference} {units} = <b>{_rate(count)}</b>"
 
 

@@ -113,7 +113,9 @@ class Explorer(widgets.VBox):
         """Show `text` where screen readers announce what changes."""
         sign, colour = ("⚠ ", ORANGE) if warning else ("", "transparent")
         box = f"border-left: 4px solid {colour}; padding: 2px 10px; line-height: 1.5"
-        self.summary.value = f'<div role="status" aria-live="polite" style="{box}">{sign}{html.escape(text)}</div>'
+        self.summary.value = (
+            f'<div role="status" aria-live="polite" style="{box}">{sign}{html.escape(text)}</div>'
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         still = self.still()
@@ -126,7 +128,9 @@ def _in_few_colours(png: bytes) -> bytes:
     """The same picture in 256 colours, a third of the size or less: this one is kept in the notebook's file."""
     file = io.BytesIO()
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        file, format="png", optimize=True
+    )
     return file.getvalue()
 
 
@@ -135,13 +139,22 @@ def controls(*rows: widgets.Widget) -> widgets.Box:
     for each in rows:
         if "description" in each.traits() and not isinstance(each, widgets.Button | widgets.ToggleButton):
             each.style, each.layout = dict(_STYLE), dict(_WIDE)
-    grid = widgets.Layout(display="grid", grid_template_columns="repeat(auto-fit, minmax(21em, 1fr))", width="100%", max_width="76em")
+    grid = widgets.Layout(
+        display="grid",
+        grid_template_columns="repeat(auto-fit, minmax(21em, 1fr))",
+        width="100%",
+        max_width="76em",
+    )
     return widgets.Box(list(rows), layout=grid)
 
 
 def button(description: str, css_class: str, icon: str = "") -> widgets.Button:
     """A button as wide as its words."""
-    made = widgets.Button(description=description, icon=icon, layout=widgets.Layout(width="auto", max_width="26em", margin="2px 8px"))
+    made = widgets.Button(
+        description=description,
+        icon=icon,
+        layout=widgets.Layout(width="auto", max_width="26em", margin="2px 8px"),
+    )
     made.add_class(css_class)
     return made
 

@@ -45,7 +45,11 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
 
     timeline = [(share * length, 100 * rate) for share, rate in CHAPTER_TIMELINE]
     charts = (
-        chart("CTC loss (nats per utterance)", length, [Series("training", BLUE, of(steps, "ctc_loss"), dots=True)]),
+        chart(
+            "CTC loss (nats per utterance)",
+            length,
+            [Series("training", BLUE, of(steps, "ctc_loss"), dots=True)],
+        ),
         chart(
             "Word error rate (%)",
             length,
@@ -56,14 +60,22 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
             ],
             at_least=100,
         ),
-        chart("Blank rate (% of CTC frames)", length, [Series("blank", GREEN, of(steps, "blank_rate", 100))], at_least=100, height=150),
+        chart(
+            "Blank rate (% of CTC frames)",
+            length,
+            [Series("blank", GREEN, of(steps, "blank_rate", 100))],
+            at_least=100,
+            height=150,
+        ),
         chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
     )
     grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr));gap:4px 12px;max-width:76em"
     return f'<div style="{grid};color:{INK}">{"".join(charts)}</div>'
 
 
-def chart(title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230) -> str:
+def chart(
+    title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230
+) -> str:
     """A line chart over steps 0 to `length`, with its y axis from 0.
 
     Args:
@@ -94,7 +106,10 @@ def chart(title: str, length: float, series: Sequence[Series], at_least: float =
             parts += [f'<circle cx="{x}" cy="{y}" r="2.5" style="fill:{line.colour}"/>' for x, y in points]
         if len(series) > 1:
             y = _TOP + 8 + 16 * row
-            parts.append(f'<path d="M{_WIDTH - 188} {y - 4}h22" {stroke}/>' + _text(_WIDTH - 160, y, line.label, "start"))
+            parts.append(
+                f'<path d="M{_WIDTH - 188} {y - 4}h22" {stroke}/>'
+                + _text(_WIDTH - 160, y, line.label, "start")
+            )
     label = html.escape(f"{title}: " + "; ".join(_in_words(line) for line in series), quote=True)
     return (
         f'<svg class="omni-chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" '
@@ -117,7 +132,9 @@ def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, flo
 
 def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
     weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="currentColor"{weight}>{html.escape(text)}</text>'
+    return (
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="currentColor"{weight}>{html.escape(text)}</text>'
+    )
 
 
 def _in_words(line: Series) -> str:

@@ -17,7 +17,15 @@ from torch import Tensor
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.course import materials
 from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style
-from omni_lib.course.spectra import Settings, empty_filters, log_mel, mel_filters, milliseconds, power_spectrogram, sound_of
+from omni_lib.course.spectra import (
+    Settings,
+    empty_filters,
+    log_mel,
+    mel_filters,
+    milliseconds,
+    power_spectrogram,
+    sound_of,
+)
 from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
@@ -44,11 +52,17 @@ class MelExplorer(Explorer):
             raise UserError(f"there is no clip '{clip}': choose one of {', '.join(self.clips)}")
         default = Settings()
         self.clip = widgets.Dropdown(options=list(self.clips), value=clip, description="clip")
-        self.window = widgets.IntSlider(int(milliseconds(default.window)), min=5, max=100, description="window, ms")
+        self.window = widgets.IntSlider(
+            int(milliseconds(default.window)), min=5, max=100, description="window, ms"
+        )
         self.hop = widgets.IntSlider(int(milliseconds(default.hop)), min=2, max=40, description="hop, ms")
-        self.n_fft = widgets.SelectionSlider(options=FFT_SIZES, value=default.n_fft, description="FFT size, points")
+        self.n_fft = widgets.SelectionSlider(
+            options=FFT_SIZES, value=default.n_fft, description="FFT size, points"
+        )
         self.filters = widgets.IntSlider(default.n_mels, min=8, max=160, description="mel filters")
-        self.part = widgets.FloatRangeSlider(value=(0, 1), min=0, max=1, step=0.01, description="shown, seconds", readout_format=".2f")
+        self.part = widgets.FloatRangeSlider(
+            value=(0, 1), min=0, max=1, step=0.01, description="shown, seconds", readout_format=".2f"
+        )
         self.reset = button("the encoder's settings", "omni-reset", "undo")
         self.remake = button("re-make the sound from the mel", "omni-remake", "volume-up")
         self.picture, self.remade = SoundPicture(), SoundPicture()
@@ -59,7 +73,9 @@ class MelExplorer(Explorer):
         self._clip_changed()
         self.children = [
             self.heading,
-            controls(self.clip, self.part, self.window, self.hop, self.n_fft, self.filters, self.reset, self.remake),
+            controls(
+                self.clip, self.part, self.window, self.hop, self.n_fft, self.filters, self.reset, self.remake
+            ),
             self.summary,
             self.picture,
             self.remade,
@@ -73,7 +89,12 @@ class MelExplorer(Explorer):
     def settings(self) -> Settings:
         """What the sliders say, in samples."""
         per_millisecond = SAMPLE_RATE // 1000
-        return Settings(self.window.value * per_millisecond, self.hop.value * per_millisecond, self.n_fft.value, self.filters.value)
+        return Settings(
+            self.window.value * per_millisecond,
+            self.hop.value * per_millisecond,
+            self.n_fft.value,
+            self.filters.value,
+        )
 
     @property
     def shown(self) -> Tensor:
@@ -97,7 +118,10 @@ class MelExplorer(Explorer):
         image = self._canvas.draw(self._waveform, power, filters, mel, settings, self.part.value)
         words = self._words(settings, len(mel), empty_filters(filters))
         with self.picture.hold_sync():
-            self.picture.show(image, f"Waveform, spectrogram, filterbank and log-mel of the clip '{self.clip.value}'. {words}")
+            self.picture.show(
+                image,
+                f"Waveform, spectrogram, filterbank and log-mel of the clip '{self.clip.value}'. {words}",
+            )
             self.picture.place(self._canvas.span(self._canvas.mel_axes), start, end)
             self.picture.hear(self.shown, f"the clip '{self.clip.value}', {start:.2f}–{end:.2f} s", start)
         if self.remade.image:  # it belongs to settings that are no more
@@ -113,8 +137,16 @@ class MelExplorer(Explorer):
         return (
             f"{len(self._waveform):,} samples become {frames} frames × {settings.n_mels} filters = {numbers:,} numbers. "
             f"The FFT has a bin every {settings.bin_hertz:.1f} Hz; "
-            + (f"{empty} of the {settings.n_mels} filters contain none and stay black." if empty else "every filter contains one or more.")
-            + (" The hop is longer than the window: some samples are never looked at." if settings.hop > settings.window else "")
+            + (
+                f"{empty} of the {settings.n_mels} filters contain none and stay black."
+                if empty
+                else "every filter contains one or more."
+            )
+            + (
+                " The hop is longer than the window: some samples are never looked at."
+                if settings.hop > settings.window
+                else ""
+            )
         )
 
     def _clip_changed(self) -> None:
@@ -128,13 +160,18 @@ class MelExplorer(Explorer):
     def _back_to_default(self) -> None:
         default = Settings()
         with self.one_refresh():
-            self.window.value, self.hop.value = int(milliseconds(default.window)), int(milliseconds(default.hop))
+            self.window.value, self.hop.value = (
+                int(milliseconds(default.window)),
+                int(milliseconds(default.hop)),
+            )
             self.n_fft.value, self.filters.value = default.n_fft, default.n_mels
 
     def _make_audible(self) -> None:
         settings, (start, end) = self.settings, self.part.value
         if settings.n_fft < settings.window or end - start < SHORTEST:
-            raise UserError("choose an FFT at least as long as the window, and a part that can be seen, first")
+            raise UserError(
+                "choose an FFT at least as long as the window, and a part that can be seen, first"
+            )
         filters = mel_filters(settings)
         mel = log_mel(power_spectrogram(self.shown, settings), filters)
         sound = sound_of(mel, settings, len(self.shown))
@@ -164,8 +201,12 @@ class MelCanvas(Canvas):
             self.mel_axes = self.figure.add_axes((0.08, 0.08, 0.6, 0.32))
             self.filter_axes = self.figure.add_axes((0.84, 0.45, 0.14, 0.32))
             (self.wave,) = self.wave_axes.plot([], [], color=BLUE, linewidth=0.7)
-            self.spans = [self.wave_axes.axvspan(0, 0, color=ORANGE, alpha=alpha, linewidth=0) for alpha in (0.55, 0.3)]
-            self.spectrum = self.spectrum_axes.imshow([[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, **options)
+            self.spans = [
+                self.wave_axes.axvspan(0, 0, color=ORANGE, alpha=alpha, linewidth=0) for alpha in (0.55, 0.3)
+            ]
+            self.spectrum = self.spectrum_axes.imshow(
+                [[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, **options
+            )
             self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **options)
             self.filters = LineCollection([], colors=[BLUE, ORANGE], linewidths=0.8)
             self.filter_axes.add_collection(self.filters)
@@ -173,17 +214,36 @@ class MelCanvas(Canvas):
                 axes.grid(False)
             self.wave_axes.set(ylabel="amplitude")
             self.spectrum_axes.set(ylabel="frequency (kHz)", ylim=(0, SAMPLE_RATE / 2000))
-            self.filter_axes.set(xlabel="weight", ylabel="frequency (kHz)", ylim=(0, SAMPLE_RATE / 2000), xlim=(0, 1.05))
+            self.filter_axes.set(
+                xlabel="weight", ylabel="frequency (kHz)", ylim=(0, SAMPLE_RATE / 2000), xlim=(0, 1.05)
+            )
             self.filter_axes.set_title("filterbank", fontsize=10)
             self.mel_axes.set(xlabel="time (s)", ylabel="mel filter")
-            for axes in (self.wave_axes, self.spectrum_axes):  # the axis of time is written once, at the bottom
+            for axes in (
+                self.wave_axes,
+                self.spectrum_axes,
+            ):  # the axis of time is written once, at the bottom
                 axes.tick_params(labelbottom=False)
             first, second = (self.figure.add_axes((0.69, bottom, 0.012, 0.32)) for bottom in (0.45, 0.08))
             self.figure.colorbar(self.spectrum, cax=first, label="dB below the loudest")
             self.figure.colorbar(self.mel, cax=second, label="ln of mel power")
-            self.wave_axes.text(1.02, 0.95, "shaded: one window and the\nnext, one hop later", transform=self.wave_axes.transAxes, va="top")
+            self.wave_axes.text(
+                1.02,
+                0.95,
+                "shaded: one window and the\nnext, one hop later",
+                transform=self.wave_axes.transAxes,
+                va="top",
+            )
 
-    def draw(self, waveform: Tensor, power: Tensor, filters: Tensor, mel: Tensor, settings: Settings, part: tuple[float, float]) -> bytes:
+    def draw(
+        self,
+        waveform: Tensor,
+        power: Tensor,
+        filters: Tensor,
+        mel: Tensor,
+        settings: Settings,
+        part: tuple[float, float],
+    ) -> bytes:
         """The PNG of the seconds `part` of waveform (samples,), power (frames, bins), filters (bins, n_mels), mel (frames, n_mels)."""
         start, end = part
         hop = settings.hop / SAMPLE_RATE
@@ -214,11 +274,17 @@ class SpectrogramCanvas(Canvas):
         super().__init__(9.6, 2.9)
         with page_style():
             self.axes = self.figure.add_axes((0.08, 0.19, 0.6, 0.7))
-            self.spectrum = self.axes.imshow([[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, aspect="auto", origin="lower")
+            self.spectrum = self.axes.imshow(
+                [[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, aspect="auto", origin="lower"
+            )
             self.axes.grid(False)
             self.axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
             self.axes.set_title("re-made from the mel", fontsize=10, color=INK)
-            self.figure.colorbar(self.spectrum, cax=self.figure.add_axes((0.69, 0.19, 0.012, 0.7)), label="dB below the loudest")
+            self.figure.colorbar(
+                self.spectrum,
+                cax=self.figure.add_axes((0.69, 0.19, 0.012, 0.7)),
+                label="dB below the loudest",
+            )
 
     def draw(self, power: Tensor, settings: Settings, part: tuple[float, float]) -> bytes:
         """The PNG of power (frames, bins) of the seconds `part`."""
@@ -245,7 +311,9 @@ def _pooled(values: Tensor, dim: int) -> Tensor:
     together = max(1, values.shape[dim] // PIXELS)
     padding = -values.shape[dim] % together
     if padding:
-        values = torch.cat([values, values.narrow(dim, values.shape[dim] - 1, 1).repeat_interleave(padding, dim)], dim)
+        values = torch.cat(
+            [values, values.narrow(dim, values.shape[dim] - 1, 1).repeat_interleave(padding, dim)], dim
+        )
     return values.unflatten(dim, (-1, together)).amax(dim=dim + 1) if together > 1 else values
 
 

@@ -25,7 +25,9 @@ def wav_bytes(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE) -> bytes:
     if not len(samples):
         return b""
     file = io.BytesIO()
-    soundfile.write(file, samples / max(1.0, float(np.abs(samples).max())), rate, format="WAV", subtype="PCM_16")
+    soundfile.write(
+        file, samples / max(1.0, float(np.abs(samples).max())), rate, format="WAV", subtype="PCM_16"
+    )
     return file.getvalue()
 
 
@@ -49,7 +51,9 @@ class SoundPicture(anywidget.AnyWidget):
     right = traitlets.Float(1.0).tag(sync=True)
     axis_start = traitlets.Float(0.0).tag(sync=True)
     axis_end = traitlets.Float(1.0).tag(sync=True)
-    notes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each stretch of `seconds_per_note` of the axis
+    notes = traitlets.List(traitlets.Unicode()).tag(
+        sync=True
+    )  # one for each stretch of `seconds_per_note` of the axis
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
     pointed = traitlets.Float(-1.0).tag(sync=True)  # seconds; -1 while nobody points
 

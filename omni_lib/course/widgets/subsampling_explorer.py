@@ -94,10 +94,15 @@ class SubsamplingExplorer(Explorer):
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
-            self.picture.show(self._canvas.draw(self._mel, field, weights), f"Log-mel of the clip '{self.clip.value}'. {words}")
+            self.picture.show(
+                self._canvas.draw(self._mel, field, weights),
+                f"Log-mel of the clip '{self.clip.value}'. {words}",
+            )
             self.picture.place(self._canvas.span(self._canvas.mel_axes), 0.0, seconds)
             if self.sound.value == SOUNDS[0]:
-                self.picture.hear(self._waveform[start:end], f"what embedding {index} is made of", start / SAMPLE_RATE)
+                self.picture.hear(
+                    self._waveform[start:end], f"what embedding {index} is made of", start / SAMPLE_RATE
+                )
             else:
                 self.picture.hear(self._waveform, f"the clip '{self.clip.value}'")
         self._attend()
@@ -119,7 +124,9 @@ class SubsamplingExplorer(Explorer):
     def _attend(self) -> None:
         index = self.embedding.value
         weights = self._attentions[self.block.value - 1][self.head.value - 1]  # (T, T)
-        time = block_time(self.block.value - 1, self._encoder.blocks_before_pool, self._encoder.downsample_time)
+        time = block_time(
+            self.block.value - 1, self._encoder.blocks_before_pool, self._encoder.downsample_time
+        )
         step = time * FRAME
         rate = 8 // time  # rows for each embedding: two before the pool
         rows = range(rate * index, rate * index + rate)
@@ -134,7 +141,9 @@ class SubsamplingExplorer(Explorer):
         with self.attention.hold_sync():
             self.attention.show(canvas.draw(weights, rows, step), words)
             self.attention.place(canvas.span(canvas.axes), 0.0, len(weights) * step)
-        self.attention_words.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
+        self.attention_words.value = (
+            f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
+        )
 
     def _point(self, second: float) -> None:
         self.embedding.value = min(int(second / (8 * FRAME)), self.embedding.max)
@@ -183,17 +192,27 @@ class FieldCanvas(Canvas):
         with page_style():
             self.mel_axes = self.figure.add_axes((0.08, 0.42, 0.8, 0.54))
             self.below = self.figure.add_axes((0.08, 0.12, 0.8, 0.25))
-            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", aspect="auto", origin="lower", interpolation="nearest")
-            self.shades = [self.mel_axes.axvspan(0, 0, color="black", alpha=0.6, linewidth=0) for _ in range(2)]
+            self.mel = self.mel_axes.imshow(
+                [[0.0]], cmap="magma", aspect="auto", origin="lower", interpolation="nearest"
+            )
+            self.shades = [
+                self.mel_axes.axvspan(0, 0, color="black", alpha=0.6, linewidth=0) for _ in range(2)
+            ]
             self.edges = [self.mel_axes.axvline(0, color="white", linewidth=1.5) for _ in range(2)]
-            self.band = self.below.axvspan(0, 0, color=ORANGE, alpha=0.3, linewidth=0, label="receptive field of the convolutions")
-            (self.curve,) = self.below.plot([], [], color=BLUE, linewidth=1.2, label="influence through the whole encoder")
+            self.band = self.below.axvspan(
+                0, 0, color=ORANGE, alpha=0.3, linewidth=0, label="receptive field of the convolutions"
+            )
+            (self.curve,) = self.below.plot(
+                [], [], color=BLUE, linewidth=1.2, label="influence through the whole encoder"
+            )
             self.mel_axes.grid(False)
             self.mel_axes.tick_params(labelbottom=False)
             self.mel_axes.set(ylabel="mel filter")
             self.below.set(xlabel="time (s)", ylabel="influence (%)")
             self.below.legend(loc="upper right", fontsize=8)
-            self.figure.colorbar(self.mel, cax=self.figure.add_axes((0.9, 0.42, 0.014, 0.54)), label="ln of mel power")
+            self.figure.colorbar(
+                self.mel, cax=self.figure.add_axes((0.9, 0.42, 0.014, 0.54)), label="ln of mel power"
+            )
 
     def draw(self, mel: Tensor, field: Field, weights: Tensor) -> bytes:
         """The PNG of mel (frames, 128) with the `field` of one embedding and the influence `weights` (frames,) on it."""
@@ -202,7 +221,9 @@ class FieldCanvas(Canvas):
         self.mel.set_data(mel.T.numpy())
         self.mel.set_clim(float(mel.min()), float(mel.max()))
         self.mel.set_extent((0, end, -0.5, mel.shape[1] - 0.5))
-        for span, (left, right) in zip((*self.shades, self.band), ((0, first), (last, end), (first, last)), strict=True):
+        for span, (left, right) in zip(
+            (*self.shades, self.band), ((0, first), (last, end), (first, last)), strict=True
+        ):
             span.set_x(left)
             span.set_width(right - left)
         for line, second in zip(self.edges, (first, last), strict=True):
@@ -221,11 +242,15 @@ class AttentionCanvas(Canvas):
         super().__init__(9.6, 4.2)
         with page_style():
             self.axes = self.figure.add_axes((0.08, 0.13, 0.8, 0.83))
-            self.map = self.axes.imshow([[0.0]], cmap="viridis", vmin=0, aspect="auto", origin="upper", interpolation="nearest")
+            self.map = self.axes.imshow(
+                [[0.0]], cmap="viridis", vmin=0, aspect="auto", origin="upper", interpolation="nearest"
+            )
             self.lines = [self.axes.axhline(0, color=ORANGE, linewidth=1.5) for _ in range(2)]
             self.axes.grid(False)
             self.axes.set(xlabel="looked at, time (s)", ylabel="looking, time (s)")
-            bar = self.figure.colorbar(self.map, cax=self.figure.add_axes((0.9, 0.13, 0.014, 0.83)), label="attention")
+            bar = self.figure.colorbar(
+                self.map, cax=self.figure.add_axes((0.9, 0.13, 0.014, 0.83)), label="attention"
+            )
             bar.outline.set_edgecolor(INK)
 
     def draw(self, weights: Tensor, rows: range, step: float) -> bytes:

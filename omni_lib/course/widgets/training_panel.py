@@ -19,13 +19,18 @@ import psutil
 from IPython.display import DisplayHandle, display
 
 from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, Picture, shown, training_curves
-from omni_lib.course.training_run import CONSOLE, TrainingRun
-from omni_lib.course.training_status import State, Status
 from omni_lib.course.widgets.live_curves import INK, training_charts
 from omni_lib.errors import UserError
+from omni_lib.runs.background import CONSOLE, BackgroundRun
+from omni_lib.runs.status import State, Status
 
 INTERVAL = 2.0  # seconds
-_SIGNS = {State.RUNNING: ("▶", BLUE), State.FINISHED: ("✓", GREEN), State.STOPPED: ("■", ORANGE), State.DIED: ("✗", PURPLE)}
+_SIGNS = {
+    State.RUNNING: ("▶", BLUE),
+    State.FINISHED: ("✓", GREEN),
+    State.STOPPED: ("■", ORANGE),
+    State.DIED: ("✗", PURPLE),
+}
 _EPOCHS_SHOWN = 5
 _panels: dict[str, TrainingPanel] = {}  # the latest of each folder: only that one keeps looking
 
@@ -33,7 +38,7 @@ _panels: dict[str, TrainingPanel] = {}  # the latest of each folder: only that o
 class TrainingPanel(widgets.VBox):
     """See the module. One panel at a time looks after a folder: a newer one retires the one before it."""
 
-    def __init__(self, run: TrainingRun) -> None:
+    def __init__(self, run: BackgroundRun) -> None:
         self.run = run
         self._lock = threading.RLock()  # buttons may be pressed in another thread than the one that looks
         self._task: asyncio.Task[None] | None = None
@@ -45,15 +50,32 @@ class TrainingPanel(widgets.VBox):
         self._loop = _running_loop()
 
         self._title, self._figures, self._charts, self._transcripts = (widgets.HTML() for _ in range(4))
-        self._bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="100%", max_width="76em", height="14px"))
+        self._bar = widgets.FloatProgress(
+            min=0, max=1, layout=widgets.Layout(width="100%", max_width="76em", height="14px")
+        )
         self._note = widgets.HTML()
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
-        self._stop = self._button("Stop", "omni-stop", "Save, then end; Resume goes on from there", self._press_stop)
-        self._resume = self._button("Resume", "omni-resume", "Go on from the newest checkpoint", self._press_resume)
-        self._open = self._button("Open log", "omni-open-log", f"What the training says ({CONSOLE})", self._press_open)
+        self._stop = self._button(
+            "Stop", "omni-stop", "Save, then end; Resume goes on from there", self._press_stop
+        )
+        self._resume = self._button(
+            "Resume", "omni-resume", "Go on from the newest checkpoint", self._press_resume
+        )
+        self._open = self._button(
+            "Open log", "omni-open-log", f"What the training says ({CONSOLE})", self._press_open
+        )
         buttons = widgets.HBox([self._stop, self._resume, self._open])
         super().__init__(
-            [self._title, self._bar, self._figures, buttons, self._note, self._charts, self._transcripts, self._console],
+            [
+                self._title,
+                self._bar,
+                self._figures,
+                buttons,
+                self._note,
+                self._charts,
+                self._transcripts,
+                self._console,
+            ],
             layout=widgets.Layout(width="100%"),
         )
         self.add_class("omni-training-panel")
@@ -81,7 +103,11 @@ class TrainingPanel(widgets.VBox):
         """The curves as a picture, for where no kernel runs."""
         status = self.run.status()
         epochs = status.of_type("epoch")
-        reached = f"; dev word error rate {epochs[-1]['dev_wer']:.1%} at step {epochs[-1]['step']}" if epochs else ""
+        reached = (
+            f"; dev word error rate {epochs[-1]['dev_wer']:.1%} at step {epochs[-1]['step']}"
+            if epochs
+            else ""
+        )
         words = f"loss and word error rate of the training in {self.run.folder.name}, {status.state.value}{reached}"
         return shown(training_curves(status.entries, status.total_steps), words)
 
@@ -111,7 +137,9 @@ class TrainingPanel(widgets.VBox):
         )
         self._bar.value = status.step / status.total_steps if status.total_steps else 0.0
         self._bar.style = {"bar_color": colour}
-        self._figures.value = _tiles(status, self._machine() if status.state is State.RUNNING else "", self._last_line(status))
+        self._figures.value = _tiles(
+            status, self._machine() if status.state is State.RUNNING else "", self._last_line(status)
+        )
         running = status.state is State.RUNNING
         self._stop.disabled, self._resume.disabled = not running, running or status.state is State.FINISHED
         self._stop.description = "Stop now" if running and self._asked else "Stop"
@@ -129,7 +157,9 @@ class TrainingPanel(widgets.VBox):
         if process is None:
             return ""
         if self._process is None or self._process.pid != process.pid:
-            self._process = process  # the same object each time: the share is of the time since it was asked last
+            self._process = (
+                process  # the same object each time: the share is of the time since it was asked last
+            )
             process.cpu_percent()
             return ""
         with contextlib.suppress(psutil.Error):
@@ -179,7 +209,9 @@ class TrainingPanel(widgets.VBox):
             return
         self.run.stop()
         self._asked = True
-        self._say("It saves and ends after the step at hand. “Stop now” does not wait: steps since the last checkpoint would be lost.")
+        self._say(
+            "It saves and ends after the step at hand. “Stop now” does not wait: steps since the last checkpoint would be lost."
+        )
 
     def _press_resume(self) -> None:
         self._resume.disabled = True
@@ -214,12 +246,14 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _short(run: TrainingRun) -> str:
+def _short(run: BackgroundRun) -> str:
     return "/".join(run.folder.parts[-2:])
 
 
-def _pre(run: TrainingRun) -> str:
-    style = "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
+def _pre(run: BackgroundRun) -> str:
+    style = (
+        "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
+    )
     style += f";color:{INK};border:1px solid #80808080"
     path, said = html.escape(f"{_short(run)}/{CONSOLE}"), html.escape(run.console(200))
     return f'<div style="color:{INK}"><code>{path}</code></div><pre class="omni-console" style="{style}">{said}</pre>'
@@ -230,12 +264,17 @@ def _tiles(status: Status, machine: str, last_line: str) -> str:
     steps, epochs = status.of_type("step"), status.of_type("epoch")
     tiles = [("step", f"{status.step} of {status.total_steps}" if status.total_steps else "–")]
     if status.state is State.RUNNING:
-        tiles.append(("time left, about", "–" if status.seconds_left is None else _duration(status.seconds_left)))
+        tiles.append(
+            ("time left, about", "–" if status.seconds_left is None else _duration(status.seconds_left))
+        )
     if steps:
         now = steps[-1]
         tiles += [("CTC loss", f"{now['ctc_loss']:.1f}"), ("WER, training", f"{now['wer']:.1%}")]
         tiles += [("WER, dev", f"{epochs[-1]['dev_wer']:.1%}")] if epochs else []
-        tiles += [("blank rate", f"{now['blank_rate']:.0%}"), ("learning rate", f"{now['learning_rate']:.2g}")]
+        tiles += [
+            ("blank rate", f"{now['blank_rate']:.0%}"),
+            ("learning rate", f"{now['learning_rate']:.2g}"),
+        ]
     if machine:
         tiles.append(("processor and memory", machine))
     cells = "".join(
@@ -254,14 +293,18 @@ def _transcripts(status: Status) -> str:
     last = len(epochs) - 1
     chosen = sorted({round(last * part / (_EPOCHS_SHOWN - 1)) for part in range(_EPOCHS_SHOWN)})
     cell = "padding:2px 10px 2px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
-    said = "".join(f'<th style="{cell};width:30%">{html.escape(each["said"])}</th>' for each in epochs[-1]["transcripts"])
+    said = "".join(
+        f'<th style="{cell};width:30%">{html.escape(each["said"])}</th>' for each in epochs[-1]["transcripts"]
+    )
     rows = [f'<tr><th style="{cell}">said</th>{said}</tr>']
     for number in chosen:
         heard = "".join(
             f'<td style="{cell}">{html.escape(each["heard"]) or "<i>nothing</i>"}{" ✓" if each["heard"] == each["said"] else ""}</td>'
             for each in epochs[number]["transcripts"]
         )
-        rows.append(f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>')
+        rows.append(
+            f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
+        )
     caption = '<caption style="text-align:left;font-weight:600;padding:4px 0">Three dev clips, as they are heard</caption>'
     style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{INK}"
     return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
@@ -270,4 +313,10 @@ def _transcripts(status: Status) -> str:
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+    return (
+        f"{hours} h {minutes:02d} min"
+        if hours
+        else f"{minutes} min {seconds:02d} s"
+        if minutes
+        else f"{seconds} s"
+    )

@@ -17,7 +17,9 @@ from omni_lib.course.widgets.explorer import Canvas, table
 from omni_lib.text import BLANK
 
 DEEPEST = 12.0  # nats below the frame's best cell: what is darker than e^-12 is nothing
-MOST_LETTERS = 26  # state labels that can be read beside one another; of a longer text only the words are named
+MOST_LETTERS = (
+    26  # state labels that can be read beside one another; of a longer text only the words are named
+)
 
 
 def collapse_table(path: Collapse, step: int) -> str:
@@ -27,9 +29,16 @@ def collapse_table(path: Collapse, step: int) -> str:
         [_cell(symbol, 1, width) for symbol in path.path],
         [_cell(symbol, frames, width) for symbol, frames in runs],
         [_cell(symbol, frames, width, dropped=symbol == BLANK) for symbol, frames in runs],
-        [f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{html.escape(path.text) or "(nothing)"}</b></td>'],
+        [
+            f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{html.escape(path.text) or "(nothing)"}</b></td>'
+        ],
     ]
-    names = ("path, one symbol a frame", "step 1: merge what repeats", "step 2: drop the blanks", "step 3: the text")
+    names = (
+        "path, one symbol a frame",
+        "step 1: merge what repeats",
+        "step 2: drop the blanks",
+        "step 3: the text",
+    )
     header = '<th scope="row" style="text-align: left; padding-right: 12px; white-space: nowrap; font-weight: normal">{}</th>'
     rows = [f"<tr>{header.format(name)}{''.join(row)}</tr>" for name, row in zip(names, cells, strict=True)]
     return table(rows[: step + 1], f"a path of {len(path.path)} frames collapses to '{path.text}'")
@@ -39,7 +48,9 @@ def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
     colour = INK if symbol == BLANK else BLUE
     line = "dashed" if dropped else "solid"
     shown = "" if dropped else html.escape(SHOWN.get(symbol, VOCABULARY.symbols[symbol]))
-    title = "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
+    title = (
+        "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
+    )
     style = f"border: 2px {line} {colour}; text-align: center; min-width: {width}px; height: 26px; padding: 0 3px; font-family: monospace"
     return f'<td colspan="{frames}" title="{title}" style="{style}">{shown}</td>'
 
@@ -61,11 +72,17 @@ class RegionCanvas(Canvas):
 
     def __init__(self) -> None:
         super().__init__(9.6, 4.2)
-        kinds = (("from the start only", BLUE, 0.35), ("to the end only", ORANGE, 0.35), ("on a valid path", GREEN, 1.0))
+        kinds = (
+            ("from the start only", BLUE, 0.35),
+            ("to the end only", ORANGE, 0.35),
+            ("on a valid path", GREEN, 1.0),
+        )
         colours = ListedColormap([(0, 0, 0, 0), *(to_rgba(colour, alpha) for _, colour, alpha in kinds)])
         with page_style():
             self.axes = self.figure.add_axes((0.09, 0.13, 0.69, 0.83))
-            self.image = self.axes.imshow([[0]], cmap=colours, vmin=0, vmax=3, aspect="auto", origin="lower", interpolation="nearest")
+            self.image = self.axes.imshow(
+                [[0]], cmap=colours, vmin=0, vmax=3, aspect="auto", origin="lower", interpolation="nearest"
+            )
             self.axes.grid(False)
             self.axes.set(xlabel="CTC frame", ylabel="state: the text with blanks between")
             handles = [Patch(color=to_rgba(colour, alpha), label=label) for label, colour, alpha in kinds]
@@ -74,7 +91,9 @@ class RegionCanvas(Canvas):
     def draw(self, cells: Region, target: Sequence[int]) -> bytes:
         """The PNG of `cells`."""
         states, frames = cells.from_start.shape
-        self.image.set_data(cells.from_start.astype(int) + 2 * cells.to_end.astype(int) if frames else np.zeros((states, 1)))
+        self.image.set_data(
+            cells.from_start.astype(int) + 2 * cells.to_end.astype(int) if frames else np.zeros((states, 1))
+        )
         self.image.set_extent((-0.5, max(frames, 1) - 0.5, -0.5, states - 0.5))
         marks = state_labels(target)
         with page_style():
@@ -96,13 +115,18 @@ class TrellisCanvas(Canvas):
             self.mass = self.axes.imshow([[0.0]], cmap="viridis", vmin=-DEEPEST, vmax=0, **options)
             self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **options)
             seen_on_all = [Stroke(linewidth=3.5, foreground="white"), Normal()]
-            (self.path,) = self.axes.plot([], [], color="black", linewidth=1.5, path_effects=seen_on_all, label="best path")
+            (self.path,) = self.axes.plot(
+                [], [], color="black", linewidth=1.5, path_effects=seen_on_all, label="best path"
+            )
             self.axes.legend(loc="upper left", labelcolor="white")
             for axes in (self.axes, self.below):
                 axes.grid(False)
             self.axes.set(ylabel="state")
             self.below.set(xlabel="time (s)", ylabel="posterior of")
-            above, under = (self.figure.add_axes((0.9, bottom, 0.015, height)) for bottom, height in ((0.46, 0.5), (0.09, 0.31)))
+            above, under = (
+                self.figure.add_axes((0.9, bottom, 0.015, height))
+                for bottom, height in ((0.46, 0.5), (0.09, 0.31))
+            )
             self.figure.colorbar(self.mass, cax=above, label="nats below the frame's best")
             self.figure.colorbar(self.posteriors, cax=under, label="probability")
 
@@ -110,7 +134,14 @@ class TrellisCanvas(Canvas):
         """Where the axis of time lies in the picture."""
         return self.span(self.axes)
 
-    def draw(self, mass: Tensor, log_probs: Tensor, target: Sequence[int], states: Sequence[int] | None, seconds: float) -> bytes:
+    def draw(
+        self,
+        mass: Tensor,
+        log_probs: Tensor,
+        target: Sequence[int],
+        states: Sequence[int] | None,
+        seconds: float,
+    ) -> bytes:
         """The PNG.
 
         Args:

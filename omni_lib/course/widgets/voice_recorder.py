@@ -20,7 +20,16 @@ from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio
 from omni_lib.course import materials
 from omni_lib.course.edits import edit_table, word_edits
 from omni_lib.course.figures import BLUE, INK, Picture, page_style
-from omni_lib.course.recordings import PROMPTS, RECORDINGS, Heard, add_recording, listen, listener, unknown_words, waveform_of
+from omni_lib.course.recordings import (
+    PROMPTS,
+    RECORDINGS,
+    Heard,
+    add_recording,
+    listen,
+    listener,
+    unknown_words,
+    waveform_of,
+)
 from omni_lib.course.trellis import SHOWN, VOCABULARY, frame_notes
 from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
 from omni_lib.course.widgets.microphone import Microphone
@@ -99,13 +108,20 @@ class VoiceRecorder(Explorer):
             return
         heard, end = self._heard, len(self._waveform) / SAMPLE_RATE
         words = f"{self._source.capitalize()}, {end:.2f} s, is heard as '{heard.text}'."
-        times = ", ".join(f"{word.word} {word.start:.2f}–{word.end:.2f} s" for word in heard.words) or "no word was heard"
+        times = (
+            ", ".join(f"{word.word} {word.start:.2f}–{word.end:.2f} s" for word in heard.words)
+            or "no word was heard"
+        )
         self.times.value = f'<div style="line-height: 1.5">word times: {html.escape(times)}</div>'
         if heard is not self._canvas.drawn:
             with self.picture.hold_sync():
-                seen = f"Log-mel with the words above it and the posteriors below. {words} Word times: {times}."
+                seen = (
+                    f"Log-mel with the words above it and the posteriors below. {words} Word times: {times}."
+                )
                 self.picture.show(self._canvas.draw(heard), seen)
-                self.picture.place(self._canvas.span(self._canvas.mel_axes), 0.0, len(heard.mel) * HOP_LENGTH / SAMPLE_RATE)
+                self.picture.place(
+                    self._canvas.span(self._canvas.mel_axes), 0.0, len(heard.mel) * HOP_LENGTH / SAMPLE_RATE
+                )
                 self.picture.hear(self._waveform, self._source)
                 self.picture.notes = frame_notes(heard.log_probs, heard.seconds_per_frame)
                 self.picture.seconds_per_note = heard.seconds_per_frame
@@ -113,7 +129,9 @@ class VoiceRecorder(Explorer):
 
     def _say_errors(self, words: str) -> None:
         said, heard = normalise(self.said.value), self._heard.text
-        self.comparison.value = edit_table(word_edits(said, heard), f"said '{said}', heard '{heard}'") if said else ""
+        self.comparison.value = (
+            edit_table(word_edits(said, heard), f"said '{said}', heard '{heard}'") if said else ""
+        )
         if not said:
             self.say(f"{words} Write what you said to see its errors.")
             return
@@ -128,7 +146,11 @@ class VoiceRecorder(Explorer):
             raise UserError("there is nothing to add yet: record something first")
         path = add_recording(self._waveform, self.said.value, self._heard, self.folder)
         self._added = self.add.disabled = True
-        place = self.folder.relative_to(materials.ROOT) if self.folder.is_relative_to(materials.ROOT) else self.folder
+        place = (
+            self.folder.relative_to(materials.ROOT)
+            if self.folder.is_relative_to(materials.ROOT)
+            else self.folder
+        )
         text = f"✓ {path.name} and its row are in {place.as_posix()}; omni data check {place.as_posix()}/asr.csv tells what you have."
         self.kept.value = f'<div role="status" style="line-height: 1.5">{html.escape(text)}</div>'
 
@@ -137,7 +159,10 @@ class VoiceRecorder(Explorer):
             return Picture(self.picture.image, f"Voice recorder. {self.picture.alt}")
         clip = read_audio(materials.clips()["hello"].path)
         heard = listen(clip, self._recogniser, self._config)
-        return Picture(VoiceCanvas().draw(heard), f"Voice recorder; here with the clip 'hello', in which it hears '{heard.text}'.")
+        return Picture(
+            VoiceCanvas().draw(heard),
+            f"Voice recorder; here with the clip 'hello', in which it hears '{heard.text}'.",
+        )
 
 
 class VoiceCanvas(Canvas):
@@ -161,7 +186,10 @@ class VoiceCanvas(Canvas):
                 spine.set_visible(False)
             self.mel_axes.set(ylabel="mel filter")
             self.below.set(xlabel="time (s)", ylabel="posterior of")
-            first, second = (self.figure.add_axes((0.9, bottom, 0.015, height)) for bottom, height in ((0.51, 0.37), (0.1, 0.36)))
+            first, second = (
+                self.figure.add_axes((0.9, bottom, 0.015, height))
+                for bottom, height in ((0.51, 0.37), (0.1, 0.36))
+            )
             self.figure.colorbar(self.mel, cax=first, label="ln of mel power")
             self.figure.colorbar(self.posteriors, cax=second, label="probability")
         self.drawn: Heard | None = None
@@ -174,15 +202,27 @@ class VoiceCanvas(Canvas):
         self.mel.set_extent((0, end, -0.5, heard.mel.shape[1] - 0.5))
         symbols = _seen(heard.log_probs)
         self.posteriors.set_data(heard.log_probs[:, symbols].exp().T.numpy())
-        self.posteriors.set_extent((0, len(heard.log_probs) * heard.seconds_per_frame, -0.5, len(symbols) - 0.5))
+        self.posteriors.set_extent(
+            (0, len(heard.log_probs) * heard.seconds_per_frame, -0.5, len(symbols) - 0.5)
+        )
         for artist in [*self.word_axes.patches, *self.word_axes.texts]:
             artist.remove()
         with page_style():
             for row, word in enumerate(heard.words):
-                level = 0.5 * (row % 2)  # neighbours on two lines, so that short words do not run into one another
+                level = 0.5 * (
+                    row % 2
+                )  # neighbours on two lines, so that short words do not run into one another
                 box = (word.start, word.end, 0.04 + 0.94 * level, 0.4 + 0.94 * level)
                 self.word_axes.axvspan(*box, facecolor=to_rgba(BLUE, 0.12), edgecolor=BLUE)
-                self.word_axes.text((word.start + word.end) / 2, level + 0.18, word.word, ha="center", va="center", fontsize=9, color=INK)
+                self.word_axes.text(
+                    (word.start + word.end) / 2,
+                    level + 0.18,
+                    word.word,
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color=INK,
+                )
             names = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
         for axes in (self.word_axes, self.mel_axes, self.below):

@@ -1,0 +1,115 @@
+"""Transcribe a list of utterances and count what is wrong, over all of them, by kind of sentence, or by speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from omni_lib.machine.distributed import gathered, rank, world_size
+from omni_lib.manifest import Utterance
+from omni_lib.metrics import ErrorCount, bootstrap_interval, character_errors, total, word_errors
+from omni_lib.recogniser import Recogniser
+from omni_lib.training.batching import Batch, FeatureCache, evaluation_batches
+
+# log_probs (B, T, symbols), lengths (B,) → B texts
+Decoder = Callable[[Tensor, Tensor], list[str]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was heard in some utterances, in the order of the batches: shortest clip first."""
+
+    utterances: list[Utterance]
+    hypotheses: list[str]
+
+    @cached_property
+    def words(self) -> list[ErrorCount]:
+        """Word errors of each utterance."""
+        return [
+            word_errors(row.text, heard) for row, heard in zip(self.utterances, self.hypotheses, strict=True)
+        ]
+
+    @cached_property
+    def characters(self) -> list[ErrorCount]:
+        """Character errors of each utterance."""
+        return [
+            character_errors(row.text, heard)
+            for row, heard in zip(self.utterances, self.hypotheses, strict=True)
+        ]
+
+    @property
+    def wer(self) -> float:
+        """Corpus word error rate, a fraction."""
+        return total(self.words).rate
+
+    @property
+    def cer(self) -> float:
+        """Corpus character error rate, a fraction."""
+        return total(self.characters).rate
+
+    def interval(self) -> tuple[float, float]:
+        """95% bootstrap interval of the WER, resampled by speaker (by utterance where no speaker is named)."""
+        return bootstrap_interval(self.words, [row.speaker or str(row.path) for row in self.utterances])
+
+    def summary(self) -> dict[str, float | int | list[float]]:
+        """The figures that `omni evaluate --json` prints: fractions, and the interval as [low, high]."""
+        words = sum(count.reference for count in self.words)
+        return {
+            "wer": self.wer,
+            "cer": self.cer,
+            "wer_ci95": list(self.interval()),
+            "utterances": len(self.utterances),
+            "words": words,
+        }
+
+    def by(self, attribute: str) -> dict[str, ErrorCount]:
+        """Word errors pooled by an attribute of the utterances: "kind", "speaker", "accent"."""
+        groups: dict[str, list[ErrorCount]] = {}
+        for row, count in zip(self.utterances, self.words, strict=True):
+            groups.setdefault(getattr(row, attribute), []).append(count)
+        return {name: total(groups[name]) for name in sorted(groups)}
+
+
+def evaluate(
+    recogniser: Recogniser,
+    utterances: FeatureCache | Sequence[Utterance],
+    decoder: Decoder | None = None,
+    batch_size: int = 16,
+) -> Evaluation:
+    """Transcribe every utterance, greedily unless another decoder is given; no dropout, no augmentation.
+
+    Within a distributed run every rank must call it: each transcribes some of the batches, and all get the whole result.
+    """
+    return evaluate_each(recogniser, utterances, [decoder or recogniser.greedy], batch_size)[0]
+
+
+def evaluate_each(
+    recogniser: Recogniser,
+    utterances: FeatureCache | Sequence[Utterance],
+    decoders: Sequence[Decoder],
+    batch_size: int = 16,
+) -> list[Evaluation]:
+    """`evaluate` by several decoders, for which the encoder hears every utterance once."""
+    cache = utterances if isinstance(utterances, FeatureCache) else FeatureCache(utterances)
+    was_training, device = recogniser.training, next(recogniser.parameters()).device
+    recogniser.eval()
+    rows: list[Utterance] = []
+    heard: dict[int, list[list[str]]] = {}  # by number of the batch, then by decoder
+    with torch.inference_mode():
+        batch: Batch
+        for number, batch in enumerate(evaluation_batches(cache, batch_size)):
+            rows += batch.utterances
+            if number % world_size() == rank():
+                log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
+                heard[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
+    recogniser.train(was_training)
+    for others in gathered(heard):
+        heard |= others
+    return [
+        Evaluation(rows, [text for number in sorted(heard) for text in heard[number][place]])
+        for place in range(len(decoders))
+    ]

@@ -1,0 +1,76 @@
+"""What has been trained, as a file to hand on.
+
+The recogniser in half precision, without the optimiser, its measured error rate inside; or the encoder alone, as safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from omni_lib.errors import UserError
+from omni_lib.machine.files import write_atomically
+from omni_lib.stage_e import load_encoder
+from omni_lib.training.checkpoint import save_checkpoint
+from omni_lib.weights import REQUIRED, checkpoint_config, load_checkpoint
+
+
+def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
+    """Write the averaged weights of `checkpoint` to `out`, matrices in half precision: about a tenth of the file.
+
+    Vectors stay in single precision: the statistics of a batch norm or of the features may span more than half precision can
+    tell apart, and they take hardly any room. Loaded again, everything is single precision.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or `out` cannot be written.
+    """
+    contents = load_checkpoint(checkpoint)
+    kept = {key: contents[key] for key in REQUIRED}
+    kept["enc"], kept["head"] = _halved(contents["enc"]), _halved(contents["head"])
+    kept[
+        "metrics"
+    ] = {}  # what the full-precision weights reached is not what these reach: `record` puts it here
+    save_checkpoint(Path(out), kept)
+    return Path(out)
+
+
+def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
+    """Write the encoder of `checkpoint` alone as safetensors, in single precision: tensors by name, and nothing that could run.
+
+    `stage_e.load_encoder(out)` gives the same encoder. So does any reader of safetensors: the names and shapes are those of
+    `AudioEncoder`, whose settings are JSON under "config" in the file's metadata.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or `out` cannot be written.
+    """
+    contents = load_checkpoint(checkpoint)
+    settings = json.dumps(checkpoint_config(contents, checkpoint).to_dict())
+    weights = {name: tensor.contiguous() for name, tensor in load_encoder(checkpoint).state_dict().items()}
+    metadata = {"format": "pt", "config": settings, "step": str(contents["step"])}
+    write_atomically(Path(out), safetensors.torch.save(weights, metadata))
+    return Path(out)
+
+
+def record(path: str | Path, measured: dict[str, Any], limits: str) -> None:
+    """Write into an exported file what it was measured to reach, and on what it should not be trusted.
+
+    Args:
+        measured: JSON-like figures, such as `Evaluation.summary()`.
+        limits: a sentence or two for whoever uses it.
+
+    Raises:
+        UserError: `path` is no exported file.
+    """
+    contents = load_checkpoint(path)
+    if "resume" in contents:
+        raise UserError(f"{path} is a training's checkpoint: export it first ('omni export')")
+    save_checkpoint(Path(path), contents | {"metrics": measured, "limits": limits})
+
+
+def _halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(torch.float16) if tensor.ndim >= 2 else tensor for name, tensor in state.items()}

@@ -1,0 +1,93 @@
+"""A sound file in, its words and their times out: `omni transcribe`."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from omni_lib.alignment import Word, word_times
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
+from omni_lib.config import Config
+from omni_lib.errors import UserError
+from omni_lib.inference.streaming import best_path, best_path_stream, mel_stream, sound_stream
+from omni_lib.recogniser import Recogniser
+
+SILENCE = 1e-4  # peak amplitude, -80 dB of full scale: below it there is nothing to hear
+LONGEST = 10.0  # seconds; the corpora's longest utterance, hence the longest the encoder has met
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in one file."""
+
+    path: Path
+    text: str
+    words: list[Word]
+
+
+def shortest(recogniser: Recogniser) -> int:
+    """The least sound, in ms, that makes an embedding."""
+    frames = 1
+    while recogniser.encoder.output_lengths(frames) == 0:
+        frames += 1
+    return frames * HOP_LENGTH * 1000 // SAMPLE_RATE
+
+
+def transcribe(
+    path: str | Path,
+    recogniser: Recogniser,
+    config: Config,
+    warn: Callable[[str], None] | None = None,
+    longest: float = LONGEST,
+) -> Transcript:
+    """Transcribe one file greedily, in memory that does not grow with its length.
+
+    Args:
+        recogniser: in evaluation mode, with the settings `config` that it was trained with.
+        warn: called with a line where the answer needs a caution (silence).
+        longest: seconds of the longest clip that the recogniser was trained on. A longer file is heard with attention held to what is near
+            (`streaming.py`), and a shorter one as in training.
+
+    Raises:
+        UserError: the file cannot be read, or is shorter than one embedding.
+    """
+    path = Path(path)
+    warn = warn or (lambda line: print(line, file=sys.stderr))
+    loudness, begin, sound = Loudness(), [], sound_stream(path)
+    while sum(map(len, begin)) <= longest * SAMPLE_RATE and (block := next(sound, None)) is not None:
+        begin.append(block)
+    mel = mel_stream(loudness.listening(itertools.chain(begin, sound)))
+    if sum(map(len, begin)) <= longest * SAMPLE_RATE:  # that was all
+        pieces = [best_path(torch.cat(list(mel)), recogniser)]
+    else:
+        pieces = best_path_stream(mel, recogniser, config)
+    symbols = [symbol for piece in pieces for symbol in piece.tolist()]
+    if loudness.peak < SILENCE:
+        warn(f"{path} is silent: nothing to transcribe")
+        return Transcript(path, "", [])
+    if not symbols:
+        raise UserError(
+            f"{path} is too short ({loudness.samples * 1000 // SAMPLE_RATE} ms): one embedding needs {shortest(recogniser)} ms"
+        )
+    seconds_per_frame = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+    words = word_times(symbols, recogniser.vocabulary, seconds_per_frame)
+    return Transcript(path, " ".join(word.word for word in words), words)
+
+
+class Loudness:
+    """What has gone by in a stream of sound: its samples, and the largest of them."""
+
+    def __init__(self) -> None:
+        self.samples, self.peak = 0, 0.0
+
+    def listening(self, sound: Iterable[Tensor]) -> Iterator[Tensor]:
+        for block in sound:
+            self.samples += len(block)
+            self.peak = max(self.peak, block.abs().max().item() if len(block) else 0.0)
+            yield block

@@ -1,0 +1,50 @@
+"""Where this machine keeps what can be computed again: log-mels of large corpora, and what was found out about sound files.
+
+It is the system's folder for caches, or the one that the environment variable OMNI_CACHE names. It may be removed at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import platformdirs
+
+from omni_lib.errors import UserError
+
+VARIABLE = "OMNI_CACHE"
+
+
+def cache_folder() -> Path:
+    """The folder, made where it is not there yet.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    named = os.environ.get(VARIABLE)
+    folder = Path(named) if named else platformdirs.user_cache_path("omni-lib", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"the cache folder {folder} cannot be made ({error.strerror}): set {VARIABLE} to a folder of yours"
+        ) from None
+    return folder.resolve()
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files below `folder` take, in bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def clear() -> int:
+    """Remove everything in the cache folder; how many bytes that was."""
+    folder = cache_folder()
+    size = bytes_in(folder)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return size

@@ -1,0 +1,8 @@
+"""Where this clone of the project lies, and how it is installed. Needs nothing that may be missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder with pyproject.toml: omni_lib is installed in place
+INSTALL = "python -m pip install -c constraints.txt -e .[dev]"

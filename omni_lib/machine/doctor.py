@@ -1,0 +1,376 @@
+"""What is missing on this machine or at odds with the project, and the remedy.
+
+    omni doctor         a line a finding; exit 0 if the project can run, 2 if something has to be mended
+
+    ok    torch 2.14.1
+    note  GPU: none found, none needed
+    miss  soundfile: not installed; python -m pip install -c constraints.txt -e .[dev]
+
+Nothing that may be broken is imported here: torch and espeak-ng are tried in processes of their own, so that a crash in
+one is a finding and not the end of the doctor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from omni_lib.machine.clone import INSTALL, ROOT
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+GIGABYTE = 10**9
+DISK_TO_INSTALL = 6 * GIGABYTE  # torch and the CUDA libraries that its Linux wheel brings along
+DISK_TO_WORK = 1 * GIGABYTE  # the embedded corpus, its features, and the checkpoints of a few trainings
+MEMORY = 2 * GIGABYTE  # a training of configs/audio_enc_tiny.json beside JupyterLab
+PATIENCE = 120.0  # seconds for a probe: the first import of torch from a cold disk is slow
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `miss` and `odds` have to be mended; `ok` and `note` do not."""
+
+    state: Literal["ok", "note", "miss", "odds"]
+    what: str
+    detail: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        between = " " if self.state == "ok" else ": "
+        text = between.join(part for part in (self.what, self.detail) if part)
+        return f"{self.state:<5} {text}{'; ' + self.remedy if self.remedy else ''}"
+
+
+def examine(root: Path = ROOT) -> list[Finding]:
+    """Look at everything; takes a few seconds, most of them the import of torch."""
+    return [
+        *_python(root),
+        *_packages(root),
+        *_torch(),
+        *_espeak(),
+        *_libsndfile(),
+        *_machine(root),
+        *_folders(root),
+        *_corpus(root),
+    ]
+
+
+def report(findings: Sequence[Finding]) -> int:
+    """Print the findings and a verdict; 0 if all is right, 2 if something has to be mended."""
+    for finding in findings:
+        print(finding)
+    wrong = sum(finding.state in ("miss", "odds") for finding in findings)
+    print(f"{wrong} to mend" if wrong else "all right")
+    return 2 if wrong else 0
+
+
+def _project(root: Path) -> dict:
+    """The [project] table of pyproject.toml, or {} outside a clone."""
+    file = root / "pyproject.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))["project"] if file.is_file() else {}
+
+
+def _python(root: Path) -> Iterator[Finding]:
+    version = platform.python_version()
+    wanted = _project(root).get("requires-python", "")
+    try:
+        from packaging.specifiers import SpecifierSet
+    except ImportError:  # _packages says that it is missing
+        fits = True
+    else:
+        fits = SpecifierSet(wanted).contains(version, prereleases=True)
+    if fits:
+        yield Finding("ok", "Python", version)
+    else:
+        yield Finding(
+            "odds",
+            "Python",
+            f"{version}, the project wants {wanted}",
+            "install such a one, then `make setup PYTHON=python3.11`",
+        )
+
+
+def _packages(root: Path) -> Iterator[Finding]:
+    """Every dependency is there, and everything that is there has the version of constraints.txt."""
+    try:
+        from packaging.requirements import Requirement
+        from packaging.utils import canonicalize_name
+    except ImportError:
+        yield Finding("miss", "packaging", "not installed, so no other package was looked at", INSTALL)
+        return
+    project = _project(root)
+    if not project:
+        yield Finding(
+            "odds",
+            "omni-lib",
+            f"not a clone: {root} has no pyproject.toml",
+            "clone the project and install it in place",
+        )
+        return
+    if _installed("omni-lib") is None:
+        yield Finding("miss", "omni-lib", "runs from the folder but is not installed", INSTALL)
+
+    pins = {canonicalize_name(pin.name): pin for pin in _pins(root)}
+    optional = project["optional-dependencies"]
+    for required, lines in (
+        (True, project["dependencies"]),
+        (False, optional["dev"]),
+        (False, optional["beam"]),
+    ):
+        for line in lines:
+            requirement = Requirement(line)
+            if requirement.name == "omni-lib":
+                continue
+            yield _package(requirement, pins.pop(canonicalize_name(requirement.name), None), required)
+
+    # What the dependencies bring along is worth a line only when it differs.
+    others = [(pin, _installed(pin.name)) for pin in pins.values()]
+    strays = [
+        f"{pin.name} {version}"
+        for pin, version in others
+        if version and not pin.specifier.contains(version, prereleases=True)
+    ]
+    if strays:
+        yield Finding("odds", "versions", f"constraints.txt has others than {', '.join(strays)}", INSTALL)
+    else:
+        yield Finding(
+            "ok",
+            f"{sum(version is not None for _, version in others)} further packages",
+            "as in constraints.txt",
+        )
+
+
+def _package(requirement: Requirement, pin: Requirement | None, required: bool) -> Finding:
+    name, version = requirement.name, _installed(requirement.name)
+    if version is None:
+        if name == "flashlight-text":
+            usable = requirement.marker is None or requirement.marker.evaluate()
+            why = "not installed" if usable else "has no build for this Python"
+            return Finding(
+                "note",
+                name,
+                f"{why}, the slower, readable beam search is used instead",
+                INSTALL if usable else "",
+            )
+        if required:
+            return Finding("miss", name, "not installed", INSTALL)
+        return Finding("note", name, "not installed, only tests need it", INSTALL)
+    wanted = pin.specifier if pin is not None else requirement.specifier
+    if not wanted.contains(version, prereleases=True):
+        return Finding(
+            "odds", name, f"{version}, constraints.txt has {str(wanted).removeprefix('==')}", INSTALL
+        )
+    return Finding("ok", name, version)
+
+
+def _pins(root: Path) -> list[Requirement]:
+    from packaging.requirements import Requirement
+
+    file = root / "constraints.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+TORCH_PROBE = """
+import json, torch, torchaudio
+log_probs = torch.zeros(1, 2, 2).log_softmax(-1)
+torchaudio.functional.forced_align(log_probs, torch.tensor([[1]], dtype=torch.int32))  # the compiled half of torchaudio
+gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "Apple MPS" if torch.backends.mps.is_available() else ""
+print(json.dumps({"threads": torch.get_num_threads(), "gpu": gpu}))
+"""
+
+
+def _torch() -> Iterator[Finding]:
+    answer = _probe(TORCH_PROBE)
+    if isinstance(answer, str):
+        yield Finding("odds", "torch and torchaudio together", answer, f"they must match: {INSTALL}")
+        return
+    yield Finding("ok", "torch and torchaudio", "work together")
+    threads, cores = answer["threads"], _cores()
+    if threads > cores:
+        yield Finding(
+            "note",
+            "torch threads",
+            f"{threads} on {cores} cores slows training down",
+            f"set OMP_NUM_THREADS={cores}",
+        )
+    else:
+        yield Finding("ok", "torch threads", f"{threads} on {cores} cores")
+    yield (
+        Finding("ok", "GPU", answer["gpu"])
+        if answer["gpu"]
+        else Finding("note", "GPU", "none found, none needed")
+    )
+
+
+ESPEAK_PROBE = """
+import ctypes, json, os, espeakng_loader
+espeak = ctypes.CDLL(espeakng_loader.get_library_path())
+data = espeakng_loader.get_data_path()
+retrieve, do_not_exit = 1, 0x8000  # without the second, espeak-ng ends the process when it finds no voices
+rate = espeak.espeak_Initialize(retrieve, 0, os.fsencode(data), do_not_exit)
+assert rate > 0, "no voices in " + data
+espeak.espeak_Info.restype = ctypes.c_char_p
+print(json.dumps({"version": espeak.espeak_Info(None).decode(), "rate": rate}))
+"""
+
+
+def _espeak() -> Iterator[Finding]:
+    answer = _probe(ESPEAK_PROBE)
+    if isinstance(answer, str):
+        remedy = f"{INSTALL}; if it is installed, its folder's path may be too long for it: move the project to a shorter one"
+        yield Finding("odds", "espeak-ng", f"does not start ({answer})", remedy)
+    else:
+        yield Finding("ok", "espeak-ng", f"{answer['version'].split()[0]}, {answer['rate']} Hz")
+
+
+def _probe(program: str) -> dict | str:
+    """What the program printed as JSON, or why it did not: run apart, since a library that does not fit may crash."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _first_line(error)
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1])
+    last = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return last[-1] if last and done.returncode > 0 else f"crashed with exit code {done.returncode}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _libsndfile() -> Iterator[Finding]:
+    try:
+        soundfile = importlib.import_module("soundfile")
+        readable = soundfile.available_formats()
+    except (ImportError, OSError) as error:
+        yield Finding(
+            "odds",
+            "libsndfile",
+            f"does not load ({_first_line(error)})",
+            f"{INSTALL}; Debian: apt-get install libsndfile1",
+        )
+        return
+    wanted = ("WAV", "FLAC", "NIST", "OGG", "MP3")
+    lacking = [name for name in wanted if name not in readable]
+    version = soundfile.__libsndfile_version__
+    if lacking:
+        yield Finding(
+            "note", "libsndfile", f"{version} cannot read {', '.join(lacking)}", "convert such files to WAV"
+        )
+    else:
+        yield Finding("ok", "libsndfile", f"{version} reads {', '.join(wanted)}")
+
+
+def _machine(root: Path) -> Iterator[Finding]:
+    needed = DISK_TO_WORK if _installed("torch") else DISK_TO_INSTALL
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        yield Finding(
+            "odds",
+            "disk",
+            f"{_size(free)} free, {_size(needed)} needed",
+            "free some, or move the project to another disk",
+        )
+    else:
+        yield Finding("ok", "disk", f"{_size(free)} free")
+
+    memory = _memory()
+    if memory is not None:
+        if memory < MEMORY:
+            yield Finding(
+                "odds", "memory", f"{_size(memory)} available, {_size(MEMORY)} needed", "close other programs"
+            )
+        else:
+            yield Finding("ok", "memory", f"{_size(memory)} available")
+
+    if hasattr(os, "getloadavg"):  # not on Windows
+        load, cores = os.getloadavg()[0], _cores()
+        if load > cores / 2:
+            detail = f"about {load:.1f} of {cores} cores in use; a training beside other work takes 3 to 30 times as long"
+            yield Finding("note", "busy", detail, "let the other work end first")
+
+
+def _memory() -> int | None:
+    """Bytes a new process may take: of the machine, or of the container if that has less."""
+    try:
+        psutil = importlib.import_module("psutil")
+    except ImportError:
+        return None
+    available = int(psutil.virtual_memory().available)
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return available
+    return min(available, int(limit)) if limit.isdigit() else available
+
+
+def _cores() -> int:
+    """Cores this process may use, which in a container or a class are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _size(count: int) -> str:
+    return f"{count / GIGABYTE:.1f} GB"
+
+
+def _folders(root: Path) -> Iterator[Finding]:
+    remedies = {
+        "data": "give `omni data … --out` a folder of yours",
+        "checkpoints": "train with `--set save_dir=FOLDER`",
+        "notebooks/my": "use `omni lab --workspace FOLDER`",
+    }
+    refused = [name for name in remedies if not _writable(root / name)]
+    for name in refused:
+        yield Finding("odds", name, "cannot be written", remedies[name])
+    if not refused:
+        yield Finding("ok", "folders", f"{', '.join(remedies)} can be written")
+
+
+def _writable(folder: Path) -> bool:
+    """Try it for real: permission bits say little to root, on Windows, or on a read-only disk."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _corpus(root: Path) -> Iterator[Finding]:
+    corpus = Path("data") / "audio" / "asr.csv"
+    if (root / corpus).is_file():
+        with (root / corpus).open("rb") as file:
+            rows = max(0, sum(1 for _ in file) - 1)
+        yield Finding("ok", "corpus", f"{corpus.as_posix()}, {rows} rows")
+    else:
+        yield Finding(
+            "note",
+            "corpus",
+            f"no {corpus.as_posix()} yet",
+            "make it in under a minute: omni data synth --out data/audio",
+        )

@@ -1,0 +1,73 @@
+"""What a training has done since its last log line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from omni_lib.machine.distributed import gathered
+from omni_lib.metrics import NO_ERRORS, ErrorCount, total, word_errors
+from omni_lib.training.batching import Batch
+from omni_lib.training.diagnosis import Posteriors, posteriors
+from omni_lib.training.objective import Loss
+
+
+@dataclass
+class Window:
+    """Sums over the steps since then, of all processes that train together."""
+
+    steps: int = 0
+    loss: float = 0.0  # summed nats per utterance
+    posteriors: Posteriors = Posteriors()
+    errors: ErrorCount = NO_ERRORS  # of greedy transcripts of the training batches
+
+    def add(self, loss: Loss, batch: Batch, heard: list[str]) -> None:
+        """One step: this process' share of the batch and what was heard in it; every process must call it."""
+        errors = total(
+            [word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)]
+        )
+        of_ranks = gathered((loss.per_utterance.cpu(), posteriors(loss.log_probs, loss.lengths), errors))
+        self.steps += 1
+        self.loss += torch.cat([per_utterance for per_utterance, _, _ in of_ranks]).mean().item()
+        for _, seen, errors in of_ranks:
+            self.posteriors += seen
+            self.errors += errors
+
+    def figures(self) -> dict[str, float]:
+        """The means that a log line shows."""
+        return {
+            "ctc_loss": self.loss / self.steps,
+            "wer": self.errors.rate,
+            "blank_rate": self.posteriors.blank_rate,
+            "peakiness": self.posteriors.peakiness,
+            "entropy": self.posteriors.entropy,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_state_dict(cls, state: dict[str, Any]) -> Window:
+        """Go on from `state_dict()`.
+
+        Raises:
+            TypeError: it is none; taken as it is, it would end the training at its next step.
+        """
+        if not _could_be(state, asdict(cls())):
+            raise TypeError("the sums since the last log line are no numbers from 0")
+        return cls(
+            state["steps"], state["loss"], Posteriors(**state["posteriors"]), ErrorCount(**state["errors"])
+        )
+
+
+def _could_be(found: Any, example: Any) -> bool:
+    """Whether `found` has the keys and the types of `example`, and no sum is negative or NaN."""
+    if isinstance(example, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == example.keys()
+            and all(_could_be(found[key], example[key]) for key in example)
+        )
+    return type(found) is type(example) and found >= 0

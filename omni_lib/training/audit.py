@@ -1,0 +1,204 @@
+"""What is in a corpus, and which of its rows cannot be trained on: `omni data check`, and the first act of training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
+from omni_lib.config import Config
+from omni_lib.corpora.sound_lengths import KnownSound, Sound
+from omni_lib.ctc import frames_needed
+from omni_lib.encoder import embedding_lengths
+from omni_lib.errors import UserError
+from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest
+from omni_lib.text import Vocabulary
+from omni_lib.training.augmentation import stretched
+
+
+@dataclass
+class Audit:
+    """The readable rows of a manifest, and the others with their reasons."""
+
+    readable: list[Utterance] = field(default_factory=list)
+    unreadable: list[Problem] = field(default_factory=list)
+    impossible: list[Problem] = field(default_factory=list)  # readable, but with no CTC path
+    seconds: dict[str, float] = field(default_factory=dict)  # of sound, by split
+    sample_rates: Counter[int] = field(default_factory=Counter)  # files by rate in Hz
+    samples: dict[Utterance, int] = field(default_factory=dict)  # at 16 kHz
+
+
+def fastest(config: Config) -> float:
+    """How many times as fast as spoken training will hear an utterance at most."""
+    return max(config.speeds) / (1 - config.tempo_perturb)
+
+
+def ctc_frames(samples: int, config: Config) -> int:
+    """CTC frames that `samples` (16 kHz) become at the fastest that training will hear them."""
+    frames = stretched(samples_at_speed(samples, max(config.speeds)) // HOP_LENGTH, 1 - config.tempo_perturb)
+    return embedding_lengths(frames, config.downsample_time) * config.ctc_frames_per_embedding
+
+
+def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = None) -> Audit:
+    """Open every file of the manifest (or of some of its splits) and hold its length against its text."""
+    chosen = [utterance for utterance in manifest.utterances if splits is None or utterance.split in splits]
+    result = Audit(unreadable=list(manifest.problems))
+    vocabulary = Vocabulary()
+    with KnownSound() as known:
+        sounds = [
+            _sound(known, utterance)
+            for utterance in tqdm(chosen, desc="reading audio", unit="clip", leave=False, disable=None)
+        ]
+    for utterance, sound in zip(chosen, sounds, strict=True):
+        if isinstance(sound, UserError):
+            result.unreadable.append(Problem(utterance.line, str(sound)))
+            continue
+        samples, rate = sound
+        result.sample_rates[rate] += 1
+        result.readable.append(utterance)
+        result.samples[utterance] = samples
+        result.seconds[utterance.split] = result.seconds.get(utterance.split, 0.0) + samples / SAMPLE_RATE
+        available, needed = ctc_frames(samples, config), frames_needed(vocabulary.encode(utterance.text))
+        if available < needed:
+            reason = f"{utterance.path.name} has {available} CTC frames and its text needs {needed}: no path, the loss is infinite"
+            result.impossible.append(Problem(utterance.line, reason))
+    return result
+
+
+def _sound(known: KnownSound, utterance: Utterance) -> Sound | UserError:
+    try:
+        return known.sound(utterance.path)
+    except UserError as error:
+        return error
+
+
+def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
+    """The smallest `ctc_frames_per_embedding` with which at most `max_impossible` of the rows lack a path, if up to 8 helps."""
+    vocabulary = Vocabulary()
+    for k in range(config.ctc_frames_per_embedding + 1, 9):
+        wider = Config(**{**config.to_dict(), "ctc_frames_per_embedding": k})
+        lost = sum(
+            ctc_frames(result.samples[row], wider) < frames_needed(vocabulary.encode(row.text))
+            for row in result.readable
+        )
+        if lost <= config.max_impossible * len(result.readable):
+            return k
+    return None
+
+
+def trainable(manifest: Manifest, config: Config, report: Callable[[str], None]) -> list[Utterance]:
+    """The training rows that can be learnt from; the others are listed through `report(line)`.
+
+    Raises:
+        UserError: more than `max_impossible` of the rows have no CTC path.
+    """
+    result = audit(manifest, config, ("train",))
+    share = len(result.impossible) / max(len(result.readable), 1)
+    speed = f" at speed {fastest(config):.2f}" if fastest(config) > 1 else ""
+    if share > config.max_impossible:
+        mend = mending_frames_per_embedding(result, config)
+        remedy = (
+            f"set ctc_frames_per_embedding to {mend}"
+            if mend
+            else "check that texts and files belong together"
+        )
+        raise UserError(
+            f"{len(result.impossible)} of {len(result.readable)} training utterances ({share:.1%}) have more symbols than "
+            f"CTC frames{speed}, so no path and an infinite loss: {remedy} (or raise max_impossible, now {config.max_impossible}, "
+            f"to leave them out; first: {result.impossible[0]})"
+        )
+    for title, problems in (
+        ("cannot be read", result.unreadable),
+        ("have no CTC path" + speed, result.impossible),
+    ):
+        if problems:
+            report(f"{len(problems)} rows {title} and are left out:")
+            for problem in problems:
+                report(f"  {problem}")
+    lost = {problem.line for problem in result.impossible}
+    kept = [utterance for utterance in result.readable if utterance.line not in lost]
+    if not kept:
+        raise UserError(f"{manifest.path} has no training utterance that can be used")
+    return kept
+
+
+def readable(
+    manifest: Manifest, config: Config, split: str | None, report: Callable[[str], None]
+) -> list[Utterance]:
+    """The rows of a split (of all, when None) that can be read; the others are listed through `report(line)`.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    if split is not None:
+        manifest.split(split)  # refuses an empty one by name
+    result = audit(manifest, config, None if split is None else (split,))
+    for problem in result.unreadable:
+        report(f"left out, {problem}")
+    if not result.readable:
+        raise UserError(
+            f"{manifest.path} has no row{f' of split {split!r}' if split else ''} that can be read"
+        )
+    return result.readable
+
+
+def rows_to_evaluate(
+    path: str | Path, split: str | None, config: Config, report: Callable[[str], None]
+) -> list[Utterance]:
+    """The readable rows of `split`; without one, those of test, or all where no row names a split.
+
+    Raises:
+        UserError: no row can be read, or the split is empty.
+    """
+    manifest = read_manifest(path, deal_splits=False)
+    named = any(utterance.split for utterance in manifest.utterances)
+    return readable(manifest, config, split or ("test" if named else None), report)
+
+
+def describe(manifest: Manifest, result: Audit, config: Config) -> str:
+    """The audit in words."""
+    rows = len(manifest.utterances) + len(manifest.problems)
+    speakers = {utterance.speaker for utterance in result.readable if utterance.speaker}
+    share = len(result.impossible) / max(len(result.readable), 1)
+    lines = [
+        f"{manifest.path}: {rows} rows, {len(result.readable)} readable, {len(result.unreadable)} not",
+        f"{sum(result.seconds.values()) / 3600:.2f} hours, {len(speakers) or 'unnamed'} speakers",
+    ]
+    for split, seconds in sorted(result.seconds.items()):
+        chosen = [utterance for utterance in result.readable if utterance.split == split]
+        longest = max(result.samples[utterance] for utterance in chosen) / SAMPLE_RATE
+        voices = len({utterance.speaker for utterance in chosen if utterance.speaker})
+        lines.append(
+            f"  {split}: {len(chosen)} rows, {seconds / 60:.1f} minutes, {voices} speakers, longest {longest:.1f} s"
+        )
+    rates = ", ".join(f"{count} at {rate} Hz" for rate, count in sorted(result.sample_rates.items()))
+    lines.append(
+        f"sample rates: {rates}"
+        + ("" if set(result.sample_rates) <= {SAMPLE_RATE} else " (resampled to 16000 Hz when read)")
+    )
+    lines += [f"cannot be read, {problem}" for problem in result.unreadable]
+    for title, names in duplicates_across_splits(result.readable).items():
+        if names:
+            lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")
+    lines.append(
+        f"no CTC path: {len(result.impossible)} rows ({share:.1%}) at {config.ctc_frames_per_embedding} CTC frames per "
+        f"{config.downsample_time * 10} ms embedding and speed {fastest(config):.2f}"
+    )
+    if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
+        lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")
+    return "\n".join(lines)
+
+
+def duplicates_across_splits(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
+    """What stands in more than one split and should not: `speaker`, `transcription` and `audio file` → their names."""
+    found: dict[str, list[str]] = {}
+    for title, key in (("speaker", "speaker"), ("transcription", "text"), ("audio file", "path")):
+        splits: dict[object, set[str]] = {}
+        for utterance in utterances:
+            splits.setdefault(getattr(utterance, key), set()).add(utterance.split)
+        found[title] = sorted(str(name) for name, where in splits.items() if len(where) > 1 and name != "")
+    return found

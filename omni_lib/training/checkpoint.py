@@ -1,0 +1,90 @@
+"""The checkpoints of one run: saved whole, the newest found again, all but the newest few deleted. `weights` reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from omni_lib.errors import UserError
+from omni_lib.machine.files import PARTIAL, write_atomically
+from omni_lib.weights import Damaged, damage, load_checkpoint
+
+BEST = "audio_enc_best.pt"
+_PERIODIC = re.compile(r"audio_enc_step_(\d+)\.pt")
+
+
+def save_checkpoint(path: Path, contents: dict[str, Any]) -> None:
+    """Write a dictionary of tensors and plain values.
+
+    Raises:
+        UserError: it cannot be written; see `write_atomically`.
+    """
+    buffer = (
+        io.BytesIO()
+    )  # serialised in memory first: torch's own writer reports a full disk as a bug of its own
+    torch.save(contents, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The checkpoint of a run to go on from, and what it holds; None where the folder has none.
+
+    Raises:
+        UserError: it is damaged; the message offers the newest one that is not.
+    """
+    paths = periodic_checkpoints(folder)
+    if not paths:
+        return None
+    try:
+        return paths[-1], load_checkpoint(paths[-1])
+    except Damaged as error:
+        raise UserError(f"{paths[-1]} is damaged ({error.reason}): {_way_back(folder, paths[:-1])}") from None
+
+
+def _way_back(folder: Path, earlier: list[Path]) -> str:
+    """How to go on with a run whose newest checkpoint is damaged."""
+    spoilt: list[str] = []
+    for path in reversed(earlier):
+        if not damage(path):
+            return f"delete {' and '.join(['it', *spoilt])} to go on from {path.name}"
+        spoilt.append(path.name)
+    if (folder / BEST).exists() and not damage(folder / BEST):
+        step = load_checkpoint(folder / BEST)["step"]
+        return f"delete {' and '.join(['it', *spoilt])}, and copy {BEST} to audio_enc_step_{step}.pt to go on from there"
+    return "no other checkpoint of this run is whole: train into another save_dir"
+
+
+def periodic_checkpoints(folder: Path) -> list[Path]:
+    """The `audio_enc_step_N.pt` of a run folder, oldest first."""
+    found = [
+        (int(match[1]), path)
+        for path in folder.glob("audio_enc_step_*.pt")
+        if (match := _PERIODIC.fullmatch(path.name))
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def rotate(folder: Path, keep: int = 3) -> None:
+    """Delete all but the newest `keep` periodic checkpoints; `audio_enc_best.pt` is a file of its own and stays.
+
+    While none of those `keep` is whole, the newest older one that is stays too.
+    """
+    paths = periodic_checkpoints(folder)
+    older, kept = paths[:-keep], paths[-keep:]
+    if older and all(damage(path) for path in reversed(kept)):
+        kept = [path for path in reversed(older) if not damage(path)][:1]
+    for path in older:
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def remove_half_written(folder: Path) -> None:
+    """Delete what a killed run was writing; only for whoever holds the run's lock."""
+    with contextlib.suppress(OSError):  # a folder that cannot be written is refused by the first write
+        for path in folder.glob(f"*{PARTIAL}"):
+            path.unlink(missing_ok=True)
