@@ -23,6 +23,9 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 
 test: setup ## check the code and run the tests
 	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-logo
 	@$(VENV_PYTHON) -m pytest
 
 faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test` does 10 and 5,000)

@@ -1,0 +1,1 @@
+"""The course: lessons, exercises, widgets, figures and recordings for the notebooks."""

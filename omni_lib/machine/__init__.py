@@ -1,0 +1,1 @@
+"""What this computer is and can: devices, processes, memory, files, caches, and `omni doctor`."""

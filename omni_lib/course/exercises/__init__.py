@@ -1,0 +1,1 @@
+"""How an exercise is put, tried in a sandbox, judged and remembered."""

@@ -1,0 +1,1 @@
+"""The exercises and questions of each lesson, their solutions, and known wrong answers."""
