@@ -172,7 +172,7 @@ class PairPool(nn.Linear):
         return super().forward(x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).flatten(2))
 
 
-def rotate(x: Tensor) -> Tensor:
+def apply_rotary(x: Tensor) -> Tensor:
     """Rotary position embedding (Su et al. 2021, section 3.2) of queries or keys (B, heads, T, D).
 
     Channel pair (i, i + D/2) at position t turns by the angle t / 10000^(2i / D), so that the product of a query and a
@@ -221,7 +221,9 @@ class SelfAttention(nn.Module):
         if reach is not None:
             allowed = allowed & within_reach(x.shape[1], reach, x.device)
         with torch.autocast(x.device.type, enabled=False):
-            attended = F.scaled_dot_product_attention(rotate(query), rotate(key), value, attn_mask=allowed)
+            attended = F.scaled_dot_product_attention(
+                apply_rotary(query), apply_rotary(key), value, attn_mask=allowed
+            )
         return self.output(attended.transpose(1, 2).flatten(2))
 
 

@@ -49,7 +49,13 @@ from omni_lib.runs.log_window import Window
 from omni_lib.runs.tensorboard import TensorBoard
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.batching import Batch, FeatureCache, TrainingBatches
-from omni_lib.training.checkpoint import BEST, load_newest, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.training.checkpoint import (
+    BEST,
+    delete_old_checkpoints,
+    load_newest,
+    periodic_checkpoints,
+    save_checkpoint,
+)
 from omni_lib.training.diagnosis import diagnose
 from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective
@@ -314,7 +320,7 @@ class Trainer:
         name = f"audio_enc_step_{self.step}.pt"
         save_checkpoint(self.folder / name, self.state())
         self.newest = self.folder / name
-        rotate(self.folder)
+        delete_old_checkpoints(self.folder)
         self.report(f"✓ Saved checkpoint: {name}")
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -360,7 +366,7 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
     if found is None:
         return None
     path, saved = found
-    rotate(folder)  # which a kill may have come before
+    delete_old_checkpoints(folder)  # which a kill may have come before
     if not isinstance(saved.get("resume"), dict):
         raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
     if type(saved["resume"].get("total_steps")) is not int:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, WINDOW_LENGTH
-from omni_lib.encoder import AudioEncoder, SelfAttention, Subsampler, halve_down, halve_up, rotate
+from omni_lib.encoder import AudioEncoder, SelfAttention, Subsampler, apply_rotary, halve_down, halve_up
 
 # Kernel 3, padding 1, over time: the strides of the three convolutions, then the residual one
 _TIME_STRIDES = (*(time for time, _ in Subsampler.STRIDES), 1)
@@ -100,7 +100,7 @@ def attention_weights(attention: SelfAttention, x: Tensor) -> Tensor:
     query, key = (
         each.unflatten(-1, (attention.n_heads, -1)).transpose(1, 2) for each in (query, attention.key(x))
     )
-    scores = rotate(query) @ rotate(key).transpose(-1, -2) / query.shape[-1] ** 0.5
+    scores = apply_rotary(query) @ apply_rotary(key).transpose(-1, -2) / query.shape[-1] ** 0.5
     return scores.softmax(dim=-1)
 
 

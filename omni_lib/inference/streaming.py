@@ -83,21 +83,21 @@ def mel_stream(sound: Iterable[Tensor]) -> Iterator[Tensor]:
     return in_blocks(sound, LogMel(), HOP_LENGTH, 1, _MEL_MARGIN)
 
 
-def best_path(mel: Tensor, recogniser: Recogniser, reach: int | None = None) -> Tensor:
+def greedy_path(mel: Tensor, recogniser: Recogniser, reach: int | None = None) -> Tensor:
     """The likeliest symbol of each CTC frame of mel (frames, 128): (ctc_frames,)."""
     with torch.inference_mode():
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]), reach)
     return log_probs[0, : lengths[0]].argmax(dim=-1)
 
 
-def best_path_stream(
+def greedy_path_stream(
     mel: Iterable[Tensor], recogniser: Recogniser, config: Config, reach: int = REACH
 ) -> Iterator[Tensor]:
-    """`best_path` of a stream of log-mels, in pieces."""
+    """`greedy_path` of a stream of log-mels, in pieces."""
     context = recogniser.encoder.context(reach)
     return in_blocks(
         mel,
-        lambda window: best_path(window, recogniser, reach),
+        lambda window: greedy_path(window, recogniser, reach),
         config.downsample_time,
         config.ctc_frames_per_embedding,
         context,

@@ -15,7 +15,7 @@ from omni_lib.alignment import Word, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.config import Config
 from omni_lib.errors import UserError
-from omni_lib.inference.streaming import best_path, best_path_stream, mel_stream, sound_stream
+from omni_lib.inference.streaming import greedy_path, greedy_path_stream, mel_stream, sound_stream
 from omni_lib.recogniser import Recogniser
 
 SILENCE = 1e-4  # peak amplitude, -80 dB of full scale: below it there is nothing to hear
@@ -64,9 +64,9 @@ def transcribe(
         begin.append(block)
     mel = mel_stream(loudness.listening(itertools.chain(begin, sound)))
     if sum(map(len, begin)) <= longest * SAMPLE_RATE:  # that was all
-        pieces = [best_path(torch.cat(list(mel)), recogniser)]
+        pieces = [greedy_path(torch.cat(list(mel)), recogniser)]
     else:
-        pieces = best_path_stream(mel, recogniser, config)
+        pieces = greedy_path_stream(mel, recogniser, config)
     symbols = [symbol for piece in pieces for symbol in piece.tolist()]
     if loudness.peak < SILENCE:
         warn(f"{path} is silent: nothing to transcribe")

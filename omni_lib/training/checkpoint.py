@@ -69,7 +69,7 @@ def periodic_checkpoints(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def rotate(folder: Path, keep: int = 3) -> None:
+def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:
     """Delete all but the newest `keep` periodic checkpoints; `audio_enc_best.pt` is a file of its own and stays.
 
     While none of those `keep` is whole, the newest older one that is stays too.

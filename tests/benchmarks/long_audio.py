@@ -16,7 +16,7 @@ from record import RESULTS, add_row, provenance
 
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.ctc import collapse
-from omni_lib.inference.streaming import best_path
+from omni_lib.inference.streaming import greedy_path
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.metrics import total, word_errors
 from omni_lib.recogniser import Recogniser, load_recogniser
@@ -30,7 +30,7 @@ def word_error_rate(
     """Over recordings of (log-mel, what is said)."""
     errors = []
     for mel, said in recordings:
-        heard = recogniser.vocabulary.decode(collapse(best_path(mel, recogniser, reach).tolist()))
+        heard = recogniser.vocabulary.decode(collapse(greedy_path(mel, recogniser, reach).tolist()))
         errors.append(word_errors(said, " ".join(heard.split())))
     return total(errors).rate
 

@@ -15,7 +15,7 @@ from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.stage_e import load_encoder
 from omni_lib.text import Vocabulary
 from omni_lib.trainer import train
-from omni_lib.training.checkpoint import BEST, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
 from omni_lib.weights import load_checkpoint
 
 SMALL = Config(d_model=8, n_heads=1, n_layers=1, d_ff=8)
@@ -337,14 +337,16 @@ def test_a_run_of_which_nothing_is_whole_says_so(stopped):
 
 
 @pytest.mark.parametrize("damaged", [(), (4,), (2, 3, 4), (1, 2, 3, 4), (0, 1, 2, 3, 4)])
-def test_rotation_never_deletes_the_only_good_one_nor_the_best(whole, tmp_path, damaged):
+def test_the_deletion_of_old_checkpoints_never_deletes_the_only_good_one_nor_the_best(
+    whole, tmp_path, damaged
+):
     """The newest three stay, and as long as none of them is whole, the newest that is."""
     paths = [tmp_path / f"audio_enc_step_{step}.pt" for step in (1, 2, 3, 4, 5)]
     for path in (*paths, tmp_path / BEST):
         path.write_bytes(whole)
     for index in damaged:
         spoil(paths[index])
-    rotate(tmp_path)
+    delete_old_checkpoints(tmp_path)
     kept = periodic_checkpoints(tmp_path)
     sound = [path for index, path in enumerate(paths) if index not in damaged]
     assert kept[-3:] == paths[2:] and (tmp_path / BEST).exists()

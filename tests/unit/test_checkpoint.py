@@ -14,7 +14,7 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import write_atomically
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary
-from omni_lib.training.checkpoint import BEST, periodic_checkpoints, rotate, save_checkpoint
+from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
 from omni_lib.weights import checkpoint_config, load_checkpoint, load_weights
 
 SMALL = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
@@ -182,13 +182,13 @@ def test_weights_of_another_floating_type_are_taken(tmp_path):
     assert layer.weight.dtype == torch.float32
 
 
-def test_rotation_keeps_the_newest_three_and_the_best(tmp_path):
+def test_the_deletion_of_old_checkpoints_keeps_the_newest_three_and_the_best(tmp_path):
     for step in (2, 10, 9, 1000, 99):
         (tmp_path / f"audio_enc_step_{step}.pt").touch()
     others = [BEST, "audio_enc_step_1.pt.partial", "audio_enc_step_x.pt", "notes.txt"]
     for name in others:
         (tmp_path / name).touch()
-    rotate(tmp_path)
+    delete_old_checkpoints(tmp_path)
     assert [path.name for path in periodic_checkpoints(tmp_path)] == [
         f"audio_enc_step_{step}.pt" for step in (10, 99, 1000)
     ]

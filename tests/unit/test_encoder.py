@@ -12,10 +12,10 @@ from omni_lib.encoder import (
     MaskedBatchNorm,
     PairPool,
     SelfAttention,
+    apply_rotary,
     block_time,
     count_parameters,
     over_time,
-    rotate,
 )
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
@@ -152,7 +152,7 @@ def test_rotary_scores_depend_on_how_far_apart_positions_are_and_not_on_where():
     torch.manual_seed(3)
     query = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
     key = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
-    scores = (rotate(query) @ rotate(key).transpose(-1, -2))[0, 0]
+    scores = (apply_rotary(query) @ apply_rotary(key).transpose(-1, -2))[0, 0]
     for offset in range(-11, 12):
         diagonal = scores.diagonal(offset)
         torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-12, rtol=0)
@@ -162,7 +162,7 @@ def test_rotary_scores_depend_on_how_far_apart_positions_are_and_not_on_where():
 def test_rotary_counts_exactly_in_bfloat16_too():
     """Position 401 rounds to 402 in bfloat16; the angle must not."""
     x = torch.ones(1, 1, 402, 8)
-    torch.testing.assert_close(rotate(x.bfloat16()).float(), rotate(x), atol=0.02, rtol=0)
+    torch.testing.assert_close(apply_rotary(x.bfloat16()).float(), apply_rotary(x), atol=0.02, rtol=0)
 
 
 def test_a_pool_begins_as_the_mean_of_two_neighbours_and_leaves_an_odd_one_out():
@@ -212,7 +212,7 @@ def test_a_convolution_over_time_is_that_of_torch():
 
 def test_rotary_leaves_lengths_of_vectors_alone():
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
-    torch.testing.assert_close(rotate(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(apply_rotary(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
 
 
 def test_attention_knows_the_order_of_frames():

@@ -19,8 +19,8 @@ from omni_lib.encoder import AudioEncoder
 from omni_lib.errors import UserError
 from omni_lib.inference.streaming import (
     REACH,
-    best_path,
-    best_path_stream,
+    greedy_path,
+    greedy_path_stream,
     in_blocks,
     mel_stream,
     sound_stream,
@@ -99,9 +99,9 @@ def test_nothing_beyond_the_context_reaches_an_embedding_and_what_is_within_does
 def test_the_words_of_a_stream_are_those_of_the_whole(pretrained, speech, block_seconds):
     recogniser, config = pretrained
     waveform = speech[0]
-    whole = best_path(LogMel()(waveform), recogniser, REACH)
+    whole = greedy_path(LogMel()(waveform), recogniser, REACH)
     sound = waveform.split(int(block_seconds * 16_000))
-    streamed = torch.cat(list(best_path_stream(mel_stream(sound), recogniser, config)))
+    streamed = torch.cat(list(greedy_path_stream(mel_stream(sound), recogniser, config)))
     assert len(streamed) == len(whole)
     assert word_times(streamed.tolist(), recogniser.vocabulary, 0.08 / 3) == word_times(
         whole.tolist(), recogniser.vocabulary, 0.08 / 3
@@ -121,7 +121,7 @@ def test_a_long_recording_is_heard_better_than_with_attention_over_all_of_it(pre
     waveform, said = speech
     errors = {}
     for reach in (REACH, None):
-        path = best_path(LogMel()(waveform), recogniser, reach).tolist()
+        path = greedy_path(LogMel()(waveform), recogniser, reach).tolist()
         heard = " ".join(word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3))
         errors[reach] = total([word_errors(said, heard)]).rate
     assert errors[REACH] < errors[None]
@@ -158,7 +158,7 @@ def test_where_nobody_speaks_nothing_is_written(name, level):
     """Trained on clips alone, an encoder that has no speech to attend to hears words in the faintest noise: some hundred a minute."""
     recogniser, _ = load_recogniser(ROOT / "data" / "pretrained" / name)
     noise = level * torch.randn(40 * 16_000, generator=torch.Generator().manual_seed(0))
-    path = best_path(LogMel()(noise), recogniser, REACH)
+    path = greedy_path(LogMel()(noise), recogniser, REACH)
     assert word_times(path.tolist(), recogniser.vocabulary, 0.08 / 3) == []
 
 
@@ -177,7 +177,7 @@ def test_the_command_takes_the_length_of_the_training_clips(pretrained, speech, 
         heard[longest] = capsys.readouterr().out.strip().split(": ")[-1]
     mel = LogMel()(read_audio(tmp_path / "a.wav"))
     for longest, reach in (("10", REACH), ("12", None)):
-        path = best_path(mel, recogniser, reach).tolist()
+        path = greedy_path(mel, recogniser, reach).tolist()
         assert heard[longest] == " ".join(
             word.word for word in word_times(path, recogniser.vocabulary, 0.08 / 3)
         )
