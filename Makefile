@@ -15,18 +15,23 @@ endif
 VENV_PYTHON := .venv/bin/python
 OMNI := .venv/bin/omni
 
-.PHONY: train test faults lab notebooks doctor setup clean help
+.PHONY: train test check lint faults lab notebooks doctor setup clean help
 
 train: setup ## synthesise the corpus, train the encoder, show its word error rate
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) train --config configs/audio_enc_tiny.json --resume
 
-test: setup ## check the code and run the tests
+test: lint ## check the code and run every test: about ten minutes on two cores
+	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
+
+check: lint ## the daily form: check the code and run the unit tests that train nothing
+	@$(VENV_PYTHON) -m pytest --numprocesses auto -m "not slow and not training" tests/unit tests/property
+
+lint: setup ## style, types, and which part of omni_lib may import which
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
-	@$(VENV_PYTHON) -m pytest
 
 faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test` does 10 and 5,000)
 	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} $(VENV_PYTHON) -m pytest -s tests/faults

@@ -45,6 +45,16 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
+_TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what trains, so that `make check` can leave it out."""
+    for item in items:
+        if _TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.training)
+
+
 RATE = 16_000
 WORDS = ("abe", "bad", "bee", "cab", "dad", "ebb")
 PITCHES = {letter: 300.0 * 1.6**index for index, letter in enumerate("abcde")}  # Hz
