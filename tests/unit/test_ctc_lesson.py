@@ -1,4 +1,4 @@
-"""Lesson 03's way into training: a learner's forward recursion must give torch's loss and torch's gradient. And its pictures."""
+"""Lesson 03: a learner's forward recursion gives torch's loss and torch's gradient; the lesson's figures."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Every exercise of the course is proven: blank, solved, solved in other ways, and wrong in the ways that people are."""
+"""Every exercise of the course: left blank, solved, solved in other ways, and wrong in the usual ways."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lesson 03, from paths to texts and back: its exercises up to the forward recursion, and the order of them all."""
+"""Lesson 03: its code exercises up to the forward recursion, and the order of all its exercises."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ def _judge_collapse(attempt: Attempt) -> None:
         ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
         (
             "hello",
-            "Two equal neighbours are one symbol that lasts: without a blank between, no letter can be doubled.",
+            "Two equal neighbours are one symbol that lasts: without a blank between, no letter can "
+            "be doubled.",
         ),
         (
             "hel_lo",
-            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the other order loses the second l.",
+            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the "
+            "other order loses the second l.",
         ),
         ("hell_lo", "Two runs of l with a blank between are two letters, however long the runs are."),
         ("h_ee_lll_oo___", "One run of l is one letter."),
@@ -68,12 +70,14 @@ collapse = CodeExercise(
     judge=_judge_collapse,
     answer=solutions.collapse,
     hints=(
-        "Go through the path and compare each symbol with the one in the frame before it, the blank included.",
-        "Keep a symbol if it differs from the one before *and* is not 0. Remember the previous symbol even when it was a blank.",
+        "Go through the path and compare each symbol with the one in the frame before it, the blank "
+        "included.",
+        "Keep a symbol if it differs from the one before *and* is not 0. Remember the previous "
+        "symbol even when it was a blank.",
         "`itertools.groupby(path)` gives the runs: `[symbol for symbol, _ in groupby(path) if symbol != 0]`.",
     ),
-    praise="That is all the decoding that greedy CTC has. The order matters: merging first is what lets a blank keep a doubled letter "
-    "apart.",
+    praise="That is all the decoding that greedy CTC has. The order matters: merging first is what lets a "
+    "blank keep a doubled letter apart.",
     plug_in=PlugIn(places=("omni_lib.decoding:collapse",)),
 )
 
@@ -93,7 +97,8 @@ def _judge_count_alignments(attempt: Attempt) -> None:
         (
             "hello",
             16,
-            "Enumerating all paths is hopeless here (five symbols to the 16th power): count by frame and state.",
+            "Enumerating all paths is hopeless here (five symbols to the 16th power): count by frame "
+            "and state.",
         ),
         (
             "the cat sat on the mat",
@@ -114,7 +119,8 @@ def _judge_count_alignments(attempt: Attempt) -> None:
             raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
         require(
             value == expected,
-            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} paths. {why}",
+            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} "
+            f"paths. {why}",
         )
 
 
@@ -127,15 +133,18 @@ count_alignments = CodeExercise(
     judge=_judge_count_alignments,
     answer=solutions.count_alignments,
     hints=(
-        "Put blanks around and between the letters: for `ab` the states are `_ a _ b _`. A path walks through them from left to right. "
-        "Keep, for each state, the number of ways to stand in it after t frames.",
-        "From one frame to the next a path stays, moves on by one state, or skips a blank, which it may do only between two different "
-        "letters. So the ways into state s are those of s, plus those of s-1, plus, if allowed, those of s-2.",
-        "Begin with one way in the first blank *before* the first frame, and none elsewhere. After `frames` rounds, add the last two "
-        "states: a path may end in the last letter or in the blank behind it.",
+        "Put blanks around and between the letters: for `ab` the states are `_ a _ b _`. A path "
+        "walks through them from left to right. Keep, for each state, the number of ways to stand in "
+        "it after t frames.",
+        "From one frame to the next a path stays, moves on by one state, or skips a blank, which it "
+        "may do only between two different letters. So the ways into state s are those of s, plus "
+        "those of s-1, plus, if allowed, those of s-2.",
+        "Begin with one way in the first blank *before* the first frame, and none elsewhere. After "
+        "`frames` rounds, add the last two states: a path may end in the last letter or in the blank "
+        "behind it.",
     ),
-    praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited 11 states 16 times. Put probabilities in place of the "
-    "ones and you have the forward recursion.",
+    praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited 11 states 16 times. Put "
+    "probabilities in place of the ones and you have the forward recursion.",
 )
 
 
@@ -147,7 +156,8 @@ def _judge_forward_recursion(attempt: Attempt) -> None:
             (
                 "a",
                 2,
-                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what this state emits.",
+                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability "
+                "of what this state emits.",
             ),
             ("ab", 3, "From a to b the blank may be skipped."),
             ("aa", 4, "Between two equal letters the blank must not be skipped."),
@@ -184,11 +194,11 @@ def _through_trellis(forward: Callable[[Tensor, list[int]], Tensor]) -> Callable
     class Loss(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, log_probs: Tensor, target: list[int]) -> Tensor:
-            exact = log_probs.double()  # twenty steps make much of a rounding error
+            exact = log_probs.double()  # rounding errors grow over twenty steps
             alpha = torch.as_tensor(forward(exact, target)).double()
             mirrored = torch.as_tensor(forward(exact.flip(0), target[::-1])).double().flip(0, 1)
             states = torch.tensor(trellis.states_of(target), device=log_probs.device)
-            mass = alpha + mirrored - exact[:, states]  # both count the frame itself
+            mass = alpha + mirrored - exact[:, states]  # each of the two counts the frame itself
             ctx.save_for_backward(mass.softmax(dim=1), states)
             ctx.symbols, ctx.dtype = log_probs.shape[1], log_probs.dtype
             return -alpha[-1, -2:].logsumexp(dim=0).to(log_probs.dtype)
@@ -210,21 +220,24 @@ def _through_trellis(forward: Callable[[Tensor, list[int]], Tensor]) -> Callable
 
 forward_recursion = CodeExercise(
     key="03.forward_recursion",
-    goal="The forward recursion in log space: log alpha[t, s], the summed probability of all beginnings that stand in state s at frame t.",
+    goal="The forward recursion in log space: log alpha[t, s], the summed probability of all beginnings "
+    "that stand in state s at frame t.",
     difficulty=4,
     minutes=20,
     judge=_judge_forward_recursion,
     answer=solutions.forward_recursion,
     hints=(
-        "It is `count_alignments` with probabilities: the same states, the same three ways into each, but every frame multiplies by the "
-        "probability of the symbol that its state emits. In logarithms a product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
-        "Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the first letter; all other states are "
-        "`-inf`.",
-        "Frame t: `alpha[t, s] = log_probs[t, states[s]] + logsumexp(alpha[t-1, s], alpha[t-1, s-1], alpha[t-1, s-2])`, the last term only "
-        "where `states[s]` is a letter other than `states[s-2]`. Guard s-1 and s-2 against running below 0: index -1 is the last state!",
+        "It is `count_alignments` with probabilities: the same states, the same three ways into "
+        "each, but every frame multiplies by the probability of the symbol that its state emits. In "
+        "logarithms a product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
+        "Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the "
+        "first letter; all other states are `-inf`.",
+        "Frame t: `alpha[t, s] = log_probs[t, states[s]] + logsumexp(alpha[t-1, s], alpha[t-1, s-1], "
+        "alpha[t-1, s-2])`, the last term only where `states[s]` is a letter other than "
+        "`states[s-2]`. Guard s-1 and s-2 against running below 0: index -1 is the last state!",
     ),
-    praise="The last two states of the last frame, added, are the probability of the text; minus its logarithm is what torch calls the "
-    "CTC loss.",
+    praise="The last two states of the last frame, added, are the probability of the text; minus its "
+    "logarithm is what torch calls the CTC loss.",
     plug_in=PlugIn(
         places=("omni_lib.training.objective:ctc_loss", "omni_lib.ctc:ctc_loss"), adapt=_through_trellis
     ),
@@ -241,7 +254,8 @@ def _judge_feasible(attempt: Attempt) -> None:
             "hello",
             47,
             1,
-            "The frames are halved three times (47, 24, 12, 6): `embedding_lengths` counts as the encoder does.",
+            "The frames are halved three times (47, 24, 12, 6): `embedding_lengths` counts as the "
+            "encoder does.",
         ),
         ("aabb", 48, 1, "Two doubled letters: 4 + 2 CTC frames, and there are 6."),
         ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places: 5 frames."),
@@ -270,12 +284,14 @@ feasible = CodeExercise(
     judge=_judge_feasible,
     answer=solutions.feasible,
     hints=(
-        "Two numbers decide: the CTC frames that there are, and the fewest with which the text can be spelled.",
-        "There are `embedding_lengths(mel_frames) * frames_per_embedding`. Needed is one frame for each symbol, and one more, a blank, "
-        "between each two *neighbours* that are alike.",
+        "Two numbers decide: the CTC frames that there are, and the fewest with which the text can "
+        "be spelled.",
+        "There are `embedding_lengths(mel_frames) * frames_per_embedding`. Needed is one frame for "
+        "each symbol, and one more, a blank, between each two *neighbours* that are alike.",
         "`sum(left == right for left, right in zip(target, target[1:]))` counts those neighbours.",
     ),
-    praise="Where this is False the loss is infinite, whatever the weights. `omni data check` runs this test over every row of a corpus.",
+    praise="Where this is False the loss is infinite, whatever the weights. `omni data check` runs this "
+    "test over every row of a corpus.",
 )
 
 

@@ -52,19 +52,22 @@ def _judge_occupancy(attempt: Attempt) -> None:
 
 occupancy = CodeExercise(
     key="03.occupancy",
-    goal="From log alpha and log beta to occupancies: the share of the text's probability that stands in each state at each frame.",
+    goal="From log alpha and log beta to occupancies: the share of the text's probability that stands in "
+    "each state at each frame.",
     difficulty=2,
     minutes=6,
     extra=True,
     judge=_judge_occupancy,
     answer=solutions.occupancy,
     hints=(
-        "Beginnings times endings: `alpha + beta` is the logarithm of the probability of all whole paths through a cell.",
-        "Every path stands in exactly one state at each frame, so each frame's cells add up to the probability of the text. Divide by it: "
-        "subtract `logsumexp` over the states.",
+        "Beginnings times endings: `alpha + beta` is the logarithm of the probability of all whole "
+        "paths through a cell.",
+        "Every path stands in exactly one state at each frame, so each frame's cells add up to the "
+        "probability of the text. Divide by it: subtract `logsumexp` over the states.",
         "Exponentiate only at the end. Sum to one over `dim=1`: that is a softmax.",
     ),
-    praise="In speech these are called occupancies, or gammas: soft answers to 'when was each letter said?', which nobody ever labelled.",
+    praise="In speech these are called occupancies, or gammas: soft answers to 'when was each letter "
+    "said?', which nobody ever labelled.",
 )
 
 
@@ -74,13 +77,15 @@ def _judge_ctc_gradient(attempt: Attempt) -> None:
             (
                 "a",
                 2,
-                "Softmax minus occupancy. The blank stands in two states, before and behind the letter: add their occupancies.",
+                "Softmax minus occupancy. The blank stands in two states, before and behind the "
+                "letter: add their occupancies.",
             ),
             ("ab", 4, "The blank stands in several states: its occupancies are added up."),
             (
                 "hello",
                 8,
-                "A letter that comes twice stands in two states; `gradient[:, states] -= gamma` takes only one of them.",
+                "A letter that comes twice stands in two states; `gradient[:, states] -= gamma` "
+                "takes only one of them.",
             ),
             ("the cat sat on the mat", 60, "A sentence, with many letters that come again."),
         )
@@ -108,21 +113,23 @@ def _judge_ctc_gradient(attempt: Attempt) -> None:
 
 ctc_gradient = CodeExercise(
     key="03.ctc_gradient",
-    goal="The gradient of the CTC loss with respect to the logits: softmax minus occupancy, symbol by symbol.",
+    goal="The gradient of the CTC loss with respect to the logits: softmax minus occupancy, symbol by "
+    "symbol.",
     difficulty=3,
     minutes=12,
     extra=True,
     judge=_judge_ctc_gradient,
     answer=solutions.ctc_gradient,
     hints=(
-        "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame, but it has occupancies: a soft one.",
-        "Occupancies are by state, the gradient is by symbol: the blank stands in L + 1 states, and a letter in each place where it "
-        "occurs. Add them up.",
-        "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column `states[s]`, one s after the other "
-        "(or `index_add`, with minus gamma).",
+        "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame, but "
+        "it has occupancies: a soft one.",
+        "Occupancies are by state, the gradient is by symbol: the blank stands in L + 1 states, and "
+        "a letter in each place where it occurs. Add them up.",
+        "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column "
+        "`states[s]`, one s after the other (or `index_add`, with minus gamma).",
     ),
-    praise="Equal to autograd's. The loss pulls each frame's softmax towards the occupancies, which the network itself just computed: "
-    "CTC teaches itself its alignment.",
+    praise="Equal to autograd's. The loss pulls each frame's softmax towards the occupancies, which the "
+    "network itself just computed: CTC teaches itself its alignment.",
 )
 
 
@@ -136,7 +143,8 @@ def _judge_viterbi_path(attempt: Attempt) -> None:
             (
                 "hello",
                 12,
-                "Where alpha adds, Viterbi takes the largest; then go back from the better of the last two states.",
+                "Where alpha adds, Viterbi takes the largest; then go back from the better of the "
+                "last two states.",
             ),
             ("the cat sat on the mat", 57, "A sentence."),
             ("the cat sat on the mat", 23, "Hardly any frame to spare."),
@@ -149,16 +157,19 @@ def _judge_viterbi_path(attempt: Attempt) -> None:
             path = [int(symbol) for symbol in got]
         except (TypeError, ValueError):
             raise NotYet(
-                f"a list of class indices, one for each frame, is wanted; your function returns {described(got)}"
+                "a list of class indices, one for each frame, is wanted; your function returns "
+                f"{described(got)}"
             ) from None
         what = f"{text!r} in {frames} frames"
         require(
             len(path) == frames,
-            f"{what}: your path has {len(path)} symbols; one for each of the {frames} frames is wanted. {why}",
+            f"{what}: your path has {len(path)} symbols; one for each of the {frames} frames is "
+            f"wanted. {why}",
         )
         require(
             all(0 <= symbol < len(VOCABULARY) for symbol in path),
-            f"{what}: {max(path)} is no class index; give the symbols that the states emit, not the numbers of the states",
+            f"{what}: {max(path)} is no class index; give the symbols that the states emit, not the "
+            "numbers of the states",
         )
         spelled = VOCABULARY.decode(library_collapse(path))
         require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
@@ -167,7 +178,8 @@ def _judge_viterbi_path(attempt: Attempt) -> None:
         ]
         require(
             scores[0] >= scores[1] - 1e-6,
-            f"{what}: your path has a log-probability of {scores[0]:.3f}, and there is one of {scores[1]:.3f}. {why}",
+            f"{what}: your path has a log-probability of {scores[0]:.3f}, and there is one of "
+            f"{scores[1]:.3f}. {why}",
         )
 
 
@@ -180,9 +192,12 @@ viterbi_path = CodeExercise(
     judge=_judge_viterbi_path,
     answer=solutions.viterbi_path,
     hints=(
-        "The forward recursion with `max` in place of `logsumexp`, and a note in each cell of which state the best beginning came from.",
+        "The forward recursion with `max` in place of `logsumexp`, and a note in each cell of which "
+        "state the best beginning came from.",
         "After the last frame take the better of the last two states, and follow the notes back to frame 0.",
-        "Collect `states[s]` on the way back and reverse the list at the end. Guard s-1 and s-2 against running below 0.",
+        "Collect `states[s]` on the way back and reverse the list at the end. Guard s-1 and s-2 "
+        "against running below 0.",
     ),
-    praise="Viterbi's path is one answer; the occupancies are all of them, weighed. For word times one is enough, for learning it is not.",
+    praise="Viterbi's path is one answer; the occupancies are all of them, weighed. For word times one is "
+    "enough, for learning it is not.",
 )

@@ -8,11 +8,12 @@ from omni_lib.course.exercises.questions import Choice, Number, ShortText
 
 why_ctc = ShortText(
     key="03.why_ctc",
-    prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at every frame? What does the "
-    "loss add up?",
+    prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at "
+    "every frame? What does the loss add up?",
     mentions=(
         (
-            r"align|which frame|(when|where) (each|every|the|a)\b|frame[- ]?by[- ]?frame|label(l)?ed? .*frame|frame.*label|timing|boundar",
+            r"align|which frame|(when|where) (each|every|the|a)\b|frame[- ]?by[- ]?frame"
+            r"|label(l)?ed? .*frame|frame.*label|timing|boundar",
             "what does cross-entropy need to know about every single frame that nobody has written down?",
         ),
         (
@@ -21,27 +22,32 @@ why_ctc = ShortText(
         ),
         (
             r"path|alignments|ways|(every|each|all)( possible)? alignment",
-            "over what does the loss add up the probabilities? Give the thing that collapses to a text its name",
+            "over what does the loss add up the probabilities? Give the thing that collapses to a "
+            "text its name",
         ),
     ),
     contradictions=(
         (
             r"(?<!not )(?<!than )(?<!without )(find|choos|pick|tak|optimi[sz]|select)(e|es|s|ing)?\W+"
             r"(only )?(the )?(single )?(best|likeliest|most likely) (alignment|path)",
-            "that is what the chapter says, and it is Viterbi's answer. Look at the brute-force cell: which paths does the loss count?",
+            "that is what the chapter says, and it is Viterbi's answer. Look at the brute-force "
+            "cell: which paths does the loss count?",
         ),
     ),
-    model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not have; CTC adds up the "
-    "probabilities of all paths that collapse to the text, so that no frame has to be labelled.",
+    model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not "
+    "have; CTC adds up the probabilities of all paths that collapse to the text, so that no frame "
+    "has to be labelled.",
 )
 
 hell_lo = Choice(
     key="03.hell_lo",
-    prompt="Find the mistake. The chapter collapses hell_lo to helllo, with three l. What does it collapse to?",
+    prompt="Find the mistake. The chapter collapses hell_lo to helllo, with three l. What does it collapse "
+    "to?",
     options={"a": "helllo", "b": "hello", "c": "helo", "d": "hell lo"},
     right="b",
     replies={
-        "a": "That takes both l of the first run as letters. What happens to equal neighbours before any blank is dropped?",
+        "a": "That takes both l of the first run as letters. What happens to equal neighbours before any "
+        "blank is dropped?",
         "b": "The run of two l is one letter, the blank keeps it apart from the next l: two l in all.",
         "c": "That is what comes out when the blank is dropped before the runs are merged.",
         "d": "The blank is no space: it writes nothing at all. The space has a class of its own.",
@@ -50,11 +56,12 @@ hell_lo = Choice(
 
 frames_for_hello = Number(
     key="03.frames_for_hello",
-    prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How many CTC frames does hello "
-    "need?",
+    prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How "
+    "many CTC frames does hello need?",
     right=6,
     tolerance=0,
-    praise="Five letters and a blank between the two l. At k = 1 the chapter's own example has no path, and its loss is infinite.",
+    praise="Five letters and a blank between the two l. At k = 1 the chapter's own example has no path, and "
+    "its loss is infinite.",
     slips=(
         (5, "Five letters, but what do five frames h, e, l, l, o collapse to?"),
         (9, "A blank between all letters is allowed, but only needed between two that are alike."),
@@ -77,7 +84,8 @@ what_blank_means = Choice(
         "a": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
         "b": "Look at the levels above: blanks in the middle of words are nearly as loud as the letters.",
         "c": "The space is class 1, and is written. The blank is class 0, and is not.",
-        "d": "A model that does not know spreads its probability. Many blanks here have a posterior close to 1.",
+        "d": "A model that does not know spreads its probability. Many blanks here have a posterior close "
+        "to 1.",
     },
 )
 
@@ -92,11 +100,13 @@ sum_or_best = Choice(
     },
     right="d",
     replies={
-        "a": "That is Viterbi's score. The cell that compares the two shows it to be the larger loss of the two: one path has less than "
-        "all.",
+        "a": "That is Viterbi's score. The cell that compares the two shows it to be the larger loss of "
+        "the two: one path has less than all.",
         "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
-        "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every unlikely path.",
-        "d": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on it.",
+        "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every "
+        "unlikely path.",
+        "d": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on "
+        "it.",
     },
 )
 
@@ -111,22 +121,23 @@ eos_as_target = Choice(
     },
     right="c",
     replies={
-        "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its frames run out.",
+        "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its "
+        "frames run out.",
         "b": "The transcripts have no full stops, and CTC has no sentences.",
-        "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The class only gives the head the "
-        "chapter's shape.",
+        "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The "
+        "class only gives the head the chapter's shape.",
         "d": "Pauses are what the space and the blank are for.",
     },
 )
 
 initial_loss = Number(
     key="03.initial_loss",
-    prompt="A network that knows nothing gives each of 29 symbols 1/29 in every frame. A text of one letter has 36 paths in 8 frames. "
-    "What is its CTC loss, in nats? (One decimal will do.)",
+    prompt="A network that knows nothing gives each of 29 symbols 1/29 in every frame. A text of one letter "
+    "has 36 paths in 8 frames. What is its CTC loss, in nats? (One decimal will do.)",
     right=8 * math.log(29) - math.log(36),
     tolerance=0.06,
-    praise="T ln 29 - ln N: each path has (1/29)^8, and there are 36. The more frames, the larger: no fixed '50 to 100', as the chapter "
-    "has it.",
+    praise="T ln 29 - ln N: each path has (1/29)^8, and there are 36. The more frames, the larger: no fixed "
+    "'50 to 100', as the chapter has it.",
     slips=(
         (8 * math.log(29), "That is the loss of one path. There are 36, and they add up."),
         (math.log(29), "That is one frame of one path."),
@@ -140,12 +151,12 @@ initial_loss = Number(
 
 letters_per_second = Number(
     key="03.letters_per_second",
-    prompt="An embedding lasts 80 ms. With one CTC frame from each, at most how many letters a second can be spelled (none of them "
-    "doubled)?",
+    prompt="An embedding lasts 80 ms. With one CTC frame from each, at most how many letters a second can "
+    "be spelled (none of them doubled)?",
     right=12.5,
     tolerance=0.01,
-    praise="12.5, and the speech of the embedded corpus has nearly 16 characters a second on average. With k = 3 there are 37.5 frames a "
-    "second.",
+    praise="12.5, and the speech of the embedded corpus has nearly 16 characters a second on average. With "
+    "k = 3 there are 37.5 frames a second.",
     slips=(
         (100, "Those are the mel frames. Eight of them make one embedding."),
         (80, "80 is the milliseconds of one frame; how many of those fit into a second?"),
@@ -159,15 +170,17 @@ peaky = Choice(
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
         "b": "The model is overfitted: a good model writes each letter for as long as it sounds.",
-        "c": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends is a guess.",
+        "c": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends "
+        "is a guess.",
         "d": "Blank frames hold no speech and can be cut away from the clip.",
     },
     right="c",
     replies={
-        "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare the width of the peaks with "
-        "that of the sounds.",
+        "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare "
+        "the width of the peaks with that of the sounds.",
         "b": "Not a fault of this one: Zeyer et al. (2021) show that the loss itself leads there.",
-        "c": "The loss does not care how long a letter lasts, and training makes it short. Word times from CTC are good to a few frames.",
+        "c": "The loss does not care how long a letter lasts, and training makes it short. Word times "
+        "from CTC are good to a few frames.",
         "d": "Some blanks stand in the middle of words. Cut them away and you cut up the words.",
     },
 )

@@ -1,4 +1,4 @@
-"""Solutions of lesson 03. Each is one way among several; its source stands in the notebook's blank when the tests run it."""
+"""Lesson 03: one way to write each exercise. The docstrings are also those of the blanks in the notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from omni_lib.encoder import embedding_lengths
 
 
 def collapse(path: list[int]) -> list[int]:
-    """Merge what repeats, then drop the blanks (index 0)."""
+    """Merge what repeats, then drop the blanks (index 0).
+
+    Compared exactly, as class indices: a list, a tuple, or a tensor with one axis.
+
+    Args:
+        path: one class index for each CTC frame; it may be empty.
+    """
     text, previous = [], 0
     for symbol in path:
         if symbol != previous and symbol != 0:
@@ -21,7 +27,14 @@ def collapse(path: list[int]) -> list[int]:
 
 
 def count_alignments(target: list[int], frames: int) -> int:
-    """How many paths of `frames` symbols collapse to `target`."""
+    """The number of paths of `frames` symbols that collapse to `target`.
+
+    Compared exactly, however large: whole numbers of Python, not floats and not int64.
+
+    Args:
+        target: class indices, without blanks; it may be empty.
+        frames: the length of the paths, at least 1.
+    """
     states = [0]
     for symbol in target:
         states += [symbol, 0]
@@ -37,7 +50,18 @@ def count_alignments(target: list[int], frames: int) -> int:
 
 
 def forward_recursion(log_probs: Tensor, target: list[int]) -> Tensor:
-    """log alpha: log_probs (T, symbols), target of L class indices → (T, 2 L + 1)."""
+    """log alpha of one utterance.
+
+    Compared in every cell, to four digits, in the precision of `log_probs` (float32 or float64) or a higher
+    one.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms.
+        target: L class indices, without blanks; at least one.
+
+    Returns:
+        (T, 2 L + 1), natural logarithms; -inf in a state that no path can have reached by that frame.
+    """
     states = torch.zeros(2 * len(target) + 1, dtype=torch.long)
     states[1::2] = torch.tensor(target, dtype=torch.long)
     may_skip = torch.zeros(len(states), dtype=torch.bool)
@@ -54,18 +78,48 @@ def forward_recursion(log_probs: Tensor, target: list[int]) -> Tensor:
 
 
 def feasible(target: list[int], mel_frames: int, frames_per_embedding: int) -> bool:
-    """Whether a clip of `mel_frames` has a path to `target`."""
+    """Whether a clip of `mel_frames` (10 ms each) has a path to `target`.
+
+    Compared exactly: True or False (a bool of Python, NumPy or torch).
+
+    Args:
+        target: class indices, without blanks; it may be empty.
+        mel_frames: at least 1. The encoder makes `embedding_lengths(mel_frames)` embeddings of them.
+        frames_per_embedding: k, the CTC frames that the head makes of each embedding.
+    """
     needed = len(target) + sum(left == right for left, right in zip(target, target[1:], strict=False))
-    return embedding_lengths(mel_frames) * frames_per_embedding >= needed
+    return int(embedding_lengths(mel_frames)) * frames_per_embedding >= needed
 
 
 def occupancy(alpha: Tensor, beta: Tensor) -> Tensor:
-    """The share of the text's probability that stands in each state: alpha, beta (T, S) → (T, S), each frame's sum is 1."""
+    """The share of the text's probability that goes through each state at each frame.
+
+    Compared in every cell, with an absolute tolerance of 1e-6.
+
+    Args:
+        alpha, beta: (T, 2 L + 1) in float64, natural logarithms; some are -inf. Only one of the two
+        contains the
+            probability of the frame itself, so that their sum counts it once.
+
+    Returns:
+        (T, 2 L + 1), shares: each frame's sum is 1.
+    """
     return torch.softmax(alpha + beta, dim=1)
 
 
 def ctc_gradient(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    """The gradient of the loss: logits (T, symbols), gamma (T, 2 L + 1) → (T, symbols)."""
+    """The gradient of the CTC loss (nats, of one utterance, not averaged) with respect to `logits`.
+
+    Compared with autograd's in every cell, with an absolute tolerance of 1e-6.
+
+    Args:
+        logits: (T, symbols) in float64, before the softmax.
+        target: L class indices, without blanks.
+        gamma: (T, 2 L + 1), occupancies of the states: blank, first symbol, blank, …, blank.
+
+    Returns:
+        (T, symbols)
+    """
     gradient = torch.softmax(logits, dim=1)
     states = [0]
     for symbol in target:
@@ -76,7 +130,17 @@ def ctc_gradient(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
 
 
 def viterbi_path(log_probs: Tensor, target: list[int]) -> list[int]:
-    """The likeliest of all paths that collapse to `target`: log_probs (T, symbols) → T class indices."""
+    """The likeliest of all paths that collapse to `target`.
+
+    Any path will do that collapses to `target` and is as likely as the best.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms; T is large enough for `target`.
+        target: L class indices, without blanks; at least one.
+
+    Returns:
+        One class index for each of the T frames.
+    """
     states = [0]
     for symbol in target:
         states += [symbol, 0]
@@ -91,7 +155,7 @@ def viterbi_path(log_probs: Tensor, target: list[int]) -> list[int]:
             scores.append(score[origin] + frame[symbol])
         came_from.append(origins)
         score = scores
-    state = max(range(max(len(states) - 2, 0), len(states)), key=lambda candidate: score[candidate])
+    state = max(len(states) - 2, len(states) - 1, key=lambda candidate: score[candidate])
     path = [states[state]]
     for origins in reversed(came_from):
         state = origins[state]

@@ -1,4 +1,4 @@
-"""Lesson 03: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+"""Lesson 03: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.ctc import frames_needed
 
 
 def _blanks_first(path: list[int]) -> list[int]:
@@ -153,7 +154,7 @@ def _no_blank_for_doubled_letters(target: list[int], mel_frames: int, k: int) ->
 
 
 def _rounds_down(target: list[int], mel_frames: int, k: int) -> bool:
-    return mel_frames // 8 * k >= trellis.frames_needed(target)
+    return mel_frames // 8 * k >= frames_needed(target)
 
 
 def _counts_every_letter_that_comes_again(target: list[int], mel_frames: int, k: int) -> bool:
@@ -166,15 +167,15 @@ def _embeddings(mel_frames: int) -> int:
 
 
 def _forgets_k(target: list[int], mel_frames: int, k: int) -> bool:
-    return _embeddings(mel_frames) >= trellis.frames_needed(target)
+    return _embeddings(mel_frames) >= frames_needed(target)
 
 
 def _gives_a_number(target: list[int], mel_frames: int, k: int) -> int:
-    return _embeddings(mel_frames) * k - trellis.frames_needed(target)
+    return _embeddings(mel_frames) * k - frames_needed(target)
 
 
 def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
-    return np.bool_(_embeddings(mel_frames) * k >= trellis.frames_needed(target))
+    return np.bool_(_embeddings(mel_frames) * k >= frames_needed(target))
 
 
 def _not_normalised(alpha: Tensor, beta: Tensor) -> Tensor:
@@ -198,7 +199,7 @@ def _underflows(alpha: Tensor, beta: Tensor) -> Tensor:
     return mass / mass.sum(dim=1, keepdim=True)
 
 
-def _occupancy_by_numpy(alpha: Tensor, beta: Tensor) -> np.ndarray:
+def _occupancy_by_numpy(alpha: Tensor, beta: Tensor) -> Any:
     mass = (alpha + beta).numpy()
     shares = np.exp(mass - mass.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
@@ -254,7 +255,7 @@ def _even_shares(log_probs: Tensor, target: list[int]) -> list[int]:
     return trellis.random_alignment(target, len(log_probs), seed=0)
 
 
-def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Tensor:
+def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
     from torchaudio.functional import forced_align
 
     return forced_align(log_probs[None].float(), torch.tensor([target]), blank=0)[0][0]
@@ -372,9 +373,11 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target)),
     ],
     "why_ctc": [
-        "No one has labelled which frame says which letter. CTC sums over every possible alignment of the text.",
+        "No one has labelled which frame says which letter. CTC sums over every possible alignment "
+        "of the text.",
         "We don't know the timing of the letters, so CTC adds up all possible paths.",
-        "The boundaries are unknown; the loss is the total probability of all valid paths, rather than picking the best path.",
+        "The boundaries are unknown; the loss is the total probability of all valid paths, rather "
+        "than picking the best path.",
     ],
     "hell_lo": ["B", " b "],
     "initial_loss": [23.4, 23.36, torch.tensor(23.355)],

@@ -1,4 +1,4 @@
-"""Lesson 02, from log-mels to embeddings: its exercises and questions."""
+"""Lesson 02, from log-mels to embeddings: its code exercises, and the order of all its exercises."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from torch import Tensor, nn
 
 from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
 from omni_lib.course.exercises.plug_in import PlugIn
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
 from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons.encoder_questions import (
+    attention_pairs,
+    hello_embeddings,
+    how_many_blocks,
+    rotary,
+    why_8x,
+    without_mask,
+)
 from omni_lib.encoder import EncoderBlock, embedding_lengths, valid_frames
 from omni_lib.encoder import count_parameters as parameters_of
 
@@ -33,15 +40,15 @@ def _judge_output_lengths(attempt: Attempt) -> None:
     several = torch.tensor([16, 100, 38, 1000])
     expect_equal(attempt, (several,), embedding_lengths(several).tolist(), "One number for each clip.")
     for start in (0, 10, 20, 30):
-        frames = torch.arange(start, start + 10)
-        wanted = embedding_lengths(frames).tolist()
+        clips = torch.arange(start, start + 10)
+        wanted = embedding_lengths(clips).tolist()
         expect_equal(
-            attempt, (frames,), wanted, "Halve up (a convolution), halve up (another), halve down (a pair)."
+            attempt, (clips,), wanted, "Halve up (a convolution), halve up (another), halve down (a pair)."
         )
 
 
 def _for_whole_numbers_too(function: Callable[[Tensor], Any]) -> Callable[..., Any]:
-    """The learner's lengths as the encoder and the audit ask for them: of a tensor, or of one whole number."""
+    """The learner's function as the encoder and the audit call it: with a tensor or with one number."""
 
     def lengths(frames: Any, downsample_time: int = 8) -> Any:
         if isinstance(frames, Tensor):
@@ -59,8 +66,10 @@ output_lengths = CodeExercise(
     judge=_judge_output_lengths,
     answer=solutions.output_lengths,
     hints=(
-        "Three halvings, one after the other: 100 → 50 → 25 → 12 and 38 → 19 → 10 → 5. Which of them round up, which down?",
-        "A convolution of stride 2 with padding sees the odd frame too: it rounds up. A pair needs both of its frames: it rounds down.",
+        "Three halvings, one after the other: 100 → 50 → 25 → 12 and 38 → 19 → 10 → 5. Which of them "
+        "round up, which down?",
+        "A convolution of stride 2 with padding sees the odd frame too: it rounds up. A pair needs "
+        "both of its frames: it rounds down.",
         "Rounding up is `(frames + 1) // 2`, rounding down `frames // 2`.",
     ),
     praise="`T // 8` is right for 100 and wrong for 38, where it would lose the last embedding.",
@@ -79,7 +88,8 @@ def _judge_padding_mask(attempt: Attempt) -> None:
         if torch.is_tensor(got) and got.shape == wanted.shape:
             if torch.equal(got.bool(), ~wanted):
                 raise NotYet(
-                    "your mask is true on the padding; here true means real (as for `scaled_dot_product_attention`)"
+                    "your mask is true on the padding; here true means real (as for "
+                    "`scaled_dot_product_attention`)"
                 )
             if torch.equal(got.bool(), torch.arange(frames) <= length[:, None]):
                 raise NotYet(
@@ -87,7 +97,8 @@ def _judge_padding_mask(attempt: Attempt) -> None:
                 )
             if got.dtype != torch.bool:
                 raise NotYet(
-                    f"your mask holds {str(got.dtype).removeprefix('torch.')}; true and false are wanted (torch.bool)"
+                    f"your mask holds {str(got.dtype).removeprefix('torch.')}; true and false are "
+                    "wanted (torch.bool)"
                 )
         expect_close(attempt, (length, frames), wanted, axes="B T")
 
@@ -164,24 +175,26 @@ def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
         .softmax(-1)
         .nan_to_num()
         @ value,
-        "the softmax runs over the queries; the weights of one query must add up to 1 over the keys (the last axis)": (
-            hidden.softmax(-2).nan_to_num() @ value
-        ),
+        "the softmax runs over the queries; the weights of one query must add up to 1 over the keys "
+        "(the last axis)": (hidden.softmax(-2).nan_to_num() @ value),
     }
 
 
 attention = CodeExercise(
     key="02.attention",
-    goal="Attention by hand, equal to `torch.nn.functional.scaled_dot_product_attention`; padding is never attended to.",
+    goal="Attention by hand, equal to `torch.nn.functional.scaled_dot_product_attention`; padding is "
+    "never attended to.",
     difficulty=3,
     minutes=15,
     judge=_judge_attention,
     answer=solutions.attention,
     hints=(
-        "Three steps: scores, softmax, weighted sum of the values. The scores are the products of every query with every key: "
-        "(B, heads, T, T).",
-        "`query @ key.transpose(-1, -2)`, divided by the square root of `query.shape[-1]`. The softmax runs over the keys, the last axis.",
-        "Before the softmax: `scores.masked_fill(~mask[:, None, None, :], -math.inf)`. exp(-inf) = 0, so padding has no weight at all.",
+        "Three steps: scores, softmax, weighted sum of the values. The scores are the products of "
+        "every query with every key: (B, heads, T, T).",
+        "`query @ key.transpose(-1, -2)`, divided by the square root of `query.shape[-1]`. The "
+        "softmax runs over the keys, the last axis.",
+        "Before the softmax: `scores.masked_fill(~mask[:, None, None, :], -math.inf)`. exp(-inf) = "
+        "0, so padding has no weight at all.",
     ),
     praise="That is all there is to attention; torch's version only never keeps the (T, T) scores in memory.",
 )
@@ -202,8 +215,9 @@ def _judge_count_parameters(attempt: Attempt) -> None:
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
     """How far usual mistakes are off, by what to say to them."""
     return {
-        "you gave the keys a bias; a bias there would shift all scores alike, and softmax cannot see that": d_model,
-        "you gave the depthwise convolution a bias; the batch norm behind it would subtract it again": d_model,
+        "you gave the keys a bias; a bias there would shift all scores alike, and softmax cannot see "
+        "that": d_model,
+        "you gave the depthwise convolution a bias; the batch norm after it would remove it": d_model,
         "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (d_model - 1)
         * d_model
         * kernel_size,
@@ -228,13 +242,15 @@ count_parameters = CodeExercise(
     judge=_judge_count_parameters,
     answer=solutions.count_parameters,
     hints=(
-        "Four terms: three layer norms, the attention, the convolution module, the feed-forward. A `Linear(a, b)` has a · b weights, "
-        "and b more if it has a bias.",
-        "Attention: four square maps, three of them with a bias. Feed-forward: d_model → d_ff → d_model. A norm has two numbers a channel.",
-        "Convolution module: Linear(d_model, 2 · d_model), a depthwise kernel of d_model · kernel_size without bias, a batch norm, "
-        "Linear(d_model, d_model).",
+        "Four terms: three layer norms, the attention, the convolution module, the feed-forward. A "
+        "`Linear(a, b)` has a · b weights, and b more if it has a bias.",
+        "Attention: four square maps, three of them with a bias. Feed-forward: d_model → d_ff → "
+        "d_model. A norm has two numbers a channel.",
+        "Convolution module: Linear(d_model, 2 · d_model), a depthwise kernel of d_model · "
+        "kernel_size without bias, a batch norm, Linear(d_model, d_model).",
     ),
-    praise="Not a parameter is hidden anywhere: what `numel` counts can be worked out on paper, and a claim about a model checked.",
+    praise="Not a parameter is hidden anywhere: what `numel` counts can be worked out on paper, and a claim "
+    "about a model checked.",
 )
 
 
@@ -262,11 +278,13 @@ def _judge_receptive_field(attempt: Attempt) -> None:
                 )
             if got == 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes):
                 raise NotYet(
-                    "behind a stride, one step of the kernel is several frames of the input: multiply by the strides so far"
+                    "behind a stride, one step of the kernel is several frames of the input: "
+                    "multiply by the strides so far"
                 )
             if got == math.prod(kernel_sizes):
                 raise NotYet(
-                    "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps"
+                    "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel "
+                    "- 1) steps"
                 )
         expect_equal(
             attempt,
@@ -300,116 +318,14 @@ receptive_field = CodeExercise(
     answer=solutions.receptive_field,
     hints=(
         "Begin with one frame. A kernel of 3 adds 2 steps to what is seen, one to each side.",
-        "A step at the first layer is one input frame. Behind a stride of 2 it is two input frames, behind another four.",
+        "A step at the first layer is one input frame. Behind a stride of 2 it is two input frames, "
+        "behind another four.",
         "In a loop: `field += (kernel_size - 1) * step`, then `step *= stride`, in this order.",
     ),
-    praise="The encoder's convolutions see 19 frames before the pairs, 190 ms. All else that an embedding knows comes through the blocks.",
+    praise="The encoder's convolutions see 19 frames before the pairs, 190 ms. All else that an embedding "
+    "knows comes through the blocks.",
 )
 
-why_8x = ShortText(
-    key="02.why_8x",
-    prompt="Why does the encoder make one embedding of eight frames? Give the gain, and what limits it.",
-    mentions=(
-        (
-            r"comput|cheap|fast|quick|cost|memory|effort|shorter|less work|attention|efficien|fewer|speed",
-            "say what is gained: what becomes cheaper with fewer embeddings?",
-        ),
-        (
-            r"letter|character|symbol|ctc|align|detail|resol|too (few|slow)|tempo|precis|blur|lose|lost|loss",
-            "say what limits it as well: what happens if one embedding covers several letters?",
-        ),
-    ),
-    model="With an eighth of the frames, the attention of the model that reads them has a 64th of the pairs to compare, and memory and "
-    "time shrink; but one embedding every 80 ms is less than one for every letter of quick speech, and CTC needs at least one frame a "
-    "letter.",
-    contradictions=(
-        (
-            r"(improve|better|more|higher)\w* (time |temporal )?(resolution|detail)",
-            "downsampling makes the resolution coarser",
-        ),
-    ),
-)
-
-hello_embeddings = Number(
-    key="02.hello_embeddings",
-    prompt="The chapter's 'hello' has 38 frames. With one CTC frame an embedding, how many CTC frames are missing to spell h-e-l-l-o?",
-    right=1,
-    tolerance=0.1,
-    praise="38 frames make 5 embeddings; 'hello' has five letters and needs a blank between its two l: 6. Lesson 03 goes on from here.",
-    slips=(
-        (
-            0,
-            "five embeddings, five letters: but two l side by side would collapse to one; there must be a blank between them",
-        ),
-        (5, "that is how many embeddings there are; how many does 'hello' need?"),
-        (6, "that is how many 'hello' needs; how many are there?"),
-    ),
-)
-
-without_mask = Choice(
-    key="02.without_mask",
-    prompt="An encoder without masks is trained and tested in padded batches. What is the gravest consequence?",
-    options={
-        "a": "the embeddings of a clip depend on which other clips share its batch",
-        "b": "the embeddings of the padding are not zero",
-        "c": "training takes longer, since padding is computed too",
-        "d": "long clips are cut off",
-    },
-    right="a",
-    replies={
-        "a": "Yes. The same recording is transcribed in one way alone and in another beside a longer one.",
-        "b": "true, but harmless: the lengths say where to stop. What happens to the real frames?",
-        "c": "padding is computed with masks too; they change what is seen, not what is computed",
-        "d": "nothing is cut off; clips are padded to the longest",
-    },
-)
-
-attention_pairs = Number(
-    key="02.attention_pairs",
-    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our first block, than at 10 ms a frame?",
-    right=16,
-    tolerance=0.5,
-    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. Behind the pool, "
-    "at 80 ms, it is 64 times.",
-    slips=(
-        (4, "four times fewer frames; but each is compared with each"),
-        (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
-        (64, "that is at 80 ms, behind the pool; the first block stands before it"),
-        (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
-        (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
-    ),
-)
-
-rotary = Choice(
-    key="02.rotary",
-    prompt="A clip is moved by 40 ms within its batch's silence. What do rotary positions do to the scores of attention?",
-    options={
-        "a": "all change: every position has another angle",
-        "b": "none between two frames of the clip changes: a score depends on their distance only",
-        "c": "only those of neighbours change",
-        "d": "they become zero beyond a certain distance",
-    },
-    right="b",
-    replies={
-        "a": "each query and key is turned by another angle, but both by the same amount more: which angle enters their product?",
-        "b": "Yes. Query and key are turned further by the same angle, and the product of two vectors turned alike stays as it was.",
-        "c": "the distance between two frames is what it was, for neighbours too",
-        "d": "nothing is cut off; rotary positions turn vectors, they do not shorten them",
-    },
-)
-
-how_many_blocks = Number(
-    key="02.how_many_blocks",
-    prompt="The chapter says 10.5 million parameters. How many encoder blocks like ours would that take, all else equal (a whole number)?",
-    right=18,
-    tolerance=0.5,
-    praise="(10.5 M - what is no block) / 559,488 is about 18.3. With the chapter's 4 layers of 192 channels it cannot be.",
-    slips=(
-        (4, "that is how many there are, and together with the rest they make about 2.5 million"),
-        (19, "take off the subsampler and the pooling first, then divide, and round to the nearest"),
-        (17, "which block count comes nearest to 10.5 million?"),
-    ),
-)
 
 EXERCISES = (
     output_lengths,

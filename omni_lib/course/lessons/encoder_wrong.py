@@ -1,4 +1,4 @@
-"""Lesson 02: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+"""Lesson 02: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 

@@ -32,9 +32,10 @@ Counts = tuple[int, int, int]  # substitutions, deletions, insertions
 
 
 def optimal_counts(reference: Sequence[str], hypothesis: Sequence[str]) -> set[Counts]:
-    """All (substitutions, deletions, insertions) that some alignment with the fewest errors has: often one, sometimes more.
+    """The (substitutions, deletions, insertions) of every alignment with the fewest errors.
 
-    "a b" heard as "b c" is two substitutions, or a deletion and an insertion; jiwer, like every scorer, settles for one.
+    "a b" transcribed as "b c" has two substitutions, or a deletion and an insertion. A scorer such as jiwer
+    reports one of the two.
     """
     row: list[set[Counts]] = [{(0, 0, inserted)} for inserted in range(len(hypothesis) + 1)]
     for deleted, kept in enumerate(reference, start=1):
@@ -101,7 +102,10 @@ def _judge_edit_counts(attempt: Attempt) -> None:
             said = " or ".join(f"{s} S + {d} D + {i} I" for s, d, i in sorted(expected))
             swapped = (counts[0], counts[2], counts[1]) in expected
             if swapped:
-                why = "You have deletions and insertions the other way round: a deletion is a word of the reference that was not heard."
+                why = (
+                    "You have deletions and insertions the other way round: a deletion is a word of the "
+                    "reference that was not heard."
+                )
             raise NotYet(f"{called}, {sum(counts)} errors; the fewest are {fewest}: {said}. {why}")
 
 
@@ -117,21 +121,24 @@ def _as_word_errors(
 
 edit_counts = CodeExercise(
     key="04.edit_counts",
-    goal="The fewest substitutions, deletions and insertions between two lists of words, by dynamic programming.",
+    goal="The fewest substitutions, deletions and insertions between two lists of words, by dynamic "
+    "programming.",
     difficulty=4,
     minutes=20,
     judge=_judge_edit_counts,
     answer=solutions.edit_counts,
     hints=(
-        "Fill a table: cell (m, n) holds the fewest edits between the first m words of the reference and the first n of the hypothesis. "
-        "Its first row is all insertions, its first column all deletions.",
-        "A cell comes from one of three: diagonally (the words match, or are substituted), from above (a word of the reference is "
-        "deleted), from the left (a word is inserted). Take the cheapest.",
-        "Keep in each cell not only the number of errors but the three counts as well: `(errors, S, D, I)`, and take the `min` by the "
-        "first. The last cell has the answer.",
+        "Fill a table: cell (m, n) holds the fewest edits between the first m words of the reference "
+        "and the first n of the hypothesis. Its first row is all insertions, its first column all "
+        "deletions.",
+        "A cell comes from one of three: diagonally (the words match, or are substituted), from "
+        "above (a word of the reference is deleted), from the left (a word is inserted). Take the "
+        "cheapest.",
+        "Keep in each cell not only the number of errors but the three counts as well: `(errors, S, "
+        "D, I)`, and take the `min` by the first. The last cell has the answer.",
     ),
-    praise="The same totals as jiwer's on every pair. Where two alignments have equally few errors, scorers may split them differently; "
-    "the sum, and so the WER, is the same.",
+    praise="The same totals as jiwer's on every pair. Where two alignments have equally few errors, scorers "
+    "may split them differently; the sum, and so the WER, is the same.",
     plug_in=PlugIn(
         places=("omni_lib.runs.log_window:word_errors", "omni_lib.inference.evaluation:word_errors"),
         adapt=_as_word_errors,
@@ -171,7 +178,8 @@ def _judge_corpus_wer(attempt: Attempt) -> None:
         slips = (
             (
                 mean,
-                "That is the mean of the utterances' rates, in which one word of a short utterance weighs more than one of a long.",
+                "That is the mean of the utterances' rates, in which one word of a short utterance "
+                "weighs more than one of a long.",
             ),
             (100 * expected, "That is a percentage; return the fraction."),
             (
@@ -181,7 +189,8 @@ def _judge_corpus_wer(attempt: Attempt) -> None:
         )
         slip = next((message for value, message in slips if abs(got - value) < 1e-6 and expected < 1), why)
         raise NotYet(
-            f"for {len(references)} utterances your function returns {got:.4f}, and it should be {expected:.4f}. {slip}"
+            f"for {len(references)} utterances your function returns {got:.4f}, and it should be "
+            f"{expected:.4f}. {slip}"
         )
 
 
@@ -194,10 +203,12 @@ corpus_wer = CodeExercise(
     answer=solutions.corpus_wer,
     hints=(
         "Errors of all utterances, over words of all references: one division, at the end.",
-        "`word_errors(reference, hypothesis)` has `.errors` and `.reference` (words). Add up each of the two.",
+        "`word_errors(reference, hypothesis)` has `.errors` and `.reference` (words). Add up each of "
+        "the two.",
         "`sum(c.errors for c in counts) / sum(c.reference for c in counts)`",
     ),
-    praise="Every word weighs the same, whoever said it and in however long an utterance. This is what papers report.",
+    praise="Every word weighs the same, whoever said it and in however long an utterance. This is what "
+    "papers report.",
 )
 
 
@@ -238,20 +249,20 @@ character_error_rate = CodeExercise(
         "If your `edit_counts` passed, the errors are `sum(edit_counts(list(reference), list(hypothesis)))`.",
         "Divide by `len(reference)`. Spaces are characters, on both sides.",
     ),
-    praise="A word with one letter amiss costs a whole word in WER and one letter here: the two together say what kind of errors there "
-    "are.",
+    praise="A word with one letter amiss costs a whole word in WER and one letter here: the two together "
+    "say what kind of errors there are.",
 )
 
 
 def _made_up(utterances: int, seed: int) -> tuple[list[int], list[int]]:
-    """Errors and words of made-up utterances: long ones are harder, so that a mean of rates lies elsewhere."""
+    """Made-up errors and words of utterances. Long ones have a higher rate: the mean of rates differs."""
     rng = random.Random(seed)
     words = [rng.choice((2, 4, 8, 16, 32)) for _ in range(utterances)]
     return [sum(rng.random() < 0.04 + 0.008 * number for _ in range(number)) for number in words], words
 
 
 def _reference_interval(
-    errors: Sequence[int], words: Sequence[int], level: float = 0.95
+    errors: Sequence[float], words: Sequence[int], level: float = 0.95
 ) -> tuple[float, float, float]:
     """(low, high) of a long bootstrap, and the standard deviation of the resampled rates."""
     drawn = np.random.default_rng(0).integers(0, len(errors), (20_000, len(errors)))
@@ -270,7 +281,7 @@ def _pair(got: object) -> tuple[float, float]:
 
 
 def _judge_bootstrap_interval(attempt: Attempt) -> None:
-    resamples = 4000  # enough for an end to be known to 0.05 standard deviations, whatever random numbers the answer uses
+    resamples = 4000  # known to 0.05 standard deviations, whatever random numbers the answer draws
     low, high = _pair(attempt([1] * 20, [10] * 20, 200))
     require(
         abs(low - 0.1) < 1e-9 and abs(high - 0.1) < 1e-9,
@@ -287,31 +298,42 @@ def _judge_bootstrap_interval(attempt: Attempt) -> None:
         mean_low, mean_high, _ = _reference_interval(means, [1] * len(means))
         why = "Is it 2.5% and 97.5% of the sorted rates, from resamples as large as the test set?"
         if abs(got[0] - mean_low) < 0.3 * deviation and abs(got[1] - mean_high) < 0.3 * deviation:
-            why = "That is an interval of the mean of the utterances' rates: in each resample divide all errors by all words."
+            why = (
+                "That is an interval of the mean of the utterances' rates: in each resample divide all "
+                "errors by all words."
+            )
         elif got[1] - got[0] < 0.5 * (high - low):
             why = "Yours is far too narrow: draw with replacement, and as many utterances as there are."
         elif got[1] - got[0] > 1.3 * (high - low):
-            why = "Yours is too wide: draw as many utterances as there are, and take an utterance's errors and its words together."
+            why = (
+                "Yours is too wide: draw as many utterances as there are, and take an utterance's errors "
+                "and its words together."
+            )
         ends = f"({got[0]:.4f}, {got[1]:.4f}), and it should be near ({low:.4f}, {high:.4f})"
         raise NotYet(
-            f"of {utterances} utterances with a WER of {sum(errors) / sum(words):.4f} your interval is {ends}. {why}"
+            f"of {utterances} utterances with a WER of {sum(errors) / sum(words):.4f} your interval "
+            f"is {ends}. {why}"
         )
 
 
 bootstrap_interval = CodeExercise(
     key="04.bootstrap_interval",
-    goal="A 95% bootstrap interval of the corpus WER: how far it moves when other utterances of the same kind are drawn.",
+    goal="A 95% bootstrap interval of the corpus WER: how far it moves when other utterances of the same "
+    "kind are drawn.",
     difficulty=3,
     minutes=12,
     extra=True,
     judge=_judge_bootstrap_interval,
     answer=solutions.bootstrap_interval,
     hints=(
-        "One resample: draw as many utterances as there are, with replacement, and compute the *corpus* WER of what you drew.",
-        "`random.choices(range(len(errors)), k=len(errors))` draws numbers of utterances; take errors and words by the same numbers.",
+        "One resample: draw as many utterances as there are, with replacement, and compute the "
+        "*corpus* WER of what you drew.",
+        "`random.choices(range(len(errors)), k=len(errors))` draws numbers of utterances; take "
+        "errors and words by the same numbers.",
         "Do that `resamples` times, sort the rates, and return the ones at 2.5% and 97.5% of the way.",
     ),
-    praise="No formula, no normal distribution: the test set itself says how much it would vary. `omni_lib.metrics` draws whole speakers.",
+    praise="No formula, no normal distribution: the test set itself says how much it would vary. "
+    "`omni_lib.metrics` draws whole speakers.",
 )
 
 EXERCISES = (

@@ -6,16 +6,19 @@ from omni_lib.course.exercises.questions import Choice, Number, ShortText
 
 mat_wer = Number(
     key="04.mat_wer",
-    prompt="Reference 'the cat sat on the mat', hypothesis 'the cat sit on mat today'. What is the WER, in percent? (One decimal will do.)",
+    prompt="Reference 'the cat sat on the mat', hypothesis 'the cat sit on mat today'. What is the WER, in "
+    "percent? (One decimal will do.)",
     right=50.0,
     tolerance=0.05,
-    praise="sat/sit is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words of the reference.",
+    praise="sat/sit is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
+    "of the reference.",
     slips=(
         (0.5, "That is the fraction; the question is for percent."),
         (33.3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
         (
             66.7,
-            "Four errors? Let 'mat' stand under 'mat': then the 'the' before it is deleted, and 'today' comes after it.",
+            "Four errors? Let 'mat' stand under 'mat': then the 'the' before it is deleted, and "
+            "'today' comes after it.",
         ),
         (16.7, "That counts one kind of error only; substitutions, deletions and insertions add up."),
     ),
@@ -23,7 +26,8 @@ mat_wer = Number(
 
 meaning_of_15 = ShortText(
     key="04.meaning_of_15",
-    prompt="(The chapter's question 3.) What does a WER of 15% mean? Say which errors it counts, and over what it divides.",
+    prompt="(The chapter's question 3.) What does a WER of 15% mean? Say which errors it counts, and over "
+    "what it divides.",
     mentions=(
         (
             r"s\s*\+\s*[di]\s*\+\s*[di]|insert|extra|added|too many|not said|never said",
@@ -34,31 +38,36 @@ meaning_of_15 = ShortText(
             "there are errors besides inserted words: name the other kinds",
         ),
         (
-            r"reference|spoken|actually said|were said|correct transcript|ground truth|true (text|words|transcript)",
+            r"reference|spoken|actually said|were said|correct transcript|ground truth"
+            r"|true (text|words|transcript)",
             "over what is the number of errors divided? Over the words of which text?",
         ),
     ),
     contradictions=(
         (
-            r"(accura\w+|correct|right)\W+(is|are|of)?\W*85|(?<!not that )85\s*%\W+(of the words )?(are )?(accura|correct|right)",
-            "85% right does not follow: inserted words are errors too, so the words that were heard rightly may be more than 85 of 100",
+            r"(accura\w+|correct|right)\W+(is|are|of)?\W*85"
+            r"|(?<!not that )85\s*%\W+(of the words )?(are )?(accura|correct|right)",
+            "85% right does not follow: inserted words are errors too, so the words that were heard "
+            "rightly may be more than 85 of 100",
         ),
         (
             r"(divided by|over|per|of) (the |all )?(hypothes|transcribed|recogni[sz]ed)",
             "the hypothesis may have any length; the errors are divided by the words of the other text",
         ),
     ),
-    model="Substitutions, deletions and insertions together are 15 for every 100 words of the reference, over the whole test set; "
-    "with insertions among them, that is not the same as 15 words of 100 being heard wrongly.",
+    model="Substitutions, deletions and insertions together are 15 for every 100 words of the reference, "
+    "over the whole test set; with insertions among them, that is not the same as 15 words of 100 "
+    "being heard wrongly.",
 )
 
 mean_or_corpus = Number(
     key="04.mean_or_corpus",
-    prompt="Two utterances: 'yes', heard as 'no', and one of 19 words, heard without a mistake. The mean of their rates is 50%. "
-    "What is the corpus WER, in percent?",
+    prompt="Two utterances: 'yes', heard as 'no', and one of 19 words, heard without a mistake. The mean of "
+    "their rates is 50%. What is the corpus WER, in percent?",
     right=5.0,
     tolerance=0.01,
-    praise="1 error over 20 words. A mean of rates gives the one word of the short utterance the weight of all 19 of the other.",
+    praise="1 error over 20 words. A mean of rates gives the one word of the short utterance the weight of "
+    "all 19 of the other.",
     slips=(
         (50.0, "That is the mean. Add the errors of both, and divide by the words of both."),
         (0.05, "That is the fraction; the question is for percent."),
@@ -68,18 +77,20 @@ mean_or_corpus = Number(
 
 most_errors = Number(
     key="04.most_errors",
-    prompt="The reference is 'hello world'. A recogniser writes 'yell oh whirled peas now', of which no word is right. What is the WER, "
-    "in percent?",
+    prompt="The reference is 'hello world'. A recogniser writes 'yell oh whirled peas now', of which no "
+    "word is right. What is the WER, in percent?",
     right=250.0,
     tolerance=0.01,
-    praise="Two substitutions and three insertions over two words. 100% is no upper limit; writing nothing at all would have been 100%.",
+    praise="Two substitutions and three insertions over two words. 100% is no upper limit; writing nothing "
+    "at all would have been 100%.",
     slips=(
         (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
         (2.5, "That is the fraction; the question is for percent."),
         (150.0, "Those are the three insertions. The two words of the reference were not heard either."),
         (
             350.0,
-            "Seven errors: but two of the wrong words can stand in the place of the two of the reference, as substitutions.",
+            "Seven errors: but two of the wrong words can stand in the place of the two of the "
+            "reference, as substitutions.",
         ),
     ),
 )
@@ -95,9 +106,11 @@ characters_or_words = Choice(
     },
     right="a",
     replies={
-        "a": "A whole word is lost with one letter. An n-gram of words mends just such errors, as the column of the beam search shows.",
+        "a": "A whole word is lost with one letter. An n-gram of words mends just such errors, as the "
+        "column of the beam search shows.",
         "b": "They count different things: one wrong letter costs one word here, and one letter there.",
-        "c": "A deleted word deletes all its letters, and its share of the characters would be about the same as of the words.",
+        "c": "A deleted word deletes all its letters, and its share of the characters would be about the "
+        "same as of the words.",
         "d": "Neither rate looks at the length of a word. Compare what is written with what was said.",
     },
 )
@@ -113,36 +126,43 @@ difference_of_half_a_point = Choice(
     },
     right="c",
     replies={
-        "a": "On these 130. The interval above says how far either would move with another 130 of the same kind.",
-        "b": "Not shown to be different is not the same as equal. And two systems on the same utterances share what is hard about them: "
-        "the interval of their *difference* may be much narrower.",
-        "c": "Two separate intervals overlap widely here; the paired one, over differences on the same utterances, is the right question.",
+        "a": "On these 130. The interval above says how far either would move with another 130 of the "
+        "same kind.",
+        "b": "Not shown to be different is not the same as equal. And two systems on the same utterances "
+        "share what is hard about them: the interval of their *difference* may be much narrower.",
+        "c": "Two separate intervals overlap widely here; the paired one, over differences on the same "
+        "utterances, is the right question.",
         "d": "A seed changes the system, not the number of utterances it is judged on.",
     },
 )
 
 whom_to_draw = Choice(
     key="04.whom_to_draw",
-    prompt="The interval with whole speakers drawn is wider than with utterances drawn one by one. Which of the two do you report?",
+    prompt="The interval with whole speakers drawn is wider than with utterances drawn one by one. Which of "
+    "the two do you report?",
     options={
         "a": "The narrower: it is more precise.",
-        "b": "The one by speaker: errors of one voice go together, and the claim is about voices that were never heard.",
+        "b": "The one by speaker: errors of one voice go together, and the claim is about voices that "
+        "were never heard.",
         "c": "Their mean.",
         "d": "The one by utterance, because there are more utterances than speakers.",
     },
     right="b",
     replies={
-        "a": "It is narrower because it takes the 12 utterances of one voice for 12 independent witnesses. Look at the rates by speaker.",
-        "b": "With 16 voices there are 16 draws, however many utterances each has read. `omni_lib.metrics.bootstrap_interval` draws "
-        "speakers.",
+        "a": "It is narrower because it takes the 12 utterances of one voice for 12 independent "
+        "witnesses. Look at the rates by speaker.",
+        "b": "With 16 voices there are 16 draws, however many utterances each has read. "
+        "`omni_lib.metrics.bootstrap_interval` draws speakers.",
         "c": "One of the two answers the question that is asked; mixing it with the other answers none.",
-        "d": "Their number is just what misleads: a thousand utterances of one voice say little about another.",
+        "d": "Their number is just what misleads: a thousand utterances of one voice say little about "
+        "another.",
     },
 )
 
 what_normalisation_hides = Choice(
     key="04.what_normalisation_hides",
-    prompt="Both texts are normalised to a-z and single spaces before they are compared. Which error does the WER then no longer see?",
+    prompt="Both texts are normalised to a-z and single spaces before they are compared. Which error does "
+    "the WER then no longer see?",
     options={
         "a": "'their' written for 'there'.",
         "b": "'to' written for 'to to'.",
@@ -154,7 +174,8 @@ what_normalisation_hides = Choice(
         "a": "Both are spelled with a-z, so the difference stays, and counts as an error.",
         "b": "A deletion, before and after normalisation.",
         "c": "A substitution, before and after normalisation.",
-        "d": "The apostrophe is deleted, and both become 'well'. So are capitals, full stops and accents: a reader may miss them.",
+        "d": "The apostrophe is deleted, and both become 'well'. So are capitals, full stops and accents: "
+        "a reader may miss them.",
     },
 )
 
@@ -164,14 +185,17 @@ human_level = Choice(
     options={
         "a": "Nothing: people make about 5% errors.",
         "b": "The decoder: with beam search the limit would be 10%.",
-        "c": "On which speech: the same model has very different rates by accent and kind of sentence, and so have people.",
+        "c": "On which speech: the same model has very different rates by accent and kind of sentence, "
+        "and so have people.",
         "d": "The loss: below 10 nats it is human-level, too.",
     },
     right="c",
     replies={
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
         "b": "A decoder changes the rate, not what it is compared with.",
-        "c": "A WER without the name of its test set says nothing. The tables of this lesson differ by a factor of more than three.",
-        "d": "The loss depends on the length of the utterances. No threshold of it means anything to a listener.",
+        "c": "A WER without the name of its test set says nothing. The tables of this lesson differ by a "
+        "factor of more than three.",
+        "d": "The loss depends on the length of the utterances. No threshold of it means anything to a "
+        "listener.",
     },
 )

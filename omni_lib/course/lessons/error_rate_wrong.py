@@ -1,8 +1,9 @@
-"""Lesson 04: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+"""Lesson 04: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import jiwer
@@ -122,7 +123,7 @@ def _over_the_longer(reference: str, hypothesis: str) -> float:
 
 
 def _resampled(
-    errors: list[int], words: list[int], resamples: int, share: float = 0.025, size: float = 1.0
+    errors: Sequence[float], words: list[int], resamples: int, share: float = 0.025, size: float = 1.0
 ) -> tuple[float, float]:
     rng, rates = random.Random(0), []
     for _ in range(resamples):
@@ -148,7 +149,7 @@ def _half_as_many(errors: list[int], words: list[int], resamples: int) -> tuple[
 def _mean_of_rates_interval(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
     return _resampled(
         [error / of for error, of in zip(errors, words, strict=True)], [1] * len(words), resamples
-    )  # type: ignore[arg-type]
+    )
 
 
 def _torn_apart(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
@@ -263,9 +264,11 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "mat_wer": [50, "50"],
     "meaning_of_15": [
         "Of 100 words that were actually said, 15 errors: words replaced, left out, or inserted.",
-        "(S + D + I) / N = 0.15: substituted, deleted and inserted words together over the number of words in the reference.",
+        "(S + D + I) / N = 0.15: substituted, deleted and inserted words together over the number of "
+        "words in the reference.",
         "S+D+I = 15 per 100 reference words",
-        "Substitutions, insertions and deletions over the words of the reference are 0.15; it is not that 85% are right.",
+        "Substitutions, insertions and deletions over the words of the reference are 0.15; it is not "
+        "that 85% are right.",
     ],
     "human_level": ["C"],
 }

@@ -33,7 +33,7 @@ TITLE = "Full training"
 
 
 def source(thing: Any) -> Note:
-    """The source of a function of the library, as it stands in its file now, in colours."""
+    """The current source of a function of the library, as highlighted Markdown."""
     module = inspect.getmodule(thing)
     where = f"# {module.__name__.replace('.', '/')}.py\n" if module else ""
     return Note(f"```python\n{where}{source_of(thing)}\n```")
@@ -77,17 +77,22 @@ def _judge_initial_loss(attempt: Attempt) -> None:
 
 initial_loss = CodeExercise(
     key="05.initial_loss",
-    goal="Predict the CTC loss of a model that knows nothing: T · ln 29 less the logarithm of the number of paths.",
+    goal="Predict the CTC loss of a model that knows nothing: T · ln 29 less the logarithm of the number "
+    "of paths.",
     difficulty=2,
     minutes=10,
     judge=_judge_initial_loss,
     answer=solutions.initial_loss,
     hints=(
-        "Every path of T frames has the probability 29^-T. The loss is minus the logarithm of (number of paths) · 29^-T.",
-        "The number of paths is the binomial coefficient C(T + L - r, 2 L) for L letters with r repeats: `math.comb`.",
-        "`math.log` takes whole numbers of any size, and `math.comb` is 0 where there is no path: return `math.inf` there.",
+        "Every path of T frames has the probability 29^-T. The loss is minus the logarithm of "
+        "(number of paths) · 29^-T.",
+        "The number of paths is the binomial coefficient C(T + L - r, 2 L) for L letters with r "
+        "repeats: `math.comb`.",
+        "`math.log` takes whole numbers of any size, and `math.comb` is 0 where there is no path: "
+        "return `math.inf` there.",
     ),
-    praise="So the first loss of a run is no mystery: it grows with the length of the clips, whatever the model.",
+    praise="So the first loss of a run is no mystery: it grows with the length of the clips, whatever the "
+    "model.",
 )
 
 
@@ -169,7 +174,8 @@ learning_rate = CodeExercise(
         "After it, the share of the cosine that is over is (step - warmup) / (total - warmup).",
         "Half a cosine from 1 to 0 is 0.5 · (1 + cos(π · share)).",
     ),
-    praise="That is `omni_lib.training.optimizer.schedule`. The warm-up lets Adam measure the gradients before it takes large steps by them.",
+    praise="That is `omni_lib.training.optimizer.schedule`. The warm-up lets Adam measure the gradients "
+    "before it takes large steps by them.",
 )
 
 
@@ -198,7 +204,8 @@ def _judge_clip_gradient(attempt: Attempt) -> None:
         got = attempt(gradients, largest)
         if not isinstance(got, (list, tuple)) or len(got) != len(gradients):
             raise NotYet(
-                f"your function returns {described(got)}; a list of {len(gradients)} tensors is wanted, as it was given"
+                f"your function returns {described(got)}; a list of {len(gradients)} tensors is "
+                "wanted, as it was given"
             )
         for index, (parameter, clipped) in enumerate(zip(parameters, got, strict=True)):
             given = f"Tensor {index} of {len(gradients)}, largest norm {largest}. {why}"
@@ -213,7 +220,8 @@ def _judge_clip_gradient(attempt: Attempt) -> None:
 
 clip_gradient = CodeExercise(
     key="05.clip_gradient",
-    goal="Shorten the gradients of all parameters together, where their common norm is too large, and keep their direction.",
+    goal="Shorten the gradients of all parameters together, where their common norm is too large, and "
+    "keep their direction.",
     difficulty=2,
     minutes=10,
     extra=True,
@@ -270,9 +278,11 @@ average_weights = CodeExercise(
     answer=solutions.average_weights,
     hints=(
         "A moving average keeps a share of itself and takes the rest from what is new.",
-        "The share it keeps is `min(decay, (1 + updates) / (10 + updates))`: small at first, so that the random start is soon forgotten.",
+        "The share it keeps is `min(decay, (1 + updates) / (10 + updates))`: small at first, so that "
+        "the random start is soon forgotten.",
     ),
-    praise="It is these averaged weights that are evaluated and saved as `enc`: they have less of the last batches' noise.",
+    praise="It is these averaged weights that are evaluated and saved as `enc`: they have less of the last "
+    "batches' noise.",
 )
 
 

@@ -7,8 +7,8 @@ from omni_lib.course.exercises.questions import Choice, Number, ShortText
 loss_scale = Choice(
     key="05.loss_scale",
     prompt=(
-        "Two runs begin. The first log line of one says ctc_loss=270, that of the other ctc_loss=82; both encoders are untrained, and both "
-        "print nats per utterance. What do you conclude?"
+        "Two runs begin. The first log line of one says ctc_loss=270, that of the other ctc_loss=82; "
+        "both encoders are untrained, and both print nats per utterance. What do you conclude?"
     ),
     options={
         "a": "The first is initialised badly: the chapter says 50 to 100",
@@ -18,18 +18,22 @@ loss_scale = Choice(
     },
     right="b",
     replies={
-        "a": "Predict both before you judge: frames · ln 29 - ln(paths) has no fixed size. What in it differs between two corpora?",
-        "b": "Yes: the loss of ignorance grows with the number of frames. 50 to 100 is the range of short clips and no law.",
-        "c": "Before the first step no rate has acted. What in frames · ln 29 - ln(paths) differs between two corpora?",
-        "d": "An untrained encoder has seen nothing. What in frames · ln 29 - ln(paths) differs between two corpora?",
+        "a": "Predict both before you judge: frames · ln 29 - ln(paths) has no fixed size. What in it "
+        "differs between two corpora?",
+        "b": "Yes: the loss of ignorance grows with the number of frames. 50 to 100 is the range of short "
+        "clips and no law.",
+        "c": "Before the first step no rate has acted. What in frames · ln 29 - ln(paths) differs between "
+        "two corpora?",
+        "d": "An untrained encoder has seen nothing. What in frames · ln 29 - ln(paths) differs between "
+        "two corpora?",
     },
 )
 
 overfit_first = Choice(
     key="05.overfit_first",
     prompt=(
-        "You train a new model on one batch, over and over, and after many more steps than above it still hears nothing. "
-        "What do you do first?"
+        "You train a new model on one batch, over and over, and after many more steps than above it "
+        "still hears nothing. What do you do first?"
     ),
     options={
         "a": "Collect more data",
@@ -40,15 +44,18 @@ overfit_first = Choice(
     right="c",
     replies={
         "a": "It cannot even learn by heart what it has. More of it will not help.",
-        "b": "To learn four clips by heart is the easiest task that it will ever have. What fails here fails there too, only later.",
-        "c": "Yes. A model that cannot learn four clips by heart has a mistake in it, and here it takes a minute to try again.",
+        "b": "To learn four clips by heart is the easiest task that it will ever have. What fails here "
+        "fails there too, only later.",
+        "c": "Yes. A model that cannot learn four clips by heart has a mistake in it, and here it takes a "
+        "minute to try again.",
         "d": "Both make learning by heart harder. They are for a model that learns too well.",
     },
 )
 
 read_range = Choice(
     key="05.read_range",
-    prompt="In the range test the loss falls ever faster, wavers, and explodes. Which peak rate do you train with?",
+    prompt="In the range test the loss falls ever faster, wavers, and explodes. Which peak rate do you "
+    "train with?",
     options={
         "a": "The highest rate that had not exploded yet",
         "b": "The lowest rate of the test, to be safe",
@@ -57,10 +64,14 @@ read_range = Choice(
     },
     right="d",
     replies={
-        "a": "A real run stays near its peak for hundreds of steps. That near to the edge, the first bad batch is enough.",
-        "b": "Safe, and slow: at the left end the loss hardly moved. The first of the three logs below was made with 1e-4.",
-        "c": "A warm-up brings the weights there gently, and there they come apart: the second of the logs below shows how that looks.",
-        "d": "Yes, a usual choice (Smith 2017): where the loss falls steeply, with room to the edge. A warm-up carries it there.",
+        "a": "A real run stays near its peak for hundreds of steps. That near to the edge, the first bad "
+        "batch is enough.",
+        "b": "Safe, and slow: at the left end the loss hardly moved. The first of the three logs below "
+        "was made with 1e-4.",
+        "c": "A warm-up brings the weights there gently, and there they come apart: the second of the "
+        "logs below shows how that looks.",
+        "d": "Yes, a usual choice (Smith 2017): where the loss falls steeply, with room to the edge. A "
+        "warm-up carries it there.",
     },
 )
 
@@ -72,7 +83,8 @@ chapter_hours = Number(
     ),
     right=2500 * 3.25 / 3600,
     tolerance=0.05,
-    praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. A listing that no run has printed cannot be trusted in its other figures either.",
+    praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. A listing that no run has printed cannot be trusted "
+    "in its other figures either.",
     slips=(
         (8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."),
         (8125, "Those are seconds."),
@@ -82,11 +94,13 @@ chapter_hours = Number(
 epoch_of_step_1000 = Number(
     key="05.epoch_of_step_1000",
     prompt=(
-        "The listing shows [Step 1000/2500] below 'Epoch 1/20'. With 1000 utterances in batches of 8, in which epoch is step 1000 taken?"
+        "The listing shows [Step 1000/2500] below 'Epoch 1/20'. With 1000 utterances in batches of "
+        "8, in which epoch is step 1000 taken?"
     ),
     right=8,
     tolerance=0,
-    praise="An epoch has 125 steps, so step 1000 is the last of epoch 8: a loss of 18.67 'in epoch 1' compares with nothing.",
+    praise="An epoch has 125 steps, so step 1000 is the last of epoch 8: a loss of 18.67 'in epoch 1' "
+    "compares with nothing.",
     slips=(
         (1, "That is what the listing says: how many steps has an epoch?"),
         (9, "Step 1001 is the first of epoch 9."),
@@ -97,8 +111,8 @@ epoch_of_step_1000 = Number(
 why_resume = ShortText(
     key="05.why_resume",
     prompt=(
-        "A run that is stopped and resumed ends with the same weights, bit for bit, as one that was not. Besides the weights, "
-        "what must the checkpoint hold, and how must chance be drawn?"
+        "A run that is stopped and resumed ends with the same weights, bit for bit, as one that was "
+        "not. Besides the weights, what must the checkpoint hold, and how must chance be drawn?"
     ),
     mentions=(
         (
@@ -107,18 +121,21 @@ why_resume = ShortText(
         ),
         (
             r"seed|step|epoch",
-            "And chance: masks, dropout and the order of batches. From what are they drawn, so that a restart loses nothing?",
+            "And chance: masks, dropout and the order of batches. From what are they drawn, so that "
+            "a restart loses nothing?",
         ),
     ),
     model=(
-        "The state of the optimisers (their momenta), the averaged weights and the step; and every random number is drawn from seed, "
-        "epoch and row, or from seed and step, never from a stream that a restart would lose."
+        "The state of the optimisers (their momenta), the averaged weights and the step; and every "
+        "random number is drawn from seed, epoch and row, or from seed and step, never from a stream "
+        "that a restart would lose."
     ),
 )
 
 recipe_refused = Choice(
     key="05.recipe_refused",
-    prompt="The chapter's recipe is refused as written. What is wrong with it, and what is the smallest change that mends it?",
+    prompt="The chapter's recipe is refused as written. What is wrong with it, and what is the smallest "
+    "change that mends it?",
     options={
         "a": "Batches of 8 are too small: set batch_size to 16",
         "b": "Most texts have more letters than the clip has CTC frames: more CTC frames an embedding",
@@ -128,7 +145,8 @@ recipe_refused = Choice(
     right="b",
     replies={
         "a": "Then the same rows stand in fewer batches, and their loss is still infinite.",
-        "b": "Yes: 12.5 frames a second against some 16 letters a second. Two would do; ours takes 3, as it plays clips faster.",
+        "b": "Yes: 12.5 frames a second against some 16 letters a second. Two would do; ours takes 3, as "
+        "it plays clips faster.",
         "c": "The refusal counts letters and frames; neither depends on how loud a clip is.",
         "d": "A text without a path has the probability 0 in every epoch.",
     },
@@ -149,10 +167,14 @@ log_one = Choice(
     options=_ILLNESSES,
     right="c",
     replies={
-        "a": "Count its steps: 63 an epoch are 1000 clips in batches of 16. All take part. What does the share of blanks do?",
-        "b": "The loss goes up and down only with the length of the batches, and its rate is 1e-4. What does the share of blanks do?",
-        "c": "Yes: after a few steps nearly every frame says blank, and in epoch 3 still. 1e-4 'for stability' is stable: here.",
-        "d": "Compare its share of blanks with the healthy log's, epoch for epoch. This one has learnt to be silent.",
+        "a": "Count its steps: 63 an epoch are 1000 clips in batches of 16. All take part. What does the "
+        "share of blanks do?",
+        "b": "The loss goes up and down only with the length of the batches, and its rate is 1e-4. What "
+        "does the share of blanks do?",
+        "c": "Yes: after a few steps nearly every frame says blank, and in epoch 3 still. 1e-4 'for "
+        "stability' is stable: here.",
+        "d": "Compare its share of blanks with the healthy log's, epoch for epoch. This one has learnt to "
+        "be silent.",
     },
 )
 
@@ -162,8 +184,10 @@ log_two = Choice(
     options=_ILLNESSES,
     right="b",
     replies={
-        "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All take part. What does the loss do in its first fifty steps?",
-        "b": "Yes: the loss falls, and within ten steps more than doubles. When the rate has come down again, only silence is left.",
+        "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All take part. What does the "
+        "loss do in its first fifty steps?",
+        "b": "Yes: the loss falls, and within ten steps more than doubles. When the rate has come down "
+        "again, only silence is left.",
         "c": "It ends there, but that is not how it began: what does the loss do in its first fifty steps?",
         "d": "No healthy loss more than doubles within ten steps.",
     },
@@ -175,9 +199,12 @@ log_three = Choice(
     options=_ILLNESSES,
     right="a",
     replies={
-        "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. Those it learns by heart; of ordinary speech it learns nothing.",
+        "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. Those it learns by heart; of ordinary "
+        "speech it learns nothing.",
         "b": "Its loss falls all the way. Count its steps an epoch: how many clips are that?",
-        "c": "Its share of blanks is next to nothing: with hardly a frame to spare there is no room for them. Count its steps an epoch.",
-        "d": "The training loss falls, and dev stays above 100%. Count its steps an epoch: how many clips are that?",
+        "c": "Its share of blanks is next to nothing: with hardly a frame to spare there is no room for "
+        "them. Count its steps an epoch.",
+        "d": "The training loss falls, and dev stays above 100%. Count its steps an epoch: how many clips "
+        "are that?",
     },
 )

@@ -1,4 +1,4 @@
-"""Ways to write the exercises of lesson 05; yours may differ."""
+"""Lesson 05: one way to write each exercise. The docstrings are also those of the blanks in the notebook."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from torch import Tensor
 
 
 def initial_loss(frames: int, letters: int, repeats: int, symbols: int = 29) -> float:
-    """CTC loss in nats of a model that gives each of `symbols` the same probability in each of `frames` CTC frames.
+    """The CTC loss, in nats, of a model that gives each of `symbols` the same probability in every CTC frame.
 
-    The text has `letters` symbols, of which `repeats` are the same as the one before. inf where no path exists.
+    The text has `letters` symbols, of which `repeats` are the same as the one before. The clip has `frames`
+    CTC frames. inf where no path exists. Compared with a relative tolerance of 1e-5.
     """
     if frames < letters + repeats:
         return math.inf
@@ -22,13 +23,23 @@ def initial_loss(frames: int, letters: int, repeats: int, symbols: int = 29) -> 
 def training_time(
     utterances: int, batch_size: int, epochs: int, seconds_per_step: float
 ) -> tuple[int, float]:
-    """Steps of a whole training, the last batch of an epoch being as small as it must, and the hours that they take."""
+    """(steps, hours) of a whole training.
+
+    The last batch of each epoch holds what is left of it, and is a step like any other. The steps are
+    compared exactly, the hours with a relative tolerance of 1e-6.
+    """
     steps = math.ceil(utterances / batch_size) * epochs
     return steps, steps * seconds_per_step / 3600
 
 
 def learning_rate(step: int, total_steps: int, peak: float, warmup_steps: int) -> float:
-    """The rate of `step`, counted from 0: a straight line up to `peak` at the last step of the warm-up, then half a cosine down to 0."""
+    """The learning rate of step `step`; steps are counted from 0.
+
+    A straight line up to `peak`, which the last step of the warm-up has. Then half a cosine, which is at
+    `peak` in the first step after the warm-up, and would be at 0 in step `total_steps`, one after the last.
+    (A cosine that is at 0 in the last step itself will do as well.) Compared with an absolute tolerance of
+    1e-6 of the peak.
+    """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / (total_steps - warmup_steps)
@@ -36,13 +47,21 @@ def learning_rate(step: int, total_steps: int, peak: float, warmup_steps: int) -
 
 
 def clip_gradient(gradients: list[Tensor], largest_norm: float) -> list[Tensor]:
-    """The gradients of all parameters, made shorter together where their common norm exceeds `largest_norm`."""
+    """The gradients of all parameters, scaled down by one factor if their common norm exceeds `largest_norm`.
+
+    The common norm is the root of the sum of all squares of all tensors. Gradients of zero stay zero.
+    New tensors of the same shapes, compared to four digits; the ones that were given stay as they are.
+    """
     norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
     scale = min(1.0, largest_norm / max(float(norm), 1e-12))
     return [gradient * scale for gradient in gradients]
 
 
 def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
-    """The moving average after one more step: it keeps min(decay, (1 + updates) / (10 + updates)) of itself."""
+    """The moving average of the weights after one more step.
+
+    It keeps min(decay, (1 + updates) / (10 + updates)) of itself, `updates` being the number of updates
+    before this one, and takes the rest from `current`. A new tensor, compared to four digits.
+    """
     kept = min(decay, (1 + updates) / (10 + updates))
     return kept * averaged + (1 - kept) * current

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to lesson 05, each with what it must hear; and right ones in other forms."""
+"""Lesson 05: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.course.lessons.full_training import (
+from omni_lib.course.lessons.full_training_questions import (
     log_one,
     log_three,
     log_two,
@@ -20,101 +20,101 @@ from omni_lib.course.lessons.full_training import (
 )
 
 
-def _no_paths(frames, letters, repeats, symbols=29):
+def _no_paths(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     return frames * math.log(symbols)
 
 
-def _repeats_forgotten(frames, letters, repeats, symbols=29):
+def _repeats_forgotten(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     paths = math.comb(frames + letters, 2 * letters)
     return frames * math.log(symbols) - math.log(paths) if paths else math.inf
 
 
-def _added(frames, letters, repeats, symbols=29):
+def _added(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     return frames * math.log(symbols) + math.log(math.comb(frames + letters - repeats, 2 * letters))
 
 
-def _no_path_forgotten(frames, letters, repeats, symbols=29):
+def _no_path_forgotten(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     return frames * math.log(symbols) - math.log(math.comb(frames + letters - repeats, 2 * letters))
 
 
-def _always_29(frames, letters, repeats, symbols=29):
+def _always_29(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     paths = math.comb(frames + letters - repeats, 2 * letters)
     return frames * math.log(29) - math.log(paths) if paths else math.inf
 
 
-def _in_gammas(frames, letters, repeats, symbols=29):
+def _in_gammas(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
     n, k = frames + letters - repeats, 2 * letters
     if n < k:
         return torch.tensor(math.inf)
-    n, k = torch.tensor(float(n)).double(), torch.tensor(float(k)).double()
-    return frames * math.log(symbols) - (torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1))
+    of_n, of_k, of_rest = torch.lgamma(torch.tensor([n + 1, k + 1, n - k + 1]).double())
+    return frames * math.log(symbols) - (of_n - of_k - of_rest)
 
 
-def _floored(utterances, batch_size, epochs, seconds_per_step):
+def _floored(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     steps = utterances // batch_size * epochs
     return steps, steps * seconds_per_step / 3600
 
 
-def _minutes(utterances, batch_size, epochs, seconds_per_step):
+def _minutes(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     steps = -(-utterances // batch_size) * epochs
     return steps, steps * seconds_per_step / 60
 
 
-def _one_long_epoch(utterances, batch_size, epochs, seconds_per_step):
+def _one_long_epoch(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     steps = math.ceil(utterances * epochs / batch_size)
     return steps, steps * seconds_per_step / 3600
 
 
-def _hours_only(utterances, batch_size, epochs, seconds_per_step):
+def _hours_only(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     return math.ceil(utterances / batch_size) * epochs * seconds_per_step / 3600
 
 
-def _from_zero(step, total_steps, peak, warmup_steps):
+def _from_zero(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
     if step < warmup_steps:
         return peak * step / warmup_steps
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))
 
 
-def _cosine_of_everything(step, total_steps, peak, warmup_steps):
+def _cosine_of_everything(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     return peak * 0.5 * (1 + math.cos(math.pi * step / total_steps))
 
 
-def _full_cosine(step, total_steps, peak, warmup_steps):
+def _full_cosine(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     return peak * math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps))
 
 
-def _by_warmup_always(step, total_steps, peak, warmup_steps):
+def _by_warmup_always(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
     rise = (step + 1) / warmup_steps
     return peak * min(
         rise, 0.5 * (1 + math.cos(math.pi * max(0, step - warmup_steps) / (total_steps - warmup_steps)))
     )
 
 
-def _each_alone(gradients, largest_norm):
+def _each_alone(gradients: list[Tensor], largest_norm: float) -> Any:
     return [gradient * min(1.0, largest_norm / max(float(gradient.norm()), 1e-12)) for gradient in gradients]
 
 
-def _clamped(gradients, largest_norm):
+def _clamped(gradients: list[Tensor], largest_norm: float) -> Any:
     return [gradient.clamp(-largest_norm, largest_norm) for gradient in gradients]
 
 
-def _always_scaled(gradients, largest_norm):
+def _always_scaled(gradients: list[Tensor], largest_norm: float) -> Any:
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     return [gradient * largest_norm / (norm + 1e-12) for gradient in gradients]
 
 
-def _in_place(gradients, largest_norm):
+def _in_place(gradients: list[Tensor], largest_norm: float) -> Any:
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     for gradient in gradients:
         gradient.mul_(min(1.0, largest_norm / max(float(norm), 1e-12)))
     return gradients
 
 
-def _zero_divided(gradients, largest_norm):
+def _zero_divided(gradients: list[Tensor], largest_norm: float) -> Any:
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     return [
         gradient * torch.clamp(largest_norm / norm, max=1.0) if norm else gradient * (largest_norm / norm)
@@ -122,7 +122,7 @@ def _zero_divided(gradients, largest_norm):
     ]
 
 
-def _clipped_in_numpy(gradients, largest_norm):
+def _clipped_in_numpy(gradients: list[Tensor], largest_norm: float) -> Any:
     norm = math.sqrt(sum(float((gradient.double().numpy() ** 2).sum()) for gradient in gradients))
     scale = largest_norm / norm if norm > largest_norm else 1.0
     return tuple(gradient.double().numpy() * scale for gradient in gradients)

@@ -51,7 +51,8 @@ def _judge_frame_count(attempt: Attempt) -> None:
             why = (
                 "Centred, the first frame stands on sample 0, and one more every hop."
                 if centred
-                else "The first window needs `window` samples, every further one `hop` more; one that does not fit whole is left out."
+                else "The first window needs `window` samples, every further one `hop` more; one that "
+                "does not fit whole is left out."
             )
             expect_equal(attempt, (samples, window, hop, centred), expected, why)
     expect_equal(attempt, (399, 400, 160, False), 0, "Not one whole window fits into 399 samples.")
@@ -69,13 +70,15 @@ frame_count = CodeExercise(
     judge=_judge_frame_count,
     answer=solutions.frame_count,
     hints=(
-        "Write down where the windows begin for 16,000 samples: 0, 160, 320, … Which is the last one that still ends within the clip?",
-        "Not centred: the last window begins at most at `samples - window`. `//` counts the whole hops up to there; the first "
-        "window comes on top.",
-        "Centred: frame t stands on sample `t * hop`, so count the multiples of `hop` from 0 to `samples`. Not centred: "
-        "`1 + (samples - window) // hop`, but never less than 0.",
+        "Write down where the windows begin for 16,000 samples: 0, 160, 320, … Which is the last one "
+        "that still ends within the clip?",
+        "Not centred: the last window begins at most at `samples - window`. `//` counts the whole "
+        "hops up to there; the first window comes on top.",
+        "Centred: frame t stands on sample `t * hop`, so count the multiples of `hop` from 0 to "
+        "`samples`. Not centred: `1 + (samples - window) // hop`, but never less than 0.",
     ),
-    praise="98 and 101 frames a second are both in use. Ours are centred, and `LogMel` drops the last: 100, one every 10 ms.",
+    praise="98 and 101 frames a second are both in use. Ours are centred, and `LogMel` drops the last: 100, "
+    "one every 10 ms.",
 )
 
 
@@ -119,11 +122,12 @@ hertz_to_mel = CodeExercise(
         "The decimal logarithm is `math.log10`.",
         "`2595 * math.log10(1 + hertz / 700)`",
     ),
-    praise="The lower kilohertz takes 1000 mel, the seven above it 1840: equal steps in mel give the low frequencies most of the filters.",
+    praise="The lower kilohertz takes 1000 mel, the seven above it 1840: equal steps in mel give the low "
+    "frequencies most of the filters.",
 )
 
 
-def _filters(n_fft: int, n_mels: int) -> Tensor:
+def _filters(n_fft: int, n_mels: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return torchaudio.functional.melscale_fbanks(
@@ -143,7 +147,8 @@ def _judge_empty_filters(attempt: Attempt) -> None:
             got = _numbers(attempt(n_fft, n_mels), empty)
             if got == unseen != empty:
                 raise NotYet(
-                    f"with {n_fft} points, {got} are the bins that no filter looks at; sum over the bins (axis 0) instead"
+                    f"with {n_fft} points, {got} are the bins that no filter looks at; sum over the "
+                    "bins (axis 0) instead"
                 )
             why = f"{len(empty)} of the {n_mels} triangles have no bin of the {n_fft}-point transform inside."
             expect_equal(attempt, (n_fft, n_mels), empty, why)
@@ -155,11 +160,13 @@ def _numbers(answer: Any, example: list[int]) -> list[float]:
         tensor = torch.as_tensor(answer)
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(
-            f"your function returns {described(answer)}; a list of filter numbers is wanted, such as {example}"
+            f"your function returns {described(answer)}; a list of filter numbers is wanted, such as "
+            f"{example}"
         ) from None
     if tensor.ndim == 0:
         raise NotYet(
-            f"your function returns the number {tensor.item()}: a list is wanted, of the numbers of the empty filters"
+            f"your function returns the number {tensor.item()}: a list is wanted, of the numbers of "
+            "the empty filters"
         )
     if tensor.ndim > 1:
         raise NotYet(
@@ -170,24 +177,22 @@ def _numbers(answer: Any, example: list[int]) -> list[float]:
 
 empty_filters = CodeExercise(
     key="01.empty_filters",
-    goal="Find the mel filters that contain no bin of the Fourier transform: a list of their numbers, from 0.",
+    goal="Find the mel filters that contain no bin of the Fourier transform: a list of their numbers, "
+    "from 0.",
     difficulty=2,
     minutes=8,
     extra=True,
     judge=_judge_empty_filters,
     answer=solutions.empty_filters,
     hints=(
-        "`torchaudio.functional.melscale_fbanks(bins, 0.0, 8000.0, n_mels, 16_000)` returns the triangles as a matrix (bins, filters). "
-        "An n-point transform has n // 2 + 1 bins.",
+        "`torchaudio.functional.melscale_fbanks(bins, 0.0, 8000.0, n_mels, 16_000)` returns the "
+        "triangles as a matrix (bins, filters). An n-point transform has n // 2 + 1 bins.",
         "A filter is a column. One that contains no bin is zero in all rows.",
         "`(filters.sum(dim=0) == 0).nonzero().flatten().tolist()`",
     ),
-    praise="Filters 0, 3, 6 and 13 are blind at 400 points, 0 at 512, and none at 1024. torchaudio only warns; the picture shows stripes.",
+    praise="Filters 0, 3, 6 and 13 are blind at 400 points, 0 at 512, and none at 1024. torchaudio only "
+    "warns; the picture shows stripes.",
 )
-
-
-def _reference(waveform: Tensor) -> Tensor:
-    return LogMel()(waveform)
 
 
 def _judge_log_mel(attempt: Attempt) -> None:
@@ -202,12 +207,13 @@ def _judge_log_mel(attempt: Attempt) -> None:
 
 
 def _expect_log_mel(attempt: Attempt, name: str, waveform: Tensor) -> None:
-    wanted = _reference(waveform)
+    wanted: Tensor = LogMel()(waveform)
     got = attempt(waveform)
     if torch.is_tensor(got) and got.shape == wanted.shape and not got.is_complex():
         if bool(got.isinf().any()):
             raise NotYet(
-                f"{name}: {int(got.isinf().sum())} values are infinite. The logarithm of 0 is; add the floor 1e-6 before it"
+                f"{name}: {int(got.isinf().sum())} values are infinite. The logarithm of 0 is; add "
+                "the floor 1e-6 before it"
             )
         for says, variant in _SLIPS.items():
             slipped = variant(waveform)
@@ -218,7 +224,8 @@ def _expect_log_mel(attempt: Attempt, name: str, waveform: Tensor) -> None:
                 raise NotYet(f"{name}: {says}")
     if torch.is_tensor(got) and got.ndim == 2 and tuple(got.shape) == (len(wanted) + 1, N_MELS):
         raise NotYet(
-            f"{name}: {len(got)} frames; {len(wanted)} are wanted. The centred transform has one more, on the very end: leave out the last"
+            f"{name}: {len(got)} frames; {len(wanted)} are wanted. The centred transform has one "
+            "more, on the very end: leave out the last"
         )
     expect_close(attempt, (waveform,), wanted, f"(On {name}.)", "frames filters", tolerance=1e-3)
 
@@ -267,9 +274,10 @@ _SLIPS = {
     "your window spans all 1024 points; it has 400 (25 ms), in their middle": _variant(
         window=N_FFT, log=_natural
     ),
-    "your window stands at the beginning of the 1024 points, 312 samples too early: put it in their middle": lambda waveform: (
-        LogMel()(torch.nn.functional.pad(waveform, (312, 0)))[: len(waveform) // HOP_LENGTH]
-    ),
+    "your window stands at the beginning of the 1024 points, 312 samples too early: put it in their "
+    "middle": lambda waveform: LogMel()(torch.nn.functional.pad(waveform, (312, 0)))[
+        : len(waveform) // HOP_LENGTH
+    ],
     "`log1p` adds 1, which drowns all quiet sounds; add 1e-6": _variant(log=torch.log1p),
 }
 
@@ -281,13 +289,15 @@ log_mel = CodeExercise(
     judge=_judge_log_mel,
     answer=solutions.log_mel,
     hints=(
-        "Six lines, one for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` cuts the frames.",
-        "The Hann window has 400 points and stands in the middle of the 1024: pad it with 312 zeros at both ends. `torch.fft.rfft` "
-        "has 513 bins; power is `.abs() ** 2`.",
-        "Power (frames, 513) @ filters (513, 128) gives (frames, 128). Then `torch.log(… + 1e-6)`, and leave out the frame beyond "
-        "`len(waveform) // 160`.",
+        "Six lines, one for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` "
+        "cuts the frames.",
+        "The Hann window has 400 points and stands in the middle of the 1024: pad it with 312 zeros "
+        "at both ends. `torch.fft.rfft` has 513 bins; power is `.abs() ** 2`.",
+        "Power (frames, 513) @ filters (513, 128) gives (frames, 128). Then `torch.log(… + 1e-6)`, "
+        "and leave out the frame beyond `len(waveform) // 160`.",
     ),
-    praise="That is `LogMel`, as torchaudio computes it, from its parts; every training in this course begins with it.",
+    praise="That is `LogMel`, as torchaudio computes it, from its parts; every training in this course "
+    "begins with it.",
 )
 
 
@@ -340,8 +350,9 @@ def _recognise_leak(attempt: Attempt, x: Tensor, lengths: Tensor, mask: Tensor, 
     for leaky in (_normalised(x, everything), _normalised(blanked, everything)):
         if torch.allclose(inside, torch.where(mask, leaky, 0.0), rtol=1e-3, atol=1e-3):
             raise NotYet(
-                f"your mean and variance count all {mask.numel()} frames of the batch, and {int((~mask).sum())} of them are padding: "
-                "divide by the number of real frames, and let only them into the sums"
+                f"your mean and variance count all {mask.numel()} frames of the batch, and "
+                f"{int((~mask).sum())} of them are padding: divide by the number of real frames, and "
+                "let only them into the sums"
             )
     if not bool(got.isfinite().all()):
         raise NotYet(
@@ -350,7 +361,7 @@ def _recognise_leak(attempt: Attempt, x: Tensor, lengths: Tensor, mask: Tensor, 
 
 
 def _instead_of_batch_norm(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """The learner's normalisation in every batch norm of the encoder; its running statistics are still the library's."""
+    """The learner's normalisation in every batch norm; the library goes on keeping running statistics."""
     library = MaskedBatchNorm.forward
 
     def forward(self: MaskedBatchNorm, x: Tensor, mask: Tensor) -> Tensor:
@@ -369,17 +380,22 @@ def _instead_of_batch_norm(function: Callable[[Tensor, Tensor], Tensor]) -> Call
 
 normalise_padded = CodeExercise(
     key="01.normalise_padded",
-    goal="Normalise each channel of a padded batch to mean 0 and variance 1, as if the padding were not there.",
+    goal="Normalise each channel of a padded batch to mean 0 and variance 1, as if the padding were not "
+    "there.",
     difficulty=3,
     minutes=12,
     judge=_judge_normalise_padded,
     answer=solutions.normalise_padded,
     hints=(
-        "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with an axis more for the channels.",
-        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. Padding is multiplied away.",
-        "Variance: the same with `(x - mean) ** 2`. Multiply the result by the mask again, so that padding is 0.",
+        "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with an axis more "
+        "for the channels.",
+        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. Padding is "
+        "multiplied away.",
+        "Variance: the same with `(x - mean) ** 2`. Multiply the result by the mask again, so that "
+        "padding is 0.",
     ),
-    praise="Now the same clip is normalised alike in every batch. The encoder's batch norms do exactly this (`MaskedBatchNorm`).",
+    praise="Now the same clip is normalised alike in every batch. The encoder's batch norms do exactly this "
+    "(`MaskedBatchNorm`).",
     plug_in=PlugIn(places=("omni_lib.encoder:MaskedBatchNorm.forward",), adapt=_instead_of_batch_norm),
 )
 

@@ -1,4 +1,4 @@
-"""Lesson 01: plausible wrong answers, each with a fragment of what it must hear; and right ones of another form."""
+"""Lesson 01: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from omni_lib.audio import LogMel
 
 
-def _filters(n_fft: int, n_mels: int) -> Tensor:
+def _filters(n_fft: int, n_mels: int) -> Any:
     return torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000)
 
 
@@ -31,7 +31,7 @@ def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
     return transform.T  # (frames + 1, bins)
 
 
-def _mel_power(waveform: Tensor) -> Tensor:
+def _mel_power(waveform: Tensor) -> Any:
     return (_spectrum(waveform).abs() ** 2 @ _filters(1024, 128))[: len(waveform) // 160]
 
 
@@ -78,7 +78,7 @@ def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
     return out
 
 
-def _numpy_log_mel(waveform: Tensor) -> np.ndarray:
+def _numpy_log_mel(waveform: Tensor) -> Any:
     samples = np.pad(waveform.numpy().astype(np.float64), 512)
     window = np.pad(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400), 312)
     rows = [
@@ -92,22 +92,22 @@ def _counted(samples: int, window: int, hop: int, centred: bool) -> int:
     return len(range(0, samples + 1, hop)) if centred else len(range(0, samples - window + 1, hop))
 
 
-def _early_window(waveform: Tensor) -> Tensor:
+def _early_window(waveform: Tensor) -> Any:
     frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160, :400]
     return torch.log(
         torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
     )
 
 
-def _short_frames(waveform: Tensor) -> Tensor:
-    """Power does not know where in the transform the window stands, as long as it stands rightly on the sound."""
+def _short_frames(waveform: Tensor) -> Any:
+    """The power does not depend on where in the transform the window lies, if it is centred on the sound."""
     frames = torch.nn.functional.pad(waveform, (200, 200)).unfold(0, 400, 160)[: len(waveform) // 160]
     return torch.log(
         torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
     )
 
 
-def _raises(waveform: Tensor) -> Tensor:
+def _raises(waveform: Tensor) -> Any:
     return waveform @ _filters(1024, 128)
 
 

@@ -11,9 +11,17 @@ from torch import nn
 
 from omni_lib.config import Config
 from omni_lib.course.exercises.checking import CodeExercise, expect_close, require
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.lessons import stage_e_solutions as solutions
+from omni_lib.course.lessons.stage_e_questions import (
+    probe_says,
+    ten_seconds,
+    use_in_stage_e,
+    voices_forgotten,
+    what_is_measured,
+    what_stays_behind,
+    why_freeze,
+)
 from omni_lib.course.materials import PRETRAINED
 from omni_lib.course.probing import fit
 from omni_lib.encoder import AudioEncoder, valid_frames
@@ -26,13 +34,13 @@ TITLE = "Stage E and beyond"
 
 
 def _small_encoder(**changes: Any) -> tuple[AudioEncoder, Config]:
-    """A little encoder with weights and statistics that no fresh one has."""
+    """A small encoder whose weights and statistics differ from those of a new one."""
     config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, dropout=0.5, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder = AudioEncoder.from_config(config)
-        encoder.feature_mean.uniform_(-8, -4)
-        encoder(torch.randn(2, 60, 128), torch.tensor([60, 40]))  # its batch norms have met something
+        encoder.get_buffer("feature_mean").uniform_(-8, -4)
+        encoder(torch.randn(2, 60, 128), torch.tensor([60, 40]))  # changes its running statistics
     return encoder, config
 
 
@@ -59,7 +67,7 @@ def _judge_load_encoder(attempt: Attempt) -> None:
 
 
 def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: str) -> None:
-    got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk takes its time
+    got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk may be slow
     if got is ...:
         raise NotAttempted
     require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
@@ -73,18 +81,21 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
     other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value)]
     require(
         not other,
-        f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as {(other or [''])[0]}",
+        f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such "
+        f"as {(other or [''])[0]}",
     )
     require(
         not got.training,
-        "your encoder is in training mode: dropout would be at work, and the statistics of its norms would drift",
+        "your encoder is in training mode: dropout would be at work, and the statistics of its norms "
+        "would drift",
     )
     mel, lengths = torch.linspace(-12, 4, 90 * 128).reshape(1, 90, 128), torch.tensor([90])
     with torch.inference_mode():
         same = torch.allclose(got(mel, lengths)[0], wanted(mel, lengths)[0], atol=1e-3)
     require(
         same,
-        f"given {what}, all weights are right and the embeddings are not: is your encoder built from all settings of 'config'?",
+        f"given {what}, all weights are right and the embeddings are not: is your encoder built from "
+        "all settings of 'config'?",
     )
 
 
@@ -96,29 +107,15 @@ load_encoder = CodeExercise(
     judge=_judge_load_encoder,
     answer=solutions.load_encoder,
     hints=(
-        "A checkpoint is a dictionary: `torch.load(path, map_location='cpu', weights_only=True)`. `weights_only` runs no stranger's code.",
-        "Its 'config' says how large the encoder is: `AudioEncoder.from_config(config_from_dict(checkpoint['config']))`.",
-        "`load_state_dict(checkpoint['enc'])` fills it, and `.eval()` puts it into the mode in which it is used, and returns it.",
+        "A checkpoint is a dictionary: `torch.load(path, map_location='cpu', weights_only=True)`. "
+        "`weights_only` runs no stranger's code.",
+        "Its 'config' says how large the encoder is: "
+        "`AudioEncoder.from_config(config_from_dict(checkpoint['config']))`.",
+        "`load_state_dict(checkpoint['enc'])` fills it, and `.eval()` puts it into the mode in which "
+        "it is used, and returns it.",
     ),
-    praise="The feature mean and deviation came along: they are buffers of the encoder, so nobody who loads it can forget them.",
-)
-
-what_stays_behind = Choice(
-    key="06.what_stays_behind",
-    prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
-    options={
-        "a": "'head': without it there are no letters",
-        "b": "'feature_stats': the log-mels must be normalised",
-        "c": "'resume': the optimiser's state",
-        "d": "Nothing of it: 'enc' is complete; 'config' says how to build it",
-    },
-    right="d",
-    replies={
-        "a": "The Thinker reads embeddings, not letters. The head was the teacher of the encoder, and stays behind.",
-        "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. 'feature_stats' repeats them for whoever looks.",
-        "c": "That is for going on with Stage B's training, and nothing else.",
-        "d": "Yes. The head, the optimisers and the word classes were scaffolding.",
-    },
+    praise="The feature mean and deviation came along: they are buffers of the encoder, so nobody who loads "
+    "it can forget them.",
 )
 
 
@@ -149,7 +146,8 @@ def _judge_freeze(attempt: Attempt) -> None:
     drifted = [name for name, value in got.state_dict().items() if not torch.equal(value, before[name])]
     require(
         not drifted,
-        f"no weight asks for a gradient, yet a forward pass changed {(drifted or [''])[0]}: batch norms go on averaging in training mode",
+        f"no weight asks for a gradient, yet a forward pass changed {(drifted or [''])[0]}: batch "
+        "norms go on averaging in training mode",
     )
     require(
         not any(module.training for module in got.modules()),
@@ -159,34 +157,19 @@ def _judge_freeze(attempt: Attempt) -> None:
 
 freeze = CodeExercise(
     key="06.freeze",
-    goal="Freeze an encoder: no step of Stage E may change its weights or its running statistics, and it answers the same every time.",
+    goal="Freeze an encoder: no step of Stage E may change its weights or its running statistics, and it "
+    "answers the same every time.",
     difficulty=1,
     minutes=5,
     judge=_judge_freeze,
     answer=solutions.freeze,
     hints=(
         "Two things change an encoder in training: gradients, and batch norms that average what they see.",
-        "`parameter.requires_grad_(False)` for each of `encoder.parameters()`, and `encoder.eval()`, which also stops dropout.",
+        "`parameter.requires_grad_(False)` for each of `encoder.parameters()`, and `encoder.eval()`, "
+        "which also stops dropout.",
     ),
-    praise="Remember it when you call `.train()` on the whole model later: that reaches the encoder inside, too.",
-)
-
-why_freeze = Choice(
-    key="06.why_freeze",
-    prompt="Why is the encoder frozen while Stage E begins?",
-    options={
-        "a": "A frozen encoder hears better",
-        "b": "The projector starts at random, and the gradients that come back through it would spoil what Stage B has learnt",
-        "c": "Its weights no longer fit into memory otherwise",
-        "d": "CTC forbids further training",
-    },
-    right="b",
-    replies={
-        "a": "It hears as it did. What would the first gradients of Stage E do to it?",
-        "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has settled, one may thaw it at a low rate.",
-        "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed either way.",
-        "d": "CTC is gone with the head. What would the first gradients of Stage E do to the encoder?",
-    },
+    praise="Remember it when you call `.train()` on the whole model later: that reaches the encoder inside, "
+    "too.",
 )
 
 
@@ -226,49 +209,11 @@ thinker_input = CodeExercise(
     hints=(
         "A linear layer is `embeddings @ weight.T + bias`; it works on the last axis whatever stands before.",
         "Padding is zero before the layer, and no longer after it: the bias is added everywhere.",
-        "`torch.arange(T) < lengths[:, None]` is true on the first `lengths` places of each row (`valid_frames` in `omni_lib.encoder`).",
+        "`torch.arange(T) < lengths[:, None]` is true on the first `lengths` places of each row "
+        "(`valid_frames` in `omni_lib.encoder`).",
     ),
-    praise="The first half is `omni_lib.stage_e.AudioProjector`. Without the second, the Thinker would hear the bias as if it were speech.",
-)
-
-ten_seconds = Number(
-    key="06.ten_seconds",
-    prompt="How many positions of the Thinker's sequence does a clip of 10 s take?",
-    right=125,
-    tolerance=0,
-    praise="1000 frames, 8 to an embedding. At 2.5 to 3 words a second, that is about 4 to 5 positions a word: sound is longer than text.",
-    slips=(
-        (1000, "Those are the frames, 10 ms each. The encoder makes one embedding of 8."),
-        (375, "Those are CTC frames at k = 3. Stage E reads embeddings, whose number k does not change."),
-        (12.5, "That is one second."),
-        (12, "That is one second."),
-        (80, "An embedding lasts 80 ms: how many of them are 10 s?"),
-    ),
-)
-
-use_in_stage_e = ShortText(
-    key="06.use_in_stage_e",
-    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check questions; a sentence or two.)",
-    mentions=(
-        (
-            r"256|project|linear|wid(e|th)",
-            "The encoder's embeddings have 192 channels. What becomes of them before the Thinker reads them?",
-        ),
-        (
-            r"concat|sequence|beside|alongside|together|joined|next to|prepend|in front",
-            "And how do they meet the text and the images? Where do they stand?",
-        ),
-    ),
-    contradictions=(
-        (
-            r"(transcripts?|texts?|letters) (is|are) (passed|fed|given|sent|handed)",
-            "The Thinker is not given what was transcribed: the CTC head stays behind, and with it the letters.",
-        ),
-    ),
-    model=(
-        "It turns sound into one embedding every 80 ms; a linear map takes those from 192 to 256 channels, the Thinker's width, and "
-        "they are concatenated with the embeddings of text and images into one sequence. The CTC head stays behind."
-    ),
+    praise="The first half is `omni_lib.stage_e.AudioProjector`. Without the second, the Thinker would hear "
+    "the bias as if it were speech.",
 )
 
 
@@ -318,59 +263,6 @@ linear_probe = CodeExercise(
     praise="One matrix, no iterations: what it finds is linearly there, and was not taught to it.",
 )
 
-voices_forgotten = Choice(
-    key="06.voices_forgotten",
-    prompt="A probe tells the voice from untrained embeddings far better than from trained ones. What happened in training?",
-    options={
-        "a": "The trained encoder is worse in every way",
-        "b": "The probe was not fitted long enough",
-        "c": "CTC asks what was said, not by whom: training let go of the voice to make the letters plain",
-        "d": "The dev voices were heard in training",
-    },
-    right="c",
-    replies={
-        "a": "Look at the letters beside it: there it is far ahead.",
-        "b": "Least squares has no length: it is solved exactly. What does CTC reward?",
-        "c": "Yes: the same letter from ten mouths has become nearly the same embedding. Stage E will not learn from it who speaks.",
-        "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
-    },
-)
-
-probe_says = Choice(
-    key="06.probe_says",
-    prompt="A linear probe for the pitch of the voice finds nothing. What may you conclude?",
-    options={
-        "a": "The embeddings do not hold the pitch",
-        "b": "The pitch is not there in a form that one matrix can read; it may be in another",
-        "c": "The encoder uses the pitch, and hides it",
-        "d": "Pitch is of no use for speech recognition",
-    },
-    right="b",
-    replies={
-        "a": "A deeper probe might find it. What can a linear one not see?",
-        "b": "Yes; and the other way round, what a probe finds need not be what the encoder uses (Belinkov 2022).",
-        "c": "A probe says nothing about use.",
-        "d": "That does not follow: it says something about this encoder's embeddings, and only about what is linear in them.",
-    },
-)
-
-what_is_measured = Choice(
-    key="06.what_is_measured",
-    prompt="Which figure of the growth table would you stake money on?",
-    options={
-        "a": "10,000 hours: it is the measured cost times the hours",
-        "b": "The rows that say measured, on a machine like that one; the others are straight lines through them",
-        "c": "All alike: they stand in one table",
-        "d": "1000 hours: it lies in the middle",
-    },
-    right="b",
-    replies={
-        "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a GPU: each changes it.",
-        "b": "Yes. The others tell the order of magnitude, and that another plan is needed: a GPU, and fewer epochs.",
-        "c": "Look at the column 'origin'.",
-        "d": "In the middle of the table, and far outside of what was measured.",
-    },
-)
 
 EXERCISES = (
     load_encoder,

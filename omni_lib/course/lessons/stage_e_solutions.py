@@ -1,4 +1,4 @@
-"""Ways to write the exercises of lesson 06; yours may differ."""
+"""Lesson 06: one way to write each exercise. The docstrings are also those of the blanks in the notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from omni_lib.encoder import AudioEncoder, valid_frames
 
 
 def load_encoder(path: Path) -> AudioEncoder:
-    """The encoder that a checkpoint holds below 'enc', of the shape that its 'config' describes, in evaluation mode."""
+    """The encoder that a checkpoint holds under 'enc', in evaluation mode; its 'config' describes the shape.
+
+    Compared: every parameter and buffer exactly, the mode of every module in it, and the embeddings of a
+    clip.
+    """
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
     encoder.load_state_dict(checkpoint["enc"])
@@ -20,19 +24,33 @@ def load_encoder(path: Path) -> AudioEncoder:
 
 
 def freeze(encoder: AudioEncoder) -> AudioEncoder:
-    """The same encoder, which training can no longer change: neither its weights nor its running statistics."""
+    """The same encoder, which training can no longer change: neither its weights nor its running statistics.
+
+    Compared: no parameter requires a gradient, no module in it is in training mode, and a forward pass
+    leaves every parameter and buffer as it was.
+    """
     for parameter in encoder.parameters():
         parameter.requires_grad_(False)
     return encoder.eval()
 
 
 def thinker_input(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """embeddings (B, T, 192), lengths (B,), weight (256, 192), bias (256,) → (B, T, 256), zero beyond each length."""
+    """embeddings (B, T, 192), lengths (B,), weight (256, 192), bias (256,) → (B, T, 256).
+
+    A linear map, then a mask. Compared everywhere, to four digits: beyond the length of each clip all must
+    be zero.
+    """
     projected = embeddings @ weight.T + bias
     return projected * valid_frames(lengths, embeddings.shape[1])[..., None]
 
 
 def linear_probe(x: Tensor, targets: Tensor, penalty: float) -> Tensor:
-    """x (N, D), targets (N, K) → the W (D + 1, K) with the least |[x 1] W - targets|² + penalty · |W|²; its last row meets the ones."""
+    """x (N, D), targets (N, K) → the weights W (D + 1, K) of ridge regression.
+
+    A column of ones is put behind x, so that the last row of W is the bias. W minimises
+    |[x 1] W - targets|² + penalty · |W|², the sum of squares over all rows and columns, the bias included.
+    Compared to three digits.
+    """
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
+    weights: Tensor = torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
+    return weights

@@ -1,15 +1,16 @@
-"""Plausible wrong answers to lesson 06, each with what it must hear; and right ones in other forms."""
+"""Lesson 06: plausible wrong answers, each with words of the reply that it must get; and other right ones."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from omni_lib.config import config_from_dict
-from omni_lib.course.lessons.stage_e import (
+from omni_lib.course.lessons.stage_e_questions import (
     probe_says,
     voices_forgotten,
     what_is_measured,
@@ -21,13 +22,13 @@ from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.weights import load_checkpoint
 
 
-def _of_the_default_shape(path):
+def _of_the_default_shape(path: Path) -> Any:
     encoder = AudioEncoder()
     encoder.load_state_dict(torch.load(path, weights_only=True)["enc"])
     return encoder.eval()
 
 
-def _of_the_chapters_settings_alone(path):
+def _of_the_chapters_settings_alone(path: Path) -> Any:
     checkpoint = torch.load(path, weights_only=True)
     names = ("d_model", "n_layers", "n_heads", "d_ff", "dropout", "downsample_time")
     encoder = AudioEncoder(**{name: checkpoint["config"][name] for name in names})
@@ -35,22 +36,22 @@ def _of_the_chapters_settings_alone(path):
     return encoder.eval()
 
 
-def _never_filled(path):
+def _never_filled(path: Path) -> Any:
     return AudioEncoder.from_config(config_from_dict(torch.load(path, weights_only=True)["config"])).eval()
 
 
-def _in_training_mode(path):
+def _in_training_mode(path: Path) -> Any:
     checkpoint = torch.load(path, weights_only=True)
     encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
     encoder.load_state_dict(checkpoint["enc"])
     return encoder
 
 
-def _only_the_weights(path):
+def _only_the_weights(path: Path) -> Any:
     return torch.load(path, weights_only=True)["enc"]
 
 
-def _without_buffers(path):
+def _without_buffers(path: Path) -> Any:
     checkpoint = torch.load(path, weights_only=True)
     encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
     for name, parameter in encoder.named_parameters():
@@ -58,7 +59,7 @@ def _without_buffers(path):
     return encoder.eval()
 
 
-def _through_a_loop(path):
+def _through_a_loop(path: Path) -> Any:
     contents = load_checkpoint(path)
     encoder = AudioEncoder.from_config(config_from_dict(contents["config"]))
     with torch.no_grad():
@@ -68,84 +69,84 @@ def _through_a_loop(path):
     return encoder
 
 
-def _only_eval(encoder):
+def _only_eval(encoder: AudioEncoder) -> Any:
     return encoder.eval()
 
 
-def _only_gradients(encoder):
+def _only_gradients(encoder: AudioEncoder) -> Any:
     return encoder.requires_grad_(False)
 
 
-def _only_blocks(encoder):
+def _only_blocks(encoder: AudioEncoder) -> Any:
     encoder.blocks.requires_grad_(False)
     return encoder.eval()
 
 
-def _nothing_returned(encoder):
+def _nothing_returned(encoder: AudioEncoder) -> None:
     encoder.requires_grad_(False)
     encoder.eval()
 
 
-def _zeroed(encoder):
+def _zeroed(encoder: AudioEncoder) -> Any:
     for parameter in encoder.parameters():
         nn.init.zeros_(parameter).requires_grad_(False)
     return encoder.eval()
 
 
-def _bias_everywhere(embeddings, lengths, weight, bias):
+def _bias_everywhere(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return embeddings @ weight.T + bias
 
 
-def _no_bias(embeddings, lengths, weight, bias):
+def _no_bias(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return embeddings @ weight.T
 
 
-def _untransposed(embeddings, lengths, weight, bias):
+def _untransposed(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return embeddings @ weight + bias
 
 
-def _time_last(embeddings, lengths, weight, bias):
+def _time_last(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
     return ((embeddings @ weight.T + bias) * mask[..., None]).transpose(1, 2)
 
 
-def _masked_before(embeddings, lengths, weight, bias):
+def _masked_before(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
     return (embeddings * mask[..., None]) @ weight.T + bias
 
 
-def _clip_by_clip(embeddings, lengths, weight, bias):
+def _clip_by_clip(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     projected = torch.zeros(*embeddings.shape[:2], len(bias), dtype=torch.float64)
     for row, length in enumerate(lengths.tolist()):
         projected[row, :length] = nn.functional.linear(embeddings[row, :length], weight, bias).double()
     return projected
 
 
-def _without_ones(x, targets, penalty):
+def _without_ones(x: Tensor, targets: Tensor, penalty: float) -> Any:
     return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
 
 
-def _without_penalty(x, targets, penalty):
+def _without_penalty(x: Tensor, targets: Tensor, penalty: float) -> Any:
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
     return torch.linalg.pinv(x) @ targets
 
 
-def _ones_first(x, targets, penalty):
+def _ones_first(x: Tensor, targets: Tensor, penalty: float) -> Any:
     x = torch.cat([torch.ones(len(x), 1), x], dim=1)
     return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
 
 
-def _bias_unpunished(x, targets, penalty):
+def _bias_unpunished(x: Tensor, targets: Tensor, penalty: float) -> Any:
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
     punished = penalty * torch.eye(x.shape[1])
     punished[-1, -1] = 0
     return torch.linalg.solve(x.T @ x + punished, x.T @ targets)
 
 
-def _as_more_rows(x, targets, penalty):
-    x = np.concatenate([x.double().numpy(), np.ones((len(x), 1))], axis=1)
-    more = np.concatenate([x, np.sqrt(penalty) * np.eye(x.shape[1])])
-    zeros = np.zeros((x.shape[1], targets.shape[1]))
+def _as_more_rows(x: Tensor, targets: Tensor, penalty: float) -> Any:
+    with_ones = np.concatenate([x.double().numpy(), np.ones((len(x), 1))], axis=1)
+    more = np.concatenate([with_ones, np.sqrt(penalty) * np.eye(with_ones.shape[1])])
+    zeros = np.zeros((with_ones.shape[1], targets.shape[1]))
     return np.linalg.lstsq(more, np.concatenate([targets.double().numpy(), zeros]), rcond=None)[0]
 
 
@@ -207,7 +208,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "thinker_input": [_clip_by_clip],
     "linear_probe": [_as_more_rows],
     "use_in_stage_e": [
-        "Its embeddings are projected to the Thinker's width and put beside those of the text, in one sequence."
+        "Its embeddings are projected to the Thinker's width and put beside those of the text, in "
+        "one sequence."
     ],
     "ten_seconds": ["125", 125.0],
 }

@@ -18,7 +18,8 @@ def _judge_seconds(attempt: Attempt) -> None:
         if isinstance(got, (int, float)) and samples:
             if got == samples * SAMPLE_RATE:
                 raise NotYet(
-                    "that multiplies: every second holds 16,000 samples, so `samples` of them are fewer seconds"
+                    "that multiplies: every second holds 16,000 samples, so `samples` of them are "
+                    "fewer seconds"
                 )
             if got == samples:
                 raise NotYet("those are samples still; how many of them make one second?")
@@ -26,7 +27,8 @@ def _judge_seconds(attempt: Attempt) -> None:
                 raise NotYet("those are frames of 10 ms; seconds are wanted")
             if got == samples // SAMPLE_RATE != samples / SAMPLE_RATE:
                 raise NotYet(
-                    f"`//` cuts off what is less than a second: {samples} samples are {samples / SAMPLE_RATE:g} s"
+                    f"`//` cuts off what is less than a second: {samples} samples are "
+                    f"{samples / SAMPLE_RATE:g} s"
                 )
         expect_close(attempt, (samples,), samples / SAMPLE_RATE)
 
@@ -56,8 +58,9 @@ purpose_of_stage_b = ShortText(
             "say what for: what of it does the next stage take over?",
         ),
     ),
-    model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said; in Stage E the Thinker is given "
-    "those embeddings, and the head that wrote the letters stays behind.",
+    model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said; "
+    "in Stage E the Thinker is given those embeddings, and the head that wrote the letters stays "
+    "behind.",
     contradictions=(
         (
             r"trains? (only )?the thinker",

@@ -1,0 +1,151 @@
+"""Lesson 06: its questions. Its code exercises are in `stage_e`."""
+
+from __future__ import annotations
+
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
+
+what_stays_behind = Choice(
+    key="06.what_stays_behind",
+    prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
+    options={
+        "a": "'head': without it there are no letters",
+        "b": "'feature_stats': the log-mels must be normalised",
+        "c": "'resume': the optimiser's state",
+        "d": "Nothing of it: 'enc' is complete; 'config' says how to build it",
+    },
+    right="d",
+    replies={
+        "a": "The Thinker reads embeddings, not letters. The head was the teacher of the encoder, and "
+        "stays behind.",
+        "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. 'feature_stats' "
+        "repeats them for whoever looks.",
+        "c": "That is for going on with Stage B's training, and nothing else.",
+        "d": "Yes. The head, the optimisers and the word classes were scaffolding.",
+    },
+)
+
+why_freeze = Choice(
+    key="06.why_freeze",
+    prompt="Why is the encoder frozen while Stage E begins?",
+    options={
+        "a": "A frozen encoder hears better",
+        "b": "The projector starts at random, and the gradients that come back through it would spoil "
+        "what Stage B has learnt",
+        "c": "Its weights no longer fit into memory otherwise",
+        "d": "CTC forbids further training",
+    },
+    right="b",
+    replies={
+        "a": "It hears as it did. What would the first gradients of Stage E do to it?",
+        "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has settled, one may thaw "
+        "it at a low rate.",
+        "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed "
+        "either way.",
+        "d": "CTC is gone with the head. What would the first gradients of Stage E do to the encoder?",
+    },
+)
+
+ten_seconds = Number(
+    key="06.ten_seconds",
+    prompt="How many positions of the Thinker's sequence does a clip of 10 s take?",
+    right=125,
+    tolerance=0,
+    praise="1000 frames, 8 to an embedding. At 2.5 to 3 words a second, that is about 4 to 5 positions a "
+    "word: sound is longer than text.",
+    slips=(
+        (1000, "Those are the frames, 10 ms each. The encoder makes one embedding of 8."),
+        (375, "Those are CTC frames at k = 3. Stage E reads embeddings, whose number k does not change."),
+        (12.5, "That is one second."),
+        (12, "That is one second."),
+        (80, "An embedding lasts 80 ms: how many of them are 10 s?"),
+    ),
+)
+
+use_in_stage_e = ShortText(
+    key="06.use_in_stage_e",
+    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check "
+    "questions; a sentence or two.)",
+    mentions=(
+        (
+            r"256|project|linear|wid(e|th)",
+            "The encoder's embeddings have 192 channels. What becomes of them before the Thinker reads them?",
+        ),
+        (
+            r"concat|sequence|beside|alongside|together|joined|next to|prepend|in front",
+            "And how do they meet the text and the images? Where do they stand?",
+        ),
+    ),
+    contradictions=(
+        (
+            r"(transcripts?|texts?|letters) (is|are) (passed|fed|given|sent|handed)",
+            "The Thinker is not given what was transcribed: the CTC head stays behind, and with it "
+            "the letters.",
+        ),
+    ),
+    model=(
+        "It turns sound into one embedding every 80 ms; a linear map takes those from 192 to 256 "
+        "channels, the Thinker's width, and they are concatenated with the embeddings of text and "
+        "images into one sequence. The CTC head stays behind."
+    ),
+)
+
+voices_forgotten = Choice(
+    key="06.voices_forgotten",
+    prompt="A probe tells the voice from untrained embeddings far better than from trained ones. What "
+    "happened in training?",
+    options={
+        "a": "The trained encoder is worse in every way",
+        "b": "The probe was not fitted long enough",
+        "c": "CTC asks what was said, not by whom: training let go of the voice to make the letters plain",
+        "d": "The dev voices were heard in training",
+    },
+    right="c",
+    replies={
+        "a": "Look at the letters beside it: there it is far ahead.",
+        "b": "Least squares has no length: it is solved exactly. What does CTC reward?",
+        "c": "Yes: the same letter from ten mouths has become nearly the same embedding. Stage E will not "
+        "learn from it who speaks.",
+        "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
+    },
+)
+
+probe_says = Choice(
+    key="06.probe_says",
+    prompt="A linear probe for the pitch of the voice finds nothing. What may you conclude?",
+    options={
+        "a": "The embeddings do not hold the pitch",
+        "b": "The pitch is not there in a form that one matrix can read; it may be in another",
+        "c": "The encoder uses the pitch, and hides it",
+        "d": "Pitch is of no use for speech recognition",
+    },
+    right="b",
+    replies={
+        "a": "A deeper probe might find it. What can a linear one not see?",
+        "b": "Yes; and the other way round, what a probe finds need not be what the encoder uses "
+        "(Belinkov 2022).",
+        "c": "A probe says nothing about use.",
+        "d": "That does not follow: it says something about this encoder's embeddings, and only about "
+        "what is linear in them.",
+    },
+)
+
+what_is_measured = Choice(
+    key="06.what_is_measured",
+    prompt="Which figure of the growth table would you stake money on?",
+    options={
+        "a": "10,000 hours: it is the measured cost times the hours",
+        "b": "The rows that say measured, on a machine like that one; the others are straight lines "
+        "through them",
+        "c": "All alike: they stand in one table",
+        "d": "1000 hours: it lies in the middle",
+    },
+    right="b",
+    replies={
+        "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a "
+        "GPU: each changes it.",
+        "b": "Yes. The others tell the order of magnitude, and that another plan is needed: a GPU, and "
+        "fewer epochs.",
+        "c": "Look at the column 'origin'.",
+        "d": "In the middle of the table, and far outside of what was measured.",
+    },
+)
