@@ -1,10 +1,10 @@
-"""How far you are, exercise by exercise.
+"""The learner's progress, exercise by exercise.
 
-    board.everything()         # a row a lesson
+    board.everything()         # all lessons, a row for each
     board.summary(lesson)      # one lesson: what is right, and what is still open
-    board.reset("01")          # forget one lesson, and do it again
+    board.reset("01")          # forget the progress in one lesson, to do it again
 
-It is read from the progress file each time, so it is as true as the last check.
+Each call reads the progress file, so it includes the latest check.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.verdict import COLOURS, SIGNS, Outcome
+from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, OUTCOME_SIGNS, Outcome
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.errors import UserError
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One exercise or question: its name, and the best that has come of it."""
+    """One exercise or question and its best outcome so far."""
 
     name: str
     outcome: Outcome
@@ -33,7 +33,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class LessonStanding:
-    """One lesson: as a line of text and, in a notebook, as a row of signs."""
+    """One lesson: a line of text and, in a notebook, a row of signs."""
 
     number: str
     title: str
@@ -69,67 +69,66 @@ class LessonStanding:
         return f"{self.number} · {self.title}: {self.count}. {self.advice}"
 
     def _repr_html_(self) -> str:
-        heading = f"<b>{html.escape(f'{self.number} · {self.title}')}</b>: {self.count} {_signs(self)}"
-        colour = COLOURS[Outcome.NOT_ATTEMPTED if self.open else Outcome.RIGHT]
-        return f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">{heading}<br>{html.escape(self.advice)}</div>'
+        title, advice = html.escape(f"{self.number} · {self.title}"), html.escape(self.advice)
+        heading = f"<b>{title}</b>: {self.count} {_signs(self)}"
+        colour = OUTCOME_COLOURS[Outcome.NOT_ATTEMPTED if self.open else Outcome.RIGHT]
+        style = f"border-left: 4px solid {colour}; padding: 2px 10px"
+        return f'<div style="{style}">{heading}<br>{advice}</div>'
 
 
 def _still_open(title: str, standings: list[Standing]) -> str:
-    names = ", ".join(
-        f"{standing.name}{' (tried)' if standing.outcome is Outcome.NOT_YET else ''}"
-        for standing in standings
-    )
+    tried = {Outcome.NOT_YET: " (tried)"}
+    names = ", ".join(f"{standing.name}{tried.get(standing.outcome, '')}" for standing in standings)
     minutes = sum(standing.minutes for standing in standings)
-    return f"{title}: {names}" + (
-        f"; their code takes about {minutes} minutes (an estimate)." if minutes else "."
-    )
+    estimate = f"; their code takes about {minutes} minutes (an estimate)" if minutes else ""
+    return f"{title}: {names}{estimate}."
 
 
 @dataclass(frozen=True)
 class Board:
-    """All lessons, a row each."""
+    """All lessons, a row for each."""
 
     lessons: tuple[LessonStanding, ...]
 
     @property
     def total(self) -> str:
-        right, all_of_them = (
-            sum(lesson.right for lesson in self.lessons),
-            sum(len(lesson.standings) for lesson in self.lessons),
-        )
-        return f"{right} of {all_of_them} exercises and questions are right."
+        right = sum(lesson.right for lesson in self.lessons)
+        count = sum(len(lesson.standings) for lesson in self.lessons)
+        return f"{right} of {count} exercises and questions are right."
 
     def __repr__(self) -> str:
         width = max(len(lesson.title) for lesson in self.lessons)
         rows = [
             f"{lesson.number}  {lesson.title:{width}}  {lesson.right:2} of {len(lesson.standings):2}  "
-            + "".join(SIGNS[standing.outcome] for standing in lesson.standings)
+            + "".join(OUTCOME_SIGNS[standing.outcome] for standing in lesson.standings)
             for lesson in self.lessons
         ]
         return "\n".join([*rows, self.total])
 
     def _repr_html_(self) -> str:
+        left = 'style="text-align: left"'
         rows = "".join(
-            f'<tr><td>{lesson.number}</td><td style="text-align: left">{html.escape(lesson.title)}</td>'
-            f'<td>{lesson.right} of {len(lesson.standings)}</td><td style="text-align: left">{_signs(lesson)}</td></tr>'
+            f"<tr><td>{lesson.number}</td><td {left}>{html.escape(lesson.title)}</td>"
+            f"<td>{lesson.right} of {len(lesson.standings)}</td><td {left}>{_signs(lesson)}</td></tr>"
             for lesson in self.lessons
         )
-        legend = ", ".join(f"{SIGNS[outcome]} {outcome.value}" for outcome in Outcome)
-        head = '<tr><th></th><th style="text-align: left">lesson</th><th>right</th><th></th></tr>'
-        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table><div>{self.total} {legend}; point at a sign for its name.</div>"
+        legend = ", ".join(f"{OUTCOME_SIGNS[outcome]} {outcome.value}" for outcome in Outcome)
+        head = f"<tr><th></th><th {left}>lesson</th><th>right</th><th></th></tr>"
+        caption = f"<div>{self.total} {legend}; point at a sign for its name.</div>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{caption}"
 
 
 def _signs(lesson: LessonStanding) -> str:
-    """A sign for each exercise; its name appears under the pointer."""
+    """A sign for each exercise, with its name as a tooltip."""
     return " ".join(
-        f'<span title="{html.escape(standing.name)}: {standing.outcome.value}" style="color: {COLOURS[standing.outcome]}">'
-        f"{SIGNS[standing.outcome]}</span>"
+        f'<span title="{html.escape(standing.name)}: {standing.outcome.value}" '
+        f'style="color: {OUTCOME_COLOURS[standing.outcome]}">{OUTCOME_SIGNS[standing.outcome]}</span>'
         for standing in lesson.standings
     )
 
 
 def summary(lesson: Any) -> LessonStanding:
-    """How far you are in one lesson, given as its module of `omni_lib.course.lessons`."""
+    """The progress in one lesson, given as its module in `omni_lib.course.lessons`."""
     entries = Progress.mine().read()
     standings = []
     for exercise in lesson.EXERCISES:
@@ -146,14 +145,14 @@ def summary(lesson: Any) -> LessonStanding:
 
 
 def everything() -> Board:
-    """How far you are in the whole course."""
+    """The progress in the whole course."""
     return Board(
         tuple(summary(import_module(f"omni_lib.course.lessons.{name}")) for name in LESSONS.values())
     )
 
 
 def reset(number: str) -> str:
-    """Forget your progress in one lesson, by its number: "03". Your notebooks stay as they are.
+    """Forget the progress in one lesson, by its number: "03". The notebooks stay as they are.
 
     Raises:
         UserError: there is no such lesson.

@@ -1,4 +1,9 @@
-"""A learner's function in the library's place: twenty real steps tell whether anything changed, and the library is itself again."""
+"""A learner's function takes over a place in the library for some real training steps."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import wraps
+from importlib import import_module
 
 import pytest
 import torch
@@ -7,25 +12,118 @@ import omni_lib.decoding
 import omni_lib.encoder
 from omni_lib.course.exercises import plug_in
 from omni_lib.course.exercises.checking import CodeExercise, expect_equal
-from omni_lib.course.exercises.plug_in import Comparison, PlugIn, Step, replaced
+from omni_lib.course.exercises.comparison import Comparison, Step
+from omni_lib.course.exercises.plug_in import PlugIn, replaced, resolved
 from omni_lib.course.exercises.verdict import Outcome, Verdict
+from omni_lib.course.materials import CLIPS
+from omni_lib.course.notebooks import LESSONS
 from omni_lib.ctc import collapse
 from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest, write_manifest
 
+PLUGGABLE = [
+    exercise
+    for name in LESSONS.values()
+    for exercise in import_module(f"omni_lib.course.lessons.{name}").EXERCISES
+    if getattr(exercise, "plug_in", None)
+]
 COLLAPSE = PlugIn(("omni_lib.decoding:collapse",))
 
 
 @pytest.fixture(autouse=True)
 def my_home_without_corpus(tmp_path, monkeypatch):
+    """Training uses the few clips that come with the course."""
     monkeypatch.setenv("OMNI_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        plug_in, "CORPUS", tmp_path / "none.csv"
-    )  # the clips that come with the course will do
+    monkeypatch.setattr(plug_in, "CORPUS", tmp_path / "none.csv")
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Two epochs instead of ten: enough to call every place and to see a difference."""
+    monkeypatch.setattr(plug_in, "STEPS", 4)
+    cached = plug_in._library_steps
+    cached.cache_clear()
+    yield
+    cached.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def library_steps():
+    """One run with the library's functions for all exercises."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plug_in, "STEPS", 4)
+        return plug_in.training_steps(CLIPS)
+
+
+def test_every_exercise_with_a_place_is_found():
+    assert {exercise.key for exercise in PLUGGABLE} == {
+        "01.normalise_padded",
+        "02.output_lengths",
+        "02.padding_mask",
+        "03.collapse",
+        "03.forward_recursion",
+        "04.edit_counts",
+    }
+
+
+def test_every_place_of_every_lesson_exists_and_training_calls_it(few_steps, library_steps, monkeypatch):
+    """Each place gets a wrapper that counts its calls, so a place that training no longer uses is found."""
+    calls = Counter()
+
+    def counted(place, function):
+        @wraps(function)
+        def wrapper(*arguments, **named):
+            calls[place] += 1
+            return function(*arguments, **named)
+
+        return wrapper
+
+    places = {place for exercise in PLUGGABLE for place in exercise.plug_in.places}
+    assert len(places) >= 8
+    for place in places:
+        owner, name = resolved(place)
+        monkeypatch.setattr(owner, name, counted(place, getattr(owner, name)))
+    assert plug_in.training_steps(CLIPS) == library_steps
+    assert sorted(calls) == sorted(places)
+
+
+@pytest.mark.parametrize("exercise", PLUGGABLE, ids=[exercise.key for exercise in PLUGGABLE])
+def test_the_solution_of_every_exercise_can_be_tried_in_training(
+    exercise, few_steps, library_steps, monkeypatch
+):
+    monkeypatch.setattr(plug_in, "_library_steps", lambda manifest: library_steps)
+    result = exercise.try_in_training(exercise.answer)
+    assert isinstance(result, Comparison), result
+    assert result.same, result
+    assert len(result.library) == len(result.yours) == 4 and result.calls >= 4
+
+
+@pytest.mark.parametrize(
+    "place", ["omni_lib.trainer:word_errors", "omni_lib.no_module:collapse", "omni_lib.encoder:A.b"]
+)
+def test_a_place_that_does_not_exist_is_an_error(place):
+    with pytest.raises((AttributeError, ModuleNotFoundError)):
+        resolved(place)
+
+
+def test_both_runs_use_the_same_clips_even_if_the_corpus_is_made_between_two_tries(
+    few_steps, tmp_path, monkeypatch
+):
+    assert exercise().try_in_training(mine).same
+    rows = list(reversed(read_manifest(CLIPS).utterances))
+    made = [replace(row, split="train") for row in rows[:4]] + [
+        replace(row, split="dev") for row in rows[4:6]
+    ]
+    write_manifest(tmp_path / "made.csv", made)
+    monkeypatch.setattr(plug_in, "CORPUS", tmp_path / "made.csv")
+    monkeypatch.setattr(plug_in, "LONGEST_CLIP", 60.0)
+    result = exercise().try_in_training(mine)
+    assert isinstance(result, Comparison) and result.same, result
 
 
 def exercise(place=COLLAPSE):
     def judge(attempt):
-        expect_equal(attempt, ([1, 1, 0, 2],), [1, 2])  # lenient: it knows no doubled letter
+        expect_equal(attempt, ([1, 1, 0, 2],), [1, 2])  # lenient: no case with a doubled letter
 
     return CodeExercise(
         "03.collapse", "collapse a path", 1, 5, judge, collapse, ("a", "b"), "well done", plug_in=place
@@ -42,10 +140,10 @@ def mine(path):
 
 
 def careless(path):
-    return [symbol for symbol in dict.fromkeys(path) if symbol]  # each letter once in a text
+    return [symbol for symbol in dict.fromkeys(path) if symbol]  # every letter at most once in a text
 
 
-def test_a_right_function_changes_nothing_and_leaves_no_trace():
+def test_a_right_function_changes_nothing_and_the_library_is_restored():
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
@@ -62,16 +160,14 @@ def test_a_right_function_changes_nothing_and_leaves_no_trace():
     assert torch.equal(torch.rand(3), expected), "the caller's random numbers are as they were"
 
 
-def test_a_wrong_function_that_its_check_lets_pass_is_found_out():
+def test_a_wrong_function_that_passes_its_check_is_found():
     result = exercise().try_in_training(careless)
     assert isinstance(result, Comparison) and not result.same
     assert "From step 1 on the runs differ" in result.summary and "WER" in result.summary
-    assert result.library[0].loss == result.yours[0].loss, (
-        "collapsing decides about the WER, not about the loss"
-    )
+    assert result.library[0].loss == result.yours[0].loss, "collapsing changes the WER and not the loss"
 
 
-def test_a_function_that_the_loss_needs_is_differentiated_and_stays_within_rounding():
+def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding():
     def adapt(log_likelihood):
         def ctc_loss(log_probs, lengths, targets):
             return torch.stack(
@@ -111,13 +207,13 @@ def test_a_function_that_the_loss_needs_is_differentiated_and_stays_within_round
 @pytest.mark.parametrize(
     ("answer", "outcome"), [(lambda path: ..., Outcome.NOT_ATTEMPTED), (list, Outcome.NOT_YET)]
 )
-def test_the_exercises_own_check_comes_first(answer, outcome, monkeypatch):
-    monkeypatch.setattr(plug_in, "training_steps", lambda: pytest.fail("nothing is trained with it"))
+def test_the_check_of_the_exercise_comes_first(answer, outcome, monkeypatch):
+    monkeypatch.setattr(plug_in, "training_steps", lambda manifest: pytest.fail("it was used in training"))
     verdict = exercise().try_in_training(answer)
     assert isinstance(verdict, Verdict) and verdict.outcome is outcome
 
 
-def test_what_the_function_raises_is_one_line_and_the_library_is_restored():
+def test_an_exception_in_training_becomes_one_line_and_the_library_is_restored():
     def raises(path):
         if len(path) > 10:
             raise ValueError("a path as\nlong as this")
@@ -126,13 +222,12 @@ def test_what_the_function_raises_is_one_line_and_the_library_is_restored():
     verdict = exercise().try_in_training(raises)
     assert verdict.outcome is Outcome.NOT_YET
     assert (
-        verdict.message
-        == "In training, at its call 1, your function raises ValueError: a path as long as this"
+        verdict.message == "In training, at call 1, your function raises ValueError: a path as long as this"
     )
     assert omni_lib.decoding.collapse is collapse
 
 
-def test_a_result_that_training_cannot_use_is_one_line():
+def test_a_result_that_training_cannot_use_becomes_one_line():
     place = PlugIn(("omni_lib.decoding:collapse",), lambda function: lambda path: [999])
     verdict = exercise(place).try_in_training(mine)
     assert verdict.outcome is Outcome.NOT_YET and verdict.message.startswith(
@@ -140,24 +235,24 @@ def test_a_result_that_training_cannot_use_is_one_line():
     )
 
 
-def test_a_function_that_takes_too_long_is_given_up(monkeypatch):
+def test_a_function_that_is_too_slow_is_stopped(monkeypatch):
     monkeypatch.setattr(plug_in, "PATIENCE", 0.0)
     verdict = exercise().try_in_training(mine)
     assert verdict.outcome is Outcome.NOT_YET and "right, but slow" in verdict.message
 
 
-def test_a_place_that_training_never_visits_proves_nothing():
+def test_a_function_that_training_never_calls_is_not_the_same():
     steps = (Step(3.0, 0.5),)
     assert not Comparison(steps, steps, calls=0).same
     assert "never called" in Comparison(steps, steps, calls=0).summary
 
 
-def test_an_exercise_without_a_place_refuses():
+def test_an_exercise_without_a_place_is_refused():
     with pytest.raises(UserError, match="03.collapse has no place in the training loop"):
         exercise(place=None).try_in_training(mine)
 
 
-def test_the_place_may_be_a_method_and_there_may_be_several():
+def test_a_place_may_be_a_method_and_there_may_be_several():
     before = omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.encoder.halve_up
     encoder = omni_lib.encoder.AudioEncoder(d_model=8, n_layers=1, n_heads=2, d_ff=8)
     place = PlugIn(

@@ -1,4 +1,4 @@
-"""Exercises that answer back: not attempted, not yet, or right, and in words that help.
+"""Exercises and how an answer is judged: not attempted, not yet or right, with a message that helps.
 
     from omni_lib.course.lessons import mel_features as lesson
 
@@ -6,8 +6,9 @@
     lesson.hertz_to_mel.hint()                 # one more hint each time
     lesson.hertz_to_mel.solution()
 
-A check never sees a name of yours but the function it is given, calls it with seeded inputs, easy ones first, and compares with
-a reference of torch or of this library. How far you are is kept in one file of yours (`progress`), and nowhere else.
+A check calls the function with fixed inputs, easy ones first, and compares the results with a reference from
+torch or from this library. It uses nothing else from the notebook. The outcome is kept in one file in the
+learner's home (`progress`).
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from torch import Tensor
 
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, described, shown
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, as_written, described
 from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
 from omni_lib.errors import UserError
 
 
 @dataclass(frozen=True)
 class Exercise(ABC):
-    """What a code exercise and a question have in common.
+    """The base of code exercises and questions.
 
-    `key` is unique in the course and begins with the lesson's number: "01.hertz_to_mel".
+    `key` is unique in the course and begins with the number of the lesson: "01.hertz_to_mel".
     """
 
     key: str
@@ -42,18 +43,18 @@ class Exercise(ABC):
     @property
     @abstractmethod
     def blank(self) -> str:
-        """What is said to somebody who has not answered."""
+        """The message for somebody who has not answered yet: what there is to do."""
 
     @abstractmethod
     def examine(self, answer: Any) -> str:
-        """A word of praise, which explains, for a right answer.
+        """The message for a right answer, which also explains it.
 
         Raises:
-            NotAttempted, NotYet: it is not right.
+            NotAttempted, NotYet: the answer is not right.
         """
 
     def check(self, answer: Any = ...) -> Verdict:
-        """Judge an answer, and remember the outcome."""
+        """Judge an answer and save the outcome."""
         try:
             verdict = Verdict(Outcome.RIGHT, self.examine(answer))
         except NotAttempted:
@@ -65,19 +66,23 @@ class Exercise(ABC):
 
 
 class TrainingPlace(Protocol):
-    """A place in the training loop that a right answer can take over; `plug_in.PlugIn` is the one there is."""
+    """A place in the training loop that a right answer can take over: `plug_in.PlugIn`.
 
-    def train_with(self, exercise: CodeExercise, function: Any) -> Comparison | Verdict:
-        """Train some steps with `function` in that place and as many without it."""
+    It is a protocol so that this module need not import the trainer.
+    """
+
+    def compare_runs(self, exercise: CodeExercise, function: Any) -> Comparison | Verdict:
+        """Train some steps with `function` in that place and as many with the library's function."""
 
 
 @dataclass(frozen=True)
 class CodeExercise(Exercise):
     """A function to write.
 
-    `judge` is given an `Attempt` and raises NotYet; `answer` is our solution, whose source `solution()` shows. `plug_in` names the place
-    in the library that a right answer can take over for twenty real training steps. An `extra` is beyond the way of about five hours
-    through the course: nothing that follows leans on having done it.
+    `judge` calls the learner's function through an `Attempt` and raises NotYet where a result is wrong.
+    `solution()` shows the source of `answer`. `plug_in` names the places in the library that a right answer
+    can take over for twenty real training steps. An `extra` is not part of the five hours that the course
+    takes, and no later exercise depends on it.
     """
 
     goal: str
@@ -102,46 +107,40 @@ class CodeExercise(Exercise):
             self.judge(attempt)
         except (NotAttempted, NotYet):
             raise
-        except (
-            Exception
-        ) as error:  # what the learner's function returns is so odd that the judge stumbles over it
+        except Exception as error:  # the judge cannot work with the value that the function returned
             found = f"{type(error).__name__}: {error}"
             raise NotYet(
-                f"what your function returns cannot be compared ({found}): is it of the type that is asked for?"
+                f"what your function returns cannot be compared ({found}): does it have the right type?"
             ) from error
         return self.praise
 
     def hint(self) -> Note:
-        """The next hint, more telling each time."""
+        """The hints so far and the next one. Each says more than the one before it."""
         number = min(Progress.mine().one_more_hint(self.key), len(self.hints))
-        return Note(
-            "\n\n".join(
-                f"**Hint {place} of {len(self.hints)}.** {hint}"
-                for place, hint in enumerate(self.hints[:number], 1)
-            )
-        )
+        hints = enumerate(self.hints[:number], 1)
+        return Note("\n\n".join(f"**Hint {place} of {len(self.hints)}.** {hint}" for place, hint in hints))
 
     def solution(self) -> Note:
-        """A way to write it; yours may differ."""
+        """One way to write the function. A right answer may differ from it."""
         return Note(f"```python\n{source_of(self.answer)}\n```")
 
     def try_in_training(self, function: Any) -> Comparison | Verdict:
-        """Run twenty real training steps with `function` in the library's place, beside twenty without it.
+        """Compare twenty real training steps with `function` in the library's place with twenty without it.
 
         A function that is blank or not right yet gets its verdict instead.
 
         Raises:
-            UserError: there is no such place for this exercise.
+            UserError: the exercise has no place in the training loop.
         """
         if self.plug_in is None:
             raise UserError(
-                f"{self.key} has no place in the training loop: try_in_training is for exercises that have one"
+                f"{self.key} has no place in the training loop: `check` is all that this exercise offers"
             )
-        return self.plug_in.train_with(self, function)
+        return self.plug_in.compare_runs(self, function)
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """The source of a function of the library, dedented, without a trailing newline."""
+    """The source of a function of the library, without indentation and trailing newline."""
     return textwrap.dedent(inspect.getsource(function)).rstrip()
 
 
@@ -152,25 +151,27 @@ def require(holds: bool, message: str) -> None:
 
 
 def expect_equal(attempt: Attempt, arguments: tuple[Any, ...], expected: Any, why: str = "") -> None:
-    """The answer for `arguments` must equal a plain value: a number, a text, a list of those (a tuple or 1-D tensor will do)."""
+    """The answer for `arguments` must equal a plain value: a number, a text, or a list of those.
+
+    Where a list is expected, a tuple or a 1-D tensor is right too.
+
+    Raises:
+        NotYet: it differs, which the message explains with `why`.
+    """
     got = attempt(*arguments)
     if isinstance(got, (Tensor, np.ndarray, np.generic)):
         got = got.tolist()
     plain = list(got) if isinstance(got, tuple) else got
-    if (
-        isinstance(expected, (int, float))
-        and not isinstance(expected, bool)
-        and not isinstance(plain, (int, float))
-    ):
-        raise NotYet(
-            f"called with {shown(arguments)}, your function returns {described(got)}; a number is wanted"
-        )
+    called = f"called with {as_written(arguments)}, your function returns"
+    number_wanted = isinstance(expected, (int, float)) and not isinstance(expected, bool)
+    if number_wanted and not isinstance(plain, (int, float)):
+        raise NotYet(f"{called} {described(got)}; a number is wanted")
     if plain != (list(expected) if isinstance(expected, tuple) else expected):
-        found = f"called with {shown(arguments)}, your function returns {described_value(got)}"
-        raise NotYet(f"{found}, and it should be {expected!r}. {why}".strip())
+        raise NotYet(f"{called} {quoted(got)}, and it should be {expected!r}. {why}".strip())
 
 
-def described_value(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value as Python writes it, or in words where that is too long."""
     text = repr(value)
     return text if len(text) <= 120 else described(value)
 
@@ -183,11 +184,18 @@ def expect_close(
     axes: str = "",
     tolerance: float | None = None,
 ) -> Tensor:
-    """The answer for `arguments` must be a tensor (array, number, list) near `expected`; it is returned, in float64.
+    """The answer for `arguments` must be a tensor (or array, number, list) close to `expected`.
 
     Args:
-        axes: names of the axes of `expected`, such as "B T D", to say which are exchanged or missing.
-        tolerance: relative to the largest value; by default what the answer's precision allows.
+        why: what a message about wrong values ends with.
+        axes: names of the axes of `expected`, such as "B T D", for messages about wrong shapes.
+        tolerance: relative to the largest value; by default as the answer's precision allows.
+
+    Returns:
+        The answer, in float64.
+
+    Raises:
+        NotYet: its type, shape or values are wrong.
     """
     got, wanted = attempt(*arguments), torch.as_tensor(expected).detach().double()
     try:
@@ -197,23 +205,23 @@ def expect_close(
             f"your function returns {described(got)}; a tensor of shape {tuple(wanted.shape)} is wanted"
         ) from None
     if tensor.is_complex():
-        raise NotYet("your function returns complex numbers; their size (`.abs()`) or its square is wanted")
+        raise NotYet(
+            "your function returns complex numbers; their magnitude (`.abs()`) or its square is wanted"
+        )
     if tuple(tensor.shape) != tuple(wanted.shape):
         raise NotYet(_shape_message(tuple(tensor.shape), tuple(wanted.shape), axes))
     if tolerance is None:
         tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
-    close, value = (
-        torch.isclose(
-            tensor.double(), wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True
-        ),
-        tensor.double(),
-    )
+    value = tensor.double()
+    close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
-        raise NotYet(f"called with {shown(arguments)}: {_value_message(value, wanted, close)} {why}".strip())
+        called = f"called with {as_written(arguments)}"
+        raise NotYet(f"{called}: {_value_message(value, wanted, close)} {why}".strip())
     return value
 
 
 def _scale(wanted: Tensor) -> float:
+    """The largest finite magnitude, or 1 where nothing is finite."""
     finite = wanted[wanted.isfinite()]
     return float(finite.abs().max()) if finite.numel() else 1.0
 
@@ -226,7 +234,7 @@ def _shape_message(got: tuple[int, ...], wanted: tuple[int, ...], axes: str) -> 
         where = f": {names[-1]} comes last here" if names else ""
         return f"{message}. The axes are in another order{where} (`transpose`, `permute`)"
     if len(got) == len(wanted) - 1:
-        return f"{message}. An axis is missing (did a sum or a mean swallow it? `keepdim=True`, `[None]`)"
+        return f"{message}. An axis is missing (did a sum or a mean remove it? `keepdim=True`, `[None]`)"
     if len(got) == len(wanted) + 1:
         return f"{message}. There is one axis too many (`squeeze`, or an index)"
     return message
@@ -234,17 +242,17 @@ def _shape_message(got: tuple[int, ...], wanted: tuple[int, ...], axes: str) -> 
 
 def _value_message(got: Tensor, wanted: Tensor, close: Tensor) -> str:
     if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
-        return f"{int(got.isnan().sum())} of {got.numel()} values are NaN (0 / 0, log of a negative number, or inf - inf?)."
+        nans = f"{int(got.isnan().sum())} of {got.numel()} values are NaN"
+        return f"{nans} (0 / 0, log of a negative number, or inf - inf?)."
     if got.ndim == 0:
         return f"your function returns {float(got):.6g}, and it should be {float(wanted):.6g}."
     first = tuple(int(i) for i in (~close).nonzero()[0])
-    place = f"at index {first if len(first) > 1 else first[0]} it is {float(got[first]):.6g} and should be {float(wanted[first]):.6g}"
-    message = f"{int((~close).sum())} of {got.numel()} values differ; {place}."
-    both = got[(wanted != 0) & wanted.isfinite()] / wanted[(wanted != 0) & wanted.isfinite()]
-    if (
-        both.numel() > 1
-        and torch.allclose(both, both[0].expand_as(both), rtol=1e-3)
-        and not 0.999 < float(both[0]) < 1.001
-    ):
-        message += f" Every value is {float(both[0]):.4g} times what it should be."
+    index = first if len(first) > 1 else first[0]
+    example = f"at index {index} it is {float(got[first]):.6g} and should be {float(wanted[first]):.6g}"
+    message = f"{int((~close).sum())} of {got.numel()} values differ; {example}."
+    nonzero = (wanted != 0) & wanted.isfinite()
+    ratios = got[nonzero] / wanted[nonzero]
+    constant = ratios.numel() > 1 and torch.allclose(ratios, ratios[0].expand_as(ratios), rtol=1e-3)
+    if constant and not 0.999 < float(ratios[0]) < 1.001:
+        message += f" Every value is {float(ratios[0]):.4g} times what it should be."
     return message

@@ -1,11 +1,16 @@
-"""Plug in mine: twenty real training steps with a learner's function in the library's place, beside twenty without it.
+"""Twenty real training steps with a learner's function in the library's place, and twenty without it.
+
+An exercise names the places in the library that a right answer can take over:
 
     collapse = CodeExercise(key="03.collapse", …, plug_in=PlugIn(places=("omni_lib.decoding:collapse",)))
 
-    lesson.collapse.try_in_training(collapse)     # a table of both runs, and whether anything changed
+A learner then compares both trainings, step by step:
 
-The steps are those of `omni_lib.trainer.Trainer`, on spoken clips. They begin at the weights of the pretrained encoder: one that knows
-nothing writes nothing, and there would be nothing to collapse or to count.
+    lesson.collapse.try_in_training(collapse)
+
+The steps are those of `omni_lib.trainer.Trainer`, on spoken clips. They start from the weights of the
+pretrained encoder: an untrained one decodes to empty text, so that there would be nothing to collapse and no
+errors to count.
 """
 
 from __future__ import annotations
@@ -39,53 +44,61 @@ if TYPE_CHECKING:
     from omni_lib.course.exercises.checking import CodeExercise
 
 TRAIN_CLIPS, DEV_CLIPS = 40, 8
-LONGEST = 4.0  # seconds of a clip: it shall not take long
-PATIENCE = 120.0  # seconds for the run with the learner's function: a loop in Python may be right and yet too slow to train with
+LONGEST_CLIP = 4.0  # seconds: longer clips would make the comparison slow
+PATIENCE = (
+    120.0  # seconds for the run with the learner's function: right Python loops can be too slow to train with
+)
 
 
-def unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The adapter for an exercise that asks for the very function that the library has."""
+def identity(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The adapter for a learner's function that has the same arguments and result as the library's."""
     return function
 
 
 @dataclass(frozen=True)
 class PlugIn:
-    """Where in the library a learner's function can stand in.
+    """The places in the library that a learner's function can take over.
 
-    Places are "module:attribute" as they are looked up at run time: after `from omni_lib.ctc import collapse` in `omni_lib.decoding`, the
-    place is "omni_lib.decoding:collapse". The attribute may be one of a class ("omni_lib.encoder:AudioEncoder.output_lengths").
-    `adapt` makes of the learner's function what the library expects there.
+    A place is "module:attribute", where the module is the one that calls the function: `omni_lib.decoding`
+    imports `collapse` from `omni_lib.ctc`, and the place is "omni_lib.decoding:collapse". The attribute may
+    belong to a class, as in "omni_lib.encoder:AudioEncoder.output_lengths". `adapt` turns the learner's
+    function into what the library calls there.
     """
 
     places: tuple[str, ...]
-    adapt: Callable[[Callable[..., Any]], Any] = unchanged
+    adapt: Callable[[Callable[..., Any]], Any] = identity
 
-    def train_with(self, exercise: CodeExercise, function: Any) -> Comparison | Verdict:
-        """Train twenty steps with `function` in the library's place and twenty without it.
+    def compare_runs(self, exercise: CodeExercise, function: Any) -> Comparison | Verdict:
+        """Train twenty steps with `function` in these places, and twenty with the library's own.
 
-        A function that is not right yet gets its verdict instead.
+        Returns:
+            Both runs, or a verdict where `function` does not pass its check, makes training fail, or is too
+            slow.
         """
         verdict = exercise.check(function)
         if verdict.outcome is not Outcome.RIGHT:
             return verdict
         stand_in = StandIn(function, time.monotonic() + PATIENCE)
+        manifest = _manifest()
         try:
             with replaced(self, stand_in):
-                yours = training_steps()
+                yours = training_steps(manifest)
         except Exception as error:
-            return Verdict(
-                Outcome.NOT_YET,
-                stand_in.failure or f"With your function in its place, training fails: {_in_a_line(error)}",
-            )
-        if stand_in.failure:  # the loop took the exception for one of its own
+            failure = f"With your function in its place, training fails: {_in_one_line(error)}"
+            return Verdict(Outcome.NOT_YET, stand_in.failure or failure)
+        if stand_in.failure:  # the training loop caught the exception itself
             return Verdict(Outcome.NOT_YET, stand_in.failure)
-        return Comparison(_library_steps(), yours, stand_in.calls)
+        return Comparison(_library_steps(manifest), yours, stand_in.calls)
 
 
 class StandIn:
-    """A learner's function as the training loop calls it: counted, and with what it raises remembered in one line."""
+    """A learner's function as the training loop calls it, with a count of the calls and its last failure."""
 
     def __init__(self, function: Callable[..., Any], deadline: float) -> None:
+        """
+        Args:
+            deadline: on the clock of `time.monotonic`, in seconds.
+        """
         self.function, self.deadline = function, deadline
         self.calls = 0
         self.failure = ""
@@ -94,94 +107,120 @@ class StandIn:
         self.calls += 1
         if time.monotonic() > self.deadline:
             self.failure = (
-                f"Your function is right, but slow: {STEPS} steps were not done after {PATIENCE:.0f} seconds and {self.calls} calls. "
-                "Let tensors do the work of a loop"
+                f"Your function is right, but slow: {STEPS} steps were not done after {PATIENCE:.0f} seconds "
+                f"and {self.calls} calls. Replace its loops by operations on whole tensors"
             )
             raise TimeoutError(self.failure)
         try:
             return self.function(*arguments, **named)
         except Exception as error:
-            self.failure = f"In training, at its call {self.calls}, your function raises {_in_a_line(error)}"
+            self.failure = f"In training, at call {self.calls}, your function raises {_in_one_line(error)}"
             raise
 
 
-def _in_a_line(error: Exception) -> str:
+def _in_one_line(error: Exception) -> str:
     text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())[:300]
 
 
+def resolved(place: str) -> tuple[Any, str]:
+    """The module or class of a place and the name of the attribute in it.
+
+    Raises:
+        ModuleNotFoundError, AttributeError: there is no such place.
+    """
+    module, _, attribute = place.partition(":")
+    *owners, name = attribute.split(".")
+    owner = import_module(module)
+    for each in owners:
+        owner = getattr(owner, each)
+    getattr(owner, name)
+    return owner, name
+
+
 @contextmanager
 def replaced(plug_in: PlugIn, function: Callable[..., Any]) -> Iterator[None]:
-    """For as long as this lasts, `function` stands in the places of `plug_in`."""
+    """Put `function` into the places of `plug_in` inside the `with` block."""
 
     @wraps(function, updated=())
-    def plain(*arguments: Any, **named: Any) -> Any:  # a method's place binds `self` to functions only
+    def plain(*arguments: Any, **named: Any) -> Any:  # in a class, only a plain function becomes a method
         return function(*arguments, **named)
 
     stand_in = plug_in.adapt(plain)
     with ExitStack() as stack:
         for place in plug_in.places:
-            module, _, attribute = place.partition(":")
-            *owners, name = attribute.split(".")
-            owner = import_module(module)
-            for each in owners:
-                owner = getattr(owner, each)
-            stack.enter_context(mock.patch.object(owner, name, stand_in))
+            stack.enter_context(mock.patch.object(*resolved(place), stand_in))
         yield
 
 
-def training_steps() -> tuple[Step, ...]:
-    """Twenty steps of the training loop from the pretrained weights, the same every time; the caller's random numbers are left alone."""
+def training_steps(manifest: Path) -> tuple[Step, ...]:
+    """Twenty steps of the training loop from the pretrained weights, the same every time.
+
+    The caller's random numbers are not touched.
+
+    Args:
+        manifest: the corpus whose first short clips are used.
+    """
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
         torch.random.fork_rng(devices=range(torch.cuda.device_count())),
     ):
         folder = Path(name)
-        write_manifest(folder / "asr.csv", _some_clips())
+        write_manifest(folder / "asr.csv", _some_clips(manifest))
         trainer = Trainer(_settings(folder), folder / "run", report=lambda line: None)
         pretrained, _ = load_recogniser(PRETRAINED)
-        features = {
-            "encoder.feature_mean",
-            "encoder.feature_deviation",
-        }  # as measured on these clips: they may be the learner's work
+        # Keep the feature statistics that were measured on these clips: they may be the learner's work.
+        features = {"encoder.feature_mean", "encoder.feature_deviation"}
         state = {name: value for name, value in pretrained.state_dict().items() if name not in features}
         trainer.recogniser.load_state_dict(state, strict=False)
         trainer.run(max_steps=STEPS)
-        return tuple(
-            Step(entry["ctc_loss"], entry["wer"]) for entry in trainer.log.entries if entry["type"] == "step"
-        )
+        steps = [entry for entry in trainer.log.entries if entry["type"] == "step"]
+        return tuple(Step(entry["ctc_loss"], entry["wer"]) for entry in steps)
 
 
 @cache
-def _library_steps() -> tuple[Step, ...]:
-    """The steps without any learner's function: one run serves all exercises."""
-    return training_steps()
+def _library_steps(manifest: Path) -> tuple[Step, ...]:
+    """The steps with the library's own functions: all exercises share one run on the same clips."""
+    return training_steps(manifest)
 
 
 def _settings(folder: Path) -> Config:
-    """Those of the embedded corpus at a tenth of its rate, which is enough for a trained encoder, and without what computes in bfloat16.
+    """The settings of the embedded corpus, changed so that two runs that compute the same stay close.
 
-    Rounding grows with every step, and at more of either it would tell two runs apart that do the same. And without pauses: no exercise
-    asks what is to be done with a clip in which nobody speaks.
+    Rounding errors grow with every step, and faster at a high rate or in bfloat16: so the rate is a tenth,
+    which is enough for a trained encoder, and everything runs in single precision. Inserted pauses are left
+    out, because no exercise says what to do with a clip in which nobody speaks.
     """
     config = load_config(ROOT / "configs" / "audio_enc_tiny.json")
-    paths = {"data_path": str(folder / "asr.csv"), "save_dir": str(folder / "run")}
-    slow = {"learning_rate": config.learning_rate / 10, "muon_rate": 0.0}
-    return replace(config, **paths, **slow, log_every=1, mixed_precision=False, pause_perturb=0.0)
+    return replace(
+        config,
+        data_path=str(folder / "asr.csv"),
+        save_dir=str(folder / "run"),
+        learning_rate=config.learning_rate / 10,
+        muon_rate=0.0,
+        log_every=1,
+        mixed_precision=False,
+        pause_perturb=0.0,
+    )
 
 
-def _some_clips() -> list[Utterance]:
-    """The first clips of the embedded corpus, or those that come with the course where it has not been made."""
-    if CORPUS.exists():
-        manifest = read_manifest(CORPUS)
-        return [
-            row
-            for split, number in (("train", TRAIN_CLIPS), ("dev", DEV_CLIPS))
-            for row in islice(filter(_is_short, manifest.split(split)), number)
-        ]
-    rows = read_manifest(CLIPS).utterances
-    return [replace(row, split="train") for row in rows] + [replace(row, split="dev") for row in rows[:2]]
+def _manifest() -> Path:
+    """The embedded corpus where it has been made, otherwise the clips that come with the course."""
+    return CORPUS if CORPUS.exists() else CLIPS
+
+
+def _some_clips(manifest: Path) -> list[Utterance]:
+    """The first short train and dev clips of a corpus, or all of the course's own clips, two also as dev."""
+    rows = read_manifest(manifest)
+    if manifest == CLIPS:
+        train = [replace(row, split="train") for row in rows.utterances]
+        return train + [replace(row, split="dev") for row in rows.utterances[:2]]
+    return [
+        row
+        for split, number in (("train", TRAIN_CLIPS), ("dev", DEV_CLIPS))
+        for row in islice(filter(_is_short, rows.split(split)), number)
+    ]
 
 
 def _is_short(row: Utterance) -> bool:
-    return soundfile.info(row.path).duration <= LONGEST
+    return float(soundfile.info(row.path).duration) <= LONGEST_CLIP

@@ -1,17 +1,22 @@
-"""How far a learner is: one file of theirs, ~/.omni/progress.json (OMNI_HOME names another folder). It is never sent anywhere."""
+"""The learner's progress, in one file of theirs: ~/.omni/progress.json. It is never sent anywhere.
+
+The environment variable OMNI_HOME names another folder.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 VERSION = 1
-_unsaved: dict[str, dict[str, Any]] = {}  # progress of somebody whose folder cannot be written
+Entry = dict[str, Any]  # {"right": bool, "tries": int, "hints": int} of one exercise
+_unsaved: dict[str, Entry] = {}  # for a learner whose folder cannot be written
 
 
 def home() -> Path:
@@ -20,23 +25,27 @@ def home() -> Path:
 
 
 class Progress:
-    """The progress file. Each change reads, changes and replaces it as a whole, so two notebooks may be open at once."""
+    """The progress file.
+
+    Each change reads, changes and replaces it as a whole, so two notebooks may be open at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def mine(cls) -> Progress:
+        """The progress of whoever runs this process."""
         return cls(home() / "progress.json")
 
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Exercise key → {"right": bool, "tries": int, "hints": int}; nothing where the file cannot be understood."""
+    def read(self) -> dict[str, Entry]:
+        """Exercise key → {"right": bool, "tries": int, "hints": int}; empty where the file is unreadable."""
         try:
             return self._load()
         except (OSError, _NotOurs):
             return {}
 
-    def _load(self) -> dict[str, dict[str, Any]]:
+    def _load(self) -> dict[str, Entry]:
         try:
             contents = json.loads(self.path.read_text(encoding="utf-8"))
             if contents["version"] > VERSION:
@@ -48,32 +57,35 @@ class Progress:
             raise _NotOurs(later=False) from None
 
     def record(self, key: str, *, right: bool) -> None:
-        """One more try; what was right once stays right."""
+        """Count a try. An exercise that was right once stays right."""
 
-        def change(entry: dict[str, Any]) -> None:
+        def change(entry: Entry) -> None:
             entry["tries"] += not entry["right"]
             entry["right"] = entry["right"] or right
 
         self._change(key, change)
 
     def one_more_hint(self, key: str) -> int:
-        """Count a hint, and return how many have been asked for."""
+        """Count a hint and return how many the learner has asked for."""
 
-        def change(entry: dict[str, Any]) -> None:
+        def change(entry: Entry) -> None:
             entry["hints"] += 1
 
-        return self._change(key, change)["hints"]
+        return int(self._change(key, change)["hints"])
 
     def reset(self, lesson: str) -> None:
         """Forget the exercises of one lesson, by its number: "03"."""
-        self._update(
-            lambda exercises: [exercises.pop(key) for key in list(exercises) if key.startswith(f"{lesson}.")]
-        )
 
-    def _change(self, key: str, change: Any) -> dict[str, Any]:
-        changed: dict[str, Any] = {}
+        def forget(exercises: dict[str, Entry]) -> None:
+            for key in [key for key in exercises if key.startswith(f"{lesson}.")]:
+                del exercises[key]
 
-        def update(exercises: dict[str, dict[str, Any]]) -> None:
+        self._update(forget)
+
+    def _change(self, key: str, change: Callable[[Entry], None]) -> Entry:
+        changed: Entry = {}
+
+        def update(exercises: dict[str, Entry]) -> None:
             entry = exercises.setdefault(key, _entry({}))
             change(entry)
             changed.update(entry)
@@ -81,8 +93,8 @@ class Progress:
         self._update(update)
         return changed
 
-    def _update(self, update: Any) -> None:
-        """Change the file under a lock. Where that cannot be, it is remembered as long as Python runs."""
+    def _update(self, update: Callable[[dict[str, Entry]], None]) -> None:
+        """Change the file under a lock. Where it cannot be written, the change lasts as long as this process."""
         exercises = _unsaved
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,19 +111,19 @@ class Progress:
                     self.path,
                     json.dumps({"version": VERSION, "exercises": exercises}, indent=1, sort_keys=True) + "\n",
                 )
-        except (OSError, _NotOurs):  # a lock that cannot be had is an OSError too
+        except (OSError, _NotOurs):  # filelock.Timeout is an OSError too
             update(exercises)
 
 
 class _NotOurs(Exception):
-    """The progress file is damaged, or of a later version of the course."""
+    """The progress file is damaged, or was written by a later version of the course."""
 
     def __init__(self, later: bool) -> None:
         super().__init__()
         self.later = later
 
 
-def _entry(value: dict[str, Any]) -> dict[str, Any]:
+def _entry(value: Entry) -> Entry:
     return {
         "right": bool(value.get("right", False)),
         "tries": int(value.get("tries", 0)),

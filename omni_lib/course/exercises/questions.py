@@ -1,4 +1,7 @@
-"""Questions: choose one, give a number, or say it in a sentence. Every wrong way that we thought of has an answer of its own."""
+"""Questions: choose an option, give a number, or write a sentence.
+
+A usual mistake gets its own reply, which says what it overlooks.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from omni_lib.course.exercises.sandbox import NotAttempted, NotYet, described
 
 @dataclass(frozen=True)
 class Choice(Exercise):
-    """One of several options, by its letter; the reply to each stands beside it."""
+    """A choice of one option by its letter. Every option has its own reply."""
 
     prompt: str
-    options: dict[str, str]  # letter -> what it says
+    options: dict[str, str]  # letter -> text
     right: str
     replies: dict[str, str]  # letter -> why it is right, or what it overlooks
 
@@ -40,13 +43,13 @@ class Choice(Exercise):
 
 @dataclass(frozen=True)
 class Number(Exercise):
-    """A number, within a tolerance."""
+    """A number within a tolerance."""
 
     prompt: str
     right: float
     tolerance: float  # absolute
     praise: str
-    slips: tuple[tuple[float, str], ...] = ()  # numbers that a usual mistake leads to, and what to say
+    slips: tuple[tuple[float, str], ...] = ()  # (result of a usual mistake, what to say)
 
     @property
     def blank(self) -> str:
@@ -57,10 +60,10 @@ class Number(Exercise):
             raise NotAttempted
         try:
             number = float(answer)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor that is no number
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor of several values
             raise NotYet(f"a number is wanted here; this is {described(answer)}") from None
         if not math.isfinite(number):
-            raise NotYet(f"{number} is no number that anything could be")
+            raise NotYet(f"{number} is not a finite number")
         if abs(number - self.right) <= self.tolerance:
             return self.praise
         for slip, message in self.slips:
@@ -71,9 +74,9 @@ class Number(Exercise):
 
 @dataclass(frozen=True)
 class ShortText(Exercise):
-    """A sentence, judged by what it must mention; `model` is shown once it is right.
+    """A sentence that must mention certain things. `model` is shown once it does.
 
-    Patterns are regular expressions, searched without regard to case.
+    Patterns are regular expressions; case is ignored.
     """
 
     prompt: str

@@ -1,7 +1,25 @@
-"""Runs what a learner wrote so that nothing it does can hurt the notebook: it may raise, print, loop for ever, or scribble on its inputs.
+"""Calls a learner's function so that its mistakes end in a message and not in a broken notebook.
 
-The time limit works on every system: the call runs in a thread of its own, and when time is up an exception is raised inside
-that thread. No signal is needed, which Windows does not have, and no second process, to which a notebook's function cannot go.
+What it covers:
+
+- Exceptions become a message, including SystemExit and KeyboardInterrupt.
+- An endless loop in Python code is interrupted after `SECONDS`.
+- The function gets copies of its arguments, and changes to them are reported.
+- What the function prints is collected, so that it does not mix with the verdict.
+
+What it does not cover. This is not a security sandbox: the function is the learner's own code and runs in
+their kernel.
+
+- It can use files, the network and every module, with all rights of the learner.
+- Changes to global state stay, such as torch's random generator or a patched module.
+- A single long call into compiled code (a huge matrix product, `time.sleep`) is interrupted only when it
+  returns. Until then its thread goes on in the background, as does one that catches every exception.
+- Memory is not limited, and a crash of the interpreter itself (a segmentation fault) ends the kernel.
+- Standard output is redirected for the whole process: what other threads print meanwhile is collected too.
+
+The time limit works on every system. The call runs in its own thread, and when time is up an exception is
+raised inside that thread. Signals would not work on Windows, and a second process cannot be given a function
+defined in a notebook.
 """
 
 from __future__ import annotations
@@ -21,23 +39,23 @@ SECONDS = 10.0  # for one call
 
 
 class NotYet(Exception):
-    """An answer is not right yet; the message says what is wrong in the learner's terms."""
+    """An answer is not right yet. The message explains what is wrong in terms of the exercise."""
 
 
 class NotAttempted(Exception):
-    """The answer still is the blank that the notebook came with."""
+    """The answer is still the blank that the notebook came with."""
 
 
 class _TimeUp(BaseException):
-    """Raised inside the learner's thread; no `except Exception` of theirs swallows it."""
+    """Raised inside the learner's thread; `except Exception` does not catch it."""
 
 
 class Attempt:
-    """A learner's function, safe to call: `attempt(*arguments)` returns what it returns.
+    """A learner's function, safe to call: `attempt(*arguments)` returns what the function returns.
 
     Raises:
         NotAttempted: it returns `...` or raises NotImplementedError.
-        NotYet: it is no function, raises, takes too long, changes its inputs, or returns None.
+        NotYet: it is not a function, raises, takes too long, changes its arguments, or returns None.
     """
 
     def __init__(self, function: Any, seconds: float = SECONDS) -> None:
@@ -45,22 +63,25 @@ class Attempt:
             raise NotAttempted
         if not callable(function):
             raise NotYet(
-                f"`check` wants your function itself, without brackets behind its name; it was given {described(function)}"
+                "`check` needs your function itself, without brackets after its name; "
+                f"it was given {described(function)}"
             )
         self.function, self.seconds = function, seconds
         self.printed = ""
 
     def __call__(self, *arguments: Any) -> Any:
         given = copy.deepcopy(arguments)
-        result, self.printed = call(self.function, given, self.seconds, shown(arguments))
-        if not unchanged(arguments, given):
-            found = f"your function changes its input: called with {shown(arguments)}, it leaves {shown(given)} behind"
-            raise NotYet(f"{found}. Work on a copy")
+        result, self.printed = call(self.function, given, self.seconds, as_written(arguments))
+        if not same_values(arguments, given):
+            raise NotYet(
+                f"your function changes its input: it was called with {as_written(arguments)}, "
+                f"which it changed to {as_written(given)}. Work on a copy"
+            )
         if result is ...:
             raise NotAttempted
         if result is None:
             raise NotYet(
-                f"called with {shown(arguments)}, your function returns None: is the `return` missing?"
+                f"called with {as_written(arguments)}, your function returns None: is the `return` missing?"
             )
         return result
 
@@ -70,6 +91,10 @@ def call(
 ) -> tuple[Any, str]:
     """What `function(*arguments)` returns, and what it printed.
 
+    Args:
+        seconds: the time limit.
+        example: the arguments as a message quotes them.
+
     Raises:
         NotAttempted, NotYet: see `Attempt`.
     """
@@ -78,9 +103,7 @@ def call(
     def work() -> None:
         try:
             outcome["result"] = function(*arguments)
-        except (
-            BaseException
-        ) as error:  # SystemExit and KeyboardInterrupt too: nothing of theirs may end the kernel
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt, which would end the kernel
             outcome["error"] = error
 
     printed = io.StringIO()
@@ -88,7 +111,7 @@ def call(
     with contextlib.redirect_stdout(printed):
         thread.start()
         thread.join(seconds)
-        for _ in range(20):  # an `except:` or `finally:` of theirs may catch the first ones
+        for _ in range(20):  # an `except:` or `finally:` of the function may catch the first ones
             if not thread.is_alive():
                 break
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -96,9 +119,10 @@ def call(
             )
             thread.join(0.05)
     error = outcome.get("error")
-    if isinstance(error, _TimeUp) or "result" not in outcome and error is None:
+    if isinstance(error, _TimeUp) or not outcome:
         raise NotYet(
-            f"called with {example}, your function was not done after {seconds:g} seconds: does one of its loops never end?"
+            f"called with {example}, your function did not finish within {seconds:g} seconds: "
+            "is one of its loops endless?"
         )
     if isinstance(error, NotImplementedError):
         raise NotAttempted
@@ -109,42 +133,40 @@ def call(
     return outcome["result"], printed.getvalue()
 
 
-def unchanged(before: Any, after: Any) -> bool:
-    """Whether two nests of tensors, arrays and plain values hold the same."""
+def same_values(before: Any, after: Any) -> bool:
+    """Whether two nested structures are equal; in tensors, NaN counts as equal to NaN."""
     if isinstance(before, torch.Tensor):
         return before.shape == after.shape and torch.equal(torch.nan_to_num(before), torch.nan_to_num(after))
     if isinstance(before, np.ndarray):
         return before.shape == after.shape and np.array_equal(before, after)
     if isinstance(before, (list, tuple)):
-        return len(before) == len(after) and all(map(unchanged, before, after))
+        return len(before) == len(after) and all(map(same_values, before, after))
     if isinstance(before, dict):
-        return before.keys() == after.keys() and all(unchanged(before[key], after[key]) for key in before)
+        return before.keys() == after.keys() and all(same_values(before[key], after[key]) for key in before)
     return bool(before == after)
 
 
 def described(value: Any) -> str:
-    """A value in a few words: what type it is, and its shape or size."""
+    """A value in a few words: its type, and its shape or size."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         kind = "a tensor" if isinstance(value, torch.Tensor) else "an array"
         return f"{kind} of shape {tuple(value.shape)}"
     if isinstance(value, (bool, int, float, str)) or value is None:
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "…"
-    article = "an" if type(value).__name__[0] in "aeiou" else "a"
-    return f"{article} {type(value).__name__}" + (
-        f" of {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""
-    )
+    name = type(value).__name__
+    size = f" of {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}{size}"
 
 
-def shown(arguments: Any) -> str:
-    """Arguments as a learner would write them, where they are short enough."""
+def as_written(arguments: Any) -> str:
+    """Arguments as a learner would type them; those that are too long are described in words."""
     if isinstance(arguments, torch.Tensor) and arguments.numel() <= 12:
         return str(arguments.tolist())
     if isinstance(arguments, (list, tuple)):
-        if len(repr(arguments)) <= 70 and not any(
-            isinstance(value, (torch.Tensor, np.ndarray)) for value in arguments
-        ):
+        plain = not any(isinstance(value, (torch.Tensor, np.ndarray)) for value in arguments)
+        if plain and len(repr(arguments)) <= 70:
             return repr(arguments) if isinstance(arguments, list) else ", ".join(map(repr, arguments))
         if isinstance(arguments, tuple):
-            return ", ".join(map(shown, arguments))
+            return ", ".join(map(as_written, arguments))
     return described(arguments)

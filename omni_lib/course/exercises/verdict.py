@@ -1,4 +1,4 @@
-"""What a check or a hint shows: as text, and in a notebook as a box."""
+"""What a check or a hint returns: text, which a notebook shows as a box or as Markdown."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from omni_lib.course.palette import GREEN, INK, ORANGE
+
 
 class Outcome(Enum):
+    """How far an answer is."""
+
     NOT_ATTEMPTED = "not attempted"
     NOT_YET = "not yet"
     RIGHT = "right"
 
 
-SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
-COLOURS = {
-    Outcome.NOT_ATTEMPTED: "#808080",
-    Outcome.NOT_YET: "#E69F00",
-    Outcome.RIGHT: "#009E73",
-}  # Okabe & Ito 2008
+OUTCOME_SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
+OUTCOME_COLOURS = {Outcome.NOT_ATTEMPTED: INK, Outcome.NOT_YET: ORANGE, Outcome.RIGHT: GREEN}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found, as text and, in a notebook, as a box."""
+    """The result of a check. A notebook shows it as a box with a coloured edge."""
 
     outcome: Outcome
     message: str
 
     def __repr__(self) -> str:
-        return f"{SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
+        return f"{OUTCOME_SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
 
     def _repr_html_(self) -> str:
-        box = f"border-left: 4px solid {COLOURS[self.outcome]}; padding: 2px 10px; white-space: pre-wrap"
+        sign, colour = OUTCOME_SIGNS[self.outcome], OUTCOME_COLOURS[self.outcome]
+        box = f"border-left: 4px solid {colour}; padding: 2px 10px; white-space: pre-wrap"
         message = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message, quote=False))
-        return f'<div style="{box}"><b>{SIGNS[self.outcome]} {self.outcome.value}.</b> {message}</div>'
+        return f'<div style="{box}"><b>{sign} {self.outcome.value}.</b> {message}</div>'
 
 
 @dataclass(frozen=True)
 class Note:
-    """Markdown to be shown: a hint or a solution."""
+    """A text in Markdown, such as a hint, a solution or a table."""
 
     text: str
 

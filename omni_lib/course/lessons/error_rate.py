@@ -9,7 +9,7 @@ import numpy as np
 
 from omni_lib.course.exercises.checking import CodeExercise, require
 from omni_lib.course.exercises.plug_in import PlugIn
-from omni_lib.course.exercises.sandbox import Attempt, NotYet, described, shown
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, as_written, described
 from omni_lib.course.hypotheses import hypotheses
 from omni_lib.course.lessons import error_rate_solutions as solutions
 from omni_lib.course.lessons.error_rate_questions import (
@@ -83,7 +83,7 @@ def _judge_edit_counts(attempt: Attempt) -> None:
         arguments = (reference.split(), hypothesis.split())
         got = attempt(*arguments)
         called = (
-            f"called with {shown(arguments)}, your function returns {got!r}"
+            f"called with {as_written(arguments)}, your function returns {got!r}"
             if len(repr(got)) < 80
             else described(got)
         )
@@ -232,7 +232,7 @@ def _judge_character_error_rate(attempt: Attempt) -> None:
             why = "You leave the spaces out; they count."
         if abs(got - word_errors(reference, hypothesis).rate) < 1e-6:
             why = "That is the word error rate: count characters."
-        called = f"called with {shown((reference, hypothesis))}, your function returns {got:.4f}"
+        called = f"called with {as_written((reference, hypothesis))}, your function returns {got:.4f}"
         raise NotYet(f"{called}, and it should be {expected:.4f}. {why}")
 
 
