@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, ShortText
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
 from omni_lib.course.exercises.verdict import Outcome
 
 
@@ -104,7 +104,7 @@ def test_what_is_wrong_is_said(answer, says):
 
 @pytest.mark.parametrize("answer", [loops, loops_and_catches])
 def test_an_endless_loop_is_ended(answer):
-    with pytest.raises(NotYet, match="did not finish within"):
+    with pytest.raises(TooSlow, match="did not finish within"):
         Attempt(answer, seconds=0.3)(torch.ones(1))
 
 

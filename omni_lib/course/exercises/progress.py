@@ -94,7 +94,7 @@ class Progress:
         return changed
 
     def _update(self, update: Callable[[dict[str, Entry]], None]) -> None:
-        """Change the file under a lock. Where it cannot be written, the change lasts as long as this process."""
+        """Change the file under a lock, or, where it cannot be written, only what this process remembers."""
         exercises = _unsaved
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,10 @@ class NotYet(Exception):
     """An answer is not right yet. The message explains what is wrong in terms of the exercise."""
 
 
+class TooSlow(NotYet):
+    """A call did not finish within its time limit."""
+
+
 class NotAttempted(Exception):
     """The answer is still the blank that the notebook came with."""
 
@@ -96,6 +100,7 @@ def call(
         example: the arguments as a message quotes them.
 
     Raises:
+        TooSlow: it did not finish in time.
         NotAttempted, NotYet: see `Attempt`.
     """
     outcome: dict[str, Any] = {}
@@ -120,7 +125,7 @@ def call(
             thread.join(0.05)
     error = outcome.get("error")
     if isinstance(error, _TimeUp) or not outcome:
-        raise NotYet(
+        raise TooSlow(
             f"called with {example}, your function did not finish within {seconds:g} seconds: "
             "is one of its loops endless?"
         )

@@ -228,7 +228,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (-60, "decibels"),
         (1e-6, "less than 1"),
         (0, "less than 1"),
-        (-math.inf, "no number"),
+        (-math.inf, "not a finite number"),
     ],
     "faster_frames": [(220, "before the change"), (242, "divide"), (2, "in seconds"), (25, "80 ms each")],
     "mask_fill": [
