@@ -10,7 +10,7 @@ In a test, mark the module `pytestmark = pytest.mark.browser` and ask for the fi
         notebook.move_slider(explorer.get_by_role("slider").first, "ArrowRight")
         notebook.wait_until(lambda: notebook.appearance(explorer) != before, "the picture follows the slider")
         notebook.play(explorer.locator("audio").first)          # loads, and its time advances
-        notebook.screenshots("mel_explorer", explorer)          # light and dark, 1280 and 1920 wide, into tests/browser/screenshots/
+        notebook.screenshots("mel_explorer", explorer)          # light and dark, into tests/browser/screenshots/
         notebook.assert_clean()                                 # no traceback in a cell, no error on the browser's console
 
 `open_notebook("03_ctc_alignment")` opens a copy of that notebook, `open_notebook(source=[...])` a new one with a cell for each string.
@@ -41,7 +41,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-WIDTHS = (1280, 1920)
+WIDTHS = (1280, 1920) if os.environ.get("OMNI_SCREENSHOTS") == "all" else (1280,)
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
     # every cell is on the page, not only those in view: a test can look for any; and the page ends where the notebook does
@@ -272,7 +272,10 @@ class Notebook:
         assert not self.page.get_by_text("Error displaying widget").count(), "a widget could not be shown"
 
     def screenshots(self, name: str, part: Locator | None = None) -> list[Path]:
-        """Pictures of a part of the page, or of the whole notebook, in light and dark, at each width; looked at by people."""
+        """Pictures of a part of the page, or of the whole notebook, in light and dark, for people to look at.
+
+        They are 1280 pixels wide; with the environment variable OMNI_SCREENSHOTS=all also 1920.
+        """
         SCREENSHOTS.mkdir(exist_ok=True)
         taken = []
         before = self.page.viewport_size
