@@ -13,7 +13,7 @@ from omni_lib.course.exercises.verdict import Note
 
 @dataclass(frozen=True)
 class Run:
-    """A training that was run to its end and timed (README.md, "What it reaches": two cores, no GPU)."""
+    """A training that was run to its end and timed (two cores, no GPU: tests/benchmarks/README.md)."""
 
     name: str
     hours: float  # of speech in its training part, as `omni data check` prints
