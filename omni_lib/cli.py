@@ -167,9 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
-    commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks").set_defaults(
-        run=_lab
+    lab = commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks")
+    lab.add_argument(
+        "--workspace", type=Path, metavar="FOLDER", help="where your copies are (default: notebooks/my)"
     )
+    lab.set_defaults(run=_lab)
     return parser
 
 
@@ -381,7 +383,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _lab(options: argparse.Namespace) -> int:
     from omni_lib.course.lab import open_lab
 
-    return open_lab()
+    return open_lab(options.workspace)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omni_lib.errors import UserError, one_line
+from omni_lib.machine.files import write_atomically
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
@@ -210,14 +211,13 @@ def assign_splits(
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write `asr.csv`, paths relative to its folder where they lie below it."""
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for utterance in utterances:
-            below = utterance.path.is_relative_to(path.parent)
-            shown = utterance.path.relative_to(path.parent).as_posix() if below else str(utterance.path)
-            writer.writerow(
-                [shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent]
-            )
-    partial.replace(path)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(COLUMNS)
+    for utterance in utterances:
+        below = utterance.path.is_relative_to(path.parent)
+        shown = utterance.path.relative_to(path.parent).as_posix() if below else str(utterance.path)
+        writer.writerow(
+            [shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent]
+        )
+    write_atomically(path, table.getvalue().encode())

@@ -20,6 +20,7 @@ from omni_lib.inference.beam_search import make_decoder
 from omni_lib.inference.evaluation import evaluate_each
 from omni_lib.inference.language_model import estimate, write_arpa
 from omni_lib.machine.clone import ROOT
+from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest
 
 HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
@@ -85,11 +86,8 @@ def hear() -> list[Heard]:
 
 def write(rows: Iterable[Heard], path: Path = HYPOTHESES) -> None:
     """Write the file as a whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(
-        json.dumps({"utterances": [asdict(row) for row in rows]}, indent=0) + "\n", encoding="utf-8"
-    )
-    partial.replace(path)
+    contents = {"utterances": [asdict(row) for row in rows]}
+    write_atomically(path, json.dumps(contents, indent=0).encode() + b"\n")
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.inference.transcription import SILENCE, shortest
 from omni_lib.machine.clone import ROOT
+from omni_lib.machine.files import replaced_atomically
 from omni_lib.manifest import COLUMNS, read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import normalise
@@ -222,13 +222,5 @@ def _append(manifest: Path, cells: Sequence[str]) -> None:
         writer.writerow(COLUMNS)
     writer.writerow(cells)
     glue = b"" if not before or before.endswith(b"\n") else b"\r\n"
-    partial = manifest.with_name(manifest.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(before + glue + added.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(manifest)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replaced_atomically(manifest) as file:
+        file.write(before + glue + added.getvalue().encode())

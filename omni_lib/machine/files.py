@@ -1,44 +1,64 @@
-"""Files written whole or not at all, and the hashes that tell whether two files are the same."""
+"""Files that are written whole or not at all, and hashes that tell whether two files are the same."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from omni_lib.errors import UserError
 
-PARTIAL = ".partial"  # behind the name of a file that is being written
+PARTIAL = ".partial"  # added to the name of a file while it is being written
 
 
-def write_atomically(path: Path, contents: bytes) -> None:
-    """Put `contents` in the place of the file `path` in one step.
+@contextlib.contextmanager
+def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file opened for writing, which takes the place of `path` in one step when the `with` block ends.
 
-    A process killed at any instant leaves the old file or the new one, never half of either.
+    A process that is killed at any instant leaves the old file or the new one, never a part of either. Where several
+    processes may write the same file, the caller holds a lock. A missing folder is made.
 
     Raises:
-        UserError: the disk is full or the folder read-only; an older file of that name is still whole then.
+        OSError: the disk is full, or the folder cannot be written. An older file of that name is still whole then.
     """
     partial = path.with_name(path.name + PARTIAL)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
-            file.write(contents)
+            yield file
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(partial, path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error}): free some space or choose another save_dir"
-        ) from None
+        raise
+
+
+def write_atomically(
+    path: Path, contents: bytes, remedy: str = "free some space or choose another folder"
+) -> None:
+    """As `replaced_atomically`, for contents that are in memory already.
+
+    Args:
+        remedy: what the user can do where the file cannot be written.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written. An older file of that name is still whole then.
+    """
+    try:
+        with replaced_atomically(path) as file:
+            file.write(contents)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error}): {remedy}") from None
 
 
 def _sync_folder(folder: Path) -> None:
-    """After a power cut the folder shows the new file; Windows has no such call, and needs none."""
+    """Make sure that the folder shows the new file after a power cut. Windows has no such call, and needs none."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -48,14 +68,15 @@ def _sync_folder(folder: Path) -> None:
 
 
 def sha256(data: bytes) -> str:
+    """The hash of `data` as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """As `sha256`, of a file that may be larger than the memory.
+    """The same hash of a file, which may be larger than the memory.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     try:
         with open(path, "rb") as file:

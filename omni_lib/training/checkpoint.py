@@ -28,7 +28,7 @@ def save_checkpoint(path: Path, contents: dict[str, Any]) -> None:
         io.BytesIO()
     )  # serialised in memory first: torch's own writer reports a full disk as a bug of its own
     torch.save(contents, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), "free some space or choose another save_dir")
 
 
 def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:

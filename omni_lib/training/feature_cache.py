@@ -46,6 +46,7 @@ from omni_lib.audio import (
 )
 from omni_lib.errors import UserError
 from omni_lib.machine.cache import VARIABLE, cache_folder
+from omni_lib.machine.files import replaced_atomically
 from omni_lib.machine.resources import free_memory
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
@@ -222,21 +223,15 @@ class _Shard:
 
     def write(self, log_mel: LogMel) -> None:
         """Compute the features; at no instant is there an index whose data is not."""
-        partial = self.data.with_suffix(".partial")
         self.index.unlink(missing_ok=True)
         lengths = np.zeros((len(self.utterances), len(self.speeds)), dtype=np.int64)
-        try:
-            with open(partial, "wb") as file:
-                for row, utterance in enumerate(self.utterances):
-                    for column, mel in enumerate(_rendered(utterance, self.speeds, log_mel).values()):
-                        lengths[row, column] = len(mel)
-                        file.write(mel.numpy().data)
-            partial.replace(self.data)
-            with open(partial, "wb") as file:
-                np.save(file, lengths)
-            partial.replace(self.index)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replaced_atomically(self.data) as file:
+            for row, utterance in enumerate(self.utterances):
+                for column, mel in enumerate(_rendered(utterance, self.speeds, log_mel).values()):
+                    lengths[row, column] = len(mel)
+                    file.write(mel.numpy().data)
+        with replaced_atomically(self.index) as file:
+            np.save(file, lengths)
 
     def map(self) -> Tensor:
         """(frames, 128) of all the utterances and speeds. Private to the process: what is written into it reaches no file."""

@@ -158,7 +158,7 @@ def test_a_clip_that_cannot_be_read_is_named(folder, rows):
 
 WORKER = """
 import sys, time
-from omni_lib import feature_cache
+from omni_lib.training import feature_cache
 from omni_lib.manifest import read_manifest
 feature_cache.SHARD_ROWS = 2
 original = feature_cache.read_audio

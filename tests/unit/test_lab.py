@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from omni_lib.cli import main
 from omni_lib.course import lab
 from omni_lib.errors import UserError
 
@@ -128,11 +130,11 @@ def test_a_write_that_fails_leaves_the_old_copy_whole(root: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(lab.os, "replace", full)
     with pytest.raises(UserError, match="No space left on device.*omni lab --workspace"):
         refresh(root)
     assert contents(root) == {NAME: "first edition"}
-    assert not list(mine(root).parent.glob(".copying-*"))
+    assert not list(mine(root).parent.glob("*.partial"))
 
 
 def test_a_file_in_the_place_of_the_folder_is_a_clear_answer(root: Path):
@@ -227,3 +229,31 @@ def test_a_stop_ends_the_server_and_is_no_failure(name: str, tmp_path: Path):
 def test_git_ignores_the_copies():
     lines = (lab.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "/notebooks/my/" in lines
+
+
+def test_omni_lab_serves_the_copies_in_the_folder_that_workspace_names(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    served = []
+    monkeypatch.setattr(lab, "ROOT", root)
+    monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
+    monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
+    monkeypatch.chdir(tmp_path)
+    assert main(["lab", "--workspace", "her folder"]) == 0
+    assert (tmp_path / "her folder" / NAME).read_text() == "first edition" and contents(root) == {}
+    assert f"--ServerApp.root_dir={tmp_path / 'her folder'}" in served[0]
+    (tmp_path / "a file").write_text("not a folder")
+    assert main(["lab", "--workspace", "a file"]) == 2
+
+
+def test_two_that_refresh_at_the_same_time_lose_nothing(root: Path):
+    """The second one waits for the first, so that it does not write the same files."""
+    refresh(root)
+    ship(root, "second edition")
+    with FileLock(mine(root).parent / lab.LOCK):
+        thread = threading.Thread(target=refresh, args=(root,))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and contents(root) == {NAME: "first edition"}
+    thread.join(30)
+    assert contents(root) == {NAME: "second edition"}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+
+from omni_lib.machine.files import replaced_atomically
 
 VERSION = 1
 Entry = dict[str, Any]  # {"right": bool, "tries": int, "hints": int} of one exercise
@@ -107,10 +108,9 @@ class Progress:
                     self.path.replace(self.path.with_suffix(".damaged"))  # kept, rather than overwritten
                     exercises = {}
                 update(exercises)
-                _replace(
-                    self.path,
-                    json.dumps({"version": VERSION, "exercises": exercises}, indent=1, sort_keys=True) + "\n",
-                )
+                contents = {"version": VERSION, "exercises": exercises}
+                with replaced_atomically(self.path) as file:
+                    file.write(json.dumps(contents, indent=1, sort_keys=True).encode() + b"\n")
         except (OSError, _NotOurs):  # filelock.Timeout is an OSError too
             update(exercises)
 
@@ -129,14 +129,3 @@ def _entry(value: Entry) -> Entry:
         "tries": int(value.get("tries", 0)),
         "hints": int(value.get("hints", 0)),
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".progress-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
