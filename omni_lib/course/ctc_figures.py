@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from omni_lib.alignment import Word
-from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, PURPLE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
 from omni_lib.course.trellis import SHOWN, VOCABULARY, states_of
 from omni_lib.text import BLANK
 

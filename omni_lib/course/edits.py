@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import jiwer
 
-from omni_lib.course.figures import BLUE, ORANGE, PURPLE
+from omni_lib.course.palette import BLUE, ORANGE, PURPLE
 
-KINDS = {"=": "right", "S": "substitution", "D": "deletion", "I": "insertion"}
-COLOURS = {"=": "transparent", "S": ORANGE, "D": BLUE, "I": PURPLE}
-_SIGNS = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
+EDIT_KINDS = {"=": "right", "S": "substitution", "D": "deletion", "I": "insertion"}
+EDIT_COLOURS = {"=": "transparent", "S": ORANGE, "D": BLUE, "I": PURPLE}
+_SIGN_OF_JIWER = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     left, right = ("".join(symbols[token] for token in tokens) for tokens in (reference, hypothesis))
     edits = []
     for chunk in jiwer.process_characters(left, right).alignments[0]:
-        sign = _SIGNS[chunk.type]
+        sign = _SIGN_OF_JIWER[chunk.type]
         kept = reference[chunk.ref_start_idx : chunk.ref_end_idx]
         said = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
         longest = max(len(kept), len(said))
@@ -62,7 +62,7 @@ def edit_table(edits: Sequence[Edit], caption: str) -> str:
         _column(
             f'role="img" {_labelled(_spoken(edit))}',
             (edit.reference or "·", edit.sign, edit.hypothesis or "·"),
-            COLOURS[edit.sign],
+            EDIT_COLOURS[edit.sign],
         )
         for edit in edits
     ]
@@ -87,4 +87,4 @@ def _spoken(edit: Edit) -> str:
     """The edit in words: "substitution: sat became sit"."""
     before, after = (text.replace(" ", "space") for text in (edit.reference, edit.hypothesis))
     said = {"=": before, "S": f"{before} became {after}", "D": before, "I": after}
-    return f"{KINDS[edit.sign]}: {said[edit.sign]}"
+    return f"{EDIT_KINDS[edit.sign]}: {said[edit.sign]}"

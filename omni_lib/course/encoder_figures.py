@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from torch import Tensor
 
-from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, PURPLE, Picture, page_style, shown
+from omni_lib.course.figures import Picture, page_style, shown
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE, SKY_BLUE
 
 EMBEDDING = 0.08  # seconds
 
@@ -49,7 +50,7 @@ def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: 
     with page_style():
         figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
         left = 0
-        for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9"), strict=False):
+        for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE), strict=False):
             axes.barh(
                 "counted", count / 1e6, left=left / 1e6, color=colour, label=f"{name}: {count / 1e6:.2f} M"
             )

@@ -8,7 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from omni_lib.course.figures import BLUE, INK, ORANGE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, INK, ORANGE
 
 
 def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) -> Figure:

@@ -19,7 +19,8 @@ from torch import nn
 
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.verdict import Note
-from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.machine.clone import ROOT
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer
@@ -64,23 +65,23 @@ def range_test(trainer: Trainer, batch: Batch, rates: Sequence[float]) -> list[f
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """What a model says of a batch at one step."""
 
     step: int
     loss: float  # nats per utterance
-    heard: list[str]
+    decoded: list[str]
 
 
-def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list[Moment]:
+def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list[Snapshot]:
     """Train on one batch, over and over, and listen every so many steps."""
-    moments = []
+    snapshots = []
     for step in range(steps + 1):
         loss = trainer.train_step(batch)
         if step % every == 0:
-            heard = trainer.recogniser.greedy(loss.log_probs, loss.lengths)
-            moments.append(Moment(step, loss.per_utterance.mean().item(), heard))
-    return moments
+            decoded = trainer.recogniser.greedy(loss.log_probs, loss.lengths)
+            snapshots.append(Snapshot(step, loss.per_utterance.mean().item(), decoded))
+    return snapshots
 
 
 def settings_table(**configs: Config) -> Note:
@@ -91,7 +92,7 @@ def settings_table(**configs: Config) -> Note:
         "|---" * (len(configs) + 2) + "|",
     ]
     for field in fields(Config):
-        values = [_shown(getattr(config, field.name)) for config in configs.values()]
+        values = [_formatted(getattr(config, field.name)) for config in configs.values()]
         differs = "**" if len(set(values)) > 1 else ""
         if field.name not in ("data_path", "save_dir"):
             lines.append(
@@ -102,7 +103,7 @@ def settings_table(**configs: Config) -> Note:
     return Note("\n".join(lines))
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     return (
         f"{value:g}"
         if isinstance(value, float)
@@ -147,7 +148,7 @@ def range_curve(rates: Sequence[float], losses: Sequence[float], chosen: float) 
     return figure
 
 
-def record(entries: Sequence[dict[str, Any]], title: str = "") -> Figure:
+def log_curves(entries: Sequence[dict[str, Any]], title: str = "") -> Figure:
     """A log at a glance: loss, share of blanks, and word error rates, against the step."""
     steps = [entry for entry in entries if entry["type"] == "step"]
     epochs = [entry for entry in entries if entry["type"] == "epoch"]

@@ -14,9 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib writes its PNGs with it
 
-# Okabe & Ito 2008, "Color universal design"
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
-INK = "#808080"  # reads on white and on JupyterLab's dark grey alike
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
 
 # The chapter's timeline: (share of the training that is over, WER)
 CHAPTER_TIMELINE = ((0.0, 1.0), (0.04, 0.785), (0.2, 0.452), (0.5, 0.258), (1.0, 0.123))

@@ -12,7 +12,7 @@ from omni_lib.course.exercises.verdict import Note
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredTraining:
     """A training that was run to its end and timed (two cores, no GPU: tests/benchmarks/README.md)."""
 
     name: str
@@ -26,7 +26,10 @@ class Run:
         return self.seconds / (self.hours * self.epochs)
 
 
-MEASURED = (Run("embedded corpus", 82.6 / 60, 20, 10 * 60 + 51), Run("AN4", 36.8 / 60, 20, 7 * 60 + 30))
+MEASURED = (
+    MeasuredTraining("embedded corpus", 82.6 / 60, 20, 10 * 60 + 51),
+    MeasuredTraining("AN4", 36.8 / 60, 20, 7 * 60 + 30),
+)
 EPOCHS = 20
 SPEEDS = 3  # at which the feature cache holds each clip
 SIZES = (1, 10, 100, 1_000, 10_000)  # hours

@@ -27,7 +27,7 @@ HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
 
 
 @dataclass(frozen=True)
-class Heard:
+class DecodedUtterance:
     """One utterance: what was said, by whom, and what three decoders of the same encoder wrote."""
 
     name: str  # of the sound file
@@ -41,14 +41,14 @@ class Heard:
     with_language_model: str  # prefix beam search with a 3-gram of the train texts
 
 
-def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Heard]:
+def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[DecodedUtterance]:
     """The utterances of the file, all or those of one split, in the order of the corpus.
 
     Raises:
         UserError: the file is missing or damaged, or has no such split.
     """
     try:
-        rows = [Heard(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
+        rows = [DecodedUtterance(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}): it comes with the course, fetch it again"
@@ -65,7 +65,7 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Heard]
     return chosen
 
 
-def hear() -> list[Heard]:
+def decode_corpus() -> list[DecodedUtterance]:
     """Transcribe dev and test with the pretrained encoder, greedily, by prefix and by beam search; some minutes of processor time."""
     manifest, (recogniser, _) = read_manifest(corpus()), pretrained()
     with tempfile.TemporaryDirectory() as folder:
@@ -78,13 +78,13 @@ def hear() -> list[Heard]:
             heard = evaluate_each(recogniser, utterances, [recogniser.greedy, recogniser.prefix_search, beam])
             texts = zip(*(each.hypotheses for each in heard), strict=True)
             for row, (first, second, third) in zip(heard[0].utterances, texts, strict=True):
-                found[row.path] = Heard(
+                found[row.path] = DecodedUtterance(
                     row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third
                 )
     return [found[row.path] for row in manifest.utterances if row.path in found]
 
 
-def write(rows: Iterable[Heard], path: Path = HYPOTHESES) -> None:
+def write(rows: Iterable[DecodedUtterance], path: Path = HYPOTHESES) -> None:
     """Write the file as a whole or not at all."""
     contents = {"utterances": [asdict(row) for row in rows]}
     write_atomically(path, json.dumps(contents, indent=0).encode() + b"\n")
@@ -93,7 +93,7 @@ def write(rows: Iterable[Heard], path: Path = HYPOTHESES) -> None:
 def main() -> int:
     """Make the file anew; exit status."""
     try:
-        rows = hear()
+        rows = decode_corpus()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW_LENGTH
-from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style, shown
+from omni_lib.course.figures import Picture, page_style, shown
+from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.spectra import Settings, mel_filters
 
 

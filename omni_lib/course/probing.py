@@ -15,7 +15,8 @@ from matplotlib.pyplot import subplots
 from torch import Tensor, nn
 
 from omni_lib.alignment import best_path, word_times
-from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.encoder import AudioEncoder
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
@@ -28,7 +29,7 @@ SOURCES = ("log-mel", "untrained", "trained")
 
 
 @dataclass(frozen=True)
-class Moments:
+class ProbeExamples:
     """One row for each moment that is probed: an embedding, what stands in its place in other sources, and the truth about it."""
 
     inputs: dict[str, Tensor]  # source -> (N, D)
@@ -42,7 +43,7 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Heard:
+class EmbeddedClip:
     """One clip, embedding by embedding."""
 
     row: Utterance
@@ -51,7 +52,9 @@ class Heard:
     frames_per_embedding: int
 
 
-def listen(recogniser: Recogniser, untrained: AudioEncoder, utterances: Sequence[Utterance]) -> list[Heard]:
+def embed_clips(
+    recogniser: Recogniser, untrained: AudioEncoder, utterances: Sequence[Utterance]
+) -> list[EmbeddedClip]:
     """Embeddings of each clip from a trained and an untrained encoder, and the log-mels that they are made of, 8 frames side by side."""
     heard, k = [], recogniser.head.frames_per_embedding
     with torch.inference_mode():
@@ -68,11 +71,11 @@ def listen(recogniser: Recogniser, untrained: AudioEncoder, utterances: Sequence
                     "trained": embeddings[index, :length],
                 }
                 path = best_path(log_probs[index, : length * k], batch.targets[index])
-                heard.append(Heard(row, inputs, path, k))
+                heard.append(EmbeddedClip(row, inputs, path, k))
     return sorted(heard, key=lambda clip: str(clip.row.path))
 
 
-def letters(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
+def letters(clips: Sequence[EmbeddedClip], recogniser: Recogniser) -> ProbeExamples:
     """The letter that is said in each embedding; those in which the path says nothing new, or more than one letter, are left out."""
     rows = []
     for number, clip in enumerate(clips):
@@ -88,7 +91,7 @@ def letters(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
     return _moments(clips, [(number, place) for number, place, _ in rows], truth, names)
 
 
-def voices(clips: Sequence[Heard]) -> Moments:
+def voices(clips: Sequence[EmbeddedClip]) -> ProbeExamples:
     """Who speaks, asked of every embedding."""
     names = sorted({clip.row.speaker for clip in clips})
     by_voice = sorted(
@@ -102,12 +105,12 @@ def voices(clips: Sequence[Heard]) -> Moments:
     return _moments(ordered, places, truth, names)
 
 
-def _turn(clips: Sequence[Heard], number: int) -> int:
+def _turn(clips: Sequence[EmbeddedClip], number: int) -> int:
     """Which clip of its speaker it is: all first ones, then all second ones, …"""
     return sum(clip.row.speaker == clips[number].row.speaker for clip in clips[:number])
 
 
-def durations(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
+def durations(clips: Sequence[EmbeddedClip], recogniser: Recogniser) -> ProbeExamples:
     """How long the word lasts that is said in the middle of it, in seconds, by forced alignment."""
     places, truth = [], []
     for number, clip in enumerate(clips):
@@ -120,13 +123,13 @@ def durations(clips: Sequence[Heard], recogniser: Recogniser) -> Moments:
 
 
 def _moments(
-    clips: Sequence[Heard], places: Sequence[tuple[int, int]], truth: Tensor, names: list[str]
-) -> Moments:
+    clips: Sequence[EmbeddedClip], places: Sequence[tuple[int, int]], truth: Tensor, names: list[str]
+) -> ProbeExamples:
     inputs = {
         source: torch.stack([clips[number].inputs[source][place] for number, place in places])
         for source in SOURCES
     }
-    return Moments(inputs, truth, torch.tensor([number for number, _ in places]), names)
+    return ProbeExamples(inputs, truth, torch.tensor([number for number, _ in places]), names)
 
 
 def fit(x: Tensor, targets: Tensor, penalty: float = 1.0) -> Tensor:
@@ -139,7 +142,7 @@ def fit(x: Tensor, targets: Tensor, penalty: float = 1.0) -> Tensor:
     return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]).double(), x.T @ targets.double())
 
 
-def score(moments: Moments, source: str) -> float:
+def score(moments: ProbeExamples, source: str) -> float:
     """What a probe finds in clips that it was not fitted to: the share of right classes, or R² of the seconds (0: like the mean)."""
     x, out = moments.inputs[source].float(), moments.held_out()
     x = (x - x[~out].mean(0)) / x[~out].std(0).clamp_min(1e-5)
@@ -159,7 +162,7 @@ def score(moments: Moments, source: str) -> float:
     return 1 - (wrong / spread).item()
 
 
-def chance(moments: Moments) -> float:
+def chance(moments: ProbeExamples) -> float:
     """What naming the commonest class of the fitted clips gets right; 0 for R²."""
     if not moments.names:
         return 0.0

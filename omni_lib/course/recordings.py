@@ -37,7 +37,7 @@ from omni_lib.text import normalise
 
 RECORDINGS = ROOT / "data" / "recordings"
 LONGEST = 20.0  # seconds
-SOURCES = ("microphone", "file")
+RECORDING_SOURCES = ("microphone", "file")
 
 # Things to say that are made of words the encoder has met: digits, spelled names, dates, commands, sentences.
 PROMPTS = (
@@ -70,7 +70,7 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
     if (
         not isinstance(content, dict)
         or content.get("kind") != "recording"
-        or content.get("source") not in SOURCES
+        or content.get("source") not in RECORDING_SOURCES
     ):
         raise UserError(f"the browser sent something that is no recording: {again}")
     if isinstance(content.get("rate"), bool) or content.get("rate") != SAMPLE_RATE:
@@ -96,7 +96,7 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recognition:
     """What the encoder made of a recording."""
 
     mel: Tensor  # (frames, 128)
@@ -109,14 +109,14 @@ class Heard:
         return " ".join(word.word for word in self.words)
 
 
-def listener() -> tuple[Recogniser, Config, str]:
+def voice_recogniser() -> tuple[Recogniser, Config, str]:
     """The encoder for people's voices where it is there, else that of the embedded corpus; its settings; what it was trained on."""
     if VOICE.exists():
         return *load_recogniser(VOICE), "some people's voices (CMU AN4) and on synthetic ones"
     return *load_recogniser(PRETRAINED), "synthetic voices only, never on a person"
 
 
-def listen(waveform: Tensor, recogniser: Recogniser, config: Config) -> Heard:
+def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recognition:
     """Read waveform (samples,) greedily.
 
     Raises:
@@ -134,7 +134,7 @@ def listen(waveform: Tensor, recogniser: Recogniser, config: Config) -> Heard:
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
     log_probs = log_probs[0, : lengths[0]]
     seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
-    return Heard(
+    return Recognition(
         mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds
     )
 
@@ -151,7 +151,7 @@ def unknown_words(text: str) -> list[str]:
 
 
 def add_recording(
-    waveform: Tensor, transcription: str, heard: Heard, folder: Path = RECORDINGS, speaker: str = "me"
+    waveform: Tensor, transcription: str, heard: Recognition, folder: Path = RECORDINGS, speaker: str = "me"
 ) -> Path:
     """Write `folder/wav/….wav` and append its row to `folder/asr.csv`; both or neither.
 

@@ -109,7 +109,8 @@ def draw(results: Path) -> Path:
     """Median step and memory of the process' own over rows, as the newest run measured them: sizes of other runs met another load."""
     import matplotlib.pyplot as plt
 
-    from omni_lib.course.figures import BLUE, ORANGE, page_style
+    from omni_lib.course.figures import page_style
+    from omni_lib.course.palette import BLUE, ORANGE
 
     rows = read_rows(results)
     newest = {row["rows"]: row for row in rows if row["command"] == rows[-1]["command"]}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from record import read_rows
 
-from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

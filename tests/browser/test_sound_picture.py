@@ -56,9 +56,9 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
             Ramp(),
             SoundPicture(notes=["first", "second", "third", "fourth"], seconds_per_note=0.5),
         )
-        picture.show(canvas.png(), "a ramp")
-        picture.place(canvas.span(canvas.axes), 0.0, 2.0)
-        picture.hear(0.1 * np.sin(np.arange(16_000) / 5), "a tone", start)
+        picture.set_image(canvas.png(), "a ramp")
+        picture.set_axis(canvas.span(canvas.axes), 0.0, 2.0)
+        picture.set_sound(0.1 * np.sin(np.arange(16_000) / 5), "a tone", start)
         state = {
             name: getattr(picture, name)
             for name in SoundPicture.class_own_traits()

@@ -144,7 +144,7 @@ def test_progress_is_kept_by_learner(tmp_path, monkeypatch):
 
     for name, right in (("a", True), ("b", False)):
         monkeypatch.setenv("OMNI_HOME", str(tmp_path / name))
-        Progress.mine().record("01.x", right=right)
+        Progress.mine().add_try("01.x", right=right)
     found = {}
     for name in ("a", "b"):
         monkeypatch.setenv("OMNI_HOME", str(tmp_path / name))

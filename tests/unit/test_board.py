@@ -86,7 +86,7 @@ def test_a_finished_lesson_says_so():
 def test_a_lesson_can_be_done_again_and_the_others_stay():
     mine = lesson()
     mine.EXERCISES[0].check(double)
-    Progress.mine().record("02.other", right=True)
+    Progress.mine().add_try("02.other", right=True)
     assert "01" in board.reset("01")
     assert board.summary(mine).right == 0
     assert Progress.mine().read()["02.other"]["right"]

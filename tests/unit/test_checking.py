@@ -217,7 +217,7 @@ def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
         "99.number": {"right": True, "tries": 2, "hints": 0},
         "99.double": {"right": False, "tries": 0, "hints": 1},
     }
-    Progress.mine().record("01.other", right=True)
+    Progress.mine().add_try("01.other", right=True)
     Progress.mine().reset("99")
     assert list(Progress.mine().read()) == ["01.other"]
     assert [path.name for path in my_home.iterdir() if path.suffix == ".tmp"] == []

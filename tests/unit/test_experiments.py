@@ -8,11 +8,11 @@ import torch
 from omni_lib.config import Config
 from omni_lib.course import growth
 from omni_lib.course.experiments import (
+    log_curves,
     log_of,
     overfit,
     range_curve,
     range_test,
-    record,
     settings,
     settings_table,
     workbench,
@@ -40,10 +40,10 @@ def test_settings_are_found_from_anywhere(tmp_path, monkeypatch):
 
 def test_a_batch_is_learnt_by_heart_and_nothing_is_written(bench, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    moments = overfit(*bench, steps=16, every=8)
-    assert [moment.step for moment in moments] == [0, 8, 16]
-    assert moments[2].loss < moments[1].loss < moments[0].loss / 2
-    assert all(len(moment.heard) == 4 for moment in moments)
+    snapshots = overfit(*bench, steps=16, every=8)
+    assert [snapshot.step for snapshot in snapshots] == [0, 8, 16]
+    assert snapshots[2].loss < snapshots[1].loss < snapshots[0].loss / 2
+    assert all(len(snapshot.decoded) == 4 for snapshot in snapshots)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +72,7 @@ def test_every_setting_stands_in_the_table_with_its_meaning():
 def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
     entries = log_of(name)
     assert {entry["type"] for entry in entries} == {"step", "epoch"}
-    loss, blanks, wer = record(entries, name).axes
+    loss, blanks, wer = log_curves(entries, name).axes
     assert (
         len(loss.lines[0].get_xdata())
         == len(blanks.lines[0].get_xdata())
@@ -84,7 +84,7 @@ def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
 def test_the_source_that_is_shown_is_the_source():
     text = repr(full_training.source(Trainer.train_step))
     assert (
-        text.startswith("```python\n# omni_lib/train.py\ndef train_step(self") and "clip_grad_norm_" in text
+        text.startswith("```python\n# omni_lib/trainer.py\ndef train_step(self") and "clip_grad_norm_" in text
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from omni_lib.course import error_figures
-from omni_lib.course.hypotheses import HYPOTHESES, Heard, hypotheses, write
+from omni_lib.course.hypotheses import HYPOTHESES, DecodedUtterance, hypotheses, write
 from omni_lib.course.materials import CLIPS, PRETRAINED
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
@@ -43,7 +43,9 @@ def test_the_clips_of_the_course_are_among_its_references():
 
 def test_what_is_written_is_read_again(tmp_path):
     rows = [
-        Heard("one", "dev", "anna", "en-us", "free", "hello world", "helo world", "helo world", "hello world")
+        DecodedUtterance(
+            "one", "dev", "anna", "en-us", "free", "hello world", "helo world", "helo world", "hello world"
+        )
     ]
     write(rows, tmp_path / "h.json")
     assert hypotheses(path=tmp_path / "h.json") == rows

@@ -6,12 +6,12 @@ import torch
 from omni_lib.course import materials
 from omni_lib.course.probing import (
     SOURCES,
-    Moments,
+    ProbeExamples,
     chance,
     durations,
+    embed_clips,
     fit,
     letters,
-    listen,
     probe_figure,
     score,
     voices,
@@ -23,7 +23,7 @@ from omni_lib.encoder import AudioEncoder
 def heard():
     recogniser, config = materials.pretrained()
     torch.manual_seed(0)
-    return recogniser, listen(
+    return recogniser, embed_clips(
         recogniser, AudioEncoder.from_config(config).eval(), list(materials.clips().values())
     )
 
@@ -41,12 +41,14 @@ def test_the_fit_has_no_gradient_left():
     assert gradient.abs().max() < 1e-9
 
 
-def moments(signal: float, seconds: bool = False) -> Moments:
+def moments(signal: float, seconds: bool = False) -> ProbeExamples:
     generator = torch.Generator().manual_seed(1)
     truth = torch.randint(3, (400,), generator=generator)
     inputs = torch.randn(400, 6, generator=generator) + signal * torch.nn.functional.one_hot(truth, 6)
     names = [] if seconds else ["a", "b", "c"]
-    return Moments({"trained": inputs}, truth.float() if seconds else truth, torch.arange(400) // 4, names)
+    return ProbeExamples(
+        {"trained": inputs}, truth.float() if seconds else truth, torch.arange(400) // 4, names
+    )
 
 
 def test_a_probe_finds_what_is_there_and_only_that():

@@ -13,9 +13,9 @@ from omni_lib.course.recordings import (
     PROMPTS,
     add_recording,
     known_words,
-    listen,
-    listener,
+    recognise,
     unknown_words,
+    voice_recogniser,
     waveform_of,
 )
 from omni_lib.errors import UserError
@@ -32,7 +32,7 @@ def hello():
 
 @pytest.fixture(scope="module")
 def heard(hello):
-    return listen(hello, *materials.pretrained())
+    return recognise(hello, *materials.pretrained())
 
 
 def test_samples_become_a_waveform():
@@ -84,14 +84,14 @@ def test_silence_and_a_click_are_refused():
         (torch.ones(300), r"too short \(18 ms\)"),
     ):
         with pytest.raises(UserError, match=words):
-            listen(waveform, recogniser, config)
+            recognise(waveform, recogniser, config)
 
 
 def test_the_encoder_for_voices_is_taken_where_it_is_there(monkeypatch, tmp_path):
     monkeypatch.setattr(recordings, "VOICE", tmp_path / "none.pt")
-    assert "synthetic voices only" in listener()[2]
+    assert "synthetic voices only" in voice_recogniser()[2]
     monkeypatch.setattr(recordings, "VOICE", materials.PRETRAINED)
-    assert "people" in listener()[2]
+    assert "people" in voice_recogniser()[2]
 
 
 def test_prompts_are_made_of_words_that_the_encoder_knows():

@@ -125,9 +125,9 @@ def test_sound_becomes_a_wav_file():
 
 def test_a_sound_picture_carries_its_parts_to_the_browser():
     picture = SoundPicture()
-    picture.show(PNG, "words")
-    picture.hear(torch.zeros(160), "silence", start=0.5)
-    picture.place((0.1, 0.9), 0.5, 1.5)
+    picture.set_image(PNG, "words")
+    picture.set_sound(torch.zeros(160), "silence", start=0.5)
+    picture.set_axis((0.1, 0.9), 0.5, 1.5)
     state = picture.get_state()
     assert (state["alt"], state["sound_label"], state["sound_start"]) == ("words", "silence", 0.5)
     assert (state["left"], state["right"], state["axis_start"], state["axis_end"]) == (0.1, 0.9, 0.5, 1.5)

@@ -61,7 +61,7 @@ class Exercise(ABC):
             return Verdict(Outcome.NOT_ATTEMPTED, self.blank)
         except NotYet as found:
             verdict = Verdict(Outcome.NOT_YET, str(found))
-        Progress.mine().record(self.key, right=verdict.outcome is Outcome.RIGHT)
+        Progress.mine().add_try(self.key, right=verdict.outcome is Outcome.RIGHT)
         return verdict
 
 
@@ -116,7 +116,7 @@ class CodeExercise(Exercise):
 
     def hint(self) -> Note:
         """The hints so far and the next one. Each says more than the one before it."""
-        number = min(Progress.mine().one_more_hint(self.key), len(self.hints))
+        number = min(Progress.mine().add_hint(self.key), len(self.hints))
         hints = enumerate(self.hints[:number], 1)
         return Note("\n\n".join(f"**Hint {place} of {len(self.hints)}.** {hint}" for place, hint in hints))
 

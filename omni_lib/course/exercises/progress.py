@@ -57,7 +57,7 @@ class Progress:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise _NotOurs(later=False) from None
 
-    def record(self, key: str, *, right: bool) -> None:
+    def add_try(self, key: str, *, right: bool) -> None:
         """Count a try. An exercise that was right once stays right."""
 
         def change(entry: Entry) -> None:
@@ -66,7 +66,7 @@ class Progress:
 
         self._change(key, change)
 
-    def one_more_hint(self, key: str) -> int:
+    def add_hint(self, key: str) -> int:
         """Count a hint and return how many the learner has asked for."""
 
         def change(entry: Entry) -> None:

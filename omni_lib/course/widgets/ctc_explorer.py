@@ -177,7 +177,7 @@ class CTCExplorer(Explorer):
         share = (
             f"{int(cells.feasible.sum())} of {cells.feasible.size} cells of the trellis lie on a valid path."
         )
-        self.region_picture.show(image, f"Trellis of '{text}': {words} {share}")
+        self.region_picture.set_image(image, f"Trellis of '{text}': {words} {share}")
         self.say(f"{words} {share}")
 
     # --- a real clip ---
@@ -221,12 +221,12 @@ class CTCExplorer(Explorer):
             f"Read greedily, the clip says '{self._recogniser.greedy(log_probs[None], torch.tensor([len(log_probs)]))[0]}'."
         )
         with picture.hold_sync():
-            picture.show(
+            picture.set_image(
                 image,
                 f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}",
             )
-            picture.place(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
-            picture.hear(waveform, f"the clip '{self.clip.value}'")
+            picture.set_axis(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
+            picture.set_sound(waveform, f"the clip '{self.clip.value}'")
             picture.notes, picture.seconds_per_note = (
                 frame_notes(log_probs, seconds_per_frame),
                 seconds_per_frame,

@@ -14,9 +14,9 @@ import torch
 from matplotlib.patches import Patch
 
 from omni_lib.audio import read_audio
-from omni_lib.course.edits import COLOURS, KINDS, character_edits, edit_table, word_edits
+from omni_lib.course.edits import EDIT_COLOURS, EDIT_KINDS, character_edits, edit_table, word_edits
 from omni_lib.course.figures import Picture, page_style
-from omni_lib.course.hypotheses import Heard, hypotheses
+from omni_lib.course.hypotheses import DecodedUtterance, hypotheses
 from omni_lib.course.materials import CORPUS
 from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
@@ -56,8 +56,8 @@ class ErrorExplorer(Explorer):
         self.rates = widgets.HTML()
         self.rates.add_class("omni-rates")
         legend = "".join(
-            f'<span style="border-bottom: 3px solid {COLOURS[sign]}; margin-right: 16px"><b>{sign}</b> {name}</span>'
-            for sign, name in KINDS.items()
+            f'<span style="border-bottom: 3px solid {EDIT_COLOURS[sign]}; margin-right: 16px"><b>{sign}</b> {name}</span>'
+            for sign, name in EDIT_KINDS.items()
         )
         self.legend = widgets.HTML(f'<div style="line-height: 2">{legend}</div>')
 
@@ -131,16 +131,16 @@ class ErrorExplorer(Explorer):
             self.reference.value, self.hypothesis.value = row.reference, self._written(row)
         self._hear(row)
 
-    def _written(self, row: Heard) -> str:
+    def _written(self, row: DecodedUtterance) -> str:
         """What the decoder that is chosen wrote."""
         return getattr(row, self.decoder.value)
 
-    def _hear(self, row: Heard) -> None:
+    def _hear(self, row: DecodedUtterance) -> None:
         path = CORPUS.parent / "wav" / f"{row.name}.wav"
         if path.exists():
-            self.player.hear(read_audio(path), row.name)
+            self.player.set_sound(read_audio(path), row.name)
             return
-        self.player.hear(torch.zeros(0), "")
+        self.player.set_sound(torch.zeros(0), "")
         raise UserError(f"the sound of {row.name} is not here: 'omni data synth --out data/audio' makes it")
 
 
@@ -170,12 +170,12 @@ class EditsCanvas(Canvas):
                 self.axes.plot(
                     [x - 0.4, x + 0.4],
                     [-0.45, -0.45],
-                    color=COLOURS[edit.sign] if edit.sign != "=" else "none",
+                    color=EDIT_COLOURS[edit.sign] if edit.sign != "=" else "none",
                     linewidth=4,
                 )
             handles = [
-                Patch(color=COLOURS[sign], label=f"{sign} {name}")
-                for sign, name in KINDS.items()
+                Patch(color=EDIT_COLOURS[sign], label=f"{sign} {name}")
+                for sign, name in EDIT_KINDS.items()
                 if sign != "="
             ]
             self.figure.legend(handles=handles, loc="lower center", ncols=3)
@@ -202,7 +202,7 @@ def formula(name: str, count: ErrorCount, units: str) -> str:
     """WER = (1 S + 1 D + 0 I) / 6 words = 33.3%, as HTML."""
     signs = (("S", count.substitutions), ("D", count.deletions), ("I", count.insertions))
     parts = " + ".join(
-        f'<span style="border-bottom: 3px solid {COLOURS[sign]}">{number} {sign}</span>'
+        f'<span style="border-bottom: 3px solid {EDIT_COLOURS[sign]}">{number} {sign}</span>'
         for sign, number in signs
     )
     return f"{name} = ({parts}) / {count.reference} {units} = <b>{_rate(count)}</b>"

@@ -20,7 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from omni_lib.course.figures import ORANGE, Picture, page_style
+from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.palette import ORANGE
 from omni_lib.errors import UserError
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

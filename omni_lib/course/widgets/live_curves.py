@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omni_lib.course.figures import BLUE, CHAPTER_TIMELINE, GREEN, ORANGE, PURPLE
+from omni_lib.course.figures import CHAPTER_TIMELINE
+from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
-INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
+PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 24, 30, 38
 _MOST_POINTS = 300  # a curve has no more: there are not more pixels either
 
@@ -54,7 +55,7 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
             "Word error rate (%)",
             length,
             [
-                Series("the chapter's timeline", INK, timeline, dashes="2 4"),
+                Series("the chapter's timeline", PAGE_INK, timeline, dashes="2 4"),
                 Series("training batches", ORANGE, of(steps, "wer", 100), dashes="6 3"),
                 Series("dev", BLUE, of(epochs, "dev_wer", 100), dots=True),
             ],
@@ -70,7 +71,7 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
         chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
     )
     grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr));gap:4px 12px;max-width:76em"
-    return f'<div style="{grid};color:{INK}">{"".join(charts)}</div>'
+    return f'<div style="{grid};color:{PAGE_INK}">{"".join(charts)}</div>'
 
 
 def chart(

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.course import materials
-from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style
+from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.spectra import (
     Settings,
     empty_filters,
@@ -97,7 +98,7 @@ class MelExplorer(Explorer):
         )
 
     @property
-    def shown(self) -> Tensor:
+    def selected(self) -> Tensor:
         """The samples between the ends of the range that is shown."""
         start, end = (round(second * SAMPLE_RATE) for second in self.part.value)
         return self._waveform[start:end]
@@ -118,15 +119,17 @@ class MelExplorer(Explorer):
         image = self._canvas.draw(self._waveform, power, filters, mel, settings, self.part.value)
         words = self._words(settings, len(mel), empty_filters(filters))
         with self.picture.hold_sync():
-            self.picture.show(
+            self.picture.set_image(
                 image,
                 f"Waveform, spectrogram, filterbank and log-mel of the clip '{self.clip.value}'. {words}",
             )
-            self.picture.place(self._canvas.span(self._canvas.mel_axes), start, end)
-            self.picture.hear(self.shown, f"the clip '{self.clip.value}', {start:.2f}–{end:.2f} s", start)
+            self.picture.set_axis(self._canvas.span(self._canvas.mel_axes), start, end)
+            self.picture.set_sound(
+                self.selected, f"the clip '{self.clip.value}', {start:.2f}–{end:.2f} s", start
+            )
         if self.remade.image:  # it belongs to settings that are no more
-            self.remade.show(b"", "")
-            self.remade.hear(torch.zeros(0), "")
+            self.remade.set_image(b"", "")
+            self.remade.set_sound(torch.zeros(0), "")
         self.say(words)
 
     def still(self) -> Picture:
@@ -173,8 +176,8 @@ class MelExplorer(Explorer):
                 "choose an FFT at least as long as the window, and a part that can be seen, first"
             )
         filters = mel_filters(settings)
-        mel = log_mel(power_spectrogram(self.shown, settings), filters)
-        sound = sound_of(mel, settings, len(self.shown))
+        mel = log_mel(power_spectrogram(self.selected, settings), filters)
+        sound = sound_of(mel, settings, len(self.selected))
         power = power_spectrogram(sound, settings)
         lost = float((log_mel(power, filters) - mel).abs().mean())
         words = (
@@ -183,9 +186,9 @@ class MelExplorer(Explorer):
         )
         image = self._remade_canvas.draw(power, settings, (start, end))
         with self.remade.hold_sync():
-            self.remade.show(image, f"Spectrogram of the re-made sound. {words}")
-            self.remade.place(self._remade_canvas.span(self._remade_canvas.axes), start, end)
-            self.remade.hear(sound, "re-made from the mel", start)
+            self.remade.set_image(image, f"Spectrogram of the re-made sound. {words}")
+            self.remade.set_axis(self._remade_canvas.span(self._remade_canvas.axes), start, end)
+            self.remade.set_sound(sound, "re-made from the mel", start)
         self.say(words)
 
 

@@ -57,17 +57,17 @@ class SoundPicture(anywidget.AnyWidget):
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
     pointed = traitlets.Float(-1.0).tag(sync=True)  # seconds; -1 while nobody points
 
-    def show(self, image: bytes, alt: str) -> None:
+    def set_image(self, image: bytes, alt: str) -> None:
         """Another image with another description."""
         with self.hold_sync():
             self.image, self.alt = image, alt
 
-    def hear(self, waveform: Tensor | np.ndarray, label: str, start: float = 0.0) -> None:
+    def set_sound(self, waveform: Tensor | np.ndarray, label: str, start: float = 0.0) -> None:
         """Another sound (samples,) of 16 kHz; what is the same already is not sent again."""
         with self.hold_sync():
             self.sound, self.sound_label, self.sound_start = wav_bytes(waveform), label, start
 
-    def place(self, span: tuple[float, float], start: float, end: float) -> None:
+    def set_axis(self, span: tuple[float, float], start: float, end: float) -> None:
         """Where the axis of time lies in the image, and which seconds it shows."""
         with self.hold_sync():
             (self.left, self.right), self.axis_start, self.axis_end = span, start, end

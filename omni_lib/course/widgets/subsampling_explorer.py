@@ -15,7 +15,8 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
 from omni_lib.course import materials
-from omni_lib.course.figures import BLUE, INK, ORANGE, Picture, page_style
+from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.receptive_field import Field, Influence, attention_maps, halvings, receptive_field
 from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
@@ -94,17 +95,17 @@ class SubsamplingExplorer(Explorer):
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
-            self.picture.show(
+            self.picture.set_image(
                 self._canvas.draw(self._mel, field, weights),
                 f"Log-mel of the clip '{self.clip.value}'. {words}",
             )
-            self.picture.place(self._canvas.span(self._canvas.mel_axes), 0.0, seconds)
+            self.picture.set_axis(self._canvas.span(self._canvas.mel_axes), 0.0, seconds)
             if self.sound.value == SOUNDS[0]:
-                self.picture.hear(
+                self.picture.set_sound(
                     self._waveform[start:end], f"what embedding {index} is made of", start / SAMPLE_RATE
                 )
             else:
-                self.picture.hear(self._waveform, f"the clip '{self.clip.value}'")
+                self.picture.set_sound(self._waveform, f"the clip '{self.clip.value}'")
         self._attend()
         self.say(words)
 
@@ -139,8 +140,8 @@ class SubsamplingExplorer(Explorer):
         )
         canvas = self._attention_canvas
         with self.attention.hold_sync():
-            self.attention.show(canvas.draw(weights, rows, step), words)
-            self.attention.place(canvas.span(canvas.axes), 0.0, len(weights) * step)
+            self.attention.set_image(canvas.draw(weights, rows, step), words)
+            self.attention.set_axis(canvas.span(canvas.axes), 0.0, len(weights) * step)
         self.attention_words.value = (
             f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
         )

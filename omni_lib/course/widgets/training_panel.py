@@ -18,8 +18,9 @@ import ipywidgets as widgets
 import psutil
 from IPython.display import DisplayHandle, display
 
-from omni_lib.course.figures import BLUE, GREEN, ORANGE, PURPLE, Picture, shown, training_curves
-from omni_lib.course.widgets.live_curves import INK, training_charts
+from omni_lib.course.figures import Picture, shown, training_curves
+from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
+from omni_lib.course.widgets.live_curves import PAGE_INK, training_charts
 from omni_lib.errors import UserError
 from omni_lib.runs.background import CONSOLE, BackgroundRun
 from omni_lib.runs.status import State, Status
@@ -123,7 +124,7 @@ class TrainingPanel(widgets.VBox):
             if self._task:
                 self._task.cancel()
             self._handle = None
-            self._title.value = f"<i style='color:{INK}'>A newer panel shows this training.</i>"
+            self._title.value = f"<i style='color:{PAGE_INK}'>A newer panel shows this training.</i>"
             self.children = (self._title,)
 
     # What is shown
@@ -132,7 +133,7 @@ class TrainingPanel(widgets.VBox):
         sign, colour = _SIGNS[status.state]
         reason = f": {html.escape(status.reason)}" if status.reason else ""
         self._title.value = (
-            f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px;line-height:1.5;color:{INK}">'
+            f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px;line-height:1.5;color:{PAGE_INK}">'
             f"<b>{sign} {status.state.value}</b>{reason} · <code>{html.escape(_short(self.run))}</code></div>"
         )
         self._bar.value = status.step / status.total_steps if status.total_steps else 0.0
@@ -224,7 +225,9 @@ class TrainingPanel(widgets.VBox):
         self._open.description = "Close log" if hidden else "Open log"
 
     def _say(self, text: str) -> None:
-        self._note.value = f'<div role="status" style="color:{INK}">{html.escape(text)}</div>' if text else ""
+        self._note.value = (
+            f'<div role="status" style="color:{PAGE_INK}">{html.escape(text)}</div>' if text else ""
+        )
 
     # Display
 
@@ -254,9 +257,9 @@ def _pre(run: BackgroundRun) -> str:
     style = (
         "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
     )
-    style += f";color:{INK};border:1px solid #80808080"
+    style += f";color:{PAGE_INK};border:1px solid #80808080"
     path, said = html.escape(f"{_short(run)}/{CONSOLE}"), html.escape(run.console(200))
-    return f'<div style="color:{INK}"><code>{path}</code></div><pre class="omni-console" style="{style}">{said}</pre>'
+    return f'<div style="color:{PAGE_INK}"><code>{path}</code></div><pre class="omni-console" style="{style}">{said}</pre>'
 
 
 def _tiles(status: Status, machine: str, last_line: str) -> str:
@@ -282,7 +285,7 @@ def _tiles(status: Status, machine: str, last_line: str) -> str:
         for name, value in tiles
     )
     line = f'<div style="opacity:.75;line-height:1.4">{html.escape(last_line)}</div>' if last_line else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{INK}">{cells}</div>{line}'
+    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{PAGE_INK}">{cells}</div>{line}'
 
 
 def _transcripts(status: Status) -> str:
@@ -306,7 +309,7 @@ def _transcripts(status: Status) -> str:
             f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
         )
     caption = '<caption style="text-align:left;font-weight:600;padding:4px 0">Three dev clips, as they are heard</caption>'
-    style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{INK}"
+    style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{PAGE_INK}"
     return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
 
 

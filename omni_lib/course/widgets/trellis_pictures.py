@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
-from omni_lib.course.figures import BLUE, GREEN, INK, ORANGE, page_style
+from omni_lib.course.figures import page_style
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.course.trellis import SHOWN, VOCABULARY, Collapse, Region, states_of
 from omni_lib.course.widgets.explorer import Canvas, table
 from omni_lib.text import BLANK

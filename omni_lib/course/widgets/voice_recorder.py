@@ -19,15 +19,16 @@ from torch import Tensor
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio
 from omni_lib.course import materials
 from omni_lib.course.edits import edit_table, word_edits
-from omni_lib.course.figures import BLUE, INK, Picture, page_style
+from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.palette import BLUE, INK
 from omni_lib.course.recordings import (
     PROMPTS,
     RECORDINGS,
-    Heard,
+    Recognition,
     add_recording,
-    listen,
-    listener,
+    recognise,
     unknown_words,
+    voice_recogniser,
     waveform_of,
 )
 from omni_lib.course.trellis import SHOWN, VOCABULARY, frame_notes
@@ -51,7 +52,7 @@ class VoiceRecorder(Explorer):
         super().__init__("voice", "Voice recorder")
         self.add_class("omni-voice-recorder")
         self.folder = folder
-        self._recogniser, self._config, trained_on = listener()
+        self._recogniser, self._config, trained_on = voice_recogniser()
         self.limits = widgets.HTML(
             f'<div style="line-height: 1.5">The encoder was trained on {trained_on}, and on few words: a prompt below gives it a chance, '
             "other words hardly any. Your recording goes from the browser to the kernel, on the machine that runs this notebook; it is "
@@ -71,7 +72,7 @@ class VoiceRecorder(Explorer):
         self.kept.add_class("omni-kept")
         self._canvas = VoiceCanvas()
         self._waveform: Tensor | None = None
-        self._heard: Heard | None = None
+        self._heard: Recognition | None = None
         self._source = ""
         self._added = False
         self.children = [
@@ -87,15 +88,15 @@ class VoiceRecorder(Explorer):
     def receive(self, content: Any, buffers: Any) -> None:
         """A message of the browser: what is no recording is refused in a line, and what was there stays."""
         waveform = waveform_of(content, buffers)
-        self.hear(waveform, "your file" if content["source"] == "file" else "your voice")
+        self.load(waveform, "your file" if content["source"] == "file" else "your voice")
 
-    def hear(self, waveform: Tensor, source: str) -> None:
+    def load(self, waveform: Tensor, source: str) -> None:
         """Show and read waveform (samples,) of 16 kHz.
 
         Raises:
             UserError: it is silent or too short.
         """
-        heard = listen(waveform, self._recogniser, self._config)
+        heard = recognise(waveform, self._recogniser, self._config)
         self._waveform, self._heard, self._source, self._added = waveform, heard, source, False
         self.kept.value = ""
         self.refresh()
@@ -118,11 +119,11 @@ class VoiceRecorder(Explorer):
                 seen = (
                     f"Log-mel with the words above it and the posteriors below. {words} Word times: {times}."
                 )
-                self.picture.show(self._canvas.draw(heard), seen)
-                self.picture.place(
+                self.picture.set_image(self._canvas.draw(heard), seen)
+                self.picture.set_axis(
                     self._canvas.span(self._canvas.mel_axes), 0.0, len(heard.mel) * HOP_LENGTH / SAMPLE_RATE
                 )
-                self.picture.hear(self._waveform, self._source)
+                self.picture.set_sound(self._waveform, self._source)
                 self.picture.notes = frame_notes(heard.log_probs, heard.seconds_per_frame)
                 self.picture.seconds_per_note = heard.seconds_per_frame
         self._say_errors(words)
@@ -158,7 +159,7 @@ class VoiceRecorder(Explorer):
         if self._heard is not None:
             return Picture(self.picture.image, f"Voice recorder. {self.picture.alt}")
         clip = read_audio(materials.clips()["hello"].path)
-        heard = listen(clip, self._recogniser, self._config)
+        heard = recognise(clip, self._recogniser, self._config)
         return Picture(
             VoiceCanvas().draw(heard),
             f"Voice recorder; here with the clip 'hello', in which it hears '{heard.text}'.",
@@ -192,9 +193,9 @@ class VoiceCanvas(Canvas):
             )
             self.figure.colorbar(self.mel, cax=first, label="ln of mel power")
             self.figure.colorbar(self.posteriors, cax=second, label="probability")
-        self.drawn: Heard | None = None
+        self.drawn: Recognition | None = None
 
-    def draw(self, heard: Heard) -> bytes:
+    def draw(self, heard: Recognition) -> bytes:
         """The PNG of `heard`."""
         end = len(heard.mel) * HOP_LENGTH / SAMPLE_RATE
         self.mel.set_data(heard.mel.T.numpy())
