@@ -114,7 +114,7 @@ def inputs(request) -> Callable[[float], int]:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """What README's table says of the inputs."""
+    """Print how many inputs each file of tests made: the figures of the table in tests/README.md."""
     made: dict[str, int] = {}
     for (file, _), count in MADE.items():
         made[file] = made.get(file, 0) + count
