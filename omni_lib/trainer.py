@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from omni_lib.audio import feature_statistics
-from omni_lib.config import MACHINE, Config
+from omni_lib.config import Config
 from omni_lib.encoder import MaskedBatchNorm, count_parameters
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
@@ -52,7 +52,7 @@ from omni_lib.training.batching import Batch, FeatureCache, TrainingBatches
 from omni_lib.training.checkpoint import (
     BEST,
     delete_old_checkpoints,
-    load_newest,
+    load_to_resume,
     periodic_checkpoints,
     save_checkpoint,
 )
@@ -61,7 +61,7 @@ from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective
 from omni_lib.training.optimizer import Optimizers, schedule
 from omni_lib.training.prefetch import on_device
-from omni_lib.weights import checkpoint_config, load_weights
+from omni_lib.weights import load_weights
 
 TRANSCRIPTS = 3  # dev utterances of which the log keeps what was heard after each epoch
 
@@ -362,21 +362,6 @@ def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, 
         raise UserError(
             f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
         )
-    found = load_newest(folder)
-    if found is None:
-        return None
-    path, saved = found
-    delete_old_checkpoints(folder)  # which a kill may have come before
-    if not isinstance(saved.get("resume"), dict):
-        raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
-    if type(saved["resume"].get("total_steps")) is not int:
-        raise UserError(
-            f"{path} does not say how many steps its run has and cannot be resumed: train into another save_dir"
-        )
-    before = checkpoint_config(saved, path).to_dict()
-    for key, value in config.to_dict().items():
-        if key not in MACHINE and before[key] != value:
-            raise UserError(
-                f"{folder} was trained with {key} = {before[key]}, now it is {value}: set it back to resume, or choose another save_dir"
-            )
+    saved = load_to_resume(folder, config)
+    delete_old_checkpoints(folder)  # a kill may have come before that
     return saved
