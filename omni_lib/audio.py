@@ -5,20 +5,20 @@ A frame is 10 ms. One second of sound is exactly 100 frames: 16,000 samples over
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 import torchaudio
 from torch import Tensor, nn
 
 from omni_lib.errors import UserError
 from omni_lib.machine.resources import free_memory
+from omni_lib.machine.sound.content import FULL_SCALE, Channels, Content
+from omni_lib.machine.sound.reading import OpenSound, open_sound
 
 SAMPLE_RATE = 16_000  # Hz
 HOP_LENGTH = 160  # samples: 10 ms
@@ -26,98 +26,118 @@ WINDOW_LENGTH = 400  # samples: 25 ms
 N_FFT = 1024  # points; see LogMel
 N_MELS = 128
 LOG_FLOOR = 1e-6  # added to the mel power before the logarithm, so that digital silence is finite
-LOUDEST = 2.0**31  # integers that were taken for floats; beyond that the power of a sample may overflow
 
 _BLOCK = 2**20  # samples of each channel that are read at a time: of many channels only the mean is kept
-_BYTES_PER_SAMPLE = (
-    16  # of the mono signal at its own rate and at 16 kHz, with the copies that are made on the way
-)
+_BYTES_PER_SAMPLE = 16  # of the mono signal at its own rate and at 16 kHz, with the copies on the way
+
+
+@dataclass(frozen=True)
+class ExaminedAudio:
+    """A file that was read to its end, and what there is to be said about it.
+
+    Attributes:
+        waveform: (samples,), float32, 16 kHz, mono.
+        rate: Hz, of the file.
+        fault: why nothing can be learnt from it, such as silence; "" where there is nothing to object to. Names the file.
+        notes: what should be said though it is used, such as channels that cancel. Each names the file.
+    """
+
+    waveform: Tensor
+    rate: int
+    fault: str
+    notes: tuple[str, ...]
+
+
+def examine_audio(path: str | Path) -> ExaminedAudio:
+    """Read a sound file of any rate, container and number of channels, with one look at its content.
+
+    Channels are averaged, unless they cancel: then one of them is read. Other rates are resampled. An MP3 file without a
+    LAME header keeps the silence that its encoder put before the sound, up to 0.1 s.
+
+    Raises:
+        UserError: the file is missing, is no sound file, is truncated, damaged, empty, or far beyond full scale, or holds
+            values that are not finite.
+    """
+    path = Path(path)
+    content = Content()
+    with open_sound(path) as sound:
+        _refuse_too_long(path, sound.frames, sound.rate)
+        blocks = list(_mono_blocks(sound, _BLOCK, content))
+        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    waveform = resample(torch.from_numpy(samples), sound.rate)
+    fault = f"{path} {content.fault}" if content.fault else ""
+    return ExaminedAudio(waveform, sound.rate, fault, tuple(f"{path} {note}" for note in content.notes))
 
 
 def read_audio(path: str | Path) -> Tensor:
-    """Read any file that libsndfile reads, as 16 kHz mono.
+    """The waveform (samples,) of a sound file, float32, 16 kHz, mono: `examine_audio` without its remarks.
+
+    Raises:
+        UserError: as `examine_audio`.
+    """
+    return examine_audio(path).waveform
+
+
+def read_blocks(path: str | Path, seconds: float, content: Content) -> tuple[int, Iterator[Tensor]]:
+    """Read a file of any length piece by piece.
+
+    Args:
+        content: is told of every block, and has the rate and the notes of the file at the end.
 
     Returns:
-        waveform (samples,), float32; channels are averaged, other rates are resampled.
+        the sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
 
     Raises:
-        UserError: the file is missing, no sound file, truncated, empty, or holds values that are no numbers.
+        UserError: as `examine_audio`, here or when the block in question is wanted.
     """
     path = Path(path)
-    with _opened(path) as file:
-        expected, rate = file.frames, file.samplerate
-        _refuse_too_long(path, expected, rate)
-        blocks = list(_mixed_down(file, _BLOCK))
-        samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    _refuse_incomplete(path, len(samples), expected)
-    return resample(_checked(path, torch.from_numpy(samples)), _checked_rate(path, rate))
-
-
-def read_blocks(path: str | Path, seconds: float) -> tuple[int, Iterator[Tensor]]:
-    """Read a file of any length piece by piece: its sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
-
-    Raises:
-        UserError: as `read_audio`, here or when the block in question is wanted.
-    """
-    path = Path(path)
-    with _opened(path) as file:
-        expected, rate = file.frames, _checked_rate(path, file.samplerate)
+    with open_sound(path) as sound:
+        rate = _checked_rate(path, sound.rate)
 
     def blocks() -> Iterator[Tensor]:
-        read = 0
-        with _opened(path) as file:
-            for block in _mixed_down(file, int(seconds * rate)):
-                read += len(block)
-                yield _checked(path, torch.from_numpy(block))
-        _refuse_incomplete(path, read, expected)
+        with open_sound(path) as sound:
+            for block in _mono_blocks(sound, int(seconds * rate), content):
+                yield torch.from_numpy(block)
 
     return rate, blocks()
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """The file, open; what libsndfile and the system say against it, in our words."""
-    try:
-        if not path.is_file():
-            raise UserError(f"{path} does not exist or is no file")
-        _refuse_truncated(path)
-        with soundfile.SoundFile(path) as file:
-            yield file
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        reason = (
-            "headerless samples"
-            if isinstance(error, TypeError)
-            else str(error).rpartition(": ")[2].rstrip(".")
-        )
-        raise UserError(f"{path} cannot be read as sound ({reason}): use WAV, FLAC, OGG or MP3") from None
-    except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
-        raise UserError(
-            f"{path} is damaged or too long: its header promises more samples than the memory holds"
-        ) from None
+def _mono_blocks(sound: OpenSound, size: int, content: Content) -> Iterator[np.ndarray]:
+    """The mean of the channels (samples,), float32, `size` samples at a time; one channel where they cancel.
+
+    Whether they do is only known at the end, so files of several channels are read twice.
+    """
+    content.rate = _checked_rate(sound.path, sound.rate)
+    for note in sound.notes:
+        content.remark(note)
+    channel = None
+    if sound.channels > 1:
+        channels = Channels()
+        for block in sound.blocks(size):
+            channels.add(block)
+        channel = channels.to_read()
+    if channel is not None:
+        content.remark(f"has channels that cancel each other: channel {channel + 1} alone is read")
+    for block in sound.blocks(size):
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused by name
+            mono = (
+                block.mean(axis=1) if channel is None else block[:, min(channel, block.shape[1] - 1)].copy()
+            )
+        _refuse_impossible(sound.path, mono)
+        content.add(mono)
+        yield mono
+    if content.samples == 0:
+        raise UserError(f"{sound.path} is empty: it holds no samples")
 
 
-def _mixed_down(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
-    """The mean of the channels, `size` samples at a time: (samples,), float32."""
-    while len(block := file.read(size, dtype="float32", always_2d=True)):  # (samples, channels)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused afterwards, by name
-            yield block.mean(axis=1)
-
-
-def _refuse_incomplete(path: Path, samples: int, expected: int) -> None:
-    if samples == 0:
-        raise UserError(f"{path} is empty: it holds no samples")
-    if samples < expected:
-        raise UserError(f"{path} is truncated: its header promises {expected} samples, {samples} can be read")
-
-
-def _checked(path: Path, waveform: Tensor) -> Tensor:
-    if not torch.isfinite(waveform).all():
+def _refuse_impossible(path: Path, block: np.ndarray) -> None:
+    if not np.isfinite(block).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
-    if len(waveform) and (peak := waveform.abs().max().item()) > LOUDEST:
+    if len(block) and (peak := float(np.abs(block).max())) > FULL_SCALE:
         raise UserError(
-            f"{path} has samples of {peak:.3g}, far beyond full scale (1): export it again as 16-bit PCM"
+            f"{path} has samples of {peak:.3g}, far beyond full scale (1), as if integers were stored as floats: divide them "
+            "by 32768, or export it again as 16-bit PCM"
         )
-    return waveform
 
 
 def _checked_rate(path: Path, rate: int) -> int:
@@ -129,13 +149,13 @@ def _checked_rate(path: Path, rate: int) -> int:
 
 
 def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
-    """The memory should not be full of one file when that turns out to be too long; nor of one whose header lies."""
+    """Refuse before reading what would fill the memory."""
     seconds = samples / max(rate, 1)
     needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), free_memory()
     if needed > free:
         raise UserError(
-            f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and {free / 1e9:.1f} GB of memory "
-            "are free: cut it at pauses, or export it again if it is not so long"
+            f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and "
+            f"{free / 1e9:.1f} GB of memory are free: cut it at pauses, or export it again if it is not so long"
         )
 
 
@@ -156,31 +176,6 @@ def resample(waveform: Tensor, rate: int) -> Tensor:
         if ratio == 1
         else torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
     )
-
-
-def _refuse_truncated(path: Path) -> None:
-    """libsndfile silently shortens a WAV, AIFF or NIST file that was cut off; a learner should hear of it."""
-    with open(path, "rb") as file:
-        header = file.read(1024)
-    promised, actual = 0, path.stat().st_size
-    if header[:4] in (b"RIFF", b"FORM"):
-        size = int.from_bytes(header[4:8], "little" if header[:4] == b"RIFF" else "big")
-        streamed = size == 0 or size >= 0x7FFFF000  # a recorder that could not seek back left the size open
-        promised = 0 if streamed else size + 8
-    elif (
-        header[:7] == b"NIST_1A" and b"embedded-" not in header
-    ):  # packed samples need fewer bytes than they say
-        fields = dict(
-            re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})", header, re.MULTILINE)
-        )
-        if b"sample_count" in fields:  # of each channel
-            promised = 1024 + int(fields[b"sample_count"]) * int(fields.get(b"sample_n_bytes", 1)) * int(
-                fields.get(b"channel_count", 1)
-            )
-    if actual < promised:
-        raise UserError(
-            f"{path} is truncated: its header promises {promised} bytes, the file has {actual}; copy it again"
-        )
 
 
 def change_speed(waveform: Tensor, speed: float) -> Tensor:

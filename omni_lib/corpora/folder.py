@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from omni_lib.audio import read_audio
+from omni_lib.audio import examine_audio
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
@@ -25,7 +25,7 @@ from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.manifest import SPLITS, Problem, Utterance, write_manifest
 from omni_lib.text import normalise
 
-VERSION = 1  # of what is written: a change of it makes a corpus anew
+VERSION = 2  # of what is written: a change of it makes a corpus anew
 _NAMES = {  # what others call our columns
     "path": ("audio_path", "path", "audio", "file", "filename", "file_name", "wav"),
     "text": ("transcription", "text", "sentence", "transcript"),
@@ -69,6 +69,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     with building(out, stamp) as partial:
         utterances: list[Utterance] = []
         problems: list[Problem] = []
+        notes: list[Problem] = []  # on rows that are written
         taken: set[str] = set()
         for line, cells in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
@@ -76,14 +77,20 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
                     _utterance(path.parent, table, line, cells),
                     partial / "wav" / _free_name(_cell(table, cells, "path"), taken),
                 )
-                write_clip(target, read_audio(row.path))
+                sound = examine_audio(row.path)
+                if sound.fault:
+                    raise UserError(sound.fault)
+                write_clip(target, sound.waveform)
             except UserError as error:
                 problems.append(Problem(line, str(error)))
                 continue
+            notes += [Problem(line, note) for note in sound.notes]
             taken.add(target.name.lower())
             utterances.append(Utterance(target, row.text, row.speaker, row.split))
         for problem in problems:
             report(f"left out, {path.name} {problem}")
+        for note in notes:
+            report(f"note, {path.name} {note}")
         if not utterances:
             raise UserError(
                 f"{path} has no row that can be used"

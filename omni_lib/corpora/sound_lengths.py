@@ -1,48 +1,51 @@
-"""How long every sound file is, found out by reading it to its end once.
+"""How long every sound file is and whether anything can be learnt from it, found out by reading it to its end once.
 
-A header can promise what the file does not hold, so an audit reads whole files; of 100 hours that takes many minutes, and every
-start and every resume would read them again. So what was found is remembered in the cache folder, by path, size and time of the
-last change. A file that was ever so little changed is read anew.
+A header can promise what the file does not hold, so an audit reads whole files. For 100 hours that takes many minutes, and
+every start and every resume would read them again. So what was found is kept in the cache folder, by path, size and time of
+the last change. A file that was changed in any of these is read anew.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-import soundfile
-
-from omni_lib.audio import read_audio
+from omni_lib.audio import examine_audio
 from omni_lib.errors import UserError
 from omni_lib.machine.cache import cache_folder
 
 _FILE = "sound.sqlite"
-_AT_ONCE = 1000  # files that a kill may make us forget
+_TABLE = "examined_1"  # its number changes with what is looked for, so that files are read anew
+_AT_ONCE = 1000  # files that may have to be read again after a kill
 
 
 class Sound(NamedTuple):
-    """What an audit asks of a file that can be read whole."""
+    """What an audit needs of a file that can be read whole; `fault` and `notes` as in `audio.ExaminedAudio`."""
 
     samples: int  # at 16 kHz
     rate: int  # Hz, of the file
+    fault: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class KnownSound:
     """Inside `with KnownSound() as known:`, `known.sound(path)` reads only what is not known yet.
 
-    The memory is a convenience: where it cannot be used (a read-only home, a damaged file) everything is read, and nothing is said.
+    The cache only saves time: where it cannot be used (a read-only home, a damaged file), everything is read, without a message.
     """
 
     def __init__(self) -> None:
-        self._new: dict[str, tuple[int, int, int, int]] = {}
+        self._new: dict[str, tuple[int, int, Sound]] = {}
         self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> KnownSound:
         try:
             self._database = sqlite3.connect(cache_folder() / _FILE, timeout=10)
             self._database.execute(
-                "CREATE TABLE IF NOT EXISTS sound (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, samples INTEGER, rate INTEGER)"
+                f"CREATE TABLE IF NOT EXISTS {_TABLE} (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, "
+                "samples INTEGER, rate INTEGER, fault TEXT, notes TEXT)"
             )
         except (sqlite3.Error, UserError):
             self._forget()
@@ -64,30 +67,38 @@ class KnownSound:
         state = (status.st_size, status.st_mtime_ns)
         if known := self._look_up(name):
             if known[:2] == state:
-                return Sound(*known[2:])
+                return known[2]
         found = _read(path)
-        self._new[name] = (*state, *found)
+        self._new[name] = (*state, found)
         if len(self._new) >= _AT_ONCE:
             self._write()
         return found
 
-    def _look_up(self, name: str) -> tuple[int, int, int, int] | None:
+    def _look_up(self, name: str) -> tuple[int, int, Sound] | None:
         if self._database is None:
             return None
+        columns = "bytes, changed, samples, rate, fault, notes"
         try:
-            return self._database.execute(
-                "SELECT bytes, changed, samples, rate FROM sound WHERE path = ?", (name,)
-            ).fetchone()
+            row = self._database.execute(f"SELECT {columns} FROM {_TABLE} WHERE path = ?", (name,)).fetchone()
         except sqlite3.Error:
             self._forget()
             return None
+        if row is None:
+            return None
+        size, changed, samples, rate, fault, notes = row
+        return size, changed, Sound(samples, rate, fault, tuple(json.loads(notes)))
 
     def _write(self) -> None:
         if self._database is not None and self._new:
             try:
                 with self._database:
-                    rows = [(name, *state) for name, state in self._new.items()]
-                    self._database.executemany("INSERT OR REPLACE INTO sound VALUES (?, ?, ?, ?, ?)", rows)
+                    rows = [
+                        (name, size, changed, sound.samples, sound.rate, sound.fault, json.dumps(sound.notes))
+                        for name, (size, changed, sound) in self._new.items()
+                    ]
+                    self._database.executemany(
+                        f"INSERT OR REPLACE INTO {_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                    )
             except sqlite3.Error:
                 self._forget()
         self._new.clear()
@@ -99,4 +110,5 @@ class KnownSound:
 
 
 def _read(path: Path) -> Sound:
-    return Sound(len(read_audio(path)), soundfile.info(path).samplerate)
+    found = examine_audio(path)
+    return Sound(len(found.waveform), found.rate, found.fault, found.notes)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, LogMel, read_blocks, resample, resampling_ratio
 from omni_lib.config import Config
+from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
 REACH = 200  # frames: attention sees 2 s before and 2 s after; measured, 1.5 to 2.5 s are about as good as one another
@@ -59,13 +60,18 @@ def in_blocks(
         buffer, left = buffer[keep:], left + ready - keep
 
 
-def sound_stream(path: Path, seconds: float = BLOCK_SECONDS) -> Iterator[Tensor]:
+def sound_stream(
+    path: Path, seconds: float = BLOCK_SECONDS, *, content: Content | None = None
+) -> Iterator[Tensor]:
     """The file as `read_audio` reads it, 16 kHz mono, in blocks (samples,) of about `seconds`.
 
+    Args:
+        content: is told what goes by, as in `read_blocks`.
+
     Raises:
-        UserError: as `read_audio`; when it is truncated or no sound, perhaps only at the end.
+        UserError: as `read_audio`, perhaps only at the end.
     """
-    rate, blocks = read_blocks(path, seconds)
+    rate, blocks = read_blocks(path, seconds, content or Content())
     ratio = resampling_ratio(rate)
     if ratio == 1:
         yield from blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.inference.streaming import greedy_path, greedy_path_stream, mel_stream, sound_stream
+from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
-SILENCE = 1e-4  # peak amplitude, -80 dB of full scale: below it there is nothing to hear
 LONGEST = 10.0  # seconds; the corpora's longest utterance, hence the longest the encoder has met
 
 
@@ -59,35 +59,24 @@ def transcribe(
     """
     path = Path(path)
     warn = warn or (lambda line: print(line, file=sys.stderr))
-    loudness, begin, sound = Loudness(), [], sound_stream(path)
+    content, begin = Content(), []
+    sound = sound_stream(path, content=content)
     while sum(map(len, begin)) <= longest * SAMPLE_RATE and (block := next(sound, None)) is not None:
         begin.append(block)
-    mel = mel_stream(loudness.listening(itertools.chain(begin, sound)))
+    mel = mel_stream(itertools.chain(begin, sound))
     if sum(map(len, begin)) <= longest * SAMPLE_RATE:  # that was all
         pieces = [greedy_path(torch.cat(list(mel)), recogniser)]
     else:
         pieces = greedy_path_stream(mel, recogniser, config)
     symbols = [symbol for piece in pieces for symbol in piece.tolist()]
-    if loudness.peak < SILENCE:
-        warn(f"{path} is silent: nothing to transcribe")
+    for remark in filter(None, (content.fault, *content.notes)):
+        warn(f"{path} {remark}")
+    if content.fault:
         return Transcript(path, "", [])
     if not symbols:
         raise UserError(
-            f"{path} is too short ({loudness.samples * 1000 // SAMPLE_RATE} ms): one embedding needs {shortest(recogniser)} ms"
+            f"{path} is too short ({content.samples * 1000 // content.rate} ms): one embedding needs {shortest(recogniser)} ms"
         )
     seconds_per_frame = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
     words = word_times(symbols, recogniser.vocabulary, seconds_per_frame)
     return Transcript(path, " ".join(word.word for word in words), words)
-
-
-class Loudness:
-    """What has gone by in a stream of sound: its samples, and the largest of them."""
-
-    def __init__(self) -> None:
-        self.samples, self.peak = 0, 0.0
-
-    def listening(self, sound: Iterable[Tensor]) -> Iterator[Tensor]:
-        for block in sound:
-            self.samples += len(block)
-            self.peak = max(self.peak, block.abs().max().item() if len(block) else 0.0)
-            yield block

@@ -26,7 +26,11 @@ class Audit:
 
     readable: list[Utterance] = field(default_factory=list)
     unreadable: list[Problem] = field(default_factory=list)
+    soundless: list[Problem] = field(default_factory=list)  # read, but silent or constant
     impossible: list[Problem] = field(default_factory=list)  # readable, but with no CTC path
+    notes: list[Problem] = field(
+        default_factory=list
+    )  # on rows that are used: clipped, channels that cancel …
     seconds: dict[str, float] = field(default_factory=dict)  # of sound, by split
     sample_rates: Counter[int] = field(default_factory=Counter)  # files by rate in Hz
     samples: dict[Utterance, int] = field(default_factory=dict)  # at 16 kHz
@@ -57,12 +61,19 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
         if isinstance(sound, UserError):
             result.unreadable.append(Problem(utterance.line, str(sound)))
             continue
-        samples, rate = sound
-        result.sample_rates[rate] += 1
+        if sound.fault:
+            result.soundless.append(Problem(utterance.line, sound.fault))
+            continue
+        result.notes += [Problem(utterance.line, note) for note in sound.notes]
+        result.sample_rates[sound.rate] += 1
         result.readable.append(utterance)
-        result.samples[utterance] = samples
-        result.seconds[utterance.split] = result.seconds.get(utterance.split, 0.0) + samples / SAMPLE_RATE
-        available, needed = ctc_frames(samples, config), frames_needed(vocabulary.encode(utterance.text))
+        result.samples[utterance] = sound.samples
+        seconds = sound.samples / SAMPLE_RATE
+        result.seconds[utterance.split] = result.seconds.get(utterance.split, 0.0) + seconds
+        available, needed = (
+            ctc_frames(sound.samples, config),
+            frames_needed(vocabulary.encode(utterance.text)),
+        )
         if available < needed:
             reason = f"{utterance.path.name} has {available} CTC frames and its text needs {needed}: no path, the loss is infinite"
             result.impossible.append(Problem(utterance.line, reason))
@@ -113,16 +124,19 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
         )
     for title, problems in (
         ("cannot be read", result.unreadable),
+        ("hold no sound", result.soundless),
         ("have no CTC path" + speed, result.impossible),
     ):
         if problems:
             report(f"{len(problems)} rows {title} and are left out:")
             for problem in problems:
                 report(f"  {problem}")
+    for note in result.notes:
+        report(f"note, {note}")
     lost = {problem.line for problem in result.impossible}
     kept = [utterance for utterance in result.readable if utterance.line not in lost]
     if not kept:
-        raise UserError(f"{manifest.path} has no training utterance that can be used")
+        raise UserError(f"{manifest.path} has no training utterance that can be used{_first_problem(result)}")
     return kept
 
 
@@ -137,13 +151,21 @@ def readable(
     if split is not None:
         manifest.split(split)  # refuses an empty one by name
     result = audit(manifest, config, None if split is None else (split,))
-    for problem in result.unreadable:
+    for problem in result.unreadable + result.soundless:
         report(f"left out, {problem}")
+    for note in result.notes:
+        report(f"note, {note}")
     if not result.readable:
         raise UserError(
             f"{manifest.path} has no row{f' of split {split!r}' if split else ''} that can be read"
+            + _first_problem(result)
         )
     return result.readable
+
+
+def _first_problem(result: Audit) -> str:
+    problems = result.unreadable + result.soundless + result.impossible
+    return f"; the first problem is at {problems[0]}" if problems else ""
 
 
 def rows_to_evaluate(
@@ -165,7 +187,8 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     speakers = {utterance.speaker for utterance in result.readable if utterance.speaker}
     share = len(result.impossible) / max(len(result.readable), 1)
     lines = [
-        f"{manifest.path}: {rows} rows, {len(result.readable)} readable, {len(result.unreadable)} not",
+        f"{manifest.path}: {rows} rows, {len(result.readable)} readable, "
+        f"{len(result.unreadable) + len(result.soundless)} not",
         f"{sum(result.seconds.values()) / 3600:.2f} hours, {len(speakers) or 'unnamed'} speakers",
     ]
     for split, seconds in sorted(result.seconds.items()):
@@ -181,6 +204,8 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
         + ("" if set(result.sample_rates) <= {SAMPLE_RATE} else " (resampled to 16000 Hz when read)")
     )
     lines += [f"cannot be read, {problem}" for problem in result.unreadable]
+    lines += [f"holds no sound, {problem}" for problem in result.soundless]
+    lines += [f"note, {note}" for note in result.notes]
     for title, names in duplicates_across_splits(result.readable).items():
         if names:
             lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")

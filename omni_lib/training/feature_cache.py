@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 import torchaudio
 from filelock import FileLock, Timeout
@@ -48,10 +47,11 @@ from omni_lib.errors import UserError
 from omni_lib.machine.cache import VARIABLE, cache_folder
 from omni_lib.machine.files import replaced_atomically
 from omni_lib.machine.resources import free_memory
+from omni_lib.machine.sound.reading import open_sound
 from omni_lib.manifest import Utterance
 from omni_lib.text import Vocabulary
 
-VERSION = 1  # of how features are computed and stored
+VERSION = 2  # of how features are computed and stored
 SHARD_ROWS = 256
 MEMORY_SHARE = 4  # features take at most one part in four of the memory that is free when they are wanted
 BUDGET = "OMNI_FEATURE_MEMORY"  # an environment variable: gigabytes of features that each process may keep in memory
@@ -275,10 +275,10 @@ def _default_budget() -> int:
 def _expected_bytes(path: Path, speeds: Sequence[float]) -> int:
     """What the features of a file will take, by its header."""
     try:
-        sound = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError, TypeError):  # reading it will say what is wrong
+        with open_sound(path) as sound:
+            seconds = sound.frames / max(sound.rate, 1)
+    except UserError:  # reading it will say what is wrong
         return 0
-    seconds = sound.frames / max(sound.samplerate, 1)
     return sum(int(seconds / speed * SAMPLE_RATE / HOP_LENGTH + 1) for speed in speeds) * _FRAME_BYTES
 
 

@@ -32,7 +32,7 @@ def corpus(tmp_path: Path):
     def write(rows: list[tuple[int, str, str, str]], rate: int = 16_000):
         utterances = []
         for number, (samples, text, speaker, split) in enumerate(rows):
-            soundfile.write(tmp_path / f"{number}.wav", np.full(samples, 0.1), rate)
+            soundfile.write(tmp_path / f"{number}.wav", 0.1 * np.sin(np.arange(samples)), rate)
             utterances.append(Utterance(tmp_path / f"{number}.wav", text, speaker, split))
         write_manifest(tmp_path / "asr.csv", utterances)
         return read_manifest(tmp_path / "asr.csv")

@@ -214,8 +214,8 @@ def test_an_audit_reads_each_file_once(tmp_path, rows, monkeypatch):
     from omni_lib.corpora import sound_lengths as known_sound
 
     paths: list[Path] = []
-    original = known_sound.read_audio
-    monkeypatch.setattr(known_sound, "read_audio", lambda path: paths.append(path) or original(path))
+    original = known_sound.examine_audio
+    monkeypatch.setattr(known_sound, "examine_audio", lambda path: paths.append(path) or original(path))
 
     def audited():
         paths.clear()

@@ -149,7 +149,7 @@ def test_a_second_run_does_nothing_and_a_changed_clip_makes_it_anew(source, tmp_
     prepare(source, tmp_path / "out")
     _, said = prepare(source, tmp_path / "out")
     assert "already there" in said[0]
-    soundfile.write(source / "c.wav", np.zeros(8000), 16_000)
+    soundfile.write(source / "c.wav", 0.1 * np.sin(np.arange(8000)), 16_000)
     prepare(source, tmp_path / "out")
     assert soundfile.info(tmp_path / "out" / "wav" / "c.wav").frames == 8000
 

@@ -1,0 +1,266 @@
+"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: where the samples are, by the chunk that holds them and the bytes there are.
+
+The outer size, which a WAV file carries beside the size of its data chunk, is not looked at: ten public recorders write it a
+few bytes off. A size that was left open, because the recorder could not go back or died, means "up to the end of the file".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from omni_lib.machine.sound.parts import Bytes, Contents, Damaged, Part, replaced
+
+_MOST_CHUNKS = 10_000  # beyond that a file is no recording
+_W64 = {  # the 16 bytes that Wave64 has for a name
+    b"riff": bytes.fromhex("726966662e91cf11a5d628db04c10000"),
+    b"wave": bytes.fromhex("77617665f3acd3118cd100c04f8edb8a"),
+}
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A number in a header that follows from the bytes of sound there are: (bytes + plus) // per."""
+
+    position: int
+    width: int  # bytes
+    order: str
+    plus: int = 0
+    per: int = 1
+
+    def patch(self, there: int) -> tuple[int, bytes]:
+        number = (there + self.plus) // self.per
+        if number >= 256**self.width - 256:
+            raise Damaged(
+                "has more sound than its format can hold, with its length left open: convert it to FLAC"
+            )
+        return self.position, max(0, number).to_bytes(
+            self.width, "little" if self.order == "little" else "big"
+        )
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """The samples of one file, or of one of several that were joined."""
+
+    start: int  # byte of the file
+    size: int | None  # bytes that the header promises; None where it leaves that open
+    fields: tuple[_Field, ...] = ()  # what libsndfile must find in the header, where the size was left open
+    order: str | None = None  # of the bytes in the sizes of chunks that may follow; None where none do
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    name: bytes
+    start: int  # of what it holds
+    size: int
+    field: int  # where its size is written
+
+
+def contents(data: Bytes, start: int) -> Contents | None:
+    """The parts of a file in one of these containers; None where it is in another.
+
+    Raises:
+        Damaged: fewer bytes of sound are there than their chunk promises.
+    """
+    parts: list[Part] = []
+    notes: list[str] = []
+    at = start
+    while at < data.size and (find := _container(data, at)):
+        sound = find(data, at)
+        if sound is None:
+            break
+        there = data.size - sound.start
+        if sound.size is None:
+            end = after = _next_header(data, at, sound.start)
+            patches = [field.patch(end - sound.start) for field in sound.fields]
+            size = end - sound.start
+        else:
+            if there < sound.size:
+                raise Damaged(
+                    f"is truncated: its header promises {sound.size} bytes of sound, {there} are there; copy it again"
+                )
+            size, patches = sound.size, []
+            end = after = _after(data, sound)
+            if data.is_blank(end, data.size):
+                after = data.size
+        parts.append(Part(replaced(at, end, patches), bytes_of_sound=size))
+        if after < data.size and not _container(data, after):
+            if data.at(after, 3) not in (b"TAG", b"ID3"):
+                notes.append(
+                    f"has {data.size - after} bytes behind its sound that are not read, because its header does not count them in"
+                )
+            break
+        at = after
+    return Contents(tuple(parts), tuple(notes)) if parts else None
+
+
+def _container(data: Bytes, start: int) -> Callable[[Bytes, int], _Sound | None] | None:
+    head = data.at(start, 40)
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return _wave
+    if head[:16] == _W64[b"riff"] and head[24:40] == _W64[b"wave"]:
+        return _wave64
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
+        return _aiff
+    if head[:4] in (b".snd", b"dns."):
+        return _au
+    if head[:4] == b"caff":
+        return _caf
+    return _nist if head[:7] == b"NIST_1A" else None
+
+
+def _chunks(data: Bytes, at: int, end: int, order: str) -> Iterator[_Chunk]:
+    """Chunks of a name and a size of four bytes each; an odd size is padded, though not by every recorder."""
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > end or not _is_name(name := data.at(at, 4)):
+            return
+        size = data.number(at + 4, 4, order)
+        yield _Chunk(name, at + 8, size, at + 4)
+        at += 8 + size
+        if size % 2 and not _is_name(data.at(at, 4)):
+            at += 1
+
+
+def _is_name(name: bytes) -> bool:
+    return len(name) == 4 and all(32 <= byte < 127 for byte in name)
+
+
+def _is_open(size: int, width: int = 4) -> bool:
+    """Whether no recording has this size: recorders write it for "not known yet".
+
+    0 of those that meant to go back; the largest numbers of ffmpeg, and of sox and espeak, which leave room for a header.
+    """
+    largest = 256**width
+    return size == 0 or size >= largest - 256 or largest // 2 - 0x1000 <= size <= largest // 2 + 0x100
+
+
+def _ends_with_chunks(data: Bytes, at: int, order: str) -> bool:
+    """Whether chunks follow one another from `at` exactly to the end of the file: then an empty data chunk is meant so."""
+    end = at
+    for chunk in _chunks(data, at, data.size, order):
+        end = chunk.start + chunk.size + chunk.size % 2
+    return end in (data.size, data.size + 1)
+
+
+def _wave(data: Bytes, start: int) -> _Sound | None:
+    order = "big" if data.at(start, 4) == b"RIFX" else "little"
+    wide = data.at(start, 4) in (b"RF64", b"BW64")
+    long_size = None
+    for chunk in _chunks(data, start + 12, data.size, order):
+        if chunk.name == b"ds64":
+            long_size = chunk.start + 8
+        if chunk.name == b"data":
+            if wide and long_size is not None and chunk.size == 0xFFFFFFFF:
+                size, field, width = data.number(long_size, 8, "little"), long_size, 8
+            else:
+                size, field, width = chunk.size, chunk.field, 4
+            if not _is_open(size, width) or size <= data.size - chunk.start:
+                if size or _ends_with_chunks(data, chunk.start, order):
+                    return _Sound(chunk.start, size, order=order)
+            return _Sound(chunk.start, None, (_Field(field, width, order),))
+    return None
+
+
+def _wave64(data: Bytes, start: int) -> _Sound | None:
+    """Names of 16 bytes, sizes of 8 that count in these 24, everything at multiples of 8."""
+    at = start + 40
+    for _ in range(_MOST_CHUNKS):
+        if at + 24 > data.size:
+            return None
+        name, size, field = data.at(at, 4), data.number(at + 16, 8, "little"), at + 16
+        if name == b"data":
+            if _is_open(size, 8) or size == 24:
+                return _Sound(at + 24, None, (_Field(field, 8, "little", plus=24),))
+            return _Sound(at + 24, max(0, size - 24))
+        at += max(24, size + -size % 8)
+    return None
+
+
+def _aiff(data: Bytes, start: int) -> _Sound | None:
+    """The number of samples, in COMM, may be open, too. It can only be filled in where COMM stands first, as it does."""
+    fields: list[_Field] = []
+    for chunk in _chunks(data, start + 12, data.size, "big"):
+        if chunk.name == b"COMM":
+            channels, bits = data.number(chunk.start, 2, "big"), data.number(chunk.start + 6, 2, "big")
+            fields = [_Field(chunk.start + 2, 4, "big", plus=-8, per=max(1, channels * -(-bits // 8)))]
+        if chunk.name in (b"SSND", b"BODY"):
+            empty = chunk.size in (0, 8)  # an offset and a block size stand before the samples
+            if _is_open(chunk.size) or empty:
+                if not (empty and _ends_with_chunks(data, chunk.start + chunk.size, "big")):
+                    return _Sound(chunk.start, None, (*fields, _Field(chunk.field, 4, "big")))
+            return _Sound(chunk.start, chunk.size, order="big")
+    return None
+
+
+def _au(data: Bytes, start: int) -> _Sound:
+    order = "big" if data.at(start, 1) == b"." else "little"
+    offset, size = data.number(start + 4, 4, order), data.number(start + 8, 4, order)
+    if offset < 24 or start + offset > data.size:
+        raise Damaged("is damaged or truncated: its samples should begin behind its end; copy it again")
+    if _is_open(size):
+        return _Sound(start + offset, None, (_Field(start + 8, 4, order),))
+    return _Sound(start + offset, size)
+
+
+def _caf(data: Bytes, start: int) -> _Sound | None:
+    at = start + 8
+    for _ in range(_MOST_CHUNKS):
+        if at + 12 > data.size:
+            return None
+        name, size, field = data.at(at, 4), data.number(at + 4, 8, "big"), at + 4
+        if name == b"data":
+            if (
+                _is_open(size, 8) or size == 4
+            ):  # -1 is the standard's own word for open; a count of edits stands first
+                return _Sound(at + 12, None, (_Field(field, 8, "big"),))
+            return _Sound(at + 12, size)
+        at += 12 + size
+    return None
+
+
+def _nist(data: Bytes, start: int) -> _Sound:
+    header = data.at(start, 16)[8:16].strip()
+    length = int(header) if header.isdigit() else 1024
+    text = data.at(start, min(length, 2**16))
+    found = re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})\s*$", text, re.MULTILINE)
+    fields = {name: int(value) for name, value in found}
+    if start + length > data.size:
+        raise Damaged("is truncated: it ends within its header; copy it again")
+    packed = b"embedded-" in text  # shorten: fewer bytes than the number of samples says
+    if packed or not fields.get(b"sample_count"):
+        return _Sound(start + length, None)
+    each = fields.get(b"sample_n_bytes", 1) * fields.get(b"channel_count", 1)
+    return _Sound(start + length, fields[b"sample_count"] * each)
+
+
+def _after(data: Bytes, sound: _Sound) -> int:
+    """Behind the samples, their padding and the chunks that follow them."""
+    assert sound.size is not None
+    at = min(sound.start + sound.size, data.size)
+    if at == data.size or _container(data, at):
+        return at
+    if sound.order is None:
+        return at
+    if not _is_name(data.at(at, 4)) and sound.size % 2:
+        at += 1
+    for chunk in _chunks(data, at, data.size, sound.order):
+        if _container(data, chunk.start - 8):
+            return chunk.start - 8
+        if chunk.start + chunk.size > data.size:
+            return chunk.start - 8
+        at = chunk.start + chunk.size
+    if not _container(data, at):
+        at += at % 2
+    return min(at, data.size)
+
+
+def _next_header(data: Bytes, start: int, sound: int) -> int:
+    """Where a file that was joined to one of open length begins: with the same bytes but for its sizes. Else the end of the file."""
+    head, at = data.at(start, 16), sound
+    while (at := data.find(head[:4], at, data.size)) >= 0:
+        if sum(one == other for one, other in zip(head, data.at(at, 16), strict=False)) >= 12:
+            return at
+        at += 1
+    return data.size

@@ -1,0 +1,109 @@
+"""One look at what a recording holds, shared by every command that reads sound: can anything be learnt from it?
+
+Left out by name, because no word can be learnt from them or recognised in them:
+
+- silence, and a constant: nothing was recorded
+- samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but by how much is
+  a guess that belongs to whoever made the file.
+
+Kept, with a note:
+
+- nearly all clipped: speech clipped to its sign alone is still understood (Licklider and Pollack 1948, "Effects of
+  differentiation, integration, and infinite peak clipping upon the intelligibility of speech"), but it is not what a model
+  should mostly be trained on
+- channels that cancel when they are averaged: one of them is read instead, which loses nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+SILENCE = 1e-4  # amplitude, -80 dB of full scale: what stays within ± this is silence
+FULL_SCALE = (
+    2.0  # twice the true full scale, 1: lossy decoders and mixers overshoot 1, but not by as much as that
+)
+_NEAR_PEAK = 0.98  # of the peak
+_CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%
+_QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
+_CANCELLED = 0.1  # of the power that would be left if the channels had nothing to do with each other
+
+
+class Content:
+    """What has gone by of a recording: `add` each block, then ask for `fault` and `notes`.
+
+    Attributes:
+        samples: how many, at the file's own rate.
+        rate: Hz, where the reader of a file has set it.
+    """
+
+    def __init__(self, notes: Iterable[str] = ()) -> None:
+        self.samples, self.rate = 0, 0
+        self.lowest, self.highest = 0.0, 0.0
+        self._near_peak = 0
+        self._notes = list(notes)
+
+    @property
+    def peak(self) -> float:
+        return max(-self.lowest, self.highest, 0.0)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take note of a mono block (samples,), full scale ±1."""
+        if len(block) == 0:
+            return
+        low, high, before = float(block.min()), float(block.max()), self.peak
+        self.lowest = min(low, self.lowest) if self.samples else low
+        self.highest = max(high, self.highest) if self.samples else high
+        if self.peak * _NEAR_PEAK > before:
+            self._near_peak = 0  # all that came before was lower
+        self._near_peak += int((np.abs(block) >= self.peak * _NEAR_PEAK).sum())
+        self.samples += len(block)
+
+    def remark(self, note: str) -> None:
+        """Add a note that was found in another way; its words follow the file's name."""
+        self._notes.append(note)
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be learnt from it, or ""; the words follow the file's name."""
+        if self.samples < 2 or self.highest - self.lowest >= 2 * SILENCE:
+            return ""
+        if self.peak < SILENCE:
+            return "is silent: nothing to transcribe or to learn; record it again, or leave it out"
+        return f"is constant at {self.highest:.3g}, which is no sound: record it again, or leave it out"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be said about it, though it is used."""
+        share = self._near_peak / max(1, self.samples)
+        if self.fault or share < _CLIPPED or self.peak < _QUIET:
+            return tuple(self._notes)
+        return (*self._notes, f"is clipped in {share:.0%} of its samples: record it again with less gain")
+
+
+class Channels:
+    """The power of each channel and of their mean."""
+
+    def __init__(self) -> None:
+        self._channels, self._mean = np.zeros(1), 0.0
+
+    def add(self, block: np.ndarray) -> None:
+        """Take note of a block (samples, channels)."""
+        wide = block.astype(np.float64)
+        power = np.square(wide).sum(axis=0)
+        size = max(len(power), len(self._channels))
+        self._channels = np.pad(self._channels, (0, size - len(self._channels)))
+        self._channels += np.pad(power, (0, size - len(power)))
+        self._mean += float(np.square(wide.mean(axis=1)).sum())
+
+    def to_read(self) -> int | None:
+        """The loudest channel, where the channels cancel when they are averaged; else None.
+
+        The mean of n channels that have nothing to do with each other keeps 1/n of their mean power, and so does the mean
+        of one voice and n - 1 silent channels.
+        """
+        count = len(self._channels)
+        if count < 2 or self._mean >= _CANCELLED * float(self._channels.mean()) / count:
+            return None
+        return int(self._channels.argmax())

@@ -1,0 +1,52 @@
+"""Ogg (RFC 3533): pages with a length, a number and a checksum. Vorbis and Opus are packed in them."""
+
+from __future__ import annotations
+
+import zlib
+
+from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part
+
+MAGIC = b"OggS"
+_FIRST, _LAST = 2, 4  # bits of a page: it begins, or ends, a stream
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def contents(data: Bytes, start: int) -> Contents:
+    """The streams of an Ogg file whose first page begins at `start`, one after the other.
+
+    Raises:
+        Damaged: a page is missing, damaged or incomplete.
+    """
+    parts: list[Part] = []
+    begin = at = start
+    numbers: dict[bytes, int] = {}  # of the next page, by stream
+    ended = heads = False
+    while at < data.size:
+        page = data.at(at, 27)
+        if page[:4] != MAGIC:
+            if ended and data.find(MAGIC, at, data.size) < 0:
+                break  # something else was appended
+            raise Damaged(f"is damaged: byte {at} should begin an Ogg page; {CONVERT}")
+        lacing = data.at(at + 27, page[26]) if len(page) == 27 else b""
+        length = 27 + len(lacing) + sum(lacing)
+        if len(page) < 27 or len(lacing) < page[26] or at + length > data.size:
+            raise Damaged(f"is truncated: it ends within an Ogg page; {CONVERT}")
+        if _checksum(data.at(at, length)) != int.from_bytes(page[22:26], "little"):
+            raise Damaged(f"is damaged: the Ogg page at byte {at} does not fit its checksum; {CONVERT}")
+        flags, stream, number = page[5], page[14:18], int.from_bytes(page[18:22], "little")
+        if flags & _FIRST and not heads:  # another file was joined to the one before
+            parts += [Part(((begin, at),))] if at > begin else []
+            begin, numbers = at, {}
+        elif not flags & _FIRST and number != numbers.get(stream, number):
+            raise Damaged(f"is damaged: Ogg pages are missing before byte {at}; {CONVERT}")
+        heads, ended = bool(flags & _FIRST), bool(flags & _LAST)
+        numbers[stream] = number + 1
+        at += length
+    cut = () if ended else ("has no page that ends the Ogg stream: the recording may have been cut off",)
+    return Contents((*parts, Part(((begin, at),))), cut, framed=True)
+
+
+def _checksum(page: bytes) -> int:
+    """CRC-32 of a page with its own field as 0: zlib's polynomial, but highest bit first and without inversions."""
+    turned = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
+    return int(f"{zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)

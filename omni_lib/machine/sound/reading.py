@@ -1,0 +1,181 @@
+"""A sound file of any kind, opened: its rate, its length, and its samples block by block."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+from omni_lib.errors import UserError
+from omni_lib.machine.sound import chunks, flac, mpeg, ogg
+from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, View, after_id3
+
+_WIDTHS = {  # bytes of a sample
+    **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
+    **{"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1},
+}
+_HEADED = {"AIFF": 8, "CAF": 4}  # bytes that stand before the samples in their chunk
+_UNCOUNTED = ("RAW", "PVF", "PAF", "IRCAM")  # containers that hold no length: there is nothing to compare
+
+
+@dataclass(frozen=True)
+class OpenSound:
+    """A file that was looked through, but not decoded.
+
+    Attributes:
+        rate: Hz.
+        frames: samples of each channel.
+        channels: of the part with most of them.
+        notes: remarks on the file; the words follow its name.
+    """
+
+    path: Path
+    rate: int
+    frames: int
+    channels: int
+    notes: tuple[str, ...]
+    _file: BinaryIO
+    _parts: tuple[tuple[Part, int], ...]  # and the samples that each must yield
+    _framed: bool
+
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """Blocks (samples, channels) of at most `size` samples of each channel, float32, full scale ±1, to the end of the last part.
+
+        Raises:
+            UserError: fewer samples can be decoded than are there.
+        """
+        for part, frames in self._parts:
+            read = 0
+            with _refusals(self.path), _opened(self._file, part, self._framed) as sound:
+                while len(block := sound.read(size, dtype="float32", always_2d=True)):
+                    read += len(block)
+                    yield block
+            if read < frames:
+                raise UserError(
+                    f"{self.path} is truncated or damaged: of {frames} samples {read} can be decoded; copy it again"
+                )
+
+
+@contextlib.contextmanager
+def open_sound(path: Path) -> Iterator[OpenSound]:
+    """Look a file through and open it.
+
+    Raises:
+        UserError: it does not exist, is no sound file, is truncated or damaged, or is joined of parts with different rates.
+    """
+    with _refusals(path), contextlib.ExitStack() as stack:
+        if not path.is_file():
+            raise UserError(f"{path} does not exist or is no file")
+        file = stack.enter_context(open(path, "rb"))
+        found = _contents(Bytes(file))
+        parts, rates, channels, notes = [], [], 1, list(found.notes)
+        for part in found.parts:
+            with _opened(file, part, found.framed) as sound:
+                parts.append((part, _agreed_frames(part, sound)))
+                rates.append(sound.samplerate)
+                channels = max(channels, sound.channels)
+                notes += _unchecked(part, sound)
+        if len(set(rates)) > 1:
+            raise Damaged(
+                f"is joined of parts with {' and '.join(map(str, sorted(set(rates))))} Hz: take it apart"
+            )
+        yield OpenSound(
+            path,
+            rates[0],
+            sum(frames for _, frames in parts),
+            channels,
+            tuple(notes),
+            file,
+            tuple(parts),
+            found.framed,
+        )
+
+
+def _contents(data: Bytes) -> Contents:
+    start = after_id3(data, 0)
+    if data.at(start, 4) == flac.MAGIC:
+        return flac.contents(data, start)
+    if data.at(start, 4) == ogg.MAGIC:
+        return ogg.contents(data, start)
+    if found := chunks.contents(data, start):
+        return found
+    if _is_other(data, start) or (first := mpeg.first_frame(data, start)) is None:
+        return Contents((Part(((start, data.size),)),))
+    return mpeg.contents(data, first)
+
+
+def _is_other(data: Bytes, start: int) -> bool:
+    """Whether the file begins as one of a container that is neither counted here nor MP3."""
+    return data.at(start, 4) in (b"RIFF", b"RIFX", b"FORM", b"caff", b"RF64")
+
+
+def _agreed_frames(part: Part, sound: soundfile.SoundFile) -> int:
+    """The samples that libsndfile is going to decode, which must be as many as were counted.
+
+    Raises:
+        Damaged: they are not.
+    """
+    frames = int(sound.frames)
+    if part.most is not None and not part.least <= frames <= part.most:
+        raise Damaged(
+            f"is damaged: {part.most} samples were counted, {frames} can be decoded; convert it: ffmpeg -i FILE NEW.wav"
+        )
+    width = _WIDTHS.get(sound.subtype)
+    if part.bytes_of_sound is not None and width:
+        there = max(0, part.bytes_of_sound - _HEADED.get(sound.format, 0)) // (width * sound.channels)
+        if frames != there:
+            raise Damaged(
+                f"is damaged: its header leads to {frames} samples, its data to {there}; export it again"
+            )
+    return frames
+
+
+def _unchecked(part: Part, sound: soundfile.SoundFile) -> list[str]:
+    if part.bytes_of_sound is not None or part.most is not None or sound.format in (*_UNCOUNTED, "OGG"):
+        return []
+    return [
+        f"is in the format {sound.format}, in which a cut cannot be told from the end: convert it to WAV to be sure"
+    ]
+
+
+@contextlib.contextmanager
+def _opened(file: BinaryIO, part: Part, framed: bool) -> Iterator[soundfile.SoundFile]:
+    """A part, open for decoding.
+
+    Raises:
+        Damaged: it cannot be decoded, though its frames are there.
+    """
+    try:
+        with soundfile.SoundFile(View(file, part.pieces)) as sound:
+            yield sound
+    except soundfile.SoundFileError as error:
+        if framed:
+            raise Damaged(f"is damaged ({_reason(error)}): {CONVERT}") from None
+        raise
+
+
+def _reason(error: Exception) -> str:
+    reason = str(error).rpartition(": ")[2].rstrip(".")
+    return "an unknown format, or headerless samples" if "Format not recognised" in reason else reason
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What libsndfile and the system say against a file, in our words."""
+    try:
+        yield
+    except Damaged as damage:
+        raise UserError(f"{path} {damage}") from None
+    except (soundfile.SoundFileError, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read as sound ({_reason(error)}): use WAV, FLAC, OGG or MP3"
+        ) from None
+    except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
+        raise UserError(
+            f"{path} is damaged or too long: its header promises more samples than the memory holds"
+        ) from None
