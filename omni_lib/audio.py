@@ -38,7 +38,8 @@ class ExaminedAudio:
     Attributes:
         waveform: (samples,), float32, 16 kHz, mono.
         rate: Hz, of the file.
-        fault: why nothing can be learnt from it, such as silence; "" where there is nothing to object to. Names the file.
+        fault: why nothing can be learnt from it, such as silence; "" where there is nothing to object to.
+            Names the file.
         notes: what should be said though it is used, such as channels that cancel. Each names the file.
     """
 
@@ -51,12 +52,12 @@ class ExaminedAudio:
 def examine_audio(path: str | Path) -> ExaminedAudio:
     """Read a sound file of any rate, container and number of channels, with one look at its content.
 
-    Channels are averaged, unless they cancel: then one of them is read. Other rates are resampled. An MP3 file without a
-    LAME header keeps the silence that its encoder put before the sound, up to 0.1 s.
+    Channels are averaged, unless they cancel: then one of them is read. Other rates are resampled. An MP3
+    file without a LAME header keeps the silence that its encoder put before the sound, up to 0.1 s.
 
     Raises:
-        UserError: the file is missing, is no sound file, is truncated, damaged, empty, or far beyond full scale, or holds
-            values that are not finite.
+        UserError: the file is missing, is no sound file, is truncated, damaged, empty, or far beyond full
+            scale, or holds values that are not finite.
     """
     path = Path(path)
     content = Content()
@@ -162,8 +163,8 @@ def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
 def resampling_ratio(rate: int) -> Fraction:
     """`rate` over 16000 Hz, in terms of at most 640.
 
-    The resampler keeps a filter for each step of the ratio. The usual rates have up to 640 steps; 44101 Hz would have 16,000 and take
-    gigabytes, so it is read as the nearest ratio of few steps: 1e-6 too fast.
+    The resampler keeps a filter for each step of the ratio. The usual rates have up to 640 steps; 44101 Hz
+    would have 16,000 and take gigabytes, so it is read as the nearest ratio of few steps: 1e-6 too fast.
     """
     return Fraction(rate, SAMPLE_RATE).limit_denominator(640)
 
@@ -196,9 +197,10 @@ def samples_at_speed(samples: int, speed: float) -> int:
 class LogMel(nn.Module):
     """waveform (…, samples) → log-mel (…, frames, 128), natural logarithm of power, frames = samples // 160.
 
-    The window is 25 ms, but the Fourier transform has 1024 points: 128 mel filters between 0 and 8 kHz are as narrow as
-    27 Hz at the low end, and with the window's own 400 points (one bin every 40 Hz) some of them would contain no bin at
-    all. A longer, zero-padded transform samples the same spectrum every 15.6 Hz, so that each filter sees something.
+    The window is 25 ms, but the Fourier transform has 1024 points: 128 mel filters between 0 and 8 kHz are as
+    narrow as 27 Hz at the low end, and with the window's own 400 points (one bin every 40 Hz) some of them
+    would contain no bin at all. A longer, zero-padded transform samples the same spectrum every 15.6 Hz, so
+    that each filter sees something.
     """
 
     def __init__(self, n_fft: int = N_FFT) -> None:
@@ -224,7 +226,9 @@ class LogMel(nn.Module):
 
 
 def feature_statistics(features: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each mel filter over a list of log-mels (frames, 128), in float64: two (128,)."""
+    """Mean and standard deviation of each mel filter over a list of log-mels (frames, 128), in float64: two
+    (128,).
+    """
     count = sum(len(feature) for feature in features)
     mean = sum(feature.double().sum(dim=0) for feature in features) / count
     variance = sum((feature.double() - mean).square().sum(dim=0) for feature in features) / count

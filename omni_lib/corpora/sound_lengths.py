@@ -1,8 +1,9 @@
-"""How long every sound file is and whether anything can be learnt from it, found out by reading it to its end once.
+"""How long every sound file is and whether anything can be learnt from it, found out by reading it to its end
+once.
 
-A header can promise what the file does not hold, so an audit reads whole files. For 100 hours that takes many minutes, and
-every start and every resume would read them again. So what was found is kept in the cache folder, by path, size and time of
-the last change. A file that was changed in any of these is read anew.
+A header can promise what the file does not hold, so an audit reads whole files. For 100 hours that takes many
+minutes, and every start and every resume would read them again. So what was found is kept in the cache
+folder, by path, size and time of the last change. A file that was changed in any of these is read anew.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Sound(NamedTuple):
 class KnownSound:
     """Inside `with KnownSound() as known:`, `known.sound(path)` reads only what is not known yet.
 
-    The cache only saves time: where it cannot be used (a read-only home, a damaged file), everything is read, without a message.
+    The cache only saves time: where it cannot be used (a read-only home, a damaged file), everything is read,
+    without a message.
     """
 
     def __init__(self) -> None:

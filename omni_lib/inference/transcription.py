@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from omni_lib.alignment import Word, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
@@ -51,8 +50,8 @@ def transcribe(
     Args:
         recogniser: in evaluation mode, with the settings `config` that it was trained with.
         warn: called with a line where the answer needs a caution (silence).
-        longest: seconds of the longest clip that the recogniser was trained on. A longer file is heard with attention held to what is near
-            (`streaming.py`), and a shorter one as in training.
+        longest: seconds of the longest clip that the recogniser was trained on. A longer file is heard with
+            attention held to what is near (`streaming.py`), and a shorter one as in training.
 
     Raises:
         UserError: the file cannot be read, or is shorter than one embedding.

@@ -1,4 +1,6 @@
-"""What is in a corpus, and which of its rows cannot be trained on: `omni data check`, and the first act of training."""
+"""What is in a corpus, and which of its rows cannot be trained on: `omni data check`, and the first act of
+training.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ def _sound(known: KnownSound, utterance: Utterance) -> Sound | UserError:
 
 
 def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
-    """The smallest `ctc_frames_per_embedding` with which at most `max_impossible` of the rows lack a path, if up to 8 helps."""
+    """The smallest `ctc_frames_per_embedding` with which at most `max_impossible` of the rows lack a path, if
+    up to 8 helps.
+    """
     vocabulary = Vocabulary()
     for k in range(config.ctc_frames_per_embedding + 1, 9):
         wider = Config(**{**config.to_dict(), "ctc_frames_per_embedding": k})
@@ -219,7 +223,9 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
 
 
 def duplicates_across_splits(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
-    """What stands in more than one split and should not: `speaker`, `transcription` and `audio file` → their names."""
+    """What stands in more than one split and should not: `speaker`, `transcription` and `audio file` → their
+    names.
+    """
     found: dict[str, list[str]] = {}
     for title, key in (("speaker", "speaker"), ("transcription", "text"), ("audio file", "path")):
         splits: dict[object, set[str]] = {}

@@ -1,4 +1,6 @@
-"""Sound files of every kind become 16 kHz mono or one clear line; log-mels have the shape and the values they should."""
+"""Sound files of every kind become 16 kHz mono or one clear line; log-mels have the shape and the values they
+should.
+"""
 
 import warnings
 

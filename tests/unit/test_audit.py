@@ -27,7 +27,9 @@ from omni_lib.training.augmentation import stretch_time
 
 @pytest.fixture
 def corpus(tmp_path: Path):
-    """A function that writes clips of given samples and reads their manifest: `corpus([(16_000, "one", "speaker", "train"), …])`."""
+    """A function that writes clips of given samples and reads their manifest: `corpus([(16_000, "one",
+    "speaker", "train"), …])`.
+    """
 
     def write(rows: list[tuple[int, str, str, str]], rate: int = 16_000):
         utterances = []

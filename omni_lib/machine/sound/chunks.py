@@ -1,7 +1,9 @@
-"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: where the samples are, by the chunk that holds them and the bytes there are.
+"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: where the samples are, by the chunk that holds them and
+the bytes there are.
 
-The outer size, which a WAV file carries beside the size of its data chunk, is not looked at: ten public recorders write it a
-few bytes off. A size that was left open, because the recorder could not go back or died, means "up to the end of the file".
+The outer size, which a WAV file carries beside the size of its data chunk, is not looked at: ten public
+recorders write it a few bytes off. A size that was left open, because the recorder could not go back or died,
+means "up to the end of the file".
 """
 
 from __future__ import annotations
@@ -130,14 +132,17 @@ def _is_name(name: bytes) -> bool:
 def _is_open(size: int, width: int = 4) -> bool:
     """Whether no recording has this size: recorders write it for "not known yet".
 
-    0 of those that meant to go back; the largest numbers of ffmpeg, and of sox and espeak, which leave room for a header.
+    0 of those that meant to go back; the largest numbers of ffmpeg, and of sox and espeak, which leave room
+    for a header.
     """
     largest = 256**width
     return size == 0 or size >= largest - 256 or largest // 2 - 0x1000 <= size <= largest // 2 + 0x100
 
 
 def _ends_with_chunks(data: Bytes, at: int, order: str) -> bool:
-    """Whether chunks follow one another from `at` exactly to the end of the file: then an empty data chunk is meant so."""
+    """Whether chunks follow one another from `at` exactly to the end of the file: then an empty data chunk is
+    meant so.
+    """
     end = at
     for chunk in _chunks(data, at, data.size, order):
         end = chunk.start + chunk.size + chunk.size % 2
@@ -179,7 +184,9 @@ def _wave64(data: Bytes, start: int) -> _Sound | None:
 
 
 def _aiff(data: Bytes, start: int) -> _Sound | None:
-    """The number of samples, in COMM, may be open, too. It can only be filled in where COMM stands first, as it does."""
+    """The number of samples, in COMM, may be open, too. It can only be filled in where COMM stands first, as
+    it does.
+    """
     fields: list[_Field] = []
     for chunk in _chunks(data, start + 12, data.size, "big"):
         if chunk.name == b"COMM":
@@ -257,7 +264,9 @@ def _after(data: Bytes, sound: _Sound) -> int:
 
 
 def _next_header(data: Bytes, start: int, sound: int) -> int:
-    """Where a file that was joined to one of open length begins: with the same bytes but for its sizes. Else the end of the file."""
+    """Where a file that was joined to one of open length begins: with the same bytes but for its sizes. Else
+    the end of the file.
+    """
     head, at = data.at(start, 16), sound
     while (at := data.find(head[:4], at, data.size)) >= 0:
         if sum(one == other for one, other in zip(head, data.at(at, 16), strict=False)) >= 12:

@@ -1,16 +1,17 @@
-"""One look at what a recording holds, shared by every command that reads sound: can anything be learnt from it?
+"""One look at what a recording holds, shared by every command that reads sound: can anything be learnt from
+it?
 
 Left out by name, because no word can be learnt from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
-- samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but by how much is
-  a guess that belongs to whoever made the file.
+- samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but by
+  how much is a guess that belongs to whoever made the file.
 
 Kept, with a note:
 
-- nearly all clipped: speech clipped to its sign alone is still understood (Licklider and Pollack 1948, "Effects of
-  differentiation, integration, and infinite peak clipping upon the intelligibility of speech"), but it is not what a model
-  should mostly be trained on
+- nearly all clipped: speech clipped to its sign alone is still understood (Licklider and Pollack 1948,
+  "Effects of differentiation, integration, and infinite peak clipping upon the intelligibility of speech"),
+  but it is not what a model should mostly be trained on
 - channels that cancel when they are averaged: one of them is read instead, which loses nothing
 """
 
@@ -100,8 +101,8 @@ class Channels:
     def to_read(self) -> int | None:
         """The loudest channel, where the channels cancel when they are averaged; else None.
 
-        The mean of n channels that have nothing to do with each other keeps 1/n of their mean power, and so does the mean
-        of one voice and n - 1 silent channels.
+        The mean of n channels that have nothing to do with each other keeps 1/n of their mean power, and so
+        does the mean of one voice and n - 1 silent channels.
         """
         count = len(self._channels)
         if count < 2 or self._mean >= _CANCELLED * float(self._channels.mean()) / count:

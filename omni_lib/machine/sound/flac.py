@@ -1,7 +1,8 @@
-"""FLAC: frame headers carry their own number and a checksum, so the last one tells how long the stream is (RFC 9639).
+"""FLAC: frame headers carry their own number and a checksum, so the last one tells how long the stream is
+(RFC 9639).
 
-A recorder that cannot go back leaves the length in STREAMINFO at 0, "unknown" (section 8.2). libsndfile then fails, and it
-stops early where the length is too small.
+A recorder that cannot go back leaves the length in STREAMINFO at 0, "unknown" (section 8.2). libsndfile then
+fails, and it stops early where the length is too small.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
 
 
 def _total(data: Bytes, start: int, samples: int) -> bytes:
-    """The five bytes of STREAMINFO that end in the number of samples; its upper half byte belongs to the sample size."""
+    """The five bytes of STREAMINFO that end in the number of samples; its upper half byte belongs to the
+    sample size.
+    """
     kept = data.at(start + 21, 1)[0] & 0xF0
     return (kept << 32 | samples).to_bytes(5, "big")
 
@@ -163,7 +166,9 @@ def _frame(head: bytes, start: int) -> _Frame | None:
 
 
 def _is_whole(data: Bytes, start: int, metadata_end: int, frame: _Frame, end: int) -> bool:
-    """Whether a frame can be decoded, which its checksum decides: libFLAC is shown a stream with this frame alone."""
+    """Whether a frame can be decoded, which its checksum decides: libFLAC is shown a stream with this frame
+    alone.
+    """
     pieces = (
         (start, start + 21),
         _total(data, start, frame.samples),

@@ -1,9 +1,9 @@
 """MP3: every frame has a header with its length, so the frames can be counted from the first to the last.
 
-The layout of a header: ISO/IEC 11172-3, section 2.4.1.3. Most files begin with a frame that holds no sound but a tag with the
-number of frames ("Xing" or "Info", with LAME's addition for the silence around the sound; "VBRI" by Fraunhofer's encoder).
-Live recorders cannot write one, and then libsndfile takes the size of the file over the bit rate of the first frame for the
-length, and stops reading there.
+The layout of a header: ISO/IEC 11172-3, section 2.4.1.3. Most files begin with a frame that holds no sound
+but a tag with the number of frames ("Xing" or "Info", with LAME's addition for the silence around the sound;
+"VBRI" by Fraunhofer's encoder). Live recorders cannot write one, and then libsndfile takes the size of the
+file over the bit rate of the first frame for the length, and stops reading there.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _syncs(data: Bytes, start: int, end: int) -> Iterator[int]:
 
 
 def _is_chain(data: Bytes, at: int, whole: bool = False) -> bool:
-    """Whether frames of one kind follow one another: three, or, unless they must be `whole`, up to the end of the file."""
+    """Whether frames of one kind follow one another: three, or, unless they must be `whole`, up to the end of
+    the file.
+    """
     kind = None
     for _ in range(_CHAIN):
         frame = _frame(data.at(at, 4))
@@ -97,7 +99,8 @@ def contents(data: Bytes, start: int) -> Contents:
     """The parts of an MP3 file whose first frame begins at `start`.
 
     Raises:
-        Damaged: something that is no frame stands between frames, or there are fewer frames than the file's own header counts.
+        Damaged: something that is no frame stands between frames, or there are fewer frames than the file's
+            own header counts.
     """
     parts: list[Part] = []
     at = start
@@ -180,7 +183,9 @@ def _after_tags(data: Bytes, at: int) -> int:
 
 
 def _promised_frames(frame: bytes, head: _Frame) -> int | None:
-    """The number of frames in the tag of a first frame; 0 where the tag leaves it open, None where there is no tag."""
+    """The number of frames in the tag of a first frame; 0 where the tag leaves it open, None where there is
+    no tag.
+    """
     for offset in (4 + head.side_info, 6 + head.side_info):  # the second with a checksum behind the header
         if frame[offset : offset + 4] in (b"Xing", b"Info"):
             counted = frame[offset + 7 : offset + 8] and frame[offset + 7] & 1
@@ -191,7 +196,9 @@ def _promised_frames(frame: bytes, head: _Frame) -> int | None:
 
 
 def _info_frame(head: bytes, frames: int) -> bytes:
-    """A first frame without sound that gives the true number of frames, as in a file whose encoder could count."""
+    """A first frame without sound that gives the true number of frames, as in a file whose encoder could
+    count.
+    """
     first = head[1] >> 3 & 3 == 3
     bit_rate = 5 if first else 8  # 64 kbit/s: room enough
     header = bytes([0xFF, head[1] | 1, bit_rate << 4 | head[2] & 0x0C, head[3]])

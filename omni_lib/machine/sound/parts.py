@@ -24,9 +24,11 @@ class Part:
     """One stretch of sound that stands alone. Two files joined by `cat` make two parts.
 
     Attributes:
-        pieces: what libsndfile is shown, in order: bytes of the file from `start` to `end`, or bytes that replace some of them.
+        pieces: what libsndfile is shown, in order: bytes of the file from `start` to `end`, or bytes that
+            replace some of them.
         bytes_of_sound: of the chunk of samples, where the container has one.
-        most, least: bounds on the samples of each channel, by our own count of frames; `most` is None where nothing was counted.
+        most, least: bounds on the samples of each channel, by our own count of frames; `most` is None where
+            nothing was counted.
     """
 
     pieces: tuple[tuple[int, int] | bytes, ...]
@@ -93,7 +95,9 @@ class Bytes:
 
 
 def after_id3(data: Bytes, start: int) -> int:
-    """Where the sound begins: behind the ID3v2 tags at `start` (id3.org, ID3v2.4 structure, section 3.1), if there are any."""
+    """Where the sound begins: behind the ID3v2 tags at `start` (id3.org, ID3v2.4 structure, section 3.1), if
+    there are any.
+    """
     while (head := data.at(start, 10))[:3] == b"ID3" and len(head) == 10 and max(head[6:]) < 128:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         start += 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the header

@@ -44,7 +44,8 @@ class OpenSound:
     _framed: bool
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
-        """Blocks (samples, channels) of at most `size` samples of each channel, float32, full scale ±1, to the end of the last part.
+        """Blocks (samples, channels) of at most `size` samples of each channel, float32, full scale ±1, to
+        the end of the last part.
 
         Raises:
             UserError: fewer samples can be decoded than are there.
@@ -66,7 +67,8 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
     """Look a file through and open it.
 
     Raises:
-        UserError: it does not exist, is no sound file, is truncated or damaged, or is joined of parts with different rates.
+        UserError: it does not exist, is no sound file, is truncated or damaged, or is joined of parts with
+            different rates.
     """
     with _refusals(path), contextlib.ExitStack() as stack:
         if not path.is_file():
