@@ -292,7 +292,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     decoders = {
         "greedy": lambda: recogniser.greedy,
         "prefix": lambda: recogniser.prefix_search,
-        "beam": lambda: make_decoder(options.lm, recogniser.vocabulary),
+        "beam": lambda: make_decoder(options.lm, recogniser.vocabulary, [row.text for row in rows]),
     }
     rows = rows_to_evaluate(
         options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
@@ -306,7 +306,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _lm_build(options: argparse.Namespace) -> int:
-    from omni_lib.inference.language_model import estimate, write_arpa
+    from omni_lib.inference.arpa import write_arpa
+    from omni_lib.inference.language_model import estimate
     from omni_lib.manifest import read_manifest
 
     rows = read_manifest(options.data).split(options.split)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from omni_lib.course.materials import corpus, pretrained
 from omni_lib.errors import UserError
+from omni_lib.inference.arpa import write_arpa
 from omni_lib.inference.beam_search import make_decoder
 from omni_lib.inference.evaluation import evaluate_each
-from omni_lib.inference.language_model import estimate, write_arpa
+from omni_lib.inference.language_model import estimate
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest

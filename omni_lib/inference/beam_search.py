@@ -1,162 +1,214 @@
-"""Prefix beam search with an n-gram language model: the words of the model only, weighed by how likely their sequence is.
+"""Prefix beam search with an n-gram language model: it writes only words of the model.
 
-Two decoders with the same answer: `FlashlightDecoder`, compiled and fast, where the package flashlight-text is installed;
-and `PrefixBeamDecoder`, the same search to be read, everywhere. `make_decoder` chooses.
+Two decoders run the same search. `FlashlightDecoder` is compiled and fast, and is used where the package
+flashlight-text is installed; `PrefixBeamDecoder` is there to be read, and works everywhere. `make_decoder`
+chooses. Both get their scores from one `LanguageModel`, and prune the same hypotheses.
 
-The score of a transcript is log P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · words.
+The score of a transcript is
+log P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import math
-import os
+import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from omni_lib.decoding import log_add
-from omni_lib.inference.language_model import END, START, LanguageModel, read_arpa
+from omni_lib.inference.arpa import read_arpa
+from omni_lib.inference.language_model import END, START, UNKNOWN, LanguageModel
+from omni_lib.inference.lexicon import note_foreign_words, spellings
 from omni_lib.text import BLANK, SPACE, Vocabulary
 
 LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # plausible values, not tuned
-BEAM = 100  # prefixes kept from frame to frame
+BEAM = 100  # hypotheses kept from frame to frame
 
 
-def make_decoder(arpa: str | Path, vocabulary: Vocabulary) -> FlashlightDecoder | PrefixBeamDecoder:
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def make_decoder(
+    arpa: str | Path,
+    vocabulary: Vocabulary,
+    references: Iterable[str] = (),
+    report: Callable[[str], None] = _to_stderr,
+) -> FlashlightDecoder | PrefixBeamDecoder:
     """The fast decoder where its package is installed, else the readable one.
 
+    Args:
+        arpa: the file of the language model.
+        references: texts that the transcripts will be compared with, if there are any.
+        report: called with a line about words of the model that had to be respelt or left out, and with
+            another one if the model has none of the words of `references`.
+
     Raises:
-        UserError: the language model cannot be read.
+        UserError: the language model cannot be read, or has no word that the vocabulary's letters can spell.
     """
     model = read_arpa(arpa)
+    lexicon = spellings(model, str(arpa), report)
+    note_foreign_words(lexicon, str(arpa), references, report)
     if importlib.util.find_spec("flashlight"):
-        return FlashlightDecoder(Path(arpa), model, vocabulary)
-    return PrefixBeamDecoder(model, vocabulary)
+        return FlashlightDecoder(model, lexicon, vocabulary)
+    return PrefixBeamDecoder(model, lexicon, vocabulary)
 
 
 def close_last_word(log_probs: Tensor) -> Tensor:
-    """One frame more, for the space that ends the last word: (T, symbols) → (T + 1, symbols); a blank where there is no word."""
+    """Append a frame that is certainly a space: (T, symbols) → (T + 1, symbols). It ends the last word.
+
+    Where that has ended before, it is surplus and changes nothing.
+    """
     last = torch.full((1, log_probs.shape[1]), -1e4)
-    last[0, [BLANK, SPACE]] = 0.0
+    last[0, SPACE] = 0.0
     return torch.cat([log_probs, last])
 
 
 class PrefixBeamDecoder:
-    """log_probs (B, T, symbols), lengths (B,) → texts (Graves & Jaitly 2014, algorithm 1; Hannun et al. 2014 for the words).
+    """log_probs (B, T, symbols), lengths (B,) → B texts.
 
-    A prefix is a text so far; paths that collapse to the same prefix are summed, those that end in a blank apart from those that end in
-    its last letter, because only the former can repeat that letter.
+    A prefix is a sequence of whole words and the beginning of the next one. The probabilities of all
+    paths that collapse to the same prefix are added up (Graves & Jaitly 2014, algorithm 1; with words,
+    Hannun et al. 2014). Paths that end in a blank are kept apart from those that end in the prefix's last
+    letter, because only after a blank can the same letter begin again ("ll").
+
+    Args:
+        lexicon: each word of the model that may be written → its spelling, letters a-z and perhaps spaces.
+        beam: hypotheses kept from frame to frame.
     """
 
-    def __init__(self, model: LanguageModel, vocabulary: Vocabulary, beam: int = BEAM) -> None:
-        self.model, self.vocabulary, self.beam = model, vocabulary, beam
-        self.next_letters: dict[str, list[int]] = defaultdict(
-            list
-        )  # the beginning of a word → the letters that may follow
-        for word in model.words:
-            for end in range(len(word) + 1):
-                letter = SPACE if end == len(word) else vocabulary.encode(word[end])[0]
-                if letter not in self.next_letters[word[:end]]:
-                    self.next_letters[word[:end]].append(letter)
+    def __init__(
+        self, model: LanguageModel, lexicon: dict[str, str], vocabulary: Vocabulary, beam: int = BEAM
+    ) -> None:
+        self.model, self.lexicon, self.vocabulary, self.beam = model, lexicon, vocabulary, beam
+        self.words_spelt: dict[str, list[str]] = defaultdict(list)  # spelling → words
+        self.next_letters: dict[str, set[str]] = defaultdict(set)  # beginning of a spelling → letters
+        self.likeliest: dict[str, float] = {
+            "": 0.0
+        }  # beginning of a spelling → LM score of its likeliest word
+        for word, spelling in lexicon.items():
+            self.words_spelt[spelling].append(word)
+            score = LM_WEIGHT * model.score((START,), word)
+            for end in range(1, len(spelling) + 2):
+                beginning = (spelling + " ")[:end]
+                self.likeliest[beginning] = max(score, self.likeliest.get(beginning, -math.inf))
+                if end <= len(spelling):
+                    self.next_letters[spelling[: end - 1]].add(spelling[end - 1])
 
     def __call__(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         return [self.decode(row[:length]) for row, length in zip(log_probs, lengths.tolist(), strict=True)]
 
     def decode(self, log_probs: Tensor) -> str:
         """The best text of one utterance, log_probs (T, symbols)."""
-        # words so far, beginning of the next → log-probability of paths that end in a blank, of those that do not; LM score
-        beams: dict[tuple[tuple[str, ...], str], list[float]] = {((), ""): [0.0, -math.inf, 0.0]}
+        # (whole words, beginning of the next, whether the paths end in a blank) → score
+        beams: dict[tuple[tuple[str, ...], str, bool], float] = {((), "", False): 0.0}
         for frame in close_last_word(log_probs).tolist():
-            following: dict[tuple[tuple[str, ...], str], list[float]] = {}
-            for (words, part), (blank, letter, bonus) in beams.items():
-                total = log_add(blank, letter)
+            following: dict[tuple[tuple[str, ...], str, bool], float] = defaultdict(lambda: -math.inf)
+            for (words, part, after_blank), score in beams.items():
                 last = self.vocabulary.encode(part[-1])[0] if part else SPACE
-                # Where no word has begun, a surplus space changes nothing, whether or not a blank came before it.
-                _reach(
-                    following,
-                    (words, part),
-                    total + frame[BLANK],
-                    (letter if part else total) + frame[last],
-                    bonus,
-                )
-                for symbol in self.next_letters[part]:
-                    before = blank if symbol == last else total
-                    if symbol == SPACE:
-                        score = LM_WEIGHT * self.model.score((START, *words), part) + WORD_BONUS
-                        _reach(
-                            following, ((*words, part), ""), -math.inf, before + frame[SPACE], bonus + score
-                        )
-                    else:
-                        longer = part + self.vocabulary.symbols[symbol]
-                        _reach(following, (words, longer), -math.inf, before + frame[symbol], bonus)
+
+                # the prefix stays: by a blank, by its last letter held on, or by more space between two words
+                stays = (words, part, True)
+                following[stays] = log_add(following[stays], score + frame[BLANK])
+                if not (part and after_blank):
+                    stays = (words, part, False)
+                    following[stays] = log_add(following[stays], score + frame[last])
+
+                # the next word gets another letter
+                for letter in self.next_letters[part]:
+                    symbol = self.vocabulary.encode(letter)[0]
+                    if symbol != last or after_blank:
+                        longer = (words, part + letter, False)
+                        following[longer] = log_add(following[longer], score + frame[symbol])
+
+                # a space ends the word
+                for word in self.words_spelt[part] if part in self.words_spelt else ():
+                    weighted = LM_WEIGHT * self.model.score((START, *words), word) + WORD_BONUS
+                    ended = ((*words, word), "", False)
+                    following[ended] = log_add(following[ended], score + frame[SPACE] + weighted)
+
+            # A word that has begun is ranked as if it became the likeliest one with this beginning.
             ranked = sorted(
-                following.items(), key=lambda item: log_add(item[1][0], item[1][1]) + item[1][2], reverse=True
+                following.items(), key=lambda item: item[1] + self.likeliest[item[0][1]], reverse=True
             )
             beams = dict(ranked[: self.beam])
-        finished = {
-            words: log_add(blank, letter) + bonus + LM_WEIGHT * self.model.score((START, *words), END)
-            for (words, part), (blank, letter, bonus) in beams.items()
-            if not part
-        }
-        return " ".join(max(finished, key=finished.__getitem__)) if finished else ""
+
+        # Whole words win; only where every hypothesis stops within a word, that one is left out.
+        ends = {prefix: score for prefix, score in beams.items() if not prefix[1]} or beams
+        words, _, _ = max(
+            ends, key=lambda prefix: ends[prefix] + LM_WEIGHT * self.model.score((START, *prefix[0]), END)
+        )
+        return " ".join(self.lexicon[word] for word in words)
 
 
 class FlashlightDecoder:
-    """The same search by torchaudio's `ctc_decoder`, on the compiled package flashlight-text."""
+    """The same search by torchaudio's `ctc_decoder`, on the compiled package flashlight-text.
 
-    def __init__(self, arpa: Path, model: LanguageModel, vocabulary: Vocabulary, beam: int = BEAM) -> None:
+    Its own reader of ARPA files, KenLM, is not used: it stops the process at some files, and it merges texts
+    whose last words are the same, which makes their probabilities too high.
+    """
+
+    def __init__(
+        self, model: LanguageModel, lexicon: dict[str, str], vocabulary: Vocabulary, beam: int = BEAM
+    ) -> None:
         from torchaudio.models.decoder import ctc_decoder
 
+        self.spelling_of = list(lexicon.values())
         symbols = ["|" if symbol == " " else symbol for symbol in vocabulary.symbols]
+        letters = [" ".join(spelling.replace(" ", "|")) for spelling in self.spelling_of]
         with tempfile.TemporaryDirectory() as folder:
-            lexicon = Path(folder) / "lexicon.txt"
-            lexicon.write_text(
-                "".join(f"{word} {' '.join(word)} |\n" for word in model.words), encoding="utf-8"
+            # Words go by their numbers here, because the files could not hold every character of a word.
+            files = {"lexicon": Path(folder) / "lexicon.txt", "lm_dict": Path(folder) / "words.txt"}
+            files["lexicon"].write_text("".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters)))
+            files["lm_dict"].write_text("".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN]))
+            self.decoder = ctc_decoder(
+                lexicon=str(files["lexicon"]),
+                lm_dict=str(files["lm_dict"]),
+                tokens=symbols,
+                lm=_scorer(model, [*lexicon, UNKNOWN]),
+                beam_size=beam,
+                beam_threshold=1e4,
+                lm_weight=LM_WEIGHT,
+                word_score=WORD_BONUS,
+                log_add=True,
+                blank_token=symbols[BLANK],
+                sil_token="|",
+                unk_word=UNKNOWN,
             )
-            with _silence():
-                self.decoder = ctc_decoder(
-                    lexicon=str(lexicon),
-                    tokens=symbols,
-                    lm=str(arpa),
-                    beam_size=beam,
-                    beam_threshold=1e4,
-                    lm_weight=LM_WEIGHT,
-                    word_score=WORD_BONUS,
-                    log_add=True,
-                    blank_token=symbols[BLANK],
-                    sil_token="|",
-                    unk_word="<unk>",
-                )
 
     def __call__(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         texts = []
         for row, length in zip(log_probs, lengths.tolist(), strict=True):
             emissions = close_last_word(row[:length]).float().contiguous()[None]
             best = self.decoder(emissions)[0]
-            texts.append(" ".join(best[0].words) if best else "")
+            texts.append(" ".join(self.spelling_of[int(word)] for word in best[0].words) if best else "")
         return texts
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Close the process' standard error for a moment: KenLM draws a progress bar there, from C++."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def _scorer(model: LanguageModel, words: list[str]) -> Any:
+    """The model as `ctc_decoder` takes it: words by their place in `words`, histories as opaque states."""
+    from torchaudio.models.decoder import CTCDecoderLM, CTCDecoderLMState
 
+    class Scorer(CTCDecoderLM):
+        def start(self, start_with_nothing: bool) -> CTCDecoderLMState:
+            """The state at the beginning of an utterance; those of the utterance before are forgotten."""
+            beginning = CTCDecoderLMState()
+            self.histories: dict[CTCDecoderLMState, tuple[str, ...]] = {beginning: (START,)}
+            return beginning
 
-def _reach(beams: dict, prefix: tuple, blank: float, letter: float, bonus: float) -> None:
-    """Add paths to a prefix."""
-    known = beams.setdefault(prefix, [-math.inf, -math.inf, bonus])
-    known[0], known[1] = log_add(known[0], blank), log_add(known[1], letter)
+        def score(self, state: CTCDecoderLMState, word: int) -> tuple[CTCDecoderLMState, float]:
+            history, longer = self.histories[state], state.child(word)
+            self.histories[longer] = (*history, words[word])
+            return longer, model.score(history, words[word])
+
+        def finish(self, state: CTCDecoderLMState) -> tuple[CTCDecoderLMState, float]:
+            return state, model.score(self.histories[state], END)
+
+    return Scorer()

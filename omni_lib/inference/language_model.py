@@ -1,7 +1,8 @@
 """An n-gram language model over words, from transcripts: `omni lm build`.
 
-Probabilities are smoothed after Witten & Bell 1991: what was seen after a history shares its mass with the next shorter
-history, in proportion to how many different words have followed. The result is an ARPA file, which every decoder reads.
+Probabilities are smoothed after Witten & Bell 1991: the words that were seen after a history share its
+probability with the next shorter history, in proportion to how many different words have followed.
+`arpa.py` reads and writes such models as files.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from omni_lib.errors import UserError
-from omni_lib.machine.files import write_atomically
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
-_NEVER = -99.0  # ARPA's logarithm of zero
+NEVER = -99.0  # ARPA's logarithm of zero
+ORDERS = range(
+    1, 7
+)  # of the models built here; other tools (KenLM) read no higher one, and transcripts do not fill it
 
 
 class LanguageModel:
-    """A back-off n-gram model: `probability` and `backoff` in log10, by n-gram (a tuple of words), as ARPA has them."""
+    """A back-off n-gram model: `probability` and `backoff` in log10, by n-gram (a tuple of words)."""
 
     def __init__(
         self, order: int, probability: dict[tuple[str, ...], float], backoff: dict[tuple[str, ...], float]
@@ -53,17 +55,16 @@ class LanguageModel:
 def estimate(sentences: Iterable[str], order: int = 3) -> LanguageModel:
     """Count and smooth: P(w | h) = (c(h w) + n(h) P(w | h')) / (c(h) + n(h)).
 
-    n(h) is the number of different words seen after h, and h' is h without its first word; below the single words lies
-    the uniform distribution over the vocabulary, `</s>` and `<unk>` included.
+    c counts, n(h) is the number of different words seen after h, and h' is h without its first word.
+    Single words back off to the uniform distribution over the vocabulary, `</s>` and `<unk>` included.
 
     Raises:
-        UserError: there is no sentence, or an order below 1.
+        UserError: there is no sentence, or the order is not in `ORDERS`.
     """
-    if order < 1:
-        raise UserError(f"order is {order}: it must be 1 or more")
-    counts: dict[tuple[str, ...], dict[str, int]] = defaultdict(
-        lambda: defaultdict(int)
-    )  # history → word → count
+    if order not in ORDERS:
+        raise UserError(f"order is {order}: it must be from {ORDERS[0]} to {ORDERS[-1]}")
+    # history → word → count
+    counts: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for sentence in sentences:
         words = (START, *sentence.split(), END)
         for end in range(1, len(words)):
@@ -72,7 +73,7 @@ def estimate(sentences: Iterable[str], order: int = 3) -> LanguageModel:
     if not counts:
         raise UserError("there is no sentence to build a language model from")
     vocabulary = {*counts[()], UNKNOWN}
-    probability: dict[tuple[str, ...], float] = {(START,): _NEVER}
+    probability: dict[tuple[str, ...], float] = {(START,): NEVER}
     backoff: dict[tuple[str, ...], float] = {}
 
     def smoothed(history: tuple[str, ...], word: str, shorter: float) -> float:
@@ -83,7 +84,7 @@ def estimate(sentences: Iterable[str], order: int = 3) -> LanguageModel:
 
     for word in vocabulary:
         probability[(word,)] = math.log10(smoothed((), word, 1 / len(vocabulary)))
-    for history in sorted(counts, key=len):  # shorter histories first: the longer lean on them
+    for history in sorted(counts, key=len):  # shorter histories first, because the longer ones build on them
         if not history:
             continue
         following = counts[history]
@@ -93,62 +94,3 @@ def estimate(sentences: Iterable[str], order: int = 3) -> LanguageModel:
             )
         backoff[history] = math.log10(len(following) / (sum(following.values()) + len(following)))
     return LanguageModel(order, probability, backoff)
-
-
-def write_arpa(model: LanguageModel, path: str | Path) -> None:
-    """Write the model in the ARPA format.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    grams = [
-        sorted(gram for gram in model.probability if len(gram) == length)
-        for length in range(1, model.order + 1)
-    ]
-    lines = ["\\data\\", *(f"ngram {length}={len(chosen)}" for length, chosen in enumerate(grams, 1))]
-    for length, chosen in enumerate(grams, 1):
-        lines += ["", f"\\{length}-grams:"]
-        for gram in chosen:
-            weight = f"\t{model.backoff[gram]:.6f}" if gram in model.backoff else ""
-            lines.append(f"{model.probability[gram]:.6f}\t{' '.join(gram)}{weight}")
-    lines += ["", "\\end\\", ""]
-    write_atomically(Path(path), "\n".join(lines).encode())
-
-
-def read_arpa(path: str | Path) -> LanguageModel:
-    """Read an ARPA file of words.
-
-    Raises:
-        UserError: it is missing or no ARPA file, by line.
-    """
-    probability: dict[tuple[str, ...], float] = {}
-    backoff: dict[tuple[str, ...], float] = {}
-    length = 0
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read as an ARPA language model ({error}): build one with 'omni lm build'"
-        ) from None
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if line.startswith("\\") and line.endswith("-grams:"):
-            length += 1
-        elif length and line and not line.startswith("\\"):
-            fields = line.split()
-            if len(fields) not in (length + 1, length + 2):
-                raise UserError(
-                    f"{path} line {number} is no {length}-gram of an ARPA file: build it anew with 'omni lm build'"
-                )
-            gram = tuple(fields[1 : length + 1])
-            try:
-                probability[gram] = float(fields[0])
-                if len(fields) == length + 2:
-                    backoff[gram] = float(fields[-1])
-            except ValueError:
-                raise UserError(f"{path} line {number} has no number where an ARPA file has one") from None
-    if not {(START,), (END,), (UNKNOWN,)} <= set(probability):
-        raise UserError(
-            f"{path} lacks <s>, </s> or <unk> among its words: build it anew with 'omni lm build'"
-        )
-    return LanguageModel(length, probability, backoff)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from omni_lib.config import Config
+from omni_lib.inference.arpa import write_arpa
 from omni_lib.inference.beam_search import make_decoder
 from omni_lib.inference.evaluation import Evaluation, evaluate_each
-from omni_lib.inference.language_model import estimate, write_arpa
+from omni_lib.inference.language_model import estimate
 from omni_lib.machine.resources import peak_memory
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser

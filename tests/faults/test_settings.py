@@ -1,4 +1,4 @@
-"""Settings, overrides, logs and language models of any kind: understood, or refused in one line."""
+"""Settings, overrides and logs of any kind: understood, or refused in one line."""
 
 import dataclasses
 import json
@@ -9,7 +9,6 @@ import pytest
 
 from omni_lib.config import Config, load_config
 from omni_lib.errors import UserError
-from omni_lib.inference.language_model import estimate, read_arpa, write_arpa
 from omni_lib.runs.log import TrainingLog, read_log
 
 KEYS = [field.name for field in dataclasses.fields(Config)]
@@ -118,18 +117,3 @@ def test_any_log_is_read_or_refused_in_one_line(judged, inputs, tmp_path):
         assert isinstance(log, UserError) == isinstance(resumed, UserError)
         if not isinstance(log, UserError):
             assert all(entry["step"] <= 2 for entry in resumed.entries)
-
-
-def test_any_language_model_is_read_or_refused_in_one_line(judged, inputs, tmp_path):
-    path = tmp_path / "lm.arpa"
-    write_arpa(estimate(["yes no", "no yes yes"], order=2), path)
-    sound = path.read_text(encoding="utf-8")
-    for number in range(inputs(0.06)):
-        rng = random.Random(f"arpa {number}")
-        path.write_bytes(
-            spoilt(sound, rng, ["", "\t", "\n", "\\2-grams:", "nan", "-inf", "1e999", "<s>", "\x1b[2J", "\0"])
-        )
-        model = judged(read_arpa, path)
-        if not isinstance(model, UserError):
-            score = judged(model.score_sentence, ["yes", "no"])
-            assert isinstance(score, float) and not math.isnan(score)

@@ -1,4 +1,4 @@
-"""The n-gram model is a probability distribution, survives its ARPA file, and prefers what it has seen."""
+"""The n-gram model is a probability distribution, and prefers what it has seen."""
 
 import math
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_lib.errors import UserError
-from omni_lib.inference.language_model import END, START, UNKNOWN, estimate, read_arpa, write_arpa
+from omni_lib.inference.language_model import END, ORDERS, START, UNKNOWN, estimate
 
 SENTENCES = ["the cat sat", "the cat ran", "a dog ran", "the dog sat on the mat"]
 sentences = st.lists(
@@ -29,48 +29,19 @@ def test_what_was_seen_is_likelier_than_what_was_not():
 
 
 def test_a_bigram_by_hand():
-    # After "a" only "dog" was seen, once: (1 + 1 · P(dog)) / (1 + 1), and P(dog) = (2 + 9 / 10) / (19 + 9): of 19 words
-    # and ends 2 are "dog", 9 different ones were seen, and <unk> is the tenth of the vocabulary.
+    # After "a" only "dog" was seen, once: (1 + 1 · P(dog)) / (1 + 1). P(dog) = (2 + 9 / 10) / (19 + 9): 2
+    # of 19 words and ends are "dog", 9 different ones were seen, and <unk> is the tenth of the
+    # vocabulary.
     model = estimate(SENTENCES, order=2)
     single = (2 + 9 / 10) / (19 + 9)
     assert 10 ** model.score((START, "a"), "dog") == pytest.approx((1 + single) / 2)
 
 
-def test_an_arpa_file_holds_the_same_model(tmp_path):
-    model = estimate(SENTENCES)
-    write_arpa(model, tmp_path / "lm.arpa")
-    again = read_arpa(tmp_path / "lm.arpa")
-    assert again.order == 3 and again.words == model.words
-    for text in ("the cat sat on the mat", "a cat never ran", "mat"):
-        assert again.score_sentence(text.split()) == pytest.approx(
-            model.score_sentence(text.split()), abs=1e-4
-        )
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "lacks <s>"),
-        ("\\1-grams:\n-1.0\n", "line 2"),
-        ("\\1-grams:\nmany\tword\n", "no number"),
-        ("\\1-grams:\n-1\tword\n", "lacks <s>"),
-    ],
-)
-def test_a_file_that_is_no_arpa_is_refused_in_one_line(tmp_path, text, complaint):
-    (tmp_path / "lm.arpa").write_text(text)
-    with pytest.raises(UserError, match=complaint) as refusal:
-        read_arpa(tmp_path / "lm.arpa")
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_missing_file_names_the_remedy(tmp_path):
-    with pytest.raises(UserError, match="omni lm build"):
-        read_arpa(tmp_path / "none.arpa")
-
-
 def test_nothing_to_build_from_is_refused():
     with pytest.raises(UserError):
         estimate([])
-    with pytest.raises(UserError):
-        estimate(["a"], order=0)
+    for order in (0, 7, -1):
+        assert order not in ORDERS
+        with pytest.raises(UserError, match=f"order is {order}: it must be from 1 to 6"):
+            estimate(["a"], order)
     assert math.isfinite(estimate(["a"]).score_sentence(["a"]))

@@ -1,0 +1,69 @@
+"""Words of a language model are spelt as the corpora spell them, or counted as left out."""
+
+import pytest
+
+from omni_lib.errors import UserError
+from omni_lib.inference.language_model import END, START, UNKNOWN, LanguageModel
+from omni_lib.inference.lexicon import MOST_ALIKE, note_foreign_words, spellings
+
+
+def model_of(*words: str) -> LanguageModel:
+    probability = {(word,): -1.0 - place / 100 for place, word in enumerate([START, END, UNKNOWN, *words])}
+    return LanguageModel(1, probability, {})
+
+
+def spelt(*words: str) -> tuple[dict[str, str], list[str]]:
+    lines: list[str] = []
+    return spellings(model_of(*words), "lm.arpa", lines.append), lines
+
+
+def test_words_in_a_to_z_stay_and_nothing_is_reported():
+    assert spelt("hello", "world", "mr") == ({"hello": "hello", "world": "world", "mr": "mr"}, [])
+
+
+def test_other_words_follow_the_rule_of_the_corpora_and_are_counted():
+    lexicon, lines = spelt("HELLO", "don't", "café", "U.S.", "world", "7th", "ночь")
+    assert lexicon == {
+        "HELLO": "hello",
+        "don't": "dont",
+        "café": "cafe",
+        "U.S.": "u s",
+        "7th": "seventh",
+        "world": "world",
+    }
+    (line,) = lines
+    assert line.startswith("lm.arpa: of 7 words, 5 spelt by the rule for transcripts (")
+    assert line.endswith("; 1 left out, because a-z cannot spell them (ночь)")
+
+
+def test_a_word_without_letters_is_left_out():
+    lexicon, lines = spelt("hello", "--", "<eps>", "#0")
+    assert set(lexicon) == {"hello"}
+    assert lines == ["lm.arpa: of 4 words, 3 left out, because a-z cannot spell them (#0, --, <eps>)"]
+
+
+def test_of_many_words_with_one_spelling_the_likeliest_stay():
+    alike = ["dont", "don't", "DONT", "Dont", "DON'T", "Don't", "don’t", "doNt"]
+    lexicon, lines = spelt(*alike)
+    assert list(lexicon) == alike[:MOST_ALIKE] and set(lexicon.values()) == {"dont"}
+    assert "2 left out" in lines[0]
+
+
+def test_a_model_of_another_alphabet_is_refused():
+    with pytest.raises(
+        UserError, match=r"lm\.arpa has no word that the letters a-z can spell \(день, ночь\)"
+    ):
+        spelt("день", "ночь")
+    with pytest.raises(UserError, match="has no word"):
+        spelt()
+
+
+def test_a_model_of_other_words_is_noted_once():
+    lines: list[str] = []
+    note_foreign_words({"Bon": "bon", "U.S.": "u s"}, "lm.arpa", ["hello world", "hello"], lines.append)
+    assert len(lines) == 1
+    assert "lm.arpa: none of its words occurs in the 2 different words of the references" in lines[0]
+    note_foreign_words({"bon": "bon", "Hello": "hello"}, "lm.arpa", ["hello world"], lines.append)
+    note_foreign_words({"U.S.": "u s"}, "lm.arpa", ["the u s"], lines.append)
+    note_foreign_words({"bon": "bon"}, "lm.arpa", [], lines.append)
+    assert len(lines) == 1
