@@ -1,10 +1,11 @@
-"""The alignment behind an error rate: which words were kept, substituted, deleted and inserted."""
+"""The alignment behind an error rate: which words are right, substituted, deleted and inserted."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import jiwer
 
@@ -17,7 +18,7 @@ _SIGN_OF_JIWER = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
 
 @dataclass(frozen=True)
 class Edit:
-    """One place of an alignment: what the reference has there, and what the hypothesis has; "" where it has nothing."""
+    """One position of an alignment: the token of the reference and that of the hypothesis, "" for none."""
 
     sign: str  # = S D I
     reference: str
@@ -25,7 +26,7 @@ class Edit:
 
 
 def word_edits(reference: str, hypothesis: str) -> list[Edit]:
-    """The fewest edits between two texts, word by word (jiwer's alignment, the one that `omni_lib.metrics` counts)."""
+    """The fewest edits between two texts, word by word, by jiwer, as `omni_lib.metrics` counts them."""
     return _edits(reference.split(), hypothesis.split())
 
 
@@ -37,26 +38,25 @@ def character_edits(reference: str, hypothesis: str) -> list[Edit]:
 def _edits(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Edit]:
     if not reference or not hypothesis:  # jiwer refuses an empty reference
         return [Edit("D", token, "") for token in reference] + [Edit("I", "", token) for token in hypothesis]
-    # One symbol stands for each different token, so that one function aligns words and characters alike.
-    symbols = {
-        token: chr(0xE000 + index) for index, token in enumerate(dict.fromkeys([*reference, *hypothesis]))
-    }
-    left, right = ("".join(symbols[token] for token in tokens) for tokens in (reference, hypothesis))
+    # Each different token becomes one character, so that the same function aligns words and characters.
+    tokens = dict.fromkeys([*reference, *hypothesis])
+    symbols = {token: chr(0xE000 + index) for index, token in enumerate(tokens)}
+    left, right = ("".join(symbols[token] for token in text) for text in (reference, hypothesis))
     edits = []
     for chunk in jiwer.process_characters(left, right).alignments[0]:
         sign = _SIGN_OF_JIWER[chunk.type]
         kept = reference[chunk.ref_start_idx : chunk.ref_end_idx]
         said = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        longest = max(len(kept), len(said))
-        padded = zip(
-            [*kept, *[""] * (longest - len(kept))], [*said, *[""] * (longest - len(said))], strict=True
-        )
-        edits += [Edit(sign, before, after) for before, after in padded]
+        edits += [Edit(sign, before, after) for before, after in zip_longest(kept, said, fillvalue="")]
     return edits
 
 
 def edit_table(edits: Sequence[Edit], caption: str) -> str:
-    """HTML: a column for each edit, of the reference, the sign (which the colour repeats) and the hypothesis; they wrap like text."""
+    """An alignment as HTML. Each edit is a column of reference, sign and hypothesis; columns wrap like text.
+
+    Args:
+        caption: what screen readers announce.
+    """
     names = _column('aria-hidden="true"', ("reference", " ", "hypothesis"), "transparent", "left")
     columns = [
         _column(
@@ -67,7 +67,8 @@ def edit_table(edits: Sequence[Edit], caption: str) -> str:
         for edit in edits
     ]
     style = "display: flex; flex-wrap: wrap; row-gap: 6px; line-height: 1.45; font-size: 14px"
-    return f'<div class="omni-edits" role="group" {_labelled(caption)} style="{style}">{names}{"".join(columns)}</div>'
+    attributes = f'class="omni-edits" role="group" {_labelled(caption)} style="{style}"'
+    return f"<div {attributes}>{names}{''.join(columns)}</div>"
 
 
 def _column(attributes: str, rows: Sequence[str], colour: str, align: str = "center") -> str:
@@ -75,7 +76,8 @@ def _column(attributes: str, rows: Sequence[str], colour: str, align: str = "cen
         html.escape(text).replace(" ", "␣" if align == "center" else "&nbsp;") for text in rows
     )
     style = f"padding: 2px 8px; text-align: {align}; border-bottom: 3px solid {colour}"
-    return f'<div {attributes} style="{style}"><div>{upper}</div><div style="font-weight: bold">{sign}</div><div>{lower}</div></div>'
+    middle = f'<div style="font-weight: bold">{sign}</div>'
+    return f'<div {attributes} style="{style}"><div>{upper}</div>{middle}<div>{lower}</div></div>'
 
 
 def _labelled(text: str) -> str:

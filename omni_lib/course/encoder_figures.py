@@ -1,4 +1,4 @@
-"""The pictures of lesson 02: what padding does to embeddings, what rotary positions do to scores, where the parameters are."""
+"""Figures of lesson 02: effects of padding and of rotary positions, parameter counts."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ EMBEDDING = 0.08  # seconds
 
 
 def distances(named: Mapping[str, Tensor], description: str) -> Picture:
-    """How far the embeddings of one clip are from what they should be, on a logarithmic scale: of each name (embeddings,)."""
+    """The relative distance of each embedding of a clip from its right value, on a logarithmic scale.
+
+    Args:
+        named: label → distances (embeddings,).
+        description: the alternative text.
+    """
+    styles = zip(named.items(), (ORANGE, BLUE, GREEN, PURPLE), "osv^", strict=False)
     with page_style():
         figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
-        for (name, distance), colour, marker in zip(
-            named.items(), (ORANGE, BLUE, GREEN, PURPLE), "osv^", strict=False
-        ):
+        for (name, distance), colour, marker in styles:
             seconds = [EMBEDDING * (index + 0.5) for index in range(len(distance))]
-            axes.plot(
-                seconds, distance.clamp_min(1e-9), color=colour, marker=marker, markersize=4, label=name
-            )
+            values = distance.clamp_min(1e-9).numpy()
+            axes.plot(seconds, values, color=colour, marker=marker, markersize=4, label=name)
         axes.set(xlabel="time in the clip (s)", ylabel="relative distance", yscale="log", ylim=(1e-8, 10))
         axes.legend(fontsize=9)
     return shown(figure, description)
 
 
 def scores(before: Tensor, after: Tensor, description: str) -> Picture:
-    """The scores of queries with keys, without positions and with rotary ones: two (T, T)."""
+    """Attention scores (T, T) of queries and keys without positions, beside those with rotary positions."""
     with page_style():
         figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
         low, high = float(after.min()), float(after.max())
-        for axes, values, title in zip(
-            panels, (before, after), ("without positions", "with rotary positions"), strict=True
-        ):
+        titled = ((before, "without positions"), (after, "with rotary positions"))
+        for axes, (values, title) in zip(panels, titled, strict=True):
             image = axes.imshow(values.numpy(), cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
             axes.set(xlabel="position of the key", title=title)
             axes.grid(False)
@@ -46,14 +48,13 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
 
 
 def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: str) -> Picture:
-    """Parameters by part, stacked in one bar, beside what is claimed."""
+    """The number of parameters of each part, stacked in one bar, and the chapter's number in another."""
     with page_style():
         figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
         left = 0
         for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE), strict=False):
-            axes.barh(
-                "counted", count / 1e6, left=left / 1e6, color=colour, label=f"{name}: {count / 1e6:.2f} M"
-            )
+            label = f"{name}: {count / 1e6:.2f} M"
+            axes.barh("counted", count / 1e6, left=left / 1e6, color=colour, label=label)
             left += count
         axes.barh("the chapter", claimed / 1e6, color=INK, alpha=0.6)
         axes.set(xlabel="parameters (millions)")

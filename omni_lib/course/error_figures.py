@@ -1,8 +1,9 @@
-"""Pictures of error rates: how they differ between groups, and how sure one can be of them."""
+"""Figures of lesson 04: error rates by group, and their distribution when utterances are resampled."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,12 @@ from omni_lib.course.palette import BLUE, INK, ORANGE
 
 
 def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) -> Figure:
-    """One panel of bars for each way to group the utterances: {"accent": {"en-us": 0.13, …}, …}, fractions; the line is the whole set's."""
+    """Bars of word error rates, one panel for each way to group the utterances.
+
+    Args:
+        groups: attribute → group → rate, a fraction: {"accent": {"en-us": 0.13, …}, …}.
+        overall: the rate of all utterances, drawn as a line.
+    """
     sizes = [len(rates) for rates in groups.values()]
     with page_style():
         figure, panels = plt.subplots(1, len(groups), figsize=(11, 4.2), layout="constrained")
@@ -31,20 +37,19 @@ def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) ->
 def resampled_rates(
     rates: Mapping[str, Sequence[float]], measured: float, marks: Sequence[float] = ()
 ) -> Figure:
-    """Histograms of bootstrapped error rates (fractions), one outline each, with the measured rate and some others as lines."""
+    """Histograms of bootstrapped word error rates, as outlines.
+
+    Args:
+        rates: label → resampled rates, fractions.
+        measured: the rate of the whole set, drawn as a line.
+        marks: further rates, drawn as dotted lines.
+    """
     styles = zip(rates.items(), (BLUE, ORANGE), ("-", "--"), strict=False)
     with page_style():
         figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
         for (name, values), colour, line in styles:
-            axes.hist(
-                100 * np.asarray(values),
-                bins=40,
-                histtype="step",
-                color=colour,
-                linestyle=line,
-                linewidth=1.8,
-                label=name,
-            )
+            style: dict[str, Any] = {"histtype": "step", "linestyle": line, "linewidth": 1.8}
+            axes.hist(100 * np.asarray(values), bins=40, color=colour, label=name, **style)
         axes.axvline(100 * measured, color=INK, label="measured")
         for mark in marks:
             axes.axvline(100 * mark, color=INK, linestyle=":")

@@ -1,6 +1,8 @@
-"""What one does before a long training: look at one batch, try rates, learn a few clips by heart; and read the log of a long one after it.
+"""Experiments before a long training: try learning rates, overfit one batch.
 
-The steps are those of the training loop (`omni_lib.trainer.Trainer`); nothing here is saved.
+And the logs that the course ships with.
+
+The steps are those of the training loop (`omni_lib.trainer.Trainer`). Nothing is saved.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from torch import nn
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.figures import page_style
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+from omni_lib.course.palette import BLUE, INK
 from omni_lib.machine.clone import ROOT
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer
@@ -30,10 +32,14 @@ LOGS = ROOT / "data" / "lessons" / "logs"
 
 
 def settings(path: str | Path, **changes: Any) -> Config:
-    """The settings of a file, relative to the working directory or to the project, with the corpus found wherever the notebook runs.
+    """The settings of a file, with an absolute path of the corpus, so that a notebook in any folder finds it.
 
     Args:
+        path: relative to the working directory or to the project.
         changes: settings that differ from the file.
+
+    Raises:
+        UserError: the file is missing, or a setting is wrong.
     """
     path = Path(path) if Path(path).exists() else ROOT / path
     config = load_config(path)
@@ -41,15 +47,20 @@ def settings(path: str | Path, **changes: Any) -> Config:
 
 
 def workbench(config: Config) -> Trainer:
-    """An untrained model with its batches and optimisers, ready for its first step; silent, and nothing is written."""
+    """An untrained model with its batches and optimisers, before its first step.
+
+    It prints and writes nothing.
+    """
     return Trainer(config, Path("nowhere"), report=lambda line: None)
 
 
 def range_test(trainer: Trainer, batch: Batch, rates: Sequence[float]) -> list[float]:
-    """The loss (nats per character) before a step at each of `rates` in turn (Smith 2017); the weights are worth nothing afterwards.
+    """Learning rate range test (Smith 2017): the loss (nats per character) before a step at each rate.
+
+    The model cannot be used afterwards: the last steps have destroyed its weights.
 
     Args:
-        rates: of AdamW; Muon's keeps its ratio to it.
+        rates: of AdamW. Muon's rate changes in proportion.
     """
     losses = []
     for rate in rates:
@@ -66,7 +77,7 @@ def range_test(trainer: Trainer, batch: Batch, rates: Sequence[float]) -> list[f
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a model says of a batch at one step."""
+    """Loss and greedy transcripts of one batch at one step."""
 
     step: int
     loss: float  # nats per utterance
@@ -74,7 +85,7 @@ class Snapshot:
 
 
 def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list[Snapshot]:
-    """Train on one batch, over and over, and listen every so many steps."""
+    """Train on one batch again and again, with a snapshot every `every` steps."""
     snapshots = []
     for step in range(steps + 1):
         loss = trainer.train_step(batch)
@@ -85,59 +96,59 @@ def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list
 
 
 def settings_table(**configs: Config) -> Note:
-    """Every setting with its meaning, which is the comment behind it in `config.py`, and its value in each of `configs`."""
+    """A table of all settings: name, value in each of `configs`, and meaning.
+
+    The meaning is the comment beside the setting in `config.py`. Values that differ are in bold.
+    """
     meanings = _comments(Config)
     lines = [
         "| setting | " + " | ".join(name.replace("_", " ") for name in configs) + " | meaning |",
         "|---" * (len(configs) + 2) + "|",
     ]
-    for field in fields(Config):
-        values = [_formatted(getattr(config, field.name)) for config in configs.values()]
-        differs = "**" if len(set(values)) > 1 else ""
-        if field.name not in ("data_path", "save_dir"):
-            lines.append(
-                f"| {differs}`{field.name}`{differs} | "
-                + " | ".join(values)
-                + f" | {meanings.get(field.name, '')} |"
-            )
+    for name in (field.name for field in fields(Config)):
+        if name in ("data_path", "save_dir"):
+            continue
+        values = [_formatted(getattr(config, name)) for config in configs.values()]
+        bold = "**" if len(set(values)) > 1 else ""
+        lines.append(f"| {bold}`{name}`{bold} | {' | '.join(values)} | {meanings.get(name, '')} |")
     return Note("\n".join(lines))
 
 
 def _formatted(value: Any) -> str:
-    return (
-        f"{value:g}"
-        if isinstance(value, float)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _comments(thing: type) -> dict[str, str]:
-    """The comment behind each annotated name in the body of a class."""
+    """The comment beside each annotated name in the body of a class: on its line, else directly above it."""
     source = inspect.getsource(thing)
     lines, found = source.splitlines(), {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            _, separator, comment = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")
-            found[node.target.id] = comment.strip() if separator else ""
+            end = node.end_lineno or node.lineno
+            _, _, comment = lines[end - 1][node.end_col_offset :].partition("#")
+            above = lines[node.lineno - 2].strip()
+            if not comment and above.startswith("#"):
+                comment = above[1:]
+            found[node.target.id] = comment.strip()
     return found
 
 
 def log_of(name: str) -> list[dict[str, Any]]:
-    """The entries of one of the course's logs: "healthy", "log_1", "log_2", "log_3"."""
-    return read_log(LOGS / f"{name}.json")["entries"]
+    """The entries of one of the training logs of the course: "healthy", "log_1", "log_2" or "log_3"."""
+    entries: list[dict[str, Any]] = read_log(LOGS / f"{name}.json")["entries"]
+    return entries
 
 
 def range_curve(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
-    """Loss against rate, and the rate that the settings have."""
+    """Loss against learning rate, with a line at the rate `chosen` in the settings."""
     with page_style():
         figure, axes = subplots(figsize=(6.4, 3.2), layout="constrained")
         axes.plot(rates, losses, color=BLUE, marker="o", markersize=3)
         axes.axvline(chosen, color=INK, linestyle=":")
-        axes.text(
-            chosen, 0.97, "the settings' peak ", transform=axes.get_xaxis_transform(), ha="right", va="top"
-        )
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "right", "va": "top"}
+        axes.text(chosen, 0.97, "the settings' peak ", **place)
         axes.set(
             xscale="log",
             xlabel="learning rate of the step",
@@ -145,30 +156,4 @@ def range_curve(rates: Sequence[float], losses: Sequence[float], chosen: float) 
             title="Rate range test",
         )
         axes.set_ylim(0, 1.3 * max(losses[0], min(losses)))
-    return figure
-
-
-def log_curves(entries: Sequence[dict[str, Any]], title: str = "") -> Figure:
-    """A log at a glance: loss, share of blanks, and word error rates, against the step."""
-    steps = [entry for entry in entries if entry["type"] == "step"]
-    epochs = [entry for entry in entries if entry["type"] == "epoch"]
-    at = [entry["step"] for entry in steps]
-    with page_style():
-        figure, (loss, blanks, wer) = subplots(1, 3, figsize=(10, 2.8), layout="constrained")
-        loss.plot(at, [entry["ctc_loss"] for entry in steps], color=BLUE, marker="o", markersize=3)
-        loss.set(xlabel="step", ylabel="nats per utterance", title="CTC loss, training", ylim=(0, None))
-        blanks.plot(at, [100 * entry["blank_rate"] for entry in steps], color=GREEN, marker="o", markersize=3)
-        blanks.set(xlabel="step", ylabel="% of the frames", title="Frames that say blank", ylim=(-3, 103))
-        wer.plot(at, [100 * entry["wer"] for entry in steps], color=ORANGE, linestyle="--", label="training")
-        wer.plot(
-            [e["step"] for e in epochs],
-            [100 * e["dev_wer"] for e in epochs],
-            color=BLUE,
-            marker="o",
-            markersize=3,
-            label="dev",
-        )
-        wer.set(xlabel="step", ylabel="%", title="Word error rate", ylim=(0, None))
-        wer.legend()
-        figure.suptitle(title)
     return figure

@@ -1,4 +1,8 @@
-"""The course's static figures: labelled axes with units, colours that the colour-blind tell apart, legible on light and dark pages."""
+"""What all static figures of the course share: style, alternative text, and the curves of a training log.
+
+Axes have labels with units, colours come from `palette`, and the background is transparent, so that a figure
+is legible on light and dark pages.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image  # matplotlib writes its PNGs with it
+from PIL import Image  # matplotlib requires it for its PNGs
 
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
 
-# The chapter's timeline: (share of the training that is over, WER)
+Entries = Sequence[
+    dict[str, Any]
+]  # of a training log, as `omni_lib.runs.log.read_log(path)["entries"]` has them
+
+# The chapter's timeline: (fraction of the training that is over, WER)
 CHAPTER_TIMELINE = ((0.0, 1.0), (0.04, 0.785), (0.2, 0.452), (0.5, 0.258), (1.0, 0.123))
+
+# How `imshow` draws a matrix: row 0 at the bottom, cells stretched to the axes, no smoothing
+MATRIX: dict[str, Any] = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
+DOTS: dict[str, Any] = {"marker": "o", "markersize": 3}
 
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Transparent ground and grey ink, so that a figure sits on the page whatever its colour."""
+    """Draw with grey text and lines on a transparent background, inside the `with` block."""
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
-    style = {key: INK for key in ink} | {
+    style: dict[Any, Any] = {key: INK for key in ink} | {
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",
@@ -42,7 +55,7 @@ def page_style() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as an image that says in words what it shows, to who cannot see it and where no image is loaded."""
+    """An image with a description, for readers who cannot see it and for places that show no images."""
 
     png: bytes
     description: str
@@ -57,88 +70,78 @@ class Picture:
 
 
 def shown(figure: Figure, description: str, dpi: int = 80) -> Picture:
-    """Draw `figure` once, with `description` as its alternative text, and close it."""
+    """`figure` as a picture with `description` as its alternative text. The figure is closed."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi)
     plt.close(figure)
-    small = io.BytesIO()  # 256 colours: a spectrogram is a quarter as large, and looks the same
+    small = io.BytesIO()  # 256 colours make a spectrogram a quarter as large, with no visible difference
     Image.open(file).quantize(256, method=Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
     return Picture(small.getvalue(), description)
 
 
-def training_curves(entries: Sequence[dict[str, Any]], total_steps: int | None = None) -> Figure:
-    """Loss and WER of a run against its steps, from the entries of its log, with the chapter's claimed WER for comparison.
+def of_type(entries: Entries, kind: str) -> Entries:
+    """The entries of a training log of one type: "step" or "epoch"."""
+    return [entry for entry in entries if entry["type"] == kind]
+
+
+def plot_entries(axes: Axes, entries: Entries, key: str, scale: float = 1.0, **style: Any) -> None:
+    """Draw `scale` times the figure `key` of each entry against its step."""
+    axes.plot([entry["step"] for entry in entries], [scale * entry[key] for entry in entries], **style)
+
+
+def training_curves(entries: Entries, total_steps: int | None = None) -> Figure:
+    """Loss and WER of a run against its steps, with the WER that the chapter claims for comparison.
 
     Args:
-        entries: of `training_log.read_log(path)["entries"]`.
+        entries: of the training log.
         total_steps: length of the schedule; the last step logged when None.
     """
-    steps = [entry for entry in entries if entry["type"] == "step"]
-    epochs = [entry for entry in entries if entry["type"] == "epoch"]
+    steps, epochs = of_type(entries, "step"), of_type(entries, "epoch")
     total_steps = total_steps or max((entry["step"] for entry in entries), default=1)
+    timeline = [(share * total_steps, 100 * rate) for share, rate in CHAPTER_TIMELINE]
     with page_style():
         figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-        loss.plot(
-            [e["step"] for e in steps], [e["ctc_loss"] for e in steps], color=BLUE, marker="o", markersize=3
-        )
+        plot_entries(loss, steps, "ctc_loss", color=BLUE, **DOTS)
         loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
-        wer.plot(
-            [share * total_steps for share, _ in CHAPTER_TIMELINE],
-            [100 * rate for _, rate in CHAPTER_TIMELINE],
-            color=INK,
-            linestyle=":",
-            label="the chapter's timeline",
-        )
-        wer.plot(
-            [e["step"] for e in steps],
-            [100 * e["wer"] for e in steps],
-            color=ORANGE,
-            linestyle="--",
-            label="training batches",
-        )
-        wer.plot(
-            [e["step"] for e in epochs],
-            [100 * e["dev_wer"] for e in epochs],
-            color=BLUE,
-            marker="o",
-            markersize=3,
-            label="dev",
-        )
+        wer.plot(*zip(*timeline, strict=True), color=INK, linestyle=":", label="the chapter's timeline")
+        plot_entries(wer, steps, "wer", 100, color=ORANGE, linestyle="--", label="training batches")
+        plot_entries(wer, epochs, "dev_wer", 100, color=BLUE, label="dev", **DOTS)
         wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate", ylim=(0, 105))
         wer.legend()
     return figure
 
 
-def compared_curves(runs: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Figure:
+def compared_curves(runs: Sequence[tuple[str, Entries]]) -> Figure:
     """Loss and dev WER of several runs in one figure.
 
     Args:
-        runs: of each run its name and its log's entries.
+        runs: the name of each run and the entries of its log.
     """
+    styles = zip(runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False)
     with page_style():
         figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-        for (name, entries), colour, line in zip(
-            runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False
-        ):
-            steps = [entry for entry in entries if entry["type"] == "step"]
-            epochs = [entry for entry in entries if entry["type"] == "epoch"]
-            loss.plot(
-                [e["step"] for e in steps],
-                [e["ctc_loss"] for e in steps],
-                color=colour,
-                linestyle=line,
-                label=name,
-            )
-            wer.plot(
-                [e["step"] for e in epochs],
-                [100 * e["dev_wer"] for e in epochs],
-                color=colour,
-                linestyle=line,
-                marker="o",
-                markersize=3,
-                label=name,
-            )
+        for (name, entries), colour, line in styles:
+            style: dict[str, Any] = {"color": colour, "linestyle": line, "label": name}
+            plot_entries(loss, of_type(entries, "step"), "ctc_loss", **style)
+            plot_entries(wer, of_type(entries, "epoch"), "dev_wer", 100, **style, **DOTS)
         loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
         wer.set(xlabel="step", ylabel="word error rate (%)", title="Word error rate on dev", ylim=(0, None))
         loss.legend()
+    return figure
+
+
+def log_curves(entries: Entries, title: str = "") -> Figure:
+    """Loss, share of blanks and word error rates of a run against its steps, each in its own panel."""
+    steps, epochs = of_type(entries, "step"), of_type(entries, "epoch")
+    with page_style():
+        figure, (loss, blanks, wer) = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
+        plot_entries(loss, steps, "ctc_loss", color=BLUE, **DOTS)
+        loss.set(xlabel="step", ylabel="nats per utterance", title="CTC loss, training", ylim=(0, None))
+        plot_entries(blanks, steps, "blank_rate", 100, color=GREEN, **DOTS)
+        blanks.set(xlabel="step", ylabel="% of the frames", title="Frames that say blank", ylim=(-3, 103))
+        plot_entries(wer, steps, "wer", 100, color=ORANGE, linestyle="--", label="training")
+        plot_entries(wer, epochs, "dev_wer", 100, color=BLUE, label="dev", **DOTS)
+        wer.set(xlabel="step", ylabel="%", title="Word error rate", ylim=(0, None))
+        wer.legend()
+        figure.suptitle(title)
     return figure

@@ -1,6 +1,6 @@
-"""Growth on paper: what a training costs as its corpus grows from one hour of speech to ten thousand.
+"""What a training costs as its corpus grows from one hour of speech to ten thousand.
 
-Two trainings were measured; everything else is those two, multiplied, and says so.
+Two trainings were measured. All other rows are extrapolated from them in proportion, and are marked so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class MeasuredTraining:
 
     @property
     def cost(self) -> float:
-        """Seconds of training for each hour of speech that is heard once."""
+        """Seconds of training for each hour of speech and epoch."""
         return self.seconds / (self.hours * self.epochs)
 
 
@@ -31,22 +31,22 @@ MEASURED = (
     MeasuredTraining("AN4", 36.8 / 60, 20, 7 * 60 + 30),
 )
 EPOCHS = 20
-SPEEDS = 3  # at which the feature cache holds each clip
+SPEEDS = 3  # at which the feature cache stores each clip
 SIZES = (1, 10, 100, 1_000, 10_000)  # hours
 
 
 def feature_bytes(hours: float) -> float:
-    """Bytes of the log-mels of so much speech at every speed, in single precision."""
+    """Bytes of the log-mels of this much speech at every speed, in single precision."""
     return hours * 3600 * SAMPLE_RATE / HOP_LENGTH * N_MELS * 4 * SPEEDS
 
 
 def sound_bytes(hours: float) -> float:
-    """Bytes of so much speech as 16 kHz, 16-bit mono."""
+    """Bytes of this much speech in 16 kHz, 16-bit mono."""
     return hours * 3600 * SAMPLE_RATE * 2
 
 
 def table() -> Note:
-    """Cost by hours of speech, with the origin of every row."""
+    """Costs by hours of speech. The second column says whether a row was measured or extrapolated."""
     lines = [
         "| speech | origin | training, 20 epochs, no GPU | log-mels at 3 speeds | sound |",
         "|---|---|---|---|---|",
@@ -61,7 +61,8 @@ def table() -> Note:
 
 def _row(hours: float, origin: str, seconds: float) -> str:
     spoken = f"{hours:,.0f} h" if hours >= 10 or hours == 1 else f"{hours:.1f} h"
-    return f"| {spoken} | {origin} | {_time(seconds)} | {_size(feature_bytes(hours))} | {_size(sound_bytes(hours))} |"
+    features, sound = _size(feature_bytes(hours)), _size(sound_bytes(hours))
+    return f"| {spoken} | {origin} | {_time(seconds)} | {features} | {sound} |"
 
 
 def _time(seconds: float) -> str:

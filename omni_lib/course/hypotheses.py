@@ -1,8 +1,9 @@
-"""What the pretrained encoder heard in the dev and test utterances of the embedded corpus: a file, hence the same everywhere.
+"""The dev and test utterances of the embedded corpus as three decoders transcribe them, kept in a file.
 
-    python -m omni_lib.course.hypotheses        # transcribes the corpus anew and rewrites data/lessons/hypotheses.json
+    python -m omni_lib.course.hypotheses    # decodes the corpus again, writes data/lessons/hypotheses.json
 
-Another processor may hear a letter otherwise, and the numbers of lesson 04 shall not depend on that.
+The file makes the numbers of lesson 04 the same on every computer: rounding differs between processors, and
+now and then that changes a letter.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
 
 @dataclass(frozen=True)
 class DecodedUtterance:
-    """One utterance: what was said, by whom, and what three decoders of the same encoder wrote."""
+    """One utterance: its text, its speaker, and the output of three decoders of the same encoder."""
 
     name: str  # of the sound file
     split: str  # dev or test
@@ -38,7 +39,7 @@ class DecodedUtterance:
     kind: str  # free, digits, date, command, spelling
     reference: str
     hypothesis: str  # greedy
-    likeliest: str  # prefix search, without a language model
+    likeliest: str  # prefix search without a language model
     with_language_model: str  # prefix beam search with a 3-gram of the train texts
 
 
@@ -52,22 +53,24 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Decode
         rows = [DecodedUtterance(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error.strerror}): it comes with the course, fetch it again"
+            f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
         ) from None
     except (ValueError, KeyError, TypeError):
         raise UserError(
-            f"{path} is damaged: fetch it again, or make it anew with 'python -m omni_lib.course.hypotheses'"
+            f"{path} is damaged: restore it, or write it again with 'python -m omni_lib.course.hypotheses'"
         ) from None
     chosen = [row for row in rows if split in (None, row.split)]
     if not chosen:
-        raise UserError(
-            f"{path} has no utterance of split '{split}' (it has: {', '.join(sorted({row.split for row in rows}))})"
-        )
+        splits = ", ".join(sorted({row.split for row in rows}))
+        raise UserError(f"{path} has no utterance of split '{split}' (it has: {splits})")
     return chosen
 
 
 def decode_corpus() -> list[DecodedUtterance]:
-    """Transcribe dev and test with the pretrained encoder, greedily, by prefix and by beam search; some minutes of processor time."""
+    """Decode dev and test with the pretrained encoder: greedy, prefix search, beam search.
+
+    Takes some minutes.
+    """
     manifest, (recogniser, _) = read_manifest(corpus()), pretrained()
     with tempfile.TemporaryDirectory() as folder:
         arpa = Path(folder) / "train.arpa"
@@ -76,12 +79,12 @@ def decode_corpus() -> list[DecodedUtterance]:
         found = {}
         for split in ("dev", "test"):
             utterances = manifest.split(split)
-            heard = evaluate_each(recogniser, utterances, [recogniser.greedy, recogniser.prefix_search, beam])
-            texts = zip(*(each.hypotheses for each in heard), strict=True)
-            for row, (first, second, third) in zip(heard[0].utterances, texts, strict=True):
-                found[row.path] = DecodedUtterance(
-                    row.path.stem, split, row.speaker, row.accent, row.kind, row.text, first, second, third
-                )
+            decoders = [recogniser.greedy, recogniser.prefix_search, beam]
+            evaluations = evaluate_each(recogniser, utterances, decoders)
+            texts = zip(*(each.hypotheses for each in evaluations), strict=True)
+            for row, decoded in zip(evaluations[0].utterances, texts, strict=True):
+                spoken = (row.path.stem, split, row.speaker, row.accent, row.kind, row.text)
+                found[row.path] = DecodedUtterance(*spoken, *decoded)
     return [found[row.path] for row in manifest.utterances if row.path in found]
 
 
@@ -92,7 +95,7 @@ def write(rows: Iterable[DecodedUtterance], path: Path = HYPOTHESES) -> None:
 
 
 def main() -> int:
-    """Make the file anew; exit status."""
+    """Write the file again and return the exit status."""
     try:
         rows = decode_corpus()
     except UserError as error:

@@ -1,4 +1,4 @@
-"""What the lessons are about: some clips that come with the course, the trained encoder, and the corpus, made when it is asked for."""
+"""The data of the lessons: clips and encoders that come with the course, and the corpus made at first use."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from omni_lib.recogniser import Recogniser, load_recogniser
 
 CLIPS = ROOT / "data" / "clips" / "asr.csv"
 PRETRAINED = ROOT / "data" / "pretrained" / "audio_enc_tiny.pt"
-VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained on people too
+VOICE = PRETRAINED.with_name("audio_enc_voice.pt")  # trained also on recordings of people
 CORPUS = ROOT / "data" / "audio" / "asr.csv"
 
 
 def clips() -> dict[str, Utterance]:
-    """The clips of `data/clips` by name: "hello", "digits", …; all but the chapter's three samples are of the test set."""
+    """The clips of `data/clips` by name: "hello", "digits", …
+
+    The chapter's three sample sentences were part of the training; all other clips are from the test set.
+    """
     return {utterance.path.stem: utterance for utterance in read_manifest(CLIPS).utterances}
 
 
 def pretrained() -> tuple[Recogniser, Config]:
-    """The recogniser trained on the embedded corpus, in evaluation mode, and its settings."""
+    """The recogniser that was trained on the embedded corpus, in evaluation mode, and its settings."""
     return load_recogniser(PRETRAINED)
 
 
 def plain_ctc() -> Recogniser:
-    """The recogniser for a learner's own voice. It was trained on CTC alone, without a bonus for entropy: its letters are peaks."""
+    """The recogniser for a learner's own voice, in evaluation mode.
+
+    It was trained with plain CTC, without a bonus for the entropy of alignments, so its posteriors are narrow
+    peaks.
+    """
     return load_recogniser(VOICE)[0]
 
 
 def corpus() -> Path:
-    """The manifest of the embedded corpus; made first where there is none, in about a minute."""
+    """The manifest of the embedded corpus. The first call makes the corpus, which takes about a minute."""
     return CORPUS if CORPUS.exists() else synthesise(CORPUS.parent)

@@ -1,21 +1,22 @@
-"""The pictures of lesson 01: a waveform, one frame of it, the mel filters, and log-mels one above another."""
+"""Figures of lesson 01: a waveform, one frame of it, the mel filters, and log-mels one above another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW_LENGTH
-from omni_lib.course.figures import Picture, page_style, shown
+from omni_lib.course.figures import MATRIX, Picture, page_style, shown
 from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.spectra import Settings, mel_filters
 
 
 def waveform(samples: Tensor, start: float, description: str) -> Picture:
-    """The whole of a waveform (samples,), and the 25 ms from second `start` on."""
+    """A whole waveform (samples,), and 25 ms of it from second `start` on."""
     first = round(start * SAMPLE_RATE)
     window = samples[first : first + WINDOW_LENGTH]
     with page_style():
@@ -23,16 +24,15 @@ def waveform(samples: Tensor, start: float, description: str) -> Picture:
         whole.plot(torch.arange(len(samples)) / SAMPLE_RATE, samples, color=BLUE, linewidth=0.6)
         whole.axvspan(start, start + len(window) / SAMPLE_RATE, color=ORANGE, alpha=0.5)
         whole.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(samples) / SAMPLE_RATE))
-        near.plot(
-            1000 * (start + torch.arange(len(window)) / SAMPLE_RATE), window, color=ORANGE, linewidth=1.2
-        )
+        milliseconds = 1000 * (start + torch.arange(len(window)) / SAMPLE_RATE)
+        near.plot(milliseconds, window, color=ORANGE, linewidth=1.2)
         near.set(xlabel="time (ms)", ylabel="amplitude", title="The 25 ms that are marked above")
         near.margins(x=0)
     return shown(figure, description)
 
 
 def one_frame(samples: Tensor, start: float, description: str) -> Picture:
-    """25 ms from second `start` on under a Hann window, and the power spectrum at the bins of 400 and of 1024 points."""
+    """25 ms from second `start` on with a Hann window, and their power by FFTs of 400 and 1024 points."""
     first = round(start * SAMPLE_RATE)
     window = torch.hann_window(WINDOW_LENGTH)
     frame = samples[first : first + WINDOW_LENGTH]
@@ -49,27 +49,25 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
             power = torch.fft.rfft(frame * window, n=points).abs().square()
             bins = torch.arange(len(power)) * SAMPLE_RATE / points
             line = "-" if points == 1024 else ""
+            style: dict[str, Any] = {"marker": marker, "markersize": 4, "linestyle": line, "linewidth": 1}
             decibels = 10 * torch.log10(power + 1e-9)
-            frequency.plot(
-                bins,
-                decibels,
-                color=colour,
-                marker=marker,
-                linestyle=line,
-                markersize=4,
-                linewidth=1,
-                label=f"{points} points",
-            )
+            frequency.plot(bins, decibels, color=colour, label=f"{points} points", **style)
         frequency.set(xlabel="frequency (Hz)", ylabel="power (dB)", xlim=(0, 1500))
         frequency.legend(fontsize=8)
     return shown(figure, description)
 
 
 def filters(sizes: Sequence[int], highest: float, description: str) -> Picture:
-    """The triangles of the 128 mel filters below `highest` Hz, and the bins of a transform of each of `sizes` points on them."""
+    """The triangles of the mel filters up to `highest` Hz and the bins of an FFT, a panel for each FFT size.
+
+    Args:
+        sizes: FFT sizes in points.
+        highest: end of the frequency axis in Hz.
+        description: the alternative text.
+    """
     fine = Settings(n_fft=2**15)
     frequencies = torch.arange(fine.bins) * fine.bin_hertz
-    triangles = mel_filters(fine)  # sampled so densely that they look like what they are
+    triangles = mel_filters(fine)  # sampled so densely that the triangles are smooth
     below = frequencies <= highest
     with page_style():
         figure, panels = plt.subplots(
@@ -77,67 +75,45 @@ def filters(sizes: Sequence[int], highest: float, description: str) -> Picture:
         )
         for axes, points in zip(panels, sizes, strict=True):
             settings = Settings(n_fft=points)
-            seen = mel_filters(settings)
-            blind = seen.amax(dim=0) == 0
+            empty = mel_filters(settings).amax(dim=0) == 0
+            filled_style: dict[str, Any] = {"color": BLUE, "linewidth": 0.8, "linestyle": "-"}
+            empty_style: dict[str, Any] = {"color": ORANGE, "linewidth": 2.2, "linestyle": "--"}
             for number in range(N_MELS):
                 if triangles[below, number].any():
-                    empty = bool(blind[number])
-                    axes.plot(
-                        frequencies[below],
-                        triangles[below, number],
-                        color=ORANGE if empty else BLUE,
-                        linewidth=2.2 if empty else 0.8,
-                        linestyle="--" if empty else "-",
-                    )
+                    style = empty_style if empty[number] else filled_style
+                    axes.plot(frequencies[below], triangles[below, number], **style)
             bins = torch.arange(settings.bins) * settings.bin_hertz
             bins = bins[bins <= highest]
-            axes.plot(
-                bins,
-                torch.zeros_like(bins),
-                color=INK,
-                marker="|",
-                markersize=14,
-                linestyle="",
-                clip_on=False,
-            )
-            axes.set(
-                ylabel="weight",
-                title=f"{points} points: a bin every {settings.bin_hertz:.1f} Hz, {int(blind.sum())} filters empty",
-            )
-        panels[-1].set(
-            xlabel="frequency (Hz); grey ticks are the bins, dashed filters contain none", xlim=(0, highest)
-        )
+            ticks: dict[str, Any] = {"marker": "|", "markersize": 14, "linestyle": "", "clip_on": False}
+            axes.plot(bins, torch.zeros_like(bins), color=INK, **ticks)
+            spacing = f"{points} points: a bin every {settings.bin_hertz:.1f} Hz"
+            axes.set(ylabel="weight", title=f"{spacing}, {int(empty.sum())} filters empty")
+        legend = "grey ticks are the bins, dashed filters contain none"
+        panels[-1].set(xlabel=f"frequency (Hz); {legend}", xlim=(0, highest))
     return shown(figure, description)
 
 
 def log_mels(
     named: Sequence[tuple[str, Tensor]], description: str, lowest: int = 0, highest: int = N_MELS
 ) -> Picture:
-    """Log-mels (frames, 128) one above another, on one axis of time and one scale of colours; filters `lowest` to `highest`."""
+    """Log-mels (frames, 128) one above another, with the same time axis and colour scale.
+
+    Args:
+        named: title and log-mel of each panel.
+        description: the alternative text.
+        lowest, highest: the filters that are drawn.
+    """
     longest = max(len(mel) for _, mel in named) * HOP_LENGTH / SAMPLE_RATE
-    low, high = (
-        f([float(extreme(mel)) for _, mel in named]) for f, extreme in ((min, torch.min), (max, torch.max))
-    )
+    low, high = min(float(mel.min()) for _, mel in named), max(float(mel.max()) for _, mel in named)
     with page_style():
+        size = (9, 1.8 * len(named) + 0.4)
         figure, panels = plt.subplots(
-            len(named),
-            1,
-            figsize=(9, 1.8 * len(named) + 0.4),
-            layout="constrained",
-            sharex=True,
-            squeeze=False,
+            len(named), 1, figsize=size, layout="constrained", sharex=True, squeeze=False
         )
         for axes, (title, mel) in zip(panels[:, 0], named, strict=True):
-            image = axes.imshow(
-                mel[:, lowest:highest].T.numpy(),
-                origin="lower",
-                aspect="auto",
-                cmap="magma",
-                vmin=low,
-                vmax=high,
-                interpolation="nearest",
-                extent=(0, len(mel) * HOP_LENGTH / SAMPLE_RATE, lowest - 0.5, highest - 0.5),
-            )
+            extent = (0, len(mel) * HOP_LENGTH / SAMPLE_RATE, lowest - 0.5, highest - 0.5)
+            rows = mel[:, lowest:highest].T.numpy()
+            image = axes.imshow(rows, cmap="magma", vmin=low, vmax=high, extent=extent, **MATRIX)
             axes.set_title(title, fontsize=10)
             axes.set(ylabel="mel filter", xlim=(0, longest))
             axes.grid(False)
@@ -147,7 +123,7 @@ def log_mels(
 
 
 def distributions(power: Tensor, log_mel: Tensor, description: str) -> Picture:
-    """How the values of a mel power spectrogram and of its logarithm are spread."""
+    """Histograms of the values of a mel power spectrogram and of its logarithm."""
     with page_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
         left.hist(power.flatten().numpy(), bins=60, color=ORANGE)

@@ -1,9 +1,9 @@
-"""Notebooks as they are committed: executed, so that they read well on a code host, and the same whoever executes them.
+"""Executes the notebooks for a commit, so that their outputs are the same on every computer.
 
     python -m omni_lib.course.notebooks [notebooks/01_mel_features.ipynb …]     (or `make notebooks`)
 
-A notebook is run from its first cell to its last with an empty progress file. What differs from run to run is taken out: sound,
-widget states, time stamps, and the names of this machine. Exercises stay blank; `solved` fills them in, for the tests.
+A notebook runs from its first cell to its last with an empty progress file. What differs from run to run is
+removed: sound, widget states and time stamps. Exercises stay blank; for the tests, `solved` fills them in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from omni_lib.config import load_config
 from omni_lib.course.exercises.checking import CodeExercise, Exercise, source_of
-from omni_lib.course.exercises.questions import ShortText
+from omni_lib.course.exercises.questions import Choice, Number, ShortText
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 
@@ -40,21 +40,19 @@ LESSONS = {  # notebook -> module of its exercises
     "06_stage_e": "stage_e",
 }
 LARGEST = 1_500_000  # bytes of a committed notebook
-QUIET = {"quiet", "exercise"}  # tags of cells that show nothing
+QUIET = {"quiet", "exercise"}  # tags of cells without output
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _SOUND = re.compile(r"data:audio/[^\"']*")
-_BUSY = re.compile(
-    r"^note  busy: .*\n", re.MULTILINE
-)  # what `omni doctor` says of the hour, not of the machine
+_BUSY = re.compile(r"^note  busy: .*\n", re.MULTILINE)  # in `omni doctor`, about other processes at the time
 
 
 def lesson_of(path: Path) -> Any:
-    """The module that holds the exercises of a notebook."""
+    """The module with the exercises of a notebook."""
     return import_module(f"omni_lib.course.lessons.{LESSONS[path.stem]}")
 
 
 def execute(path: Path, timeout: int = 600) -> NotebookNode:
-    """The notebook at `path`, run as a learner would run it who has not answered anything.
+    """The notebook at `path`, executed as for a learner who has not answered anything yet.
 
     Raises:
         UserError: a cell fails, or takes longer than `timeout` seconds.
@@ -62,15 +60,11 @@ def execute(path: Path, timeout: int = 600) -> NotebookNode:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    folder = {"metadata": {"path": str(path.parent)}}
     with fresh_home():
         try:
-            NotebookClient(
-                notebook,
-                timeout=timeout,
-                kernel_name="python3",
-                resources={"metadata": {"path": str(path.parent)}},
-            ).execute()
+            NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=folder).execute()
         except (CellExecutionError, CellTimeoutError) as error:
             raise UserError(f"{path.name} does not run: {str(error).strip().splitlines()[-1]}") from error
     return notebook
@@ -78,7 +72,7 @@ def execute(path: Path, timeout: int = 600) -> NotebookNode:
 
 @contextmanager
 def fresh_home() -> Iterator[Path]:
-    """For as long as this lasts, a progress file of nobody's, and a short training in lesson 05."""
+    """Use an empty progress file, and a short training in lesson 05, inside the `with` block."""
     before = {name: os.environ.get(name) for name in ("OMNI_HOME", "OMNI_CONFIG")}
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"OMNI_HOME": folder, "OMNI_CONFIG": str(short_training(Path(folder)))}
@@ -93,21 +87,23 @@ def fresh_home() -> Iterator[Path]:
 
 
 def short_training(folder: Path) -> Path:
-    """A file of settings for a training of seconds, whose run is kept below `folder`: lesson 05 takes what `OMNI_CONFIG` names."""
+    """Write settings for a training of some seconds, whose run is saved below `folder`.
+
+    Lesson 05 uses the settings that the environment variable `OMNI_CONFIG` names.
+    """
     config = load_config(ROOT / "configs" / "lesson_short.json")
-    config = replace(
-        config, data_path=str(ROOT / config.data_path), save_dir=str(folder / "checkpoints" / "lesson_short")
-    )
+    run = folder / "checkpoints" / "lesson_short"
+    config = replace(config, data_path=str(ROOT / config.data_path), save_dir=str(run))
     path = folder / "lesson_short.json"
     path.write_text(json.dumps(config.to_dict()), encoding="utf-8")
     return path
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
-    """Take out of an executed notebook what differs from run to run and from machine to machine; in place.
+    """Remove from an executed notebook what differs from run to run and from machine to machine, in place.
 
     Raises:
-        UserError: an output names a folder of this machine.
+        UserError: an output contains the path of a folder of this machine.
     """
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook.metadata = NotebookNode(kernelspec=kernel, language_info={"name": "python"})
@@ -120,22 +116,22 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             continue
         count += 1
         cell.execution_count = count
-        cell.outputs = _joined(
-            [_normalised(output, count) for output in cell.outputs if not _is_noise(output)]
-        )
+        kept = [output for output in cell.outputs if not _is_noise(output)]
+        cell.outputs = _joined([_normalised(output, count) for output in kept])
         if str(ROOT) in str(cell.outputs) or str(Path.home()) + os.sep in str(cell.outputs):
             raise UserError(
-                f"the output of cell {number} names a folder of this machine: show a path relative to the project"
+                f"the output of cell {number} contains a path of this machine: "
+                "print it relative to the project instead"
             )
     return notebook
 
 
 def _is_noise(output: NotebookNode) -> bool:
-    return output.output_type == "stream" and output.name == "stderr"  # progress bars and warnings
+    return bool(output.output_type == "stream" and output.name == "stderr")  # progress bars and warnings
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Text that was printed piece by piece, as the kernel's timing had it, in one piece."""
+    """Printed text in one output, however the timing of the kernel has split it."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
@@ -151,14 +147,14 @@ def _normalised(output: NotebookNode, count: int) -> NotebookNode:
     if output.output_type == "stream":
         output.text = _BUSY.sub("", output.text)
     data = output.get("data", {})
-    data.pop(WIDGET, None)  # a model that no kernel has any more; the static figure beside it stays
+    data.pop(WIDGET, None)  # without its kernel a widget is dead; the static figure beside it stays
     if "text/html" in data:
         data["text/html"] = _SOUND.sub("", data["text/html"])
     return output
 
 
 def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:
-    """The notebook with every exercise done and every question answered rightly; in place, without outputs.
+    """Fill in a right answer to every exercise and question and remove all outputs, in place.
 
     Raises:
         KeyError, AttributeError: a cell names an exercise that the lesson does not have.
@@ -171,21 +167,23 @@ def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:
         if "exercise" in tags:
             cell.source = source_of(getattr(lesson, names["exercise"]).answer)
         elif "question" in tags:
-            cell.source = cell.source.replace(
-                "(...)", f"({right_answer(getattr(lesson, names['question']))!r})"
-            )
+            answer = right_answer(getattr(lesson, names["question"]))
+            cell.source = cell.source.replace("(...)", f"({answer!r})")
     return notebook
 
 
 def right_answer(exercise: Exercise) -> Any:
-    """What `exercise.check` takes for right."""
+    """An answer that `exercise.check` accepts."""
     if isinstance(exercise, CodeExercise):
         return exercise.answer
-    return exercise.model if isinstance(exercise, ShortText) else exercise.right
+    if isinstance(exercise, ShortText):
+        return exercise.model
+    assert isinstance(exercise, (Choice, Number))
+    return exercise.right
 
 
 def faults(notebook: NotebookNode, lesson: Any) -> list[str]:
-    """What is wrong with a committed notebook, a line each: nothing, one hopes."""
+    """What is wrong with a committed notebook, one line for each fault."""
     found = []
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     if counts != list(range(1, len(counts) + 1)):
@@ -195,31 +193,26 @@ def faults(notebook: NotebookNode, lesson: Any) -> list[str]:
             continue
         tags = set(cell.metadata.get("tags", []))
         if not cell.outputs and not tags & QUIET:
-            found.append(
-                f"cell {number} shows nothing to compare: give it an output, or the tag quiet\n{cell.source}"
-            )
+            found.append(f"cell {number} has no output: show something or add the tag quiet\n{cell.source}")
         if len(cell.source.splitlines()) > 25 and "exercise" not in tags:
             found.append(f"cell {number} is longer than 25 lines")
         if _SOUND.search(str(cell.outputs)):
             found.append(f"cell {number} stores sound: run `make notebooks`")
         for output in cell.outputs:
-            if "image/png" in output.get("data", {}) and not output.get("metadata", {}).get(
-                "image/png", {}
-            ).get("alt"):
+            described = output.get("metadata", {}).get("image/png", {}).get("alt")
+            if "image/png" in output.get("data", {}) and not described:
                 found.append(
-                    f"cell {number} has a picture without alternative text: figures.shown(figure, '…')"
+                    f"cell {number} has a figure without alternative text: figures.shown(figure, '…')"
                 )
     used = {name for cell in notebook.cells for name in cell.metadata.get("omni", {}).values()}
     offered = {exercise.key.split(".", 1)[1] for exercise in lesson.EXERCISES}
     if used != offered:
-        found.append(
-            f"exercises in the notebook but not in the lesson, or the other way round: {sorted(used ^ offered)}"
-        )
+        found.append(f"exercises only in the notebook or only in the lesson: {sorted(used ^ offered)}")
     return found
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Execute, normalise and write back the notebooks named, or all; exit status."""
+    """Execute, normalise and rewrite the given notebooks, or all, and return the exit status."""
     paths = [Path(name) for name in arguments] or sorted(FOLDER.glob("*.ipynb"))
     status = 0
     for path in paths:

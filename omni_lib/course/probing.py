@@ -1,7 +1,8 @@
-"""What do embeddings hold? Linear probes for letters, voices and durations, on clips whose encoder never learnt from them.
+"""Linear probes: can letters, voices and durations be predicted from embeddings of unseen clips?
 
-A probe is a linear map, fitted by least squares to some clips and judged on others (Alain & Bengio 2016). What it finds is there to be
-had by one matrix; what it does not find may be there in another form.
+A probe is a linear map that is fitted by least squares on some clips and scored on others (Alain & Bengio
+2016). What it predicts is linearly encoded in the embeddings; what it fails to predict may still be there in
+another form.
 """
 
 from __future__ import annotations
@@ -30,21 +31,24 @@ SOURCES = ("log-mel", "untrained", "trained")
 
 @dataclass(frozen=True)
 class ProbeExamples:
-    """One row for each moment that is probed: an embedding, what stands in its place in other sources, and the truth about it."""
+    """The N examples of one probe: the inputs from each source at the same times, and the labels."""
 
     inputs: dict[str, Tensor]  # source -> (N, D)
     truth: Tensor  # (N,): class indices, or seconds
-    clips: Tensor  # (N,): the number of the clip
+    clips: Tensor  # (N,): the index of the clip
     names: list[str]  # of the classes; empty for seconds
 
     def held_out(self, share: float = 0.3) -> Tensor:
-        """Mask (N,) of the moments of the last clips: no moment of a clip is fitted and judged at once."""
+        """Mask (N,) of the examples of the last clips.
+
+        A clip is never used both for fitting and for scoring.
+        """
         return self.clips >= (1 - share) * (int(self.clips.max()) + 1)
 
 
 @dataclass(frozen=True)
 class EmbeddedClip:
-    """One clip, embedding by embedding."""
+    """One clip: its inputs for each embedding, and the forced alignment of its text."""
 
     row: Utterance
     inputs: dict[str, Tensor]  # source -> (T', D)
@@ -55,8 +59,11 @@ class EmbeddedClip:
 def embed_clips(
     recogniser: Recogniser, untrained: AudioEncoder, utterances: Sequence[Utterance]
 ) -> list[EmbeddedClip]:
-    """Embeddings of each clip from a trained and an untrained encoder, and the log-mels that they are made of, 8 frames side by side."""
-    heard, k = [], recogniser.head.frames_per_embedding
+    """The embeddings of each clip by a trained and an untrained encoder, and the 8 log-mel frames of each.
+
+    The clips are sorted by path.
+    """
+    clips, k = [], recogniser.head.frames_per_embedding
     with torch.inference_mode():
         for batch in evaluation_batches(FeatureCache(utterances), batch_size=16):
             embeddings, lengths = recogniser.encoder(batch.mel, batch.lengths)
@@ -71,18 +78,20 @@ def embed_clips(
                     "trained": embeddings[index, :length],
                 }
                 path = best_path(log_probs[index, : length * k], batch.targets[index])
-                heard.append(EmbeddedClip(row, inputs, path, k))
-    return sorted(heard, key=lambda clip: str(clip.row.path))
+                clips.append(EmbeddedClip(row, inputs, path, k))
+    return sorted(clips, key=lambda clip: str(clip.row.path))
 
 
 def letters(clips: Sequence[EmbeddedClip], recogniser: Recogniser) -> ProbeExamples:
-    """The letter that is said in each embedding; those in which the path says nothing new, or more than one letter, are left out."""
+    """The letter aligned with each embedding.
+
+    Embeddings with no letter, or with more than one, are left out.
+    """
     rows = []
     for number, clip in enumerate(clips):
-        for place in range(len(clip.path) // clip.frames_per_embedding):
-            said = set(
-                clip.path[place * clip.frames_per_embedding : (place + 1) * clip.frames_per_embedding]
-            ) - {BLANK}
+        k = clip.frames_per_embedding
+        for place in range(len(clip.path) // k):
+            said = set(clip.path[k * place : k * (place + 1)]) - {BLANK}
             if len(said) == 1:
                 rows.append((number, place, said.pop()))
     symbols = sorted({symbol for _, _, symbol in rows})
@@ -92,31 +101,27 @@ def letters(clips: Sequence[EmbeddedClip], recogniser: Recogniser) -> ProbeExamp
 
 
 def voices(clips: Sequence[EmbeddedClip]) -> ProbeExamples:
-    """Who speaks, asked of every embedding."""
+    """The speaker of each embedding."""
     names = sorted({clip.row.speaker for clip in clips})
-    by_voice = sorted(
-        range(len(clips)), key=lambda number: _turn(clips, number)
-    )  # so that each voice is fitted and judged
-    ordered = [clips[number] for number in by_voice]
-    places = [
-        (number, place) for number, clip in enumerate(ordered) for place in range(len(clip.inputs["trained"]))
-    ]
+    # All first clips, then all second clips, …: so every voice has clips for fitting and for scoring.
+    ordered = [clips[number] for number in sorted(range(len(clips)), key=lambda number: _turn(clips, number))]
+    lengths = [len(clip.inputs["trained"]) for clip in ordered]
+    places = [(number, place) for number, length in enumerate(lengths) for place in range(length)]
     truth = torch.tensor([names.index(ordered[number].row.speaker) for number, _ in places])
     return _moments(ordered, places, truth, names)
 
 
 def _turn(clips: Sequence[EmbeddedClip], number: int) -> int:
-    """Which clip of its speaker it is: all first ones, then all second ones, …"""
+    """How many clips of the same speaker come before this one."""
     return sum(clip.row.speaker == clips[number].row.speaker for clip in clips[:number])
 
 
 def durations(clips: Sequence[EmbeddedClip], recogniser: Recogniser) -> ProbeExamples:
-    """How long the word lasts that is said in the middle of it, in seconds, by forced alignment."""
+    """The duration of each word (seconds, by forced alignment), with the embedding in its middle."""
     places, truth = [], []
     for number, clip in enumerate(clips):
-        for word in word_times(
-            clip.path, recogniser.vocabulary, SECONDS_PER_EMBEDDING / clip.frames_per_embedding
-        ):
+        seconds = SECONDS_PER_EMBEDDING / clip.frames_per_embedding
+        for word in word_times(clip.path, recogniser.vocabulary, seconds):
             places.append((number, int((word.start + word.end) / 2 / SECONDS_PER_EMBEDDING)))
             truth.append(word.end - word.start)
     return _moments(clips, places, torch.tensor(truth), [])
@@ -133,49 +138,49 @@ def _moments(
 
 
 def fit(x: Tensor, targets: Tensor, penalty: float = 1.0) -> Tensor:
-    """Ridge regression: the weights (D + 1, K) with the least |[x 1] W - targets|² + penalty · |W|².
+    """Ridge regression: the weights W (D + 1, K) that minimise |[x 1] W - targets|² + penalty · |W|².
 
     Args:
         x: (N, D); targets: (N, K).
     """
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
-    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]).double(), x.T @ targets.double())
-
-
-def score(moments: ProbeExamples, source: str) -> float:
-    """What a probe finds in clips that it was not fitted to: the share of right classes, or R² of the seconds (0: like the mean)."""
-    x, out = moments.inputs[source].float(), moments.held_out()
-    x = (x - x[~out].mean(0)) / x[~out].std(0).clamp_min(1e-5)
-    classes = len(moments.names)
-    targets = (
-        nn.functional.one_hot(moments.truth, classes).float() if classes else moments.truth.float()[:, None]
+    weights: Tensor = torch.linalg.solve(
+        x.T @ x + penalty * torch.eye(x.shape[1]).double(), x.T @ targets.double()
     )
-    penalty = 0.01 * int((~out).sum())  # of standardised inputs: a hundredth of their squares
+    return weights
+
+
+def score(examples: ProbeExamples, source: str) -> float:
+    """The score on clips that the probe was not fitted to: accuracy, or R² for seconds (0: like the mean)."""
+    x, out = examples.inputs[source].float(), examples.held_out()
+    x = (x - x[~out].mean(0)) / x[~out].std(0).clamp_min(1e-5)
+    classes = len(examples.names)
+    truth = examples.truth
+    targets = nn.functional.one_hot(truth, classes).float() if classes else truth.float()[:, None]
+    penalty = 0.01 * int((~out).sum())  # 1% of the summed squares of a standardised input
     weights = fit(x[~out], targets[~out], penalty)
     found = torch.cat([x[out], torch.ones(int(out.sum()), 1)], dim=1).double() @ weights
     if classes:
-        return (found.argmax(1) == moments.truth[out]).double().mean().item()
-    wrong, spread = (
-        (found - targets[out]).square().sum(),
-        (targets[out] - targets[~out].mean()).square().sum(),
-    )
-    return 1 - (wrong / spread).item()
+        return (found.argmax(1) == truth[out]).double().mean().item()
+    residual = (found - targets[out]).square().sum()
+    total = (targets[out] - targets[~out].mean()).square().sum()
+    return 1 - (residual / total).item()
 
 
-def chance(moments: ProbeExamples) -> float:
-    """What naming the commonest class of the fitted clips gets right; 0 for R²."""
-    if not moments.names:
+def chance(examples: ProbeExamples) -> float:
+    """The score without a probe: always the most frequent class of the fitted clips, or 0 for R²."""
+    if not examples.names:
         return 0.0
-    out = moments.held_out()
-    return (moments.truth[out] == moments.truth[~out].mode().values).double().mean().item()
+    out = examples.held_out()
+    return (examples.truth[out] == examples.truth[~out].mode().values).double().mean().item()
 
 
 def probe_figure(scores: dict[str, dict[str, float]], levels: dict[str, float]) -> Figure:
-    """Bars: for each question what a probe finds in each source, with a line where guessing gets.
+    """Bars with the score of each probe for each source, one panel for each question.
 
     Args:
         scores: question -> source -> score.
-        levels: question -> what guessing gets.
+        levels: question -> score by chance, drawn as a line.
     """
     with page_style():
         figure, panels = subplots(1, len(scores), figsize=(9, 2.9), layout="constrained")

@@ -1,6 +1,7 @@
-"""A learner's own voice: what the browser sends is checked, heard by the encoder, and kept where the learner wants it.
+"""Recordings of a learner's voice: check what the browser sends, transcribe it, add it to a corpus.
 
-A recording stays on this machine: the browser hands it to the kernel, and only `add_recording` writes it, to `data/recordings`.
+A recording stays on this machine: the browser sends it to the kernel, and only `add_recording` writes it, to
+`data/recordings`.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from omni_lib.machine.files import replaced_atomically
 from omni_lib.machine.sound.content import SILENCE
 from omni_lib.manifest import COLUMNS, read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
-from omni_lib.text import normalise
+from omni_lib.text import Vocabulary, normalise
 
 RECORDINGS = ROOT / "data" / "recordings"
 LONGEST = 20.0  # seconds
 RECORDING_SOURCES = ("microphone", "file")
 
-# Things to say that are made of words the encoder has met: digits, spelled names, dates, commands, sentences.
+# Sentences whose words occur in the training data: digits, spelled names, dates, commands, sentences.
 PROMPTS = (
     "one two three four five",
     "seven zero nine six eight",
@@ -58,14 +59,14 @@ PROMPTS = (
 
 
 def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
-    """The sound in a message of the browser: waveform (samples,), float32 within ±1.
+    """The sound in a message from the browser: waveform (samples,), float32 within ±1.
 
     Args:
         content: {"kind": "recording", "rate": 16000, "source": "microphone" or "file"}.
-        buffers: one of 16-bit little-endian samples.
+        buffers: one buffer of 16-bit little-endian samples.
 
     Raises:
-        UserError: the message is anything else, empty, or longer than `LONGEST`.
+        UserError: the message is malformed or empty, or the sound is longer than `LONGEST`.
     """
     again = "reload the page and record again"
     if (
@@ -73,7 +74,7 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
         or content.get("kind") != "recording"
         or content.get("source") not in RECORDING_SOURCES
     ):
-        raise UserError(f"the browser sent something that is no recording: {again}")
+        raise UserError(f"the browser sent something that is not a recording: {again}")
     if isinstance(content.get("rate"), bool) or content.get("rate") != SAMPLE_RATE:
         raise UserError(
             f"the browser sent sound of {content.get('rate')!r} Hz instead of {SAMPLE_RATE}: {again}"
@@ -86,11 +87,11 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
         raise UserError(f"the browser sent a recording without its samples: {again}")
     data = bytes(buffers[0])
     if not data or len(data) % 2:
-        raise UserError(f"the browser sent {len(data)} bytes, which are no 16-bit samples: {again}")
+        raise UserError(f"the browser sent {len(data)} bytes, which are not 16-bit samples: {again}")
     seconds = len(data) / 2 / SAMPLE_RATE
     if seconds > LONGEST:
         raise UserError(
-            f"the recording lasts {seconds:.0f} s, and the limit is {LONGEST:.0f} s: say it in parts"
+            f"the recording lasts {seconds:.0f} s, and the limit is {LONGEST:.0f} s: record it in parts"
         )
     samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32_768
     return torch.from_numpy(samples)
@@ -98,7 +99,7 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What the encoder made of a recording."""
+    """The output of the recogniser for one recording."""
 
     mel: Tensor  # (frames, 128)
     log_probs: Tensor  # (ctc_frames, 29)
@@ -107,18 +108,23 @@ class Recognition:
 
     @property
     def text(self) -> str:
+        """The transcript."""
         return " ".join(word.word for word in self.words)
 
 
 def voice_recogniser() -> tuple[Recogniser, Config, str]:
-    """The encoder for people's voices where it is there, else that of the embedded corpus; its settings; what it was trained on."""
+    """The recogniser for people's voices, or that of the embedded corpus where the first is missing.
+
+    Returns:
+        The recogniser in evaluation mode, its settings, and what it was trained on in words.
+    """
     if VOICE.exists():
         return *load_recogniser(VOICE), "some people's voices (CMU AN4) and on synthetic ones"
     return *load_recogniser(PRETRAINED), "synthetic voices only, never on a person"
 
 
 def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recognition:
-    """Read waveform (samples,) greedily.
+    """Transcribe waveform (samples,) greedily.
 
     Raises:
         UserError: it is silent, or shorter than one embedding.
@@ -142,36 +148,37 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recog
 
 @cache
 def known_words() -> frozenset[str]:
-    """Every word of the embedded corpus, which every encoder of the course was trained on."""
+    """Every word of the embedded corpus, on which both recognisers were trained."""
     return frozenset(word for line in write_lines(DEFAULT_COUNTS, seed=0) for word in line.text.split())
 
 
 def unknown_words(text: str) -> list[str]:
-    """The words of `text`, normalised, that are not among them."""
+    """The words of `text` (normalised) that are not among the known words, sorted."""
     return sorted(set(text.split()) - known_words())
 
 
 def add_recording(
     waveform: Tensor, transcription: str, heard: Recognition, folder: Path = RECORDINGS, speaker: str = "me"
 ) -> Path:
-    """Write `folder/wav/….wav` and append its row to `folder/asr.csv`; both or neither.
+    """Write `folder/wav/….wav` and append its row to `folder/asr.csv`: both or neither.
 
-    Rows that are there already stay as they are, whatever they hold. `omni data check` then tells about the whole.
+    Existing rows are kept as they are, whatever they contain. `omni data check` finds mistakes in them.
 
     Returns:
         The path of the sound file.
 
     Raises:
-        UserError: the text is none, or too long for this sound; the folder cannot be written; its `asr.csv` is no manifest.
+        UserError: the text is empty or too long for the sound, the folder cannot be written, or its `asr.csv`
+            is not a manifest.
     """
     text = normalise(transcription)
     if not text:
         raise UserError("write what you said first: a row of a corpus needs its text")
-    needed = frames_needed(text)
+    needed = frames_needed(Vocabulary().encode(text))
     if needed > len(heard.log_probs):
         raise UserError(
             f"the text needs {needed} CTC frames and the recording has {len(heard.log_probs)}: "
-            "is all of it there? Record it again, or shorten the text"
+            "is the recording complete? Record it again, or shorten the text"
         )
     manifest = folder / "asr.csv"
     written = None
@@ -197,17 +204,15 @@ def add_recording(
 
 
 def _header(manifest: Path) -> list[str]:
-    """The columns of a manifest; those that a new one gets where there is none."""
+    """The columns of a manifest, or those of a new one where it does not exist yet."""
     if not manifest.exists() or not manifest.stat().st_size:
         return list(COLUMNS)
-    read_table(
-        manifest, required=("audio_path", "transcription")
-    )  # what cannot be read is not written to either
+    read_table(manifest, required=("audio_path", "transcription"))  # raises where it cannot be read
     return next(csv.reader(io.StringIO(manifest.read_text(encoding="utf-8-sig"))))
 
 
 def _free_path(folder: Path, text: str) -> Path:
-    """A name that tells when and what, and is not taken."""
+    """An unused path whose name has the time and the text."""
     slug = re.sub("[^a-z]+", "-", text)[:40].strip("-")
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
     names = (f"{stem}{suffix}.wav" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
@@ -215,7 +220,7 @@ def _free_path(folder: Path, text: str) -> Path:
 
 
 def _append(manifest: Path, cells: Sequence[str]) -> None:
-    """The file with one more row, put into place in one go."""
+    """Replace the file by one with one more row, in one step."""
     before = manifest.read_bytes() if manifest.exists() else b""
     added = io.StringIO(newline="")
     writer = csv.writer(added)

@@ -1,4 +1,4 @@
-"""Sound in a notebook: a player, and beside it in words what it plays."""
+"""Sound in a notebook: an audio player with a caption."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from omni_lib.audio import SAMPLE_RATE
 
 @dataclass(frozen=True)
 class Player:
-    """An audio element that is complete in itself: nothing is fetched, and it works in every notebook."""
+    """An HTML audio element that contains its sound, so that it works in every notebook."""
 
     samples: np.ndarray  # (samples,) within -1…1
     rate: int  # Hz
@@ -45,7 +45,7 @@ class Player:
 
 
 def play(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE, name: str = "sound") -> Player:
-    """A player of `waveform` (samples,), made quieter where it would clip."""
+    """A player for `waveform` (samples,), which is scaled down if it would clip."""
     samples = torch.as_tensor(waveform).detach().double().cpu().numpy().reshape(-1)
     peak = float(np.abs(samples).max()) if len(samples) else 0.0
     return Player(samples / peak if peak > 1 else samples, rate, name)

@@ -1,6 +1,7 @@
-"""The way from a waveform to its log-mel with every setting open, and the way back, as far as there is one.
+"""From a waveform to its log-mel with adjustable settings, and back to an approximate waveform.
 
-With the default settings `log_mel` is `omni_lib.audio.LogMel`; there they are fixed, because the encoder was trained with them.
+With the default settings the log-mel equals that of `omni_lib.audio.LogMel`, whose settings are fixed because
+the encoder was trained with them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from torch import Tensor
 from omni_lib.audio import HOP_LENGTH, LOG_FLOOR, N_FFT, N_MELS, SAMPLE_RATE, WINDOW_LENGTH
 from omni_lib.errors import UserError
 
-ITERATIONS = 32  # of Griffin-Lim; more change little that one hears
+ITERATIONS = 32  # of Griffin-Lim; more make no audible difference
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a log-mel is made; lengths in samples of 16 kHz."""
+    """The settings of a log-mel; lengths in samples of 16 kHz."""
 
     window: int = WINDOW_LENGTH
     hop: int = HOP_LENGTH
@@ -29,17 +30,17 @@ class Settings:
 
     @property
     def bins(self) -> int:
-        """Frequencies of the spectrum, from 0 to 8 kHz."""
+        """The number of frequencies of the spectrum, from 0 to 8 kHz."""
         return self.n_fft // 2 + 1
 
     @property
     def bin_hertz(self) -> float:
-        """Distance between two of them."""
+        """The distance between two neighbouring bins in Hz."""
         return SAMPLE_RATE / self.n_fft
 
 
 def power_spectrogram(waveform: Tensor, settings: Settings) -> Tensor:
-    """waveform (samples,) → power (frames, bins), one frame each `hop` samples, frame t centred on sample hop · t."""
+    """waveform (samples,) → power (frames, bins). Frame t is centred on sample `hop` · t."""
     transform = torchaudio.transforms.Spectrogram(
         n_fft=settings.n_fft,
         win_length=settings.window,
@@ -48,22 +49,22 @@ def power_spectrogram(waveform: Tensor, settings: Settings) -> Tensor:
         center=True,
         pad_mode="constant",
     )
-    return transform(waveform)[:, : len(waveform) // settings.hop].T
+    power: Tensor = transform(waveform)  # (bins, frames + 1)
+    return power[:, : len(waveform) // settings.hop].T
 
 
 def mel_filters(settings: Settings) -> Tensor:
-    """The triangles that sum bins to filters: (bins, n_mels)."""
+    """The triangular weights with which each filter sums bins: (bins, n_mels)."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # torchaudio's word about empty filters; `empty_filters` counts them
-        return torchaudio.functional.melscale_fbanks(
+        warnings.simplefilter("ignore", UserWarning)  # about empty filters, which `empty_filters` counts
+        weights: Tensor = torchaudio.functional.melscale_fbanks(
             settings.bins, 0.0, SAMPLE_RATE / 2, settings.n_mels, SAMPLE_RATE
         )
+        return weights
 
 
 def empty_filters(filters: Tensor) -> int:
-    """How many filters contain no bin at all, and so can never see anything."""
+    """How many filters contain no bin, so that their output is always zero."""
     return int((filters.amax(dim=0) == 0).sum())
 
 
@@ -73,31 +74,37 @@ def log_mel(power: Tensor, filters: Tensor) -> Tensor:
 
 
 def sound_of(mel: Tensor, settings: Settings, samples: int) -> Tensor:
-    """A waveform (samples,) whose log-mel is nearly `mel` (samples // hop frames, n_mels): what the encoder is left with, made audible.
+    """A waveform whose log-mel is close to `mel`: it lets one hear what the log-mel keeps of a sound.
 
-    Two things are lost on the way. The filters sum neighbouring bins: the least-squares solution spreads them evenly again. And
-    the power has no phase: Griffin & Lim 1984, "Signal estimation from modified short-time Fourier transform", find one that
-    fits, here with the momentum of Perraudin et al. 2013.
+    Two things must be estimated. The filters have summed neighbouring bins: the pseudo-inverse distributes
+    each sum over its bins. And the phase is missing: Griffin & Lim 1984, "Signal estimation from modified
+    short-time Fourier transform", find a consistent one, here with the momentum of Perraudin et al. 2013.
+
+    Args:
+        mel: (samples // hop, n_mels).
+        samples: length of the waveform.
+
+    Returns:
+        The waveform, (samples,).
 
     Raises:
-        UserError: the windows overlap too little, or the sound is shorter than half a Fourier transform.
+        UserError: windows overlap by less than half, or the sound is not longer than half the FFT.
     """
     if samples <= settings.n_fft // 2:
         raise UserError(
-            f"{milliseconds(samples)} ms of sound are too short for an FFT of {settings.n_fft} points: take a longer part, or a smaller FFT"
+            f"{milliseconds(samples)} ms of sound are too short for an FFT of {settings.n_fft} points: "
+            "take a longer part, or a smaller FFT"
         )
     if settings.hop > settings.window // 2:
+        window, hop = milliseconds(settings.window), milliseconds(settings.hop)
         raise UserError(
-            f"windows of {milliseconds(settings.window)} ms every {milliseconds(settings.hop)} ms overlap by less than a half: "
-            "there is no way back to a sound. Choose a shorter hop or a longer window"
+            f"windows of {window} ms every {hop} ms overlap by less than half, "
+            "which is too little to make a sound from: choose a shorter hop or a longer window"
         )
-    mel = torch.cat(
-        [mel, mel[-1:]]
-    )  # the centred transform has a last frame, on the very end, that `log_mel` leaves out
+    mel = torch.cat([mel, mel[-1:]])  # the transform has one more frame, centred on the end of the sound
     power = (mel.exp() - LOG_FLOOR).clamp_min(0.0)  # (frames + 1, n_mels)
-    spectrum = (power @ torch.linalg.pinv(mel_filters(settings))).clamp_min(
-        0.0
-    )  # (frames + 1, bins); an empty filter adds nothing
+    bins_of_mels = torch.linalg.pinv(mel_filters(settings))  # (n_mels, bins); 0 for an empty filter
+    spectrum = (power @ bins_of_mels).clamp_min(0.0)  # (frames + 1, bins)
     back = torchaudio.transforms.GriffinLim(
         n_fft=settings.n_fft,
         n_iter=ITERATIONS,
@@ -108,10 +115,11 @@ def sound_of(mel: Tensor, settings: Settings, samples: int) -> Tensor:
         length=samples,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # the phases to begin with: the same sound every time
-        return back(spectrum.T.contiguous())
+        torch.manual_seed(0)  # of the initial phases, so that the result is the same every time
+        waveform: Tensor = back(spectrum.T.contiguous())
+    return waveform
 
 
 def milliseconds(samples: int) -> float:
-    """Samples of 16 kHz in ms, as short as they can be written: 400 → 25.0."""
+    """Samples of 16 kHz in ms, rounded to two digits: 400 → 25.0."""
     return round(1000 * samples / SAMPLE_RATE, 2)

@@ -1,7 +1,8 @@
-"""CTC's trellis: which paths spell a text, how many they are, and where their probability flows.
+"""The trellis of CTC: which paths spell a text, how many there are, and the probability of each cell.
 
-A row of the trellis is a state: the text with a blank before, between and after its symbols. A column is a CTC frame. From one
-frame to the next a path stays, moves on by one, or skips the blank between two unlike symbols (Graves et al. 2006, section 4).
+A row of the trellis is a state: the symbols of the text with a blank before, between and after them. A column
+is a CTC frame. From one frame to the next a path stays in its state, moves on by one, or skips the blank
+between two different symbols (Graves et al. 2006, section 4).
 """
 
 from __future__ import annotations
@@ -22,36 +23,33 @@ from omni_lib.text import BLANK, Vocabulary
 
 BLANK_SIGN = "_"
 VOCABULARY = Vocabulary()
-SHOWN = {
-    BLANK: BLANK_SIGN,
-    VOCABULARY.encode(" ")[0]: "␣",
-}  # in a picture; the other symbols are shown as they are
+_VISIBLE = {BLANK: BLANK_SIGN, VOCABULARY.encode(" ")[0]: "␣"}
 
 
 def states_of(target: Sequence[int]) -> list[int]:
-    """The class index that each of the 2 L + 1 states emits: blank, first symbol, blank, …, blank."""
+    """The class index of each of the 2 L + 1 states: blank, first symbol, blank, …, last symbol, blank."""
     states = [BLANK] * (2 * len(target) + 1)
     states[1::2] = target
     return states
 
 
 def may_skip(states: Sequence[int]) -> list[bool]:
-    """Whether a path may enter each state from two below: only a symbol, and only past a blank between unlike symbols."""
+    """Whether a path may enter each state from two before it: only past a blank between different symbols."""
     return [s >= 2 and states[s] != BLANK and states[s] != states[s - 2] for s in range(len(states))]
 
 
 def count_alignments(target: Sequence[int], frames: int) -> int:
-    """How many paths of `frames` CTC frames collapse to `target`, exactly: 0 where it is infeasible."""
+    """How many paths of `frames` CTC frames collapse to `target`: an exact integer, 0 where there is none."""
     return sum(_counts(target, frames)[-1][-2:])
 
 
 def _counts(target: Sequence[int], frames: int) -> list[list[int]]:
-    """[t][s]: how many beginnings of t frames end in state s; before the first frame all paths stand in the first state."""
+    """[t][s]: how many partial paths of t frames end in state s. With 0 frames there is one, in state 0."""
     skip = may_skip(states_of(target))
     row = [1] + [0] * (len(skip) - 1)
     rows = [row]
     for t in range(frames):
-        allowed = skip if t else [False] * len(skip)  # nothing was said yet, so nothing can be skipped
+        allowed = skip if t else [False] * len(skip)  # the first frame is in state 0 or 1
         row = [
             row[s] + (row[s - 1] if s else 0) + (row[s - 2] if allowed[s] else 0) for s in range(len(skip))
         ]
@@ -60,10 +58,10 @@ def _counts(target: Sequence[int], frames: int) -> list[list[int]]:
 
 
 def random_alignment(target: Sequence[int], frames: int, seed: int) -> list[int]:
-    """One of the paths that collapse to `target`, each as likely as any other.
+    """A random path of `frames` CTC frames that collapses to `target`, drawn uniformly.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such path.
     """
     if frames < frames_needed(target):
         raise UserError(f"{frames} CTC frames are too few for this text, which needs {frames_needed(target)}")
@@ -80,30 +78,31 @@ def random_alignment(target: Sequence[int], frames: int, seed: int) -> list[int]
 
 
 def _drawn(options: Sequence[int], weights: Sequence[int], rng: random.Random) -> int:
-    """As random.choices, but exact where the weights are integers that no float can hold."""
+    """Like `random.choices`, but exact for integer weights that are too large for a float."""
     mark = rng.randrange(sum(weights))
     for option, weight in zip(options, weights, strict=True):
         if mark < weight:
             return option
         mark -= weight
-    raise AssertionError("the mark lies below the sum")
+    raise AssertionError("the mark is less than the sum of the weights")
 
 
 @dataclass(frozen=True)
 class Region:
-    """Which cells (states, frames) of the trellis a path can reach from the start, and from which it can reach the end."""
+    """The cells (states, frames) reachable from the start, and those from which the end can be reached."""
 
     from_start: np.ndarray  # (2 L + 1, T), bool
     to_end: np.ndarray  # (2 L + 1, T), bool
 
     @property
     def feasible(self) -> np.ndarray:
-        """Cells on at least one path that spells the text; empty where there are too few frames."""
-        return self.from_start & self.to_end
+        """The cells on at least one path that spells the text; none where there are too few frames."""
+        on_a_path: np.ndarray = self.from_start & self.to_end
+        return on_a_path
 
 
 def region(target: Sequence[int], frames: int) -> Region:
-    """What can be reached in the trellis of `target` in `frames` CTC frames."""
+    """Which cells of the trellis of `target` can be reached in `frames` CTC frames."""
     states = states_of(target)
     zeros = torch.zeros(frames, max(states, default=0) + 1)
     forward, backward = forward_mass(zeros, target), backward_mass(zeros, target)
@@ -111,7 +110,7 @@ def region(target: Sequence[int], frames: int) -> Region:
 
 
 def forward_mass(log_probs: Tensor, target: Sequence[int]) -> Tensor:
-    """log α: [t, s] sums all beginnings of a path that stand in state s at frame t, that frame included (equation 6).
+    """log α: [t, s] sums all partial paths that are in state s at frame t, that frame included (equation 6).
 
     Args:
         log_probs: (T, symbols), natural logarithms, of one utterance without padding.
@@ -129,24 +128,23 @@ def forward_mass(log_probs: Tensor, target: Sequence[int]) -> Tensor:
     nowhere = alpha.new_full((2,), -math.inf)
     for t in range(1, len(alpha)):
         before = torch.cat([nowhere, alpha[t - 1]])
-        steps = torch.stack(
-            [before[2:], before[1:-1], before[:-2].masked_fill(closed, -math.inf)]
-        )  # stay, move on, skip
-        alpha[t] = emitted[t] + steps.logsumexp(dim=0)
+        stay, move_on, skip = before[2:], before[1:-1], before[:-2].masked_fill(closed, -math.inf)
+        alpha[t] = emitted[t] + torch.stack([stay, move_on, skip]).logsumexp(dim=0)
     return alpha
 
 
 def backward_mass(log_probs: Tensor, target: Sequence[int]) -> Tensor:
-    """log β: [t, s] sums all ways from state s at frame t to the end, that frame not included; shapes as `forward_mass`.
+    """log β: [t, s] sums all ways from state s at frame t to the end, that frame not included.
 
-    Then α + β is the mass of all whole paths through a cell (the paper counts the frame in both and divides it out again).
+    So α · β is the probability of all complete paths through a cell. (In the paper both include the frame,
+    and one of them is divided out again.) Arguments and shapes are those of `forward_mass`.
     """
     mirrored = forward_mass(log_probs.flip(0), list(target)[::-1]).flip(0, 1)
     return mirrored - log_probs[:, torch.tensor(states_of(target))].double()
 
 
 def occupancy(log_probs: Tensor, target: Sequence[int]) -> Tensor:
-    """The share of the text's probability that passes through each cell: (T, 2 L + 1), each frame's sum is 1.
+    """The share of the probability of the text in each cell: (T, 2 L + 1), where each frame sums to 1.
 
     Raises:
         UserError: there are too few frames for any path.
@@ -160,7 +158,7 @@ def occupancy(log_probs: Tensor, target: Sequence[int]) -> Tensor:
 
 
 def best_states(path: Sequence[int]) -> list[int]:
-    """The state, by number, in which a path stands at each of its frames, in the trellis of the text that it spells."""
+    """The index of the state of a path in each of its frames, in the trellis of the text that it spells."""
     visited, written = [], 0
     for symbol, run in groupby(path):
         written += symbol != BLANK
@@ -169,65 +167,59 @@ def best_states(path: Sequence[int]) -> list[int]:
 
 
 def read_path(text: str) -> list[int]:
-    """Class indices of a path as one types it: a-z, space, and _ for blank.
+    """The class indices of a path as it is typed: a-z, space, and _ for blank.
 
     Raises:
-        UserError: another character is in it.
+        UserError: it contains another character.
     """
-    unknown = sorted(
-        {
-            character
-            for character in text.lower()
-            if character not in " abcdefghijklmnopqrstuvwxyz" + BLANK_SIGN
-        }
-    )
+    text = text.lower()
+    unknown = sorted(set(text) - set(f" abcdefghijklmnopqrstuvwxyz{BLANK_SIGN}"))
     if unknown:
         raise UserError(
-            f"a path is written with a-z, space and _ for blank: {' '.join(map(repr, unknown))} is none of them"
+            f"write a path with a-z, space and _ for blank, without {' '.join(map(repr, unknown))}"
         )
-    return [
-        BLANK if character == BLANK_SIGN else VOCABULARY.encode(character)[0] for character in text.lower()
-    ]
+    return [BLANK if character == BLANK_SIGN else VOCABULARY.encode(character)[0] for character in text]
 
 
 def write_path(path: Sequence[int]) -> str:
-    """A path as one types it: the inverse of `read_path`."""
+    """A path as it is typed: the inverse of `read_path`."""
     return "".join(BLANK_SIGN if index == BLANK else VOCABULARY.symbols[index] for index in path)
 
 
 @dataclass(frozen=True)
 class Collapse:
-    """A path on its way to a text, step by step."""
+    """The two steps in which a path becomes a text."""
 
     path: list[int]
 
     @property
     def runs(self) -> list[tuple[int, int]]:
-        """After the first step: (symbol, how many frames it lasts)."""
+        """After the first step, which merges repeated symbols: (symbol, number of frames)."""
         return [(symbol, sum(1 for _ in run)) for symbol, run in groupby(self.path)]
 
     @property
     def text(self) -> str:
-        """After the second: the runs that are not blank."""
+        """After the second step, which removes blanks."""
         return VOCABULARY.decode(collapse(self.path))
 
 
 def frame_notes(log_probs: Tensor, seconds_per_frame: float) -> list[str]:
-    """What each of the T frames hears, in words: its likeliest symbols, three at most; log_probs (T, symbols)."""
+    """The most probable symbols of each of the T frames in words, three at most; log_probs (T, symbols)."""
     top = log_probs.exp().topk(3, dim=-1)
     notes = []
     for t, (shares, symbols) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
-        heard = [
-            f"{name_of(symbol)} {share:.0%}"
-            for share, symbol in zip(shares, symbols, strict=True)
-            if share >= 0.005
-        ]
-        notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(heard)}")
+        pairs = zip(symbols, shares, strict=True)
+        likely = [f"{name_of(symbol)} {share:.0%}" for symbol, share in pairs if share >= 0.005]
+        notes.append(f"{t * seconds_per_frame:.2f} s, frame {t}: {' · '.join(likely)}")
     return notes
 
 
 def name_of(symbol: int) -> str:
-    """How a class index is called in a sentence: its letter, or its name where that cannot be seen."""
-    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(
-        VOCABULARY.symbols[symbol], VOCABULARY.symbols[symbol]
-    )
+    """A symbol in a sentence: its letter, or its name where it has no visible sign."""
+    name = VOCABULARY.symbols[symbol]
+    return {" ": "space", "<blank>": "blank", "<eos>": "eos"}.get(name, name)
+
+
+def sign_of(symbol: int) -> str:
+    """A symbol in a picture: its letter, _ for blank, ␣ for the space."""
+    return _VISIBLE.get(symbol, VOCABULARY.symbols[symbol])

@@ -1,4 +1,4 @@
-"""What is done before a long training, on the clips that come with the course; and the sums of growth."""
+"""Experiments before a long training, on the clips that come with the course; and the table of costs."""
 
 from dataclasses import replace
 
@@ -8,7 +8,6 @@ import torch
 from omni_lib.config import Config
 from omni_lib.course import growth
 from omni_lib.course.experiments import (
-    log_curves,
     log_of,
     overfit,
     range_curve,
@@ -17,6 +16,7 @@ from omni_lib.course.experiments import (
     settings_table,
     workbench,
 )
+from omni_lib.course.figures import log_curves
 from omni_lib.course.lessons import full_training
 from omni_lib.errors import UserError
 from omni_lib.trainer import Trainer
@@ -38,7 +38,7 @@ def test_settings_are_found_from_anywhere(tmp_path, monkeypatch):
         settings("configs/none.json")
 
 
-def test_a_batch_is_learnt_by_heart_and_nothing_is_written(bench, tmp_path, monkeypatch):
+def test_one_batch_is_overfitted_and_nothing_is_written(bench, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     snapshots = overfit(*bench, steps=16, every=8)
     assert [snapshot.step for snapshot in snapshots] == [0, 8, 16]
@@ -47,7 +47,7 @@ def test_a_batch_is_learnt_by_heart_and_nothing_is_written(bench, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_range_test_ends_in_an_explosion(bench):
+def test_the_range_test_ends_with_a_large_loss(bench):
     trainer, batch = bench
     trainer = workbench(replace(trainer.config, intermediate_ctc=0.0))
     rates = [1e-6, 1e-3, 1e-3, 1e-3, 0.1, 0.1, 0.1, 0.1]
@@ -56,7 +56,7 @@ def test_the_range_test_ends_in_an_explosion(bench):
     assert len(range_curve(rates, losses, 3e-3).axes) == 1
 
 
-def test_every_setting_stands_in_the_table_with_its_meaning():
+def test_every_setting_is_in_the_table_with_its_meaning():
     text = repr(
         settings_table(
             chapter=settings("configs/audio_enc_chapter.json"), ours=settings("configs/audio_enc_tiny.json")
@@ -69,7 +69,7 @@ def test_every_setting_stands_in_the_table_with_its_meaning():
 
 
 @pytest.mark.parametrize("name", ["healthy", "log_1", "log_2", "log_3"])
-def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
+def test_the_logs_have_the_entries_of_the_loop_and_can_be_drawn(name):
     entries = log_of(name)
     assert {entry["type"] for entry in entries} == {"step", "epoch"}
     loss, blanks, wer = log_curves(entries, name).axes
@@ -81,14 +81,14 @@ def test_the_logs_are_those_of_the_loop_and_can_be_drawn(name):
     assert len(wer.lines) == 2
 
 
-def test_the_source_that_is_shown_is_the_source():
+def test_the_source_that_is_shown_is_that_of_the_trainer():
     text = repr(full_training.source(Trainer.train_step))
     assert (
         text.startswith("```python\n# omni_lib/trainer.py\ndef train_step(self") and "clip_grad_norm_" in text
     )
 
 
-def test_growth_is_proportional_and_says_what_was_measured():
+def test_costs_are_proportional_and_measured_rows_are_marked():
     lines = repr(growth.table()).splitlines()[2:]
     assert [("measured" in line, "extrapolated" in line) for line in lines] == [(True, False)] * 2 + [
         (False, True)

@@ -1,4 +1,4 @@
-"""Probes: least squares as it should be, moments that belong to their clips, scores that tell signal from noise."""
+"""Probes: the least-squares fit, the examples of each clip, and scores that separate signal from noise."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def heard():
     )
 
 
-def test_the_fit_has_no_gradient_left():
+def test_the_gradient_of_the_loss_is_zero_at_the_fit():
     generator = torch.Generator().manual_seed(0)
     x, targets = (
         torch.randn(30, 5, generator=generator).double(),
@@ -41,7 +41,7 @@ def test_the_fit_has_no_gradient_left():
     assert gradient.abs().max() < 1e-9
 
 
-def moments(signal: float, seconds: bool = False) -> ProbeExamples:
+def examples(signal: float, seconds: bool = False) -> ProbeExamples:
     generator = torch.Generator().manual_seed(1)
     truth = torch.randint(3, (400,), generator=generator)
     inputs = torch.randn(400, 6, generator=generator) + signal * torch.nn.functional.one_hot(truth, 6)
@@ -51,21 +51,21 @@ def moments(signal: float, seconds: bool = False) -> ProbeExamples:
     )
 
 
-def test_a_probe_finds_what_is_there_and_only_that():
-    assert score(moments(signal=8.0), "trained") > 0.97
-    assert abs(score(moments(signal=0.0), "trained") - chance(moments(signal=0.0))) < 0.15
-    assert score(moments(signal=8.0, seconds=True), "trained") > 0.9
-    assert score(moments(signal=0.0, seconds=True), "trained") < 0.1
+def test_a_probe_finds_a_signal_and_nothing_in_noise():
+    assert score(examples(signal=8.0), "trained") > 0.97
+    assert abs(score(examples(signal=0.0), "trained") - chance(examples(signal=0.0))) < 0.15
+    assert score(examples(signal=8.0, seconds=True), "trained") > 0.9
+    assert score(examples(signal=0.0, seconds=True), "trained") < 0.1
 
 
-def test_no_clip_is_fitted_and_judged_at_once():
-    some = moments(0.0)
+def test_no_clip_is_used_for_fitting_and_for_scoring():
+    some = examples(0.0)
     out = some.held_out()
     assert set(some.clips[out].tolist()).isdisjoint(some.clips[~out].tolist())
     assert 0.25 < out.double().mean() < 0.35
 
 
-def test_moments_of_real_clips(heard):
+def test_examples_of_real_clips(heard):
     recogniser, clips = heard
     assert len(clips) == len(materials.clips())
     for clip in clips:

@@ -1,4 +1,4 @@
-"""A learner's recordings: what the browser may send, and the corpus they are kept in."""
+"""A learner's recordings: what the browser may send, and the corpus that keeps them."""
 
 import csv
 import os
@@ -46,11 +46,11 @@ def test_samples_become_a_waveform():
 @pytest.mark.parametrize(
     ("content", "buffers", "words"),
     [
-        (None, [], "no recording"),
-        ("recording", [b"\0\0"], "no recording"),
-        ({}, [b"\0\0"], "no recording"),
-        (GOOD | {"kind": "speech"}, [b"\0\0"], "no recording"),
-        (GOOD | {"source": "http://elsewhere"}, [b"\0\0"], "no recording"),
+        (None, [], "not a recording"),
+        ("recording", [b"\0\0"], "not a recording"),
+        ({}, [b"\0\0"], "not a recording"),
+        (GOOD | {"kind": "speech"}, [b"\0\0"], "not a recording"),
+        (GOOD | {"source": "http://elsewhere"}, [b"\0\0"], "not a recording"),
         (GOOD | {"rate": 44_100}, [b"\0\0"], "sound of 44100 Hz instead of 16000"),
         (GOOD | {"rate": "16000"}, [b"\0\0"], "'16000' Hz"),
         (GOOD | {"rate": None}, [b"\0\0"], "None Hz"),
@@ -60,17 +60,17 @@ def test_samples_become_a_waveform():
         (GOOD, [[0, 0]], "without its samples"),
         (GOOD, ["\0\0"], "without its samples"),
         (GOOD, [b""], "0 bytes"),
-        (GOOD, [b"\0\0\0"], "3 bytes, which are no 16-bit samples"),
+        (GOOD, [b"\0\0\0"], "3 bytes, which are not 16-bit samples"),
         (GOOD, [bytes(2 * 16_000 * 21)], "lasts 21 s, and the limit is 20 s"),
     ],
 )
-def test_whatever_else_is_refused_in_one_line(content, buffers, words):
+def test_a_malformed_message_is_refused_in_one_line(content, buffers, words):
     with pytest.raises(UserError, match=words) as refused:
         waveform_of(content, buffers)
     assert "\n" not in str(refused.value)
 
 
-def test_the_encoder_hears_the_words_and_their_times(heard, hello):
+def test_a_recording_is_transcribed_with_the_times_of_its_words(heard, hello):
     assert heard.text == "hello world"
     assert len(heard.mel) == len(hello) // 160 and heard.log_probs.shape[1] == 29
     assert 0.1 < heard.words[0].start < heard.words[0].end <= heard.words[1].start < heard.words[1].end < 1.31
@@ -87,20 +87,20 @@ def test_silence_and_a_click_are_refused():
             recognise(waveform, recogniser, config)
 
 
-def test_the_encoder_for_voices_is_taken_where_it_is_there(monkeypatch, tmp_path):
+def test_the_recogniser_for_voices_is_preferred(monkeypatch, tmp_path):
     monkeypatch.setattr(recordings, "VOICE", tmp_path / "none.pt")
     assert "synthetic voices only" in voice_recogniser()[2]
     monkeypatch.setattr(recordings, "VOICE", materials.PRETRAINED)
     assert "people" in voice_recogniser()[2]
 
 
-def test_prompts_are_made_of_words_that_the_encoder_knows():
+def test_prompts_contain_only_known_words():
     assert len(known_words()) > 400
     assert [prompt for prompt in PROMPTS if unknown_words(prompt) or normalise(prompt) != prompt] == []
     assert unknown_words("hello hovercraft world") == ["hovercraft"]
 
 
-def test_rows_are_valid_and_those_before_stay(tmp_path, hello, heard):
+def test_new_rows_are_valid_and_earlier_ones_stay(tmp_path, hello, heard):
     folder = tmp_path / "mine"
     first = add_recording(hello, "Hello, world!", heard, folder)
     second = add_recording(hello, "hello world", heard, folder)
@@ -111,13 +111,13 @@ def test_rows_are_valid_and_those_before_stay(tmp_path, hello, heard):
     ]
     assert torch.allclose(read_audio(first), hello, atol=1e-4)
     assert {path.name for path in folder.rglob("*")} == {"asr.csv", "wav", first.name, second.name}, (
-        "nothing temporary is left"
+        "no temporary file is left"
     )
 
 
 @pytest.mark.parametrize("end", ["\n", ""])
-def test_a_manifest_of_the_learners_own_form_is_kept_as_it_is(tmp_path, hello, heard, end):
-    """Columns in another order, one of somebody's own, a row that is broken: all of it stays, byte by byte."""
+def test_a_manifest_with_other_columns_is_kept_byte_by_byte(tmp_path, hello, heard, end):
+    """Columns in another order, an additional column, a broken row: all of it stays."""
     before = "transcription,mood,audio_path\nhello,happy,gone.wav" + end
     (tmp_path / "asr.csv").write_text(before, encoding="utf-8")
     written = add_recording(hello, "hello world", heard, tmp_path)
@@ -136,20 +136,20 @@ def test_a_manifest_of_the_learners_own_form_is_kept_as_it_is(tmp_path, hello, h
         ("hello " * 9, "needs 62 CTC frames and the recording has 48"),
     ],
 )
-def test_a_row_that_would_not_be_valid_is_not_written(tmp_path, hello, heard, text, words):
+def test_an_invalid_row_is_not_written(tmp_path, hello, heard, text, words):
     with pytest.raises(UserError, match=words):
         add_recording(hello, text, heard, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 
 
-def test_a_file_that_is_no_manifest_is_left_alone(tmp_path, hello, heard):
+def test_a_file_that_is_not_a_manifest_is_not_changed(tmp_path, hello, heard):
     (tmp_path / "asr.csv").write_text("name,price\ntea,2\n", encoding="utf-8")
     with pytest.raises(UserError, match="lacks the column audio_path"):
         add_recording(hello, "hello world", heard, tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["asr.csv"]
 
 
-def test_when_the_row_cannot_be_written_the_sound_is_not_either(tmp_path, hello, heard, monkeypatch):
+def test_if_the_row_cannot_be_written_the_sound_is_removed(tmp_path, hello, heard, monkeypatch):
     add_recording(hello, "hello world", heard, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 

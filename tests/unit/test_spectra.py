@@ -1,4 +1,4 @@
-"""The log-mel with its settings open: the encoder's own at the defaults, and a sound again on the way back."""
+"""The log-mel with adjustable settings: the encoder's at the defaults, and back to a sound."""
 
 import math
 
@@ -21,7 +21,7 @@ def mel_of(waveform: torch.Tensor, settings: Settings) -> torch.Tensor:
 def test_the_default_is_the_encoders_log_mel(samples):
     waveform = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
     if samples:
-        # A single frame not to the bit: some processors round its product with a matrix otherwise than that of two.
+        # A single frame may differ in the last bits: some processors round its matrix product differently.
         rounding = 2e-6 if samples // 160 == 1 else 0.0
         torch.testing.assert_close(mel_of(waveform, Settings()), LogMel()(waveform), rtol=0, atol=rounding)
 
@@ -39,7 +39,7 @@ def test_shapes_and_finite_values(window, hop, n_mels, samples):
     assert mel.shape == (samples // hop, n_mels) and torch.isfinite(mel).all()
 
 
-def test_a_tone_lights_the_filter_that_contains_it():
+def test_a_tone_is_loudest_in_the_filter_that_contains_it():
     settings = Settings()
     tone = torch.sin(2 * math.pi * 1000 * torch.arange(16_000) / 16_000)
     power = power_spectrogram(tone, settings)
@@ -68,7 +68,7 @@ def test_the_sound_that_is_re_made_has_nearly_the_same_mel(settings):
     assert torch.equal(sound, sound_of(mel, settings, len(waveform))), "the same every time"
 
 
-def test_the_way_back_leaves_other_peoples_random_numbers_alone():
+def test_the_random_numbers_of_the_caller_are_not_touched():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -82,13 +82,13 @@ def test_silence_stays_silent():
 
 
 @pytest.mark.parametrize("samples", [0, 100, 512])
-def test_too_short_a_sound_is_refused(samples):
+def test_a_sound_that_is_too_short_is_refused(samples):
     with pytest.raises(UserError, match="ms of sound are too short for an FFT of 1024 points"):
         sound_of(torch.zeros(samples // 160, 128), Settings(), samples)
-    assert sound_of(torch.zeros(3, 128), Settings(), 513).shape == (513,), "one more is enough"
+    assert sound_of(torch.zeros(3, 128), Settings(), 513).shape == (513,), "one sample more is enough"
 
 
 def test_windows_that_overlap_too_little_are_refused():
-    with pytest.raises(UserError, match="windows of 25.0 ms every 20.0 ms overlap by less than a half"):
+    with pytest.raises(UserError, match="windows of 25.0 ms every 20.0 ms overlap by less than half"):
         sound_of(torch.zeros(10, 128), Settings(hop=320), 3200)
     assert sound_of(torch.zeros(10, 128), Settings(hop=200), 2000).shape == (2000,), "a half is enough"

@@ -48,7 +48,7 @@ def test_steps_of_collapsing(path, runs, text):
 
 
 def test_a_path_of_other_characters_is_refused():
-    with pytest.raises(UserError, match="'7' 'é' is none"):
+    with pytest.raises(UserError, match="without '7' 'é'"):
         read_path("h7é")
 
 

@@ -65,11 +65,11 @@ def test_what_was_said_is_compared_live(recorder):
         (
             {"kind": "recording", "rate": 16_000, "source": "file"},
             [b"abc"],
-            "3 bytes, which are no 16-bit samples",
+            "3 bytes, which are not 16-bit samples",
         ),
         ({"kind": "recording", "rate": 8_000, "source": "file"}, [b"ab"], "8000 Hz instead of 16000"),
         ({"kind": "recording", "rate": 16_000, "source": "file"}, [bytes(64_000)], "the recording is silent"),
-        ({"x": 1}, [], "no recording"),
+        ({"x": 1}, [], "not a recording"),
     ],
 )
 def test_what_is_no_recording_is_a_line_and_leaves_the_last_one(recorder, content, buffers, words):

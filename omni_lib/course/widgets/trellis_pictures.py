@@ -13,7 +13,7 @@ from torch import Tensor
 
 from omni_lib.course.figures import page_style
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
-from omni_lib.course.trellis import SHOWN, VOCABULARY, Collapse, Region, states_of
+from omni_lib.course.trellis import VOCABULARY, Collapse, Region, name_of, sign_of, states_of
 from omni_lib.course.widgets.explorer import Canvas, table
 from omni_lib.text import BLANK
 
@@ -48,17 +48,16 @@ def collapse_table(path: Collapse, step: int) -> str:
 def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
     colour = INK if symbol == BLANK else BLUE
     line = "dashed" if dropped else "solid"
-    shown = "" if dropped else html.escape(SHOWN.get(symbol, VOCABULARY.symbols[symbol]))
-    title = (
-        "blank, dropped" if dropped else {BLANK: "blank", 1: "space"}.get(symbol, VOCABULARY.symbols[symbol])
-    )
-    style = f"border: 2px {line} {colour}; text-align: center; min-width: {width}px; height: 26px; padding: 0 3px; font-family: monospace"
-    return f'<td colspan="{frames}" title="{title}" style="{style}">{shown}</td>'
+    sign = "" if dropped else html.escape(sign_of(symbol))
+    title = "blank, removed" if dropped else name_of(symbol)
+    style = f"border: 2px {line} {colour}; text-align: center; min-width: {width}px; height: 26px; "
+    style += "padding: 0 3px; font-family: monospace"
+    return f'<td colspan="{frames}" title="{title}" style="{style}">{sign}</td>'
 
 
 def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:
     """(state, label) of the marks on the axis of states: each letter, or, where that is too many, the start of each word."""
-    letters = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in target]
+    letters = [sign_of(symbol) for symbol in target]
     if len(letters) <= MOST_LETTERS:
         return [(2 * index + 1, letter) for index, letter in enumerate(letters)]
     labels, start = [], 0
@@ -165,6 +164,6 @@ class TrellisCanvas(Canvas):
         marks = state_labels(target)
         with page_style():
             self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
-            names = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in symbols]
+            names = [sign_of(symbol) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
         return self.png()

@@ -31,7 +31,7 @@ from omni_lib.course.recordings import (
     voice_recogniser,
     waveform_of,
 )
-from omni_lib.course.trellis import SHOWN, VOCABULARY, frame_notes
+from omni_lib.course.trellis import frame_notes, sign_of
 from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
 from omni_lib.course.widgets.microphone import Microphone
 from omni_lib.course.widgets.sound_picture import SoundPicture
@@ -224,7 +224,7 @@ class VoiceCanvas(Canvas):
                     fontsize=9,
                     color=INK,
                 )
-            names = [SHOWN.get(symbol, VOCABULARY.symbols[symbol]) for symbol in symbols]
+            names = [sign_of(symbol) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
         for axes in (self.word_axes, self.mel_axes, self.below):
             axes.set_xlim(0, end)
