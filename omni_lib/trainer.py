@@ -2,25 +2,24 @@
 
     python -m omni_lib.train --config configs/audio_enc_tiny.json
 
-is `omni train`; the notebook, the command line and the tests all run the `train` of this file.
+is the same as `omni train`; the notebook, the command line and the tests all call `train` of this file.
 
-A run is a pure function of its settings, its data and the machine: batches, masks and dropout are drawn from (seed, epoch,
-row) or (seed, step), never from a stream that a restart would lose. A run that is stopped at any step and resumed ends
-with the same weights as one that was not.
+A run is determined by its settings, its data and the machine: batches, masks and dropout are drawn from
+(seed, epoch, row) or (seed, step), never from a stream of random numbers that a restart would lose. A run
+that is stopped at any step and resumed ends with the same weights as one that was not stopped.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from omni_lib.audio import feature_statistics
@@ -28,19 +27,9 @@ from omni_lib.config import Config
 from omni_lib.encoder import MaskedBatchNorm, count_parameters
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
-from omni_lib.machine.distributed import (
-    agree,
-    anywhere,
-    data_parallel,
-    gathered,
-    is_writer,
-    my_share,
-    on_writer,
-    rank,
-    session,
-)
+from omni_lib.machine import distributed
 from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
-from omni_lib.manifest import read_manifest
+from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.interruption import StopRequest, heard_or_not
 from omni_lib.runs.lock import RunLock
@@ -48,22 +37,19 @@ from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.tensorboard import TensorBoard
 from omni_lib.training.audit import readable, trainable
-from omni_lib.training.batching import Batch, FeatureCache, TrainingBatches
-from omni_lib.training.checkpoint import (
-    BEST,
-    delete_old_checkpoints,
-    load_to_resume,
-    periodic_checkpoints,
-    save_checkpoint,
-)
+from omni_lib.training.batching import Batch, TrainingBatches
+from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
 from omni_lib.training.diagnosis import diagnose
+from omni_lib.training.feature_cache import FeatureCache
+from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.memory import refuse_what_does_not_fit
-from omni_lib.training.objective import Learner, Loss, Objective
-from omni_lib.training.optimizer import Optimizers, schedule
+from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
+from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
 from omni_lib.training.prefetch import on_device
+from omni_lib.training.resumption import ACCEPT, Resumption, load_to_resume
 from omni_lib.weights import load_weights
 
-TRANSCRIPTS = 3  # dev utterances of which the log keeps what was heard after each epoch
+TRANSCRIPTS = 3  # dev utterances whose transcripts the log keeps after each epoch
 
 
 @dataclass(frozen=True)
@@ -74,8 +60,8 @@ class TrainingResult:
     checkpoint: Path  # the last one saved
     step: int
     total_steps: int
-    interrupted: bool  # by Ctrl-C, a polite kill, the stop file or max_steps
-    seconds: float  # of this session, data and evaluation included
+    interrupted: bool  # by Ctrl-C, SIGTERM, the stop file or max_steps
+    seconds: float  # of this session, loading and evaluation included
 
 
 def train(
@@ -88,198 +74,247 @@ def train(
     """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
 
     Args:
-        resume: go on from the newest checkpoint of `config.save_dir`; start anew where there is none.
-        report: called with each line that a person should see.
+        resume: go on from the newest checkpoint of `config.save_dir`; start a new run where there is none.
+        report: called with each line that the user should see.
 
     Raises:
-        UserError: another process trains into the folder, it holds a run and `resume` is false, its newest checkpoint is damaged, the
-            data cannot be trained on, a step would not fit into the memory, the disk is full, or the loss is no number.
+        UserError: another process trains into the folder; it holds a run and `resume` is false; its newest
+            checkpoint is damaged, or was trained with other settings or other data; the data cannot be
+            trained on; a step would not fit into memory; the disk is full; or the loss is not finite.
     """
     began = time.monotonic()
     folder = Path(config.save_dir)
-    with session(), on_writer(RunLock(folder)):
-        saved = _newest_checkpoint(folder, config, resume)
-        agree(
-            saved and saved["step"],
-            f"not all processes see the same checkpoints in {folder}: choose a save_dir that all machines share",
+    with distributed.session(), distributed.on_writer(RunLock(folder)):
+        if not resume and (periodic_checkpoints(folder) or (folder / FILE_NAME).exists()):
+            raise UserError(
+                f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
+            )
+        earlier = load_to_resume(folder, config)
+        delete_old_checkpoints(folder)  # an earlier process may have been killed before it did so
+        distributed.agree(
+            earlier and earlier.step,
+            f"not all processes see the same checkpoints in {folder}: "
+            "choose a save_dir that all machines share",
         )
-        if saved and saved["resume"].get("total_steps") == saved["step"]:
-            path = periodic_checkpoints(folder)[-1]
-            return TrainingResult(folder, path, saved["step"], saved["step"], False, time.monotonic() - began)
-        trainer = Trainer(config, folder, report)
-        if saved:
-            trainer.restore(saved)
-            trainer.report(f"Resuming at step {trainer.step}/{trainer.total_steps}")
+        if earlier and earlier.step == earlier.total_steps:  # the run is finished
+            seconds = time.monotonic() - began
+            return TrainingResult(folder, earlier.path, earlier.step, earlier.step, False, seconds)
+        trainer = Trainer(config, folder, report, earlier)
         interrupted = trainer.run(max_steps)
     path = folder / f"audio_enc_step_{trainer.step}.pt"
-    return TrainingResult(
-        folder, path, trainer.step, trainer.total_steps, interrupted, time.monotonic() - began
-    )
+    seconds = time.monotonic() - began
+    return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, seconds)
 
 
 class Trainer:
-    """Data, model and optimiser of one run, and the step that has been reached."""
+    """Data, model and optimisers of one run, and the step that it has reached."""
 
-    def __init__(self, config: Config, folder: Path, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, folder: Path, report: Callable[[str], None], earlier: Resumption | None = None
+    ) -> None:
+        """`earlier` is the checkpoint to go on from; None: a new run. Raises UserError as `train` does."""
         self.config, self.folder = config, folder
-        self.report = report = heard_or_not(report) if is_writer() else lambda line: None
+        self.report = heard_or_not(report) if distributed.is_writer() else lambda line: None
         remember_kernels()
         keep_freed_memory()
         self.device = choose_device(config.device)
-        self.board = TensorBoard(folder) if config.tensorboard and is_writer() else None
-
-        report(f"Loading audio data from {config.data_path}...")
-        manifest = read_manifest(config.data_path)
-        rows = trainable(manifest, config, report)
-        features = FeatureCache(rows, config.speeds, "training features")
-        self.dev = FeatureCache(readable(manifest, config, "dev", report), title="dev features")
-        report(f"Found {len(rows)} audio samples to train on, {len(self.dev)} to develop on")
-        mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
-        self.batches = TrainingBatches(features, config, mean.float())
-        self.total_steps = len(self.batches) * config.num_epochs
-
-        torch.manual_seed(config.seed)
-        self.recogniser = Recogniser(config)
-        self.recogniser.encoder.feature_mean.copy_(mean)
-        self.recogniser.encoder.feature_deviation.copy_(deviation)
-        self.objective = Objective(config, len(self.recogniser.vocabulary), [row.text for row in rows])
-        self.model = Learner(self.recogniser, self.objective).to(self.device)
-        shares = [my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)]
-        refuse_what_does_not_fit(
-            self.model, [share for share in shares if share], features.utterances, self.device
-        )
-        self.numbers = [value for value in self.model.state_dict().values() if value.is_floating_point()]
-        self.parallel = data_parallel(self.model)
-        self.averaged = AveragedModel(self.recogniser, multi_avg_fn=self._average, use_buffers=True)
-        if config.compile:  # after the copy for the average, which stays as it is
-            compile_blocks(self.recogniser.encoder.blocks, MaskedBatchNorm)
-        self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
-        parameters = count_parameters(self.recogniser.encoder) / 1e6
-        report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...\nUsing device: {self.device}")
+        self.board = TensorBoard(folder) if config.tensorboard and distributed.is_writer() else None
 
         self.step = 0
-        self.window = Window()
+        self.window = Window()  # what the next log line sums up
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
         self.log = TrainingLog(folder, config.to_dict())
         self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
 
+        rows = self._load_data(earlier)
+        self._build_model(rows, earlier)
+        self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
+        if earlier:
+            self.restore(earlier.contents)
+            if earlier.data and earlier.data.dev != self.data.dev:
+                self.best_wer = math.inf  # error rates on two dev sets cannot be compared
+            self.report(f"Resuming at step {self.step}/{self.total_steps}")
+
+    def _load_data(self, earlier: Resumption | None) -> list[Utterance]:
+        """Audit the manifest and compute the features; returns the training rows."""
+        self.report(f"Loading audio data from {self.config.data_path}...")
+        manifest = read_manifest(self.config.data_path)
+        rows = trainable(manifest, self.config, self.report)
+        dev_rows = readable(manifest, self.config, "dev", self.report)
+        self.report(f"Found {len(rows)} audio samples to train on, {len(dev_rows)} to develop on")
+
+        # is it the data that the run began with?
+        found = Fingerprint.of(rows, dev_rows) if distributed.is_writer() else None
+        self.data: Fingerprint = next(data for data in distributed.gathered(found) if data)
+        if earlier and (change := earlier.refuse_changed_data(self.data, self.config)):
+            self.report(f"! Going on with changed data: {change}")
+
+        # log-mels, their mean and deviation
+        features = FeatureCache(rows, self.config.speeds, "training features")
+        self.dev = FeatureCache(dev_rows, title="dev features")
+        mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
+        self.feature_mean, self.feature_deviation = mean, deviation  # (128,) each
+        self.batches = TrainingBatches(features, self.config, mean.float())
+        self.total_steps = len(self.batches) * self.config.num_epochs
+        return rows
+
+    def _build_model(self, rows: Sequence[Utterance], earlier: Resumption | None) -> None:
+        """Encoder, heads and losses on the device of the run, and the moving average of their weights."""
+        torch.manual_seed(self.config.seed)
+        self.recogniser = Recogniser(self.config)
+        self.recogniser.encoder.feature_mean.copy_(self.feature_mean)
+        self.recogniser.encoder.feature_deviation.copy_(self.feature_deviation)
+        texts = [row.text for row in rows]
+        words = earlier.words_of(texts) if earlier else repeated_words(texts)
+        self.objective = Objective(self.config, len(self.recogniser.vocabulary), words)
+        self.model = Learner(self.recogniser, self.objective).to(self.device)
+
+        # does the largest batch fit into memory?
+        shares = [
+            distributed.my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)
+        ]
+        refuse_what_does_not_fit(self.model, [share for share in shares if share], rows, self.device)
+
+        # the numbers that must stay finite, the model whose gradients all processes share, and the average
+        self.floats = [value for value in self.model.state_dict().values() if value.is_floating_point()]
+        self.parallel = distributed.data_parallel(self.model)
+        self.averaged = averaged_copy(self.recogniser, self.config.average_decay)
+        if self.config.compile:  # after the copy for the average, which is not compiled
+            compile_blocks(self.recogniser.encoder.blocks, MaskedBatchNorm)
+        parameters = count_parameters(self.recogniser.encoder) / 1e6
+        self.report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...")
+        self.report(f"Using device: {self.device}")
+
+    @property
+    def averaged_recogniser(self) -> Recogniser:
+        """The recogniser with the averaged weights: the one that is evaluated and saved for use."""
+        recogniser = self.averaged.module
+        assert isinstance(recogniser, Recogniser)
+        return recogniser
+
     def run(self, max_steps: int | None = None) -> bool:
-        """Train on; true when it ended before the schedule did."""
+        """Train on; true if it ended before the schedule did."""
         last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
         per_epoch = len(self.batches)
-        no_bar = None if is_writer() else True  # None: only in a terminal
+        no_bar = None if distributed.is_writer() else True  # None: only in a terminal
         with (
             StopRequest(self.folder) as stop,
             tqdm(total=self.total_steps, initial=self.step, unit="step", disable=no_bar) as bar,
         ):
-            window_began, stopped = time.monotonic(), anywhere(stop.requested)
+            window_began, stopped = time.monotonic(), distributed.anywhere(stop.requested)
             while self.step < last and not stopped:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
                     self.report(f"Epoch {epoch}/{self.config.num_epochs}:")
                 for batch in on_device(self.batches.epoch(epoch, start), self.device):
+                    # one step of the optimisers
                     loss = self.train_step(batch)
                     self.window.add(loss, batch, self.recogniser.greedy(loss.log_probs, loss.lengths))
                     bar.update()
                     self._mend_folder()
+
+                    # write a log line
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
                         self._log_window(epoch, (time.monotonic() - window_began) / self.window.steps)
                         self.window, window_began = Window(), time.monotonic()
+
+                    # evaluate on the dev set at the end of the epoch
                     if self.step % per_epoch == 0:
                         paused = time.monotonic()
                         self._evaluate_epoch(epoch)
                         window_began += time.monotonic() - paused
+
+                    # save a checkpoint
                     if self.step % self.config.checkpoint_freq == 0 and self.step < last:
                         self.save()
-                    stopped = anywhere(stop.requested)
+
+                    # stop if asked to, on all processes at once
+                    stopped = distributed.anywhere(stop.requested)
                     if self.step >= last or stopped:
                         break
         self.save()
         return self.step < self.total_steps
 
     def train_step(self, batch: Batch) -> Loss:
-        """One batch forward, backward, and one step of the optimiser."""
-        # dropout of this step, whatever ran before it, and of this rank
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step + (rank() << 48))
+        """One batch forward and backward, and one step of the optimisers.
+
+        Raises:
+            UserError: the loss, its gradient or a weight is not finite.
+        """
+        # seed the dropout of this step and this process, whatever ran before
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step + (distributed.rank() << 48))
         self.model.train()
-        batch = Batch(
-            batch.mel.to(self.device), batch.lengths.to(self.device), batch.targets, batch.utterances
-        )
-        share = schedule(self.step, self.total_steps, self.config)
-        loss = self.parallel(batch, share)
+        mel, lengths = batch.mel.to(self.device), batch.lengths.to(self.device)
+        batch = Batch(mel, lengths, batch.targets, batch.utterances)
+
+        # forward and backward
+        share = schedule(self.step, self.total_steps, self.config)  # of the peak learning rates
+        loss: Loss = self.parallel(batch, share)
         self.optimizers.zero_grad()
-        loss.objective.backward()
+        loss.objective.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+
+        # clip the gradient
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self._refuse_no_number(
+        self._refuse_non_finite(
             "loss or its gradient", torch.stack([loss.objective.detach(), norm]), loss, batch
         )
+
+        # update the weights and their moving average
         self.optimizers.step(share)
-        self._refuse_no_number(
-            "norm of the weights", torch.stack(torch._foreach_norm(self.numbers)), loss, batch
+        self._refuse_non_finite(
+            "norm of the weights", torch.stack(torch._foreach_norm(self.floats)), loss, batch
         )
         self.averaged.update_parameters(self.recogniser)
         self.step += 1
         return loss
 
-    def _refuse_no_number(self, what: str, values: Tensor, loss: Loss, batch: Batch) -> None:
-        """Stop before anything that is no number is saved; all ranks stop together."""
-        if anywhere(not bool(torch.isfinite(values).all())):
-            names = ", ".join(
-                row.path.name for utterances in gathered(batch.utterances) for row in utterances
-            )
+    def _refuse_non_finite(self, what: str, values: Tensor, loss: Loss, batch: Batch) -> None:
+        """Stop before a value that is not finite is saved; all processes stop together."""
+        if distributed.anywhere(not bool(torch.isfinite(values).all())):
+            batches = distributed.gathered(batch.utterances)
+            names = ", ".join(row.path.name for utterances in batches for row in utterances)
             good = (
                 f"the last good checkpoint is {self.newest}"
                 if self.newest
                 else "no checkpoint was saved before"
             )
             raise UserError(
-                f"the {what} is no finite number at step {self.step + 1} (loss {loss.objective.item():.3g}; batch: {names}): "
-                f"lower learning_rate and train into another save_dir; {good}"
+                f"the {what} is not finite at step {self.step + 1} (loss {loss.objective.item():.3g}; "
+                f"batch: {names}): lower learning_rate and train into another save_dir; {good}"
             )
 
     def _mend_folder(self) -> None:
-        """A folder that was deleted, moved away or emptied under a run is made again at once: the run itself is in memory."""
-        if is_writer() and self.newest and not self.newest.exists():
+        """Write the folder again if it was deleted, moved or emptied: the run itself is in memory."""
+        if distributed.is_writer() and self.newest and not self.newest.exists():
             self.report(f"! {self.newest} was removed while the run goes on: saving it again")
-            self.best_wer = (
-                math.inf if not (self.folder / BEST).exists() else self.best_wer
-            )  # the next epoch begins a new best
+            if not (self.folder / BEST).exists():
+                self.best_wer = math.inf  # so that the next epoch saves a new best
             self.save()
             self.log.write()
 
-    @torch.no_grad()
-    def _average(self, averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
-        """Exponential moving average whose memory grows with the run, so that it soon forgets the random start."""
-        decay = min(self.config.average_decay, (1 + int(updates)) / (10 + int(updates)))
-        torch._foreach_lerp_(averaged, current, 1 - decay)
-
     def _log_window(self, epoch: int, seconds_per_step: float) -> None:
-        if not is_writer():
+        """Report and log the steps since the last log line."""
+        if not distributed.is_writer():
             return
         figures = self.window.figures()
-        said = f"ctc_loss={figures['ctc_loss']:.2f} wer={figures['wer']:.1%} | {seconds_per_step:.2f}s/step"
-        self.report(f"[Step {self.step}/{self.total_steps}] {said}")
-        self._write_down(
-            type="step",
-            step=self.step,
-            epoch=epoch,
-            **figures,
-            learning_rate=self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config),
-            seconds_per_step=seconds_per_step,
-            total_steps=self.total_steps,
-        )
+        line = f"ctc_loss={figures['ctc_loss']:.2f} wer={figures['wer']:.1%} | {seconds_per_step:.2f}s/step"
+        self.report(f"[Step {self.step}/{self.total_steps}] {line}")
+        rate = self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config)
+        pace = {"learning_rate": rate, "seconds_per_step": seconds_per_step, "total_steps": self.total_steps}
+        self._add_to_log(type="step", step=self.step, epoch=epoch, **figures, **pace)
         if warning := diagnose([entry for entry in self.log.entries if entry["type"] == "step"]):
             self.report(f"! Step {self.step}: {warning}")
 
-    def _write_down(self, **entry: Any) -> None:
+    def _add_to_log(self, **entry: Any) -> None:
         self.log.add(**entry)
         if self.board:
             self.board.add(entry)
 
     def _evaluate_epoch(self, epoch: int) -> None:
-        result = evaluate(self.averaged.module, self.dev)
-        if not is_writer():
+        """Error rates on the dev set; a checkpoint if they are the best so far."""
+        result = evaluate(self.averaged_recogniser, self.dev)
+        if not distributed.is_writer():
             return
         self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
@@ -287,15 +322,16 @@ class Trainer:
         transcripts = [
             {"said": row.text, "heard": heard[row.path]} for row in self.dev.utterances[:TRANSCRIPTS]
         ]
-        self._write_down(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
+        self._add_to_log(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
         if result.wer < self.best_wer:
             self.best_wer = result.wer
             save_checkpoint(self.folder / BEST, self.state())
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds; `enc` and `head` are the averaged weights, the ones to use."""
-        best = self.averaged.module
+        """The contents of a checkpoint; `enc` and `head` are the averaged weights, the ones to use."""
+        best = self.averaged_recogniser
         encoder = best.encoder.state_dict()
+        words = self.objective.words
         return {
             "enc": encoder,
             "head": best.head.state_dict(),
@@ -311,11 +347,14 @@ class Trainer:
                 "total_steps": self.total_steps,
                 "best_wer": self.best_wer,
                 "window": self.window.state_dict(),
+                "data": self.data.state_dict(),
+                "words": words.words if words else [],
             },
         }
 
     def save(self) -> None:
-        if not is_writer():
+        """Write the periodic checkpoint of this step, and delete the oldest."""
+        if not distributed.is_writer():
             return
         name = f"audio_enc_step_{self.step}.pt"
         save_checkpoint(self.folder / name, self.state())
@@ -324,44 +363,36 @@ class Trainer:
         self.report(f"✓ Saved checkpoint: {name}")
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from `state()`.
+        """Go on from the contents of a checkpoint (`state()`).
 
         Raises:
-            UserError: the data has changed since, so that the schedule would be another; or it is no state of such a run.
+            UserError: the data has changed so that the schedule or the model has another size, or `saved` is
+                not the state of such a run.
         """
         try:
             self._restore(saved, saved["resume"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             raise UserError(
-                f"the checkpoint in {self.folder} cannot be resumed by this version ({reason}): train into another save_dir"
+                f"the checkpoint in {self.folder} cannot be resumed by this version ({reason}): "
+                "train into another save_dir"
             ) from None
         self.newest = periodic_checkpoints(self.folder)[-1]
 
     def _restore(self, saved: dict[str, Any], resume: dict[str, Any]) -> None:
-        if resume["total_steps"] != self.total_steps:
+        # the length of the schedule; only checkpoints without a fingerprint get here with changed data
+        if resume["total_steps"] != self.total_steps and not self.config.accept_changed_data:
             raise UserError(
-                f"the run in {self.folder} has {resume['total_steps']} steps, this data makes {self.total_steps}: "
-                "restore the data it was begun with, or train into another save_dir"
+                f"the run in {self.folder} has {resume['total_steps']} steps, "
+                f"this data makes {self.total_steps}: restore the data it was begun with, "
+                f"train into another save_dir, or {ACCEPT}"
             )
+
+        # weights, optimisers, and the sums since the last log line
         load_weights(self.model, resume["model"], self.folder)
         load_weights(self.averaged, resume["averaged"], self.folder)
         self.optimizers.load_state_dict(resume["optimizers"])
-        self.step, self.best_wer, self.metrics = (
-            saved["step"],
-            float(resume["best_wer"]),
-            dict(saved["metrics"]),
-        )
+        self.step, self.metrics = saved["step"], dict(saved["metrics"])
+        self.best_wer = float(resume["best_wer"])
         self.window = Window.of_state_dict(resume["window"])
         self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
-
-
-def _newest_checkpoint(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to go on from, if there is one and it may be used."""
-    if not resume and (periodic_checkpoints(folder) or (folder / FILE_NAME).exists()):
-        raise UserError(
-            f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
-        )
-    saved = load_to_resume(folder, config)
-    delete_old_checkpoints(folder)  # a kill may have come before that
-    return saved

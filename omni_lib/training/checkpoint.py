@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from omni_lib.config import MACHINE, Config
 from omni_lib.errors import UserError
 from omni_lib.machine.files import PARTIAL, write_atomically
-from omni_lib.weights import Damaged, checkpoint_config, damage, load_checkpoint
+from omni_lib.weights import Damaged, damage, load_checkpoint
 
 BEST = "audio_enc_best.pt"
 _PERIODIC = re.compile(r"audio_enc_step_(\d+)\.pt")
@@ -45,42 +44,6 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         return paths[-1], load_checkpoint(paths[-1])
     except Damaged as error:
         raise UserError(f"{paths[-1]} is damaged ({error.reason}): {_way_back(folder, paths[:-1])}") from None
-
-
-def load_to_resume(folder: Path, config: Config) -> dict[str, Any] | None:
-    """What the newest checkpoint holds, for a run with the settings `config` to go on from; None where there is none.
-
-    Nothing in the folder changes.
-
-    Raises:
-        UserError: the checkpoint is damaged, is for inference only, or belongs to a run with other settings.
-    """
-    found = load_newest(folder)
-    if found is None:
-        return None
-    path, saved = found
-    if not isinstance(saved.get("resume"), dict):
-        raise UserError(f"{path} is for inference only and cannot be resumed: train into another save_dir")
-    if type(saved["resume"].get("total_steps")) is not int:
-        raise UserError(
-            f"{path} does not say how many steps its run has and cannot be resumed: train into another save_dir"
-        )
-    refuse_other_settings(folder, checkpoint_config(saved, path), config)
-    return saved
-
-
-def refuse_other_settings(folder: Path, before: Config, now: Config) -> None:
-    """A run may only be resumed with its own settings, apart from those that say where it runs (`config.MACHINE`).
-
-    Raises:
-        UserError: the first setting that differs, by name.
-    """
-    for key, value in now.to_dict().items():
-        if key not in MACHINE and (old := before.to_dict()[key]) != value:
-            raise UserError(
-                f"{folder} was trained with {key} = {old}, now it is {value}: "
-                "set it back to resume, or choose another save_dir"
-            )
 
 
 def _way_back(folder: Path, earlier: list[Path]) -> str:

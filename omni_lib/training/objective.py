@@ -38,10 +38,10 @@ class Objective(nn.Module):
     amiss, and a word that is known as one is spelled as one (multitask CTC over several units: Sanabria & Metze 2018).
     """
 
-    def __init__(self, config: Config, symbols: int, texts: Iterable[str]) -> None:
+    def __init__(self, config: Config, symbols: int, words: Sequence[str]) -> None:
         """
         Args:
-            texts: the training transcripts, whose words the middle of the encoder learns to know.
+            words: the classes of the word head; see `repeated_words`.
         """
         super().__init__()
         self.mixed_precision = config.mixed_precision
@@ -51,7 +51,7 @@ class Objective(nn.Module):
         time = block_time(middle(config.n_layers), config.blocks_before_pool, config.downsample_time)
         per_frame = math.ceil(config.ctc_frames_per_embedding * time / config.downsample_time)
         self.letters = CTCHead(config.d_model, symbols, per_frame) if self.letters_weight else None
-        self.words = WordHead(config.d_model, texts) if self.words_weight else None
+        self.words = WordHead(config.d_model, words) if self.words_weight else None
 
     def forward(self, recogniser: Recogniser, batch: Batch, share: float = 1.0) -> Loss:
         """
@@ -102,21 +102,30 @@ class Learner(nn.Module):
         return self.objective(self.recogniser, batch, share)
 
 
-class WordHead(nn.Module):
-    """CTC over the words of the training transcripts, one frame for each of the encoder.
+def repeated_words(texts: Iterable[str]) -> list[str]:
+    """The words that occur more than once in the training transcripts, sorted.
 
-    A word that occurs but once cannot be told from its recording: all such share one class.
+    A word that occurs once cannot be told from its recording: all such words share the class `WordHead.OTHER`.
     """
+    counts = Counter(word for text in texts for word in text.split())
+    return sorted(word for word, count in counts.items() if count > 1)
 
-    OTHER = 1  # class index; 0 is the blank
 
-    def __init__(self, d_model: int, texts: Iterable[str]) -> None:
+class WordHead(nn.Module):
+    """CTC over whole words, with one CTC frame for each frame of the encoder."""
+
+    OTHER = 1  # class index of every word that is not in the list; 0 is the blank
+
+    def __init__(self, d_model: int, words: Sequence[str]) -> None:
         super().__init__()
-        counts = Counter(word for text in texts for word in text.split())
-        known = sorted(word for word, count in counts.items() if count > 1)
-        self.index = {word: self.OTHER + 1 + place for place, word in enumerate(known)}
+        self.index = {word: self.OTHER + 1 + place for place, word in enumerate(words)}
         self.norm = nn.LayerNorm(d_model)
-        self.head = CTCHead(d_model, len(known) + 2)
+        self.head = CTCHead(d_model, len(words) + 2)
+
+    @property
+    def words(self) -> list[str]:
+        """The words that have a class of their own, in the order of their classes."""
+        return list(self.index)
 
     def targets(self, texts: Iterable[str]) -> list[list[int]]:
         """Class indices of the words of each text."""

@@ -16,9 +16,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from omni_lib.config import Config
 from omni_lib.machine.hardware import fast_type
+
+Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
@@ -146,3 +149,17 @@ def schedule(step: int, total_steps: int, config: Config) -> float:
         return 1.0
     progress = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
     return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def averaged_copy(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of `model` whose weights follow it as an exponential moving average, buffers included.
+
+    The memory of the average grows with the run up to `decay`, so that it soon forgets the random start.
+    """
+
+    @torch.no_grad()
+    def average(averaged: Weights, current: Weights, updates: Tensor | int) -> None:
+        now = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        torch._foreach_lerp_(averaged, current, 1 - now)
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -21,7 +21,7 @@ from omni_lib.machine.hardware import autocast
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import Vocabulary
 from omni_lib.training.batching import Batch, FeatureCache
-from omni_lib.training.objective import Objective
+from omni_lib.training.objective import Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, schedule
 
 RATES = (3e-4, 1e-3, 2e-3, 4e-3)  # peak rates that a peer may choose from
@@ -119,9 +119,8 @@ def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
     recogniser = Recogniser(config)
     recogniser.encoder.feature_mean.copy_(corpus.mean)
     recogniser.encoder.feature_deviation.copy_(corpus.deviation)
-    objective = Objective(
-        config, len(recogniser.vocabulary), [row.text for row in corpus.training.utterances]
-    )
+    words = repeated_words(row.text for row in corpus.training.utterances)
+    objective = Objective(config, len(recogniser.vocabulary), words)
     everything = nn.ModuleDict({"recogniser": recogniser, "objective": objective})
     optimizers = Optimizers(recogniser.encoder.blocks, everything, config)
     averaged = AveragedModel(

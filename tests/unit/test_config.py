@@ -153,7 +153,7 @@ def test_bad_values_are_refused_by_name(written, key, value, words):
         ('{\n // fine\n "seed" 1}', "line 3 is not JSON"),
         ("[1, 2]", "one JSON object"),
         ("3", "one JSON object"),
-        ('{"seed": 1, "seed": 2}', "'seed' stands twice"),
+        ('{"seed": 1, "seed": 2}', "'seed' is given twice"),
         ("[" * 100_000, "is not JSON"),
         ('{"seed": ' + "1" * 5000 + "}", "is not JSON"),
         (b"\xff\xfe{\x00}\x00", "cannot be read as text"),

@@ -109,7 +109,7 @@ def test_double_precision_is_kept_where_bfloat16_is_fast(monkeypatch):
 def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
     """What a rank computes that has nothing to do: torch's DistributedDataParallel waits for every gradient."""
     config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, intermediate_ctc=0.3, word_ctc=1.0)
-    recogniser, objective = Recogniser(config), Objective(config, 29, ["a b a b"])
+    recogniser, objective = Recogniser(config), Objective(config, 29, ["a", "b"])
     states = recogniser.encoder.hidden_states(torch.zeros(0, 16, 128), torch.zeros(0, dtype=torch.long))
     heads = (objective.letters(*states[0]), recogniser.head(*recogniser.encoder.embed(*states[-1])))
     loss = sum(ctc_loss(*said, []).sum() for said in heads) + objective.words.loss(*states[0], [])

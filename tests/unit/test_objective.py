@@ -14,7 +14,7 @@ from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import Vocabulary
 from omni_lib.training.batching import Batch
-from omni_lib.training.objective import Objective, WordHead
+from omni_lib.training.objective import Objective, WordHead, repeated_words
 
 CONFIG = Config(d_model=16, n_layers=4, n_heads=2, d_ff=32, dropout=0.0, ctc_frames_per_embedding=3)
 TEXTS = ["the cat sat", "the mat sat", "the dog"]
@@ -30,7 +30,7 @@ def batch(texts: list[str], frames: int = 160) -> Batch:
 def objective(**changes) -> tuple[Objective, Recogniser]:
     torch.manual_seed(0)
     recogniser = Recogniser(CONFIG)
-    return Objective(replace(CONFIG, **changes), len(Vocabulary()), TEXTS), recogniser
+    return Objective(replace(CONFIG, **changes), len(Vocabulary()), repeated_words(TEXTS)), recogniser
 
 
 def test_alone_it_is_ctc_at_the_end_in_nats_per_character():
@@ -79,7 +79,7 @@ def test_every_depth_has_a_middle_and_a_place_for_words(n_layers, before_pool):
     config = replace(
         CONFIG, n_layers=n_layers, blocks_before_pool=before_pool, intermediate_ctc=0.3, word_ctc=0.5
     )
-    made = Objective(config, len(Vocabulary()), TEXTS)
+    made = Objective(config, len(Vocabulary()), repeated_words(TEXTS))
     loss = made(Recogniser(config), batch(TEXTS)).objective
     loss.backward()
     assert math.isfinite(loss.item()) and all(parameter.grad is not None for parameter in made.parameters())
@@ -91,12 +91,12 @@ def test_letters_in_the_middle_have_as_many_frames_as_at_the_end_at_the_least(be
     config = replace(
         CONFIG, n_layers=4, blocks_before_pool=before_pool, ctc_frames_per_embedding=3, intermediate_ctc=0.3
     )
-    letters = Objective(config, len(Vocabulary()), TEXTS).letters
+    letters = Objective(config, len(Vocabulary()), repeated_words(TEXTS)).letters
     assert letters.frames_per_embedding * (2 if before_pool > 1 else 1) == frames
 
 
 def test_words_that_occur_but_once_share_a_class():
-    head = WordHead(8, TEXTS)
+    head = WordHead(8, repeated_words(TEXTS))
     assert head.index == {"sat": 2, "the": 3}
     assert head.targets(["the cat sat", "a mat"]) == [[3, 1, 2], [1, 1]]
     assert head.head.linear.out_features == 4
@@ -104,7 +104,7 @@ def test_words_that_occur_but_once_share_a_class():
 
 def test_words_said_too_fast_for_one_frame_each_do_not_count():
     """ "the the" needs a blank between: three frames."""
-    head = WordHead(8, ["the the"])
+    head = WordHead(8, repeated_words(["the the"]))
     torch.manual_seed(1)
     x, rows = torch.randn(2, 3, 8), batch(["the the", "the the"]).utterances
     whole = head.loss(x[:1], torch.tensor([3]), rows[:1])

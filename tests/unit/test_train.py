@@ -281,7 +281,7 @@ def test_resuming_on_other_data_is_refused(make_tiny_config, tmp_path, write_row
     config = make_tiny_config(tmp_path / "run", data_path=str(write_rows(rows)))
     train(config, max_steps=1, report=quiet)
     write_rows(rows[3:])
-    with pytest.raises(UserError, match="has 6 steps, this data makes 3"):
+    with pytest.raises(UserError, match=r"line 5 \(clip_3.wav\) 'bad cab', a train row, is missing"):
         train(config, resume=True, report=quiet)
 
 
