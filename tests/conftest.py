@@ -1,7 +1,7 @@
-"""What the tests share: one thread, no graphics card, and a corpus of tones that a small encoder learns in seconds.
+"""What the tests share: one thread, no GPU, and a corpus of tones that a small encoder learns in seconds.
 
-In the corpus each letter is a tone of its own pitch and each space a pause, so a text can be heard in its clip as speech
-can, and no synthesiser is needed.
+In the corpus each letter is a tone of its own pitch and each space a pause. A model can learn to transcribe such clips,
+and no synthesiser is needed.
 """
 
 import os
@@ -35,7 +35,7 @@ os.environ["OMNI_CACHE"] = tempfile.mkdtemp(
 )  # what is remembered between runs must not be between tests
 atexit.register(shutil.rmtree, os.environ["OMNI_CACHE"], ignore_errors=True)
 
-# The same examples in every run, so that a failure is a failure for everybody; HYPOTHESIS_PROFILE=nightly looks further.
+# Every run tries the same examples, so that a failure can be repeated. HYPOTHESIS_PROFILE=nightly tries more.
 _SLOW_IS_NO_ERROR = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile(
     "everywhere", deadline=None, max_examples=50, derandomize=True, suppress_health_check=_SLOW_IS_NO_ERROR
@@ -104,13 +104,13 @@ def hang_ups_are_heard() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tones_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of the corpus of tones: 24 clips to train on, 6 to develop on, 8 to test on, of 1 to 2 s."""
+    """The manifest of the corpus of tones: 24 train, 6 dev and 8 test clips of 1 to 2 s."""
     return make_corpus(tmp_path_factory.mktemp("tones"), {"train": 24, "dev": 6, "test": 8})
 
 
 @pytest.fixture(scope="session")
 def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
-    """`make_tiny_config(folder, **changes)`: all that training can do, switched on, at 6 steps an epoch, 18 in all."""
+    """`make_tiny_config(folder, **changes)`: a run of 18 steps, 6 an epoch, with every feature switched on."""
 
     def make(folder: Path, **changes) -> Config:
         settings_of_a_small_run = {
@@ -175,7 +175,7 @@ def trained(tones_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 @pytest.fixture
 def write_rows(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a manifest of clips of tones: `write_rows([("text said", "text written", "train"), …])`."""
+    """`write_rows([("text said", "text written", "train"), …])` writes clips of tones and their manifest."""
 
     def write(rows: list[tuple[str, str, str]], folder: str = "rows") -> Path:
         utterances = []

@@ -1,7 +1,9 @@
-"""What the tests of faults share: how many of them to make, processes to kill, and what one line of refusal looks like.
+"""What the tests of faults share: how many faults to make, processes to kill, and the form of a refusal.
 
 pytest tests/faults                     10 runs killed, 5,000 inputs
-make faults                             100 runs killed, 100,000 inputs; FAULTS_RUNS and FAULTS_INPUTS name other numbers
+make faults                             100 runs killed, 100,000 inputs
+
+The environment variables FAULTS_RUNS and FAULTS_INPUTS set other numbers.
 """
 
 import contextlib
@@ -24,7 +26,9 @@ from omni_lib.errors import UserError
 RUNS = int(os.environ.get("FAULTS_RUNS", "10"))
 INPUTS = int(os.environ.get("FAULTS_INPUTS", "5000"))
 MADE: dict[tuple[str, str], int] = {}  # how many inputs each test made, by its file and name
-PATIENCE = 120  # seconds for one input; after that it counts as hanging, and the whole test process ends with a traceback
+PATIENCE = (
+    120  # seconds for one input; after that it counts as hanging: the test process ends with a traceback
+)
 LONGEST_LINE = 2000  # characters: what still is one line to a reader
 
 
@@ -54,7 +58,7 @@ class Victims:
     def start(
         self, arguments: list[str], folder: Path, strike: dict | None = None, ignored: Sequence[str] = ()
     ) -> int:
-        """Start `omni ARGUMENTS` in `folder`, which also gets its out.txt and error.txt; its process id is returned.
+        """Start `omni ARGUMENTS` in `folder`, with its output in out.txt and error.txt there; return its process id.
 
         Args:
             strike: where it is to kill itself; see victim_server.py.
@@ -131,7 +135,7 @@ def assert_one_line(message: str) -> None:
 
 @pytest.fixture
 def judged() -> Iterator[Callable[..., Any]]:
-    """`judged(function, *arguments)`: its result, or the UserError with its one line; anything else fails, and so does a hang."""
+    """`judged(function, *arguments)`: its result, or the UserError of one line. Any other error fails, or a hang."""
 
     def call(function: Callable[..., Any], *arguments: Any) -> Any:
         faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
@@ -147,7 +151,7 @@ def judged() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def omni(judged) -> Callable[[list[str]], tuple[int, str, str]]:
-    """`omni(["data", "check", "asr.csv"])`: exit status, stdout and stderr; 2 goes with one line on stderr, and nothing else is raised."""
+    """`omni(["data", "check", "asr.csv"])`: exit status, stdout, stderr. Status 2 means one line on stderr."""
 
     def run(arguments: list[str]) -> tuple[int, str, str]:
         out, error = io.StringIO(), io.StringIO()
@@ -165,7 +169,7 @@ def omni(judged) -> Callable[[list[str]], tuple[int, str, str]]:
 
 @pytest.fixture(scope="session")
 def unlike() -> Callable[..., list[str]]:
-    """`unlike(left, right)`: the places where two nests of tensors and plain values differ, to the bit; `save_dir` may."""
+    """`unlike(left, right)`: where two nested structures of tensors and values differ in a bit, but for `save_dir`."""
     import torch
 
     def compare(left, right, where: str = "") -> list[str]:

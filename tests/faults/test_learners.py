@@ -1,4 +1,4 @@
-"""What learners and their browsers hand in: any answer is judged in words, any recording is sound or refused in one line."""
+"""What learners submit: any answer is judged in words; any recording is read, or refused in one line."""
 
 import math
 import random

@@ -1,13 +1,16 @@
-"""Runs `omni` commands that are to be killed, each in a process of its own, without importing torch anew for each.
+"""Runs `omni` commands that a test will kill, each in its own process, without importing torch for each.
 
     python victim_server.py        then, line by line, JSON in and JSON out:
-    {"start": ["train", …], "folder": "…", "strike": null, "ignored": [], "out": "…", "error": "…"}  → {"pid": 123}
-    {"wait": 123}                                                                                      → {"status": -9}
+    {"start": ["train", …], "folder": "…", "strike": null, "ignored": [], "out": "…", "error": "…"}
+                                   → {"pid": 123}
+    {"wait": 123}                  → {"status": -9}
 
-The server imports all that a training imports, computes nothing (so that there is no thread that a fork would lose), and forks.
+The server imports what a training imports and then forks.
+It computes nothing itself: a fork would lose its threads.
 
-A `strike` makes the process kill itself by SIGKILL inside one of its writes: {"file": "training_log.json", "number": 3, "at": "half"} is
-in the middle of the third write of a file whose name begins so. Nothing in the library knows of it.
+A `strike` makes the process kill itself by SIGKILL inside one of its writes. For example, {"file":
+"training_log.json", "number": 3, "at": "half"} means: in the middle of the third write of a file whose name begins
+like that. The library contains no code for this.
 """
 
 import builtins

@@ -1,4 +1,4 @@
-"""A training in double precision, in one process or, under torchrun, in several: what test_distributed.py compares.
+"""A training in double precision, in one process or in several under torchrun, for test_distributed.py.
 
     python distributed_worker.py CONFIG.json STEPS OUT_FOLDER
 

@@ -1,4 +1,4 @@
-"""pyproject.toml, constraints.txt, environment.yml, Makefile and .ci/run agree with one another, and set-up does what it says."""
+"""pyproject.toml, constraints.txt, environment.yml, Makefile and .ci/run agree, and the set-up works."""
 
 import ast
 import importlib.metadata
@@ -47,7 +47,7 @@ def pinned(name: str) -> str:
     return specifier.version
 
 
-# --- the three files that say what is installed -------------------------------------------------------------------------
+# --- the three files that name what is installed -----------------------------------------------------------
 
 
 def test_constraints_are_exact():
@@ -134,7 +134,7 @@ def test_the_command_omni_is_the_command_line():
     assert command.load() is main
 
 
-# --- what ruff has no rule for ------------------------------------------------------------------------------------------
+# --- code that must not be written -------------------------------------------------------------------------
 
 
 def test_torch_load_runs_no_code():
@@ -167,15 +167,16 @@ def test_ruff_refuses_code_that_runs_a_stranger_s_bytes(code: str, rule: str):
     assert done.returncode == 1 and f" {rule} " in done.stdout
 
 
-# --- the Makefile, with interpreters that only pretend ------------------------------------------------------------------
+# --- the Makefile, with stand-ins for the interpreter ------------------------------------------------------
 
-# It answers the set-up's questions, and when asked for a venv puts itself there; every call is noted in calls.txt.
+# A stand-in for Python: it answers the set-up and copies itself into .venv; each call becomes a line of calls.txt.
 PRETENDER = """#!/bin/sh
 case "$*" in
     *"sys.exit(not"*) exit {fits} ;;
     *print*) echo {version} ;;
     *ensurepip*) exit {ensurepip} ;;
-    *"-m venv"*) echo venv >> calls.txt; rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python; cp "$0" .venv/bin/omni; cp "$0" .venv/bin/lint-imports ;;
+    *"-m venv"*) echo venv >> calls.txt; rm -rf .venv; mkdir -p .venv/bin
+        for name in python omni lint-imports; do cp "$0" ".venv/bin/$name"; done ;;
     *"pip --version"*) exit 0 ;;
     *install*) echo install >> calls.txt; exit {pip} ;;
     *) echo "$*" >> calls.txt ;;

@@ -1,4 +1,4 @@
-"""The committed models are what they say they are: small, for inference only, and as good as the figure inside them."""
+"""The committed models are small, for inference only, and as good as the error rate stored in them."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_it_is_small_and_says_what_it_reaches_and_where_it_ends(path):
 
 @pytest.fixture(scope="module")
 def embedded_test_set(tmp_path_factory):
-    """The corpus spoken anew: another processor may round a sample or a weight otherwise, and a few words with it."""
+    """The corpus, synthesised again: another processor may round differently, which can change a few words."""
     return read_manifest(synthesise(tmp_path_factory.mktemp("audio"), progress=False)).split("test")
 
 
