@@ -1,7 +1,7 @@
 """What the tests share: one thread, no GPU, and a corpus of tones that a small encoder learns in seconds.
 
-In the corpus each letter is a tone of its own pitch and each space a pause. A model can learn to transcribe such clips,
-and no synthesiser is needed.
+In the corpus each letter is a tone of its own pitch and each space a pause. A model can learn to transcribe
+such clips, and no synthesiser is needed.
 """
 
 import os
@@ -110,7 +110,7 @@ def tones_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_tiny_config(tones_csv: Path) -> Callable[..., Config]:
-    """`make_tiny_config(folder, **changes)`: a run of 18 steps, 6 an epoch, with every feature switched on."""
+    """`make_tiny_config(folder, **changes)`: a run of 18 steps, 6 an epoch, with every feature on."""
 
     def make(folder: Path, **changes) -> Config:
         settings_of_a_small_run = {

@@ -58,7 +58,7 @@ class Victims:
     def start(
         self, arguments: list[str], folder: Path, strike: dict | None = None, ignored: Sequence[str] = ()
     ) -> int:
-        """Start `omni ARGUMENTS` in `folder`, with its output in out.txt and error.txt there; return its process id.
+        """Start `omni ARGUMENTS` in `folder`, with out.txt and error.txt there; return its process id.
 
         Args:
             strike: where it is to kill itself; see victim_server.py.
@@ -135,7 +135,7 @@ def assert_one_line(message: str) -> None:
 
 @pytest.fixture
 def judged() -> Iterator[Callable[..., Any]]:
-    """`judged(function, *arguments)`: its result, or the UserError of one line. Any other error fails, or a hang."""
+    """`judged(function, *arguments)`: its result, or the UserError of one line. Other errors fail."""
 
     def call(function: Callable[..., Any], *arguments: Any) -> Any:
         faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
@@ -151,7 +151,7 @@ def judged() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def omni(judged) -> Callable[[list[str]], tuple[int, str, str]]:
-    """`omni(["data", "check", "asr.csv"])`: exit status, stdout, stderr. Status 2 means one line on stderr."""
+    """`omni(["data", "check", "asr.csv"])`: exit status, stdout, stderr. Status 2: one line on stderr."""
 
     def run(arguments: list[str]) -> tuple[int, str, str]:
         out, error = io.StringIO(), io.StringIO()
@@ -169,7 +169,7 @@ def omni(judged) -> Callable[[list[str]], tuple[int, str, str]]:
 
 @pytest.fixture(scope="session")
 def unlike() -> Callable[..., list[str]]:
-    """`unlike(left, right)`: where two nested structures of tensors and values differ in a bit, but for `save_dir`."""
+    """`unlike(left, right)`: where two nested structures differ, to the bit; `save_dir` may."""
     import torch
 
     def compare(left, right, where: str = "") -> list[str]:

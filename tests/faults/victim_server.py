@@ -9,8 +9,8 @@ The server imports what a training imports and then forks.
 It computes nothing itself: a fork would lose its threads.
 
 A `strike` makes the process kill itself by SIGKILL inside one of its writes. For example, {"file":
-"training_log.json", "number": 3, "at": "half"} means: in the middle of the third write of a file whose name begins
-like that. The library contains no code for this.
+"training_log.json", "number": 3, "at": "half"} means: in the middle of the third write of a file whose
+name begins like that. The library contains no code for this.
 """
 
 import builtins

@@ -1,4 +1,4 @@
-"""The committed notebooks store what they compute, and they run with exercises blank and with exercises solved.
+"""The committed notebooks store what they compute, and they run with exercises blank and solved.
 
 nbval runs in a process of its own for each notebook, so that a kernel that dies takes nothing else with it.
 """

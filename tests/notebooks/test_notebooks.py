@@ -1,4 +1,4 @@
-"""Lesson 05 run from the first cell to the last: it really trains, stops, resumes and reports an error rate."""
+"""Lesson 05 run from the first cell to the last: it trains, stops, resumes and reports an error rate."""
 
 import json
 from pathlib import Path

@@ -169,7 +169,7 @@ def test_ruff_refuses_code_that_runs_a_stranger_s_bytes(code: str, rule: str):
 
 # --- the Makefile, with stand-ins for the interpreter ------------------------------------------------------
 
-# A stand-in for Python: it answers the set-up and copies itself into .venv; each call becomes a line of calls.txt.
+# A stand-in for Python: it answers the set-up and copies itself into .venv; calls.txt lists its calls.
 PRETENDER = """#!/bin/sh
 case "$*" in
     *"sys.exit(not"*) exit {fits} ;;

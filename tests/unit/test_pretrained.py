@@ -31,7 +31,7 @@ def test_it_is_small_and_says_what_it_reaches_and_where_it_ends(path):
 
 @pytest.fixture(scope="module")
 def embedded_test_set(tmp_path_factory):
-    """The corpus, synthesised again: another processor may round differently, which can change a few words."""
+    """The corpus, synthesised again: another processor may round differently, which changes a few words."""
     return read_manifest(synthesise(tmp_path_factory.mktemp("audio"), progress=False)).split("test")
 
 
