@@ -2,8 +2,9 @@
 
     audio_path,transcription[,speaker][,split][,kind][,accent]
 
-Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped in silence: rows in
-the file = `Manifest.utterances` + `Manifest.problems`, and each problem names its line and its reason.
+Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped in silence: rows
+in the file = `Manifest.utterances` + `Manifest.problems`, and each problem names its line and its reason. A manifest
+names whole files and holds words; tables of any other form are read by `omni data folder`, which writes a manifest.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import csv
 import io
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import write_atomically
+from omni_lib.machine.tables import Sounds, csv_rows, known_column, too_many_cells
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
@@ -64,7 +66,10 @@ class Manifest:
         chosen = [utterance for utterance in self.utterances if utterance.split == name]
         if not chosen:
             present = ", ".join(sorted({utterance.split for utterance in self.utterances})) or "none"
-            raise UserError(f"{self.path} has no usable row of split '{name}' (it has: {present})")
+            raise UserError(
+                f"{self.path} has no usable row of split '{name}' (it has: {present}): write {name} into the column split"
+                " of the rows of some speakers, or leave that column empty everywhere, and train, dev and test are dealt"
+            )
         return chosen
 
 
@@ -77,10 +82,12 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
         UserError: the file cannot be read as UTF-8 CSV, lacks a required column, or has no usable row.
     """
     path = Path(path)
-    manifest = Manifest(path)
-    for line, cells in read_table(path, required=("audio_path", "transcription")):
+    manifest, sounds = Manifest(path), Sounds(path.parent)
+    rows = read_table(path, required=("audio_path", "transcription"))
+    _refuse_segments(path, rows)
+    for line, cells in rows:
         try:
-            manifest.utterances.append(_utterance(path.parent, line, cells))
+            manifest.utterances.append(_utterance(sounds, line, cells))
         except UserError as error:
             manifest.problems.append(Problem(line, str(error)))
     if not manifest.utterances:
@@ -96,17 +103,13 @@ def read_table(
 ) -> list[tuple[int, dict[str | None, str]]]:
     """The rows of a CSV file with their 1-based line numbers, as dictionaries of its header; blank lines are skipped.
 
+    Cells beyond the header, if they are not all empty, stand under the key None, joined by the delimiter.
+
     Raises:
         UserError: no such file, not UTF-8, malformed CSV, or a column of `required` missing from the header.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        # strict, because a quote that is never closed would otherwise swallow all the rows below it
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey=None, strict=True)
-        rows = [
-            (reader.reader.line_num, row) for row in reader
-        ]  # DictReader's own count stops at a blank line before the row
-        header = reader.fieldnames or []
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist: make the embedded corpus with 'omni data synth --out {path.parent}'"
@@ -115,48 +118,92 @@ def read_table(
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8 text") from None
-    except csv.Error as error:
-        raise UserError(
-            f"{path} from line {reader.line_num + 1} on: {error} (is a quote not closed?)"
-        ) from None
-    except ValueError:
-        raise UserError(f"{path} contains a NUL byte: no file can have that name") from None
+    (_, header), *rows = csv_rows(path, text, delimiter) or [(1, [])]
     twice = sorted({column for column in header if column and header.count(column) > 1})
     if twice:
         raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
     missing = [column for column in required if column not in header]
     if missing:
-        raise UserError(
-            f"{path} lacks the column {' and '.join(missing)}: its first line is audio_path,transcription[,speaker][,split]"
-        )
-    return rows
+        raise UserError(f"{path} lacks the column {' and '.join(missing)}: {_remedy(path, text, header)}")
+    found = []
+    for line, cells in rows:
+        row: dict[str | None, str] = dict(zip(header, cells, strict=False))
+        if any(cell.strip() for cell in cells[len(header) :]):
+            row[None] = delimiter.join(cells[len(header) :])
+        found.append((line, row))
+    return found
 
 
-def _utterance(folder: Path, line: int, cells: dict[str | None, str]) -> Utterance:
+def _remedy(path: Path, text: str, header: Sequence[str]) -> str:
+    """What to do about a header that is not a manifest's: `omni data folder` reads most others."""
+    first = text.lstrip("\n").partition("\n")[0].lower()
+    cells = [cell.strip(' "\r') for mark in ",;\t|" for cell in first.split(mark)]
+    known = {column[0] for cell in [*cells, *header] if (column := known_column(cell))}
+    if first.startswith("sep=") or {"path", "text"} <= known:
+        return f"'omni data folder {path} --out DIR' reads this table and writes a manifest of it"
+    return "its first line is audio_path,transcription[,speaker][,split]"
+
+
+def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]]]) -> None:
+    """A manifest names whole files: a row with times would give a part of the text the whole recording."""
+    columns = {
+        name: column[0] for name in (rows[0][1] if rows else ()) if name and (column := known_column(name))
+    }
+    times = {"start", "end", "duration"} & set(columns.values())
+    if "start" not in times or len(times) < 2:
+        return
+    names = [name for name, column in columns.items() if column in times]
+    for line, cells in rows:
+        if any((cells.get(name) or "").strip() for name in names if columns[name] == "start"):
+            raise UserError(
+                f"{path} has the columns {' and '.join(names)} (line {line}), and a manifest names whole files:"
+                f" 'omni data folder {path} --out DIR' cuts the segments out"
+            )
+
+
+def _utterance(sounds: Sounds, line: int, cells: dict[str | None, str]) -> Utterance:
     if None in cells:
-        raise UserError("more cells than the header: put quotes around a text that contains a comma")
+        raise UserError(f"more cells than the header: {too_many_cells([cells[None], *cells.values()])}")
     values = {column: (cells.get(column) or "").strip() for column in COLUMNS}
     if any("\n" in value or "\r" in value for value in values.values()):
         raise UserError("a cell runs over several lines: close its quotes, or the rows below it are lost")
     if not values["audio_path"]:
         raise UserError("audio_path is empty")
-    if "\0" in values["audio_path"]:
-        raise UserError("audio_path contains a NUL byte")
-    audio = folder / values["audio_path"]
-    try:
-        present = audio.is_file()
-    except OSError as error:  # a name longer than the file system allows
-        raise UserError(f"audio_path cannot be opened: {error.strerror}") from None
-    if not present:
+    audio = sounds.find(values["audio_path"])
+    text = words_in(values["transcription"])
+    if values["split"] and values["split"] not in SPLITS:
         raise UserError(
-            f"{values['audio_path']} does not exist (paths are relative to the folder of the CSV, {folder})"
+            f"split '{values['split']}' is none of {', '.join(SPLITS)}{split_hint(values['split'])}"
         )
-    text = normalise(values["transcription"])
+    return Utterance(audio, text, values["speaker"], values["split"], values["kind"], values["accent"], line)
+
+
+def split_hint(name: str) -> str:
+    """The split that was probably meant, as the end of a refusal; "" where nobody can tell."""
+    meant = {
+        "train": ("train", "training", "tr"),
+        "dev": ("dev", "development", "valid", "validation", "val"),
+        "test": ("test", "testing", "tst"),
+    }
+    return next((f": write {ours}" for ours, names in meant.items() if name.strip().lower() in names), "")
+
+
+def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
+    """The words of a transcript, as `read` has them.
+
+    Raises:
+        UserError: there is none, or the cell holds what programs write where a text is missing.
+    """
+    written = cell.strip()
+    if written in ("NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
+        mind = f" (if somebody said the word: {written.lower()})" if written in ("NULL", "None") else ""
+        raise UserError(
+            f"the transcription is {written!r}, which programs write where a text is missing: write what was said{mind}"
+        )
+    text = read(cell)
     if not text:
         raise UserError("the transcription holds no word")
-    if values["split"] and values["split"] not in SPLITS:
-        raise UserError(f"split '{values['split']}' is none of {', '.join(SPLITS)}")
-    return Utterance(audio, text, values["speaker"], values["split"], values["kind"], values["accent"], line)
+    return text
 
 
 def assign_splits(
@@ -202,6 +249,12 @@ def assign_splits(
         splits |= dict.fromkeys(groups[name], split)
         if split in dealt:
             dealt[split] += len(groups[name])
+    if dealt["test"] and not dealt["dev"] and "dev" not in settled.values():
+        # two clips: training needs a dev set, and a test set can wait
+        splits = {
+            index: "dev" if index in open_rows and split == "test" else split
+            for index, split in splits.items()
+        }
     return [
         replace(utterance, split=utterance.split or splits[index])
         for index, utterance in enumerate(utterances)

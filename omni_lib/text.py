@@ -1,12 +1,33 @@
-"""Characters in, class indices out: the 29 symbols that the CTC head chooses from.
+"""Characters in, class indices out: the 29 symbols that the CTC head chooses from, and the one rule for texts.
 
-The chapter's list is "26 letters + blank + space + EOS". Blank is not a letter and never a target: it is CTC's way of
-saying "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is there so that the head has the chapter's
-shape; CTC marks the end of an utterance by running out of frames, so no target ever contains it.
+The chapter's list of symbols is "26 letters + blank + space + EOS". Blank is not a letter and never a target: CTC emits
+it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is there so that the head has the chapter's
+shape; CTC ends an utterance when the frames run out, so no target ever contains it.
+
+The rule for texts is `normalise`. Nothing that was spoken is dropped: each character is a letter, is known to be silent,
+is written out as words, or the text is refused with that character in the message. `corpora/transcripts.py` writes
+figures out first and then uses the same rule; a manifest uses the rule alone.
+
+Apostrophes     are deleted, whichever of their look-alikes was typed: don't, don’t, don`t and don´t become dont.
+Invisible       soft hyphens, zero-width characters, direction marks, byte order marks and variation selectors vanish.
+HTML            entities are decoded (&amp; is &), and formatting tags such as <b> vanish.
+Signs           are said where there is one usual reading: & and, % percent, @ at, + plus between spaces, "ten $" dollars.
+                ™ and ® behind a word are silent. Every other sign (#, =, *, °, emoji …) is refused.
+Tags            [noise], <sil>, {breath} and (laughs) are not speech: they are removed, and no word is lost with them.
+                <unk>, [inaudible], (?) stand for words that somebody said: the text is refused, since without those
+                words it would not fit its sound. Any other text in [], {} or <> is refused as well: it may be
+                either. Text in round brackets is read aloud, unless it looks like the name of a sound.
+Abbreviations   Mr. mister, Dr. doctor and the like; St. is saint before a name and street after one; No. is number
+                before a number. The full stop is optional for Mr, Mrs, Ms, Dr, etc and vs alone, since Co and No are
+                words as well. Initials stay letters: U.S. becomes u s, as it is said.
+Letters         accents are folded (é is e), ligatures and full-width letters are taken apart (ﬁ is fi). Superscripts,
+                fractions, circled and Roman numeral characters, "Henry VIII" and other alphabets are refused.
 """
 
 from __future__ import annotations
 
+import functools
+import html
 import re
 import string
 import unicodedata
@@ -16,28 +37,309 @@ from omni_lib.errors import UserError
 
 BLANK, SPACE = 0, 1
 
-_APOSTROPHES = re.compile("['’ʼ`]")
+_PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # what `normalise` makes: it has nothing to do there
+
+# Unicode's look-alikes of ' (confusables.txt), but for three letters of other alphabets, and the comma quotes.
+_APOSTROPHES = re.compile(
+    "[`´ʹʻʼʽʾʿˈˊˋ˴ʹ΄՚՝׳ߴߵᛌ᾽᾿`´῾‘’‛′‵❛❜Ꞌꞌ＇｀\U00016f51\U00016f52]"  # noqa: RUF001
+)
+# Unicode's property Default_Ignorable_Code_Point: characters that draw nothing.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_WIDE = re.compile("[\u3000\uff01-\uff5e\uffe0-\uffe6]")  # full-width forms of ASCII
+_SILENT = frozenset('.,;:!?"()_¡¿·•‣…‥‧‽‿⁇⁈⁉‼“”„‟«»‹›\u2800')  # nothing is said for these
+_ENTITY = re.compile(
+    r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});|&(?:amp|apos|gt|lt|nbsp|quot|shy)\b"
+)
+# UTF-8 that was decoded as Windows-1252: é as Ã©, ’ as â€™.
+_HIGH = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+_MISDECODED = re.compile(f"[ÂÃ]{_HIGH}|[âï]{_HIGH}{{2}}|ð{_HIGH}{{3}}")
+
+_TAG = re.compile(r"<+[^<>]*>+|\[+[^\[\]]*\]+|\{+[^{}]*\}+|\(+[^()]*\)+|\+\+[^+]*\+\+|(?<!\S)!\w+(?!\S)")
+_FORMATTING = re.compile(
+    r"<\s*/?\s*(?:b|big|c|em|font|i|small|span|strong|tt|u)(?:\s[^<>]*)?/?\s*>", re.IGNORECASE
+)
+_BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
+_NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound
+    r"(?:(?:begin|end|start|stop|background|bg|loud|soft|long|short|brief|heavy|v|n|vocalized|audience) )*"
+    r"(?:non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)|giggl(?:e|es|ing)|breath(?:s|e|es|ing)?"
+    r"|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s|ing)?"
+    r"|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his |her )?throat"
+    r"|clearing (?:his |her )?throat|throat clear(?:s|ing)?|lip ?smack(?:s|ing)?|click(?:s|ing)?|applause"
+    r"|applauds|clap(?:s|ping)|cheer(?:s|ing)|silence|music(?: playing)?|static|beep(?:s|ing)?|dtmf"
+    r"|phone ring(?:s|ing)?|door slam(?:s|ming)?|footsteps|typing|hiss(?:ing)?|buzz(?:ing)?)"
+    r"(?: (?:noises?|sounds?|begins?|ends?))?"
+)
+_MARKER = re.compile(  # in any but round brackets: a mark of a model, a time or a speaker
+    r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause|ring(?:s|ing)?"
+    r"|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*| \w+)"
+)
+_EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
+    r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat|smack|click"
+    r"|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|noise|nois"
+    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap|foreign"
+    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background|audience)"
+    r"|^[a-z]*(?:unk|spn|sil)$"
+)
+
+_ABBREVIATIONS = {
+    "Mr": "mister",
+    "Mrs": "missus",
+    "Ms": "miz",
+    "Messrs": "messers",
+    "Dr": "doctor",
+    "Drs": "doctors",
+    "Co": "company",
+    "Jr": "junior",
+    "Sr": "senior",
+    "Maj": "major",
+    "Gen": "general",
+    "Rev": "reverend",
+    "Lt": "lieutenant",
+    "Hon": "honorable",
+    "Sgt": "sergeant",
+    "Capt": "captain",
+    "Esq": "esquire",
+    "Ltd": "limited",
+    "Col": "colonel",
+    "Ft": "fort",
+    "Prof": "professor",
+    "Gov": "governor",
+    "Sen": "senator",
+    "etc": "et cetera",
+    "vs": "versus",
+}
+_NO_WORDS = (
+    "Mr",
+    "Mrs",
+    "Messrs",
+    "Dr",
+    "Drs",
+    "Jr",
+    "Sr",
+    "Lt",
+    "Sgt",
+    "Capt",
+    "Esq",
+    "Ltd",
+    "Prof",
+    "etc",
+    "vs",
+)
+_WITH_STOP = re.compile(
+    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS))}|{'|'.join(map(str.lower, _NO_WORDS))})\."
+)
+_BARE = re.compile(r"\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
+_SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
+_STREET = re.compile(r"(?<=[a-z] )St\.(?!\s+[A-Z])")
+_COUNTED = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion"
+).split()
+_NUMBERED = re.compile(rf"\bNo\.(?=\s*(?:[0-9]|(?:{'|'.join(_COUNTED)})\b))", re.IGNORECASE)
+
+_MONEY = {"$": "dollar", "£": "pound", "€": "euro", "¢": "cent", "₹": "rupee"}
+_AMOUNT = re.compile(
+    rf"(?P<before>\b\w+[\s-]+)?\b(?P<last>{'|'.join(_COUNTED)})\s*(?P<sign>[$£€¢₹])(?!\w)", re.IGNORECASE
+)
+_ROMAN = re.compile(r"\b[IVX]{2,}\b")  # the eighth, or eight?
+_SIGNS = (  # a sign where it has one usual reading, and its words
+    (re.compile(r"(?<![\w&])&c\b\.?"), " et cetera "),
+    (re.compile(r"(?<!&)&(?![&=~+\-])"), " and "),
+    (re.compile(r"(?<=[A-Za-z0-9])\s?%(?![\w%])"), " percent "),
+    (re.compile(r"(?<=\w)@(?=\w)|(?<!\S)@(?=\s?\w[^@]*$)"), " at "),
+    (re.compile(r"(?<=[A-Za-z0-9])\s+\+\s+(?=[A-Za-z0-9])"), " plus "),
+    (re.compile(r"(?<=[A-Za-z0-9])\s+\u2212\s*(?=[A-Za-z0-9])"), " minus "),  # the minus sign, not a hyphen
+    (re.compile(r"(?<=\s)÷(?=\s)"), " divided by "),
+    (re.compile(r"(?<=\s)±(?=\s)"), " plus or minus "),
+    (re.compile(r"(?<=\w)\.(?=(?:com|org|net|edu|gov)\b)"), " dot "),
+    (re.compile(r"(?<=[A-Za-z]{2})/(?=[A-Za-z]{2})"), " "),  # and/or; not km/h
+    (re.compile(r"(?<=\w)[™®©℠]"), ""),
+)
+_SPLIT_OFF = re.compile(
+    r"\s+(n't|'(?:s|m|d|re|ve|ll)|(?<=n )'t)\b(?!')", re.IGNORECASE
+)  # do n't, it 's, don 't
+_NEVER_SAID = (  # pattern, and why a text with it is refused
+    (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
+    (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
+    (
+        re.compile(r"ignore_time_segment_in_scoring|inter_segment_gap", re.IGNORECASE),
+        "marks a stretch without a transcript: leave the row out",
+    ),
+    (
+        re.compile(r"(?<=[A-Za-z])[\"?¿,;](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
+        "stands inside a word: if it is an apostrophe, write '",
+    ),
+    (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
+    (
+        re.compile(r"(?<!\S)\?{2,}(?!\S)"),
+        "stands for words that somebody said: write them, or leave the row out",
+    ),
+    (
+        re.compile(r"^\s*(?:speaker|spk)[\s_-]*\w{0,3}\s*:", re.IGNORECASE),
+        "names a speaker: use a column speaker, and write only what was said",
+    ),
+    (
+        re.compile(r"\b[A-Z]{2,3}&[A-Z]{1,3}\b|\b[A-Z]&[A-Z]{2,3}\b"),
+        "has no single usual reading: write it out as spoken (AT&T: a t and t)",
+    ),
+    (
+        re.compile(r"\b(?:km|mi|kg|mg|ml|cm|mm|ft|lbs?|hrs?|secs?|mins?)/\w+|&\w+;", re.IGNORECASE),
+        "has no single usual reading: write it out as spoken",
+    ),
+)
 
 
 def normalise(text: str) -> str:
-    """Write `text` with the letters a-z and single spaces only.
-
-    Lower-cases, folds accents (é becomes e), deletes apostrophes (don't becomes dont) and turns every other
-    punctuation mark into a space.
+    """Write `text` with the letters a-z and single spaces only, by the rule above.
 
     Raises:
-        UserError: a letter or digit is left that a-z cannot spell. Dropping it would change what was said, and
-            "7" may be seven, seventh or part of seventy.
+        UserError: something in it has no single usual reading: a figure ("7" may be seven, seventh or part of
+            seventy), a letter of another alphabet, a sign, or a tag that stands for words. Dropping it would change
+            what was said.
     """
-    folded = unicodedata.normalize("NFKD", text).lower()
-    kept = _APOSTROPHES.sub("", "".join(c for c in folded if not unicodedata.combining(c)))
-    unknown = sorted({c for c in kept if c.isalnum() and c not in string.ascii_lowercase})
-    if unknown:
-        listed = " ".join(repr(c) for c in unknown)
-        raise UserError(
-            f"the text holds {listed}, which the letters a-z cannot spell: write numbers and names out as spoken"
+    if _PLAIN.fullmatch(text) and not _BARE.search(text):
+        return text
+    written = written_out(text)
+    if not written.isupper() and (
+        numeral := _ROMAN.search(written)
+    ):  # in capitals only, VI could be any word
+        raise UserError(f"the text holds the number {numeral[0]!r}: write it out as spoken")
+    for sign, words in _SIGNS:
+        written = sign.sub(words, written)
+    letters = [_letters(character) for character in written]
+    if None in letters:
+        raise UserError(_refusal({c for c, spelled in zip(written, letters, strict=True) if spelled is None}))
+    return " ".join("".join(filter(None, letters)).split())
+
+
+def written_out(text: str) -> str:
+    """`text` without entities, tags and invisible characters, its abbreviations and amounts of money in words.
+
+    It still holds capitals, punctuation, figures and signs.
+
+    Raises:
+        UserError: a tag stands for words that somebody said, or what it stands for is not known.
+    """
+    text = _refuse(_WIDE.sub(lambda wide: unicodedata.normalize("NFKC", wide[0]), _decoded(text)))
+    text = _APOSTROPHES.sub("'", _INVISIBLE.sub("", text))
+    text = _BREAK.sub(" ", _FORMATTING.sub("", text))
+    before = ""
+    while before != text:  # brackets inside brackets
+        before, text = text, _TAG.sub(_without_tag, text)
+    text = _SPLIT_OFF.sub(r"\1", text)
+    text = _STREET.sub("street", _SAINT.sub("saint", _NUMBERED.sub("number ", text)))
+    text = _WITH_STOP.sub(lambda found: _abbreviated(found[1]) + " ", text)
+    text = _BARE.sub(lambda found: _abbreviated(found[1]), text)
+    return _AMOUNT.sub(_amount, text)
+
+
+def _decoded(text: str) -> str:
+    """HTML entities as the characters that they name, also where they were escaped twice (&amp;amp;).
+
+    The control characters U+0080 to U+009F are read as the characters of Windows-1252 in their place, as HTML does.
+    """
+    for _ in range(4):
+        decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0].rstrip(";") + ";"), text)
+        if decoded == text:
+            break
+        text = decoded
+    return re.sub("[\x80-\x9f]", lambda c: bytes([ord(c[0])]).decode("cp1252", "ignore") or "\ufffd", text)
+
+
+def _refuse(text: str) -> str:
+    for pattern, why in _NEVER_SAID:
+        if found := pattern.search(text):
+            raise UserError(f"the text holds {found[0].strip()!r}, which {why}")
+    return text
+
+
+def _without_tag(found: re.Match[str]) -> str:
+    """What a tag leaves: nothing where it is not speech, its words where they are read aloud.
+
+    Raises:
+        UserError: it stands for words that somebody said, or may do so.
+    """
+    tag = found[0]
+    inside = tag.strip("<>[]{}()+!/| \t")
+    name = " ".join(re.findall("[^\\W_]+", inside)).lower()
+    if _NOT_SPEECH.fullmatch(name) or (tag[0] != "(" and _MARKER.fullmatch(name)) or tag.startswith("<|"):
+        return " "
+    if tag[0] == "(" and name and not (len(name.split()) <= 4 and _EVENT.search(name)):
+        return f" {inside} "
+    if tag[0] == "!":
+        return tag
+    raise UserError(
+        f"the text holds {tag[:40]!r}, which may stand for words that somebody said: write those words, or leave the"
+        " row out; if it is only a sound, write [noise]"
+    )
+
+
+def _abbreviated(short: str) -> str:
+    key = short if short in _ABBREVIATIONS else short.capitalize()
+    words = _ABBREVIATIONS.get(key) or _ABBREVIATIONS[short.lower()]
+    return words.upper() if len(short) > 1 and short.isupper() else words
+
+
+def _amount(found: re.Match[str]) -> str:
+    """ten $ → ten dollars; one $ → one dollar, but twenty one $ → twenty one dollars."""
+    before, last = found["before"] or "", found["last"]
+    single = last.lower() == "one" and before.strip(" -\t").lower() not in _COUNTED
+    return f"{before}{last} {_MONEY[found['sign']]}{'' if single else 's'}"
+
+
+_TAKEN_APART = frozenset(
+    "ŉſĲĳǄǅǆǇǈǉǊǋǌǱǲǳﬀﬁﬂﬃﬄﬅﬆ"
+)  # digraphs and ligatures: <compat> for Unicode, letters for readers
+
+
+@functools.lru_cache(maxsize=4096)
+def _letters(character: str) -> str | None:
+    """What one character becomes: letters a-z, a space, nothing; None where it cannot be spelled."""
+    category = unicodedata.category(character)
+    if character == "'" or category in ("Mn", "Mc"):  # accents that stand by themselves
+        return ""
+    if character.isspace() or character in _SILENT or category in ("Pd", "Pi", "Pf"):
+        return " "
+    kind = unicodedata.decomposition(character).partition(" ")[0]
+    if (
+        kind.startswith("<")
+        and kind not in ("<wide>", "<narrow>", "<font>")
+        and character not in _TAKEN_APART
+    ):
+        return None
+    folded = unicodedata.normalize("NFKD", character).lower()
+    spelled = "".join(c for c in folded if not unicodedata.combining(c) and c != "ʼ")
+    return spelled if spelled and set(spelled) <= set(string.ascii_lowercase) else None
+
+
+def _refusal(unknown: set[str]) -> str:
+    """Why a text with these characters is refused."""
+    signs = sorted(c for c in unknown if not c.isalnum())
+    if signs and len(signs) == len(unknown):
+        return (
+            f"the text holds {_named(signs)}, which has no single usual reading: write it out as spoken, or remove it"
+            " if nobody said it"
         )
-    return " ".join(re.sub("[^a-z]", " ", kept).split())
+    parts = {
+        c: [p for p in unicodedata.normalize("NFKD", c) if p.isalnum() and p not in string.ascii_letters]
+        for c in unknown
+    }
+    folded = sorted({part for c in unknown if c.isalnum() for part in (parts[c] or [c])})
+    source = sorted(c for c in unknown if c.isalnum() and parts[c] != [c] and parts[c])
+    written = f" (written {_named(source)})" if source else ""
+    return f"the text holds {_named(folded)}{written}, which the letters a-z cannot spell: write numbers and names out as spoken"
+
+
+def _named(characters: list[str]) -> str:
+    """'8' 'ß' (LATIN SMALL LETTER SHARP S): at most four of them, since a whole text may be in another alphabet."""
+    shown = [
+        repr(c) if c.isascii() or c.isdecimal() else f"{c!r} ({unicodedata.name(c, f'U+{ord(c):04X}')})"
+        for c in characters[:4]
+    ]
+    return " ".join(shown) + (f" and {len(characters) - 4} more" if len(characters) > 4 else "")
 
 
 class Vocabulary:
@@ -51,7 +353,7 @@ class Vocabulary:
         return len(self.symbols)
 
     def encode(self, text: str) -> list[int]:
-        """Class indices of `text`, a string that `normalise` has been over.
+        """Class indices of `text`, which must have been through `normalise`.
 
         Raises:
             UserError: a character has no symbol.

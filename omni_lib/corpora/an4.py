@@ -29,6 +29,7 @@ from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.errors import UserError
 from omni_lib.machine.files import file_sha256, sha256
+from omni_lib.machine.tables import is_litter
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 from omni_lib.text import normalise
 
@@ -254,11 +255,13 @@ def _fingerprint(source: Path) -> str:
     if source.is_file():
         return file_sha256(source)
     root = _find_root(source, source)
-    lists = [sha256(path.read_bytes()) for path in sorted((root / "etc").glob("an4_t*"))]
+    lists = [
+        sha256(path.read_bytes()) for path in sorted((root / "etc").glob("an4_t*")) if not is_litter(path)
+    ]
     files = sorted(
         (path.relative_to(root).as_posix(), path.stat().st_size)
         for path in (root / "wav").rglob("*")
-        if path.is_file()
+        if path.is_file() and not is_litter(path)
     )
     return sha256(repr((lists, files)).encode())
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from omni_lib.errors import UserError
+from omni_lib.machine.tables import is_litter
 
 MAX_BYTES = 2**30  # unpacked, all files together: ten times the size of AN4
 MAX_FILES = 20_000
@@ -96,8 +97,8 @@ def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_fil
         if count > max_files:
             raise UserError(f"more than {max_files} files")
         target = into / _checked_path(member)
-        if member.isdir():
-            continue  # folders are made when a file needs them
+        if member.isdir() or is_litter(target):
+            continue  # folders are made when a file needs them; what an operating system added is no data
         if not member.isreg() or member.issparse():
             raise UserError(f"{member.name!r}, which is no plain file but a link, a device or the like")
         if hasattr(tarfile, "data_filter"):  # since Python 3.11.4

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
+from omni_lib.machine.tables import is_litter
 
 STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
 
@@ -38,7 +39,7 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
     if sha256(manifest.read_bytes()) != found.get("asr_csv_sha256"):
         raise UserError(f"{manifest} was changed since it was made: name another folder, or move it away")
     same = all(found.get(key) == value for key, value in stamp.items())
-    return same and sum(1 for _ in (out / "wav").rglob("*.wav")) == found.get("clips")
+    return same and _clips(out) == found.get("clips")
 
 
 @contextlib.contextmanager
@@ -70,7 +71,7 @@ def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
 
 def _put_into_place(partial: Path, out: Path, stamp: Mapping[str, Any]) -> None:
     """At every instant `out/asr.csv` is there only with all its files and the stamp that fits it."""
-    clips = sum(1 for _ in (partial / "wav").rglob("*.wav"))
+    clips = _clips(partial)
     complete = {**stamp, "clips": clips, "asr_csv_sha256": sha256((partial / "asr.csv").read_bytes())}
     out.mkdir(exist_ok=True)
     (out / "asr.csv").unlink(missing_ok=True)
@@ -80,6 +81,10 @@ def _put_into_place(partial: Path, out: Path, stamp: Mapping[str, Any]) -> None:
     if clips:
         (partial / "wav").replace(out / "wav")
     (partial / "asr.csv").replace(out / "asr.csv")
+
+
+def _clips(folder: Path) -> int:
+    return sum(not is_litter(path) for path in (folder / "wav").rglob("*.wav"))
 
 
 def _read_stamp(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from omni_lib.corpora.published import Rows, read_lines, roots, write
 from omni_lib.errors import UserError
+from omni_lib.machine.tables import is_litter
 
 WHERE = """\
 LibriSpeech: about 1000 hours of read English audio books, 16 kHz FLAC, 2484 speakers. Published at https://www.openslr.org/12/
@@ -77,9 +78,8 @@ def _subsets(root: Path) -> list[Path]:
 
 
 def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
-    for table in tqdm(
-        sorted(folder.glob("*/*/*.trans.txt")), desc=subset, unit="chapter", leave=False, disable=None
-    ):
+    tables = sorted(path for path in folder.glob("*/*/*.trans.txt") if not is_litter(path))
+    for table in tqdm(tables, desc=subset, unit="chapter", leave=False, disable=None):
         speaker, seen = table.parent.parent.name, set()
         for line, content in read_lines(table):
             where = f"{subset} {table.name} line {line}"
@@ -97,5 +97,5 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
                 kind=subset,
             )
         for path in sorted(table.parent.glob("*.flac")):
-            if path.stem not in seen:
+            if path.stem not in seen and not is_litter(path):
                 rows.problems.append(f"{subset} {path.name}: {table.name} does not say what is said in it")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from omni_lib.corpora.published import Rows, only_file, read_lines, roots, write
 from omni_lib.errors import UserError
+from omni_lib.machine.tables import is_litter
 
 WHERE = """\
 LJ Speech 1.1: 13,100 clips, 24 hours of one woman reading seven non-fiction books, 22.05 kHz WAV.
@@ -58,6 +59,6 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     rows.problems += [
         f"wavs/{path.name}: {table.name} does not name it"
         for path in sorted((table.parent / "wavs").glob("*.wav"))
-        if path.stem not in seen
+        if path.stem not in seen and not is_litter(path)
     ]
     return write("LJSpeech", VERSION, rows, out, report)

@@ -22,7 +22,8 @@ from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
-from omni_lib.manifest import SPLITS, Utterance, write_manifest
+from omni_lib.machine.tables import is_litter
+from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
 
 LARGEST = 250 * 10**9  # bytes unpacked, and
 MOST_FILES = 5_000_000  # files, of any one archive: more than the largest of Common Voice has
@@ -52,9 +53,7 @@ class Rows:
         try:
             if not path.is_file() or path.stat().st_size == 0:
                 raise UserError(f"its sound {path.name} is missing or empty")
-            text = spoken(transcript)
-            if not text:
-                raise UserError("the transcription holds no word")
+            text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
             return
@@ -157,7 +156,7 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
         UserError: there are several.
     """
     for pattern in patterns:
-        matches = sorted(folder.glob(pattern))
+        matches = sorted(path for path in folder.glob(pattern) if not is_litter(path))
         if len(matches) > 1:
             raise UserError(
                 f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name the folder of one"

@@ -1,79 +1,46 @@
-"""From a published transcript to what was said, in the letters a-z: one rule set for LibriSpeech, LJSpeech and Common Voice.
+"""From a transcript to what was said, in the letters a-z: one rule for LibriSpeech, LJSpeech, Common Voice and your own.
 
-The rule behind the rules: a mark is written out only where readers of English have one usual way of saying it. Anything else
-(B52, 3/4, 555-1234, 10:30, Henry VIII, $1.5 million) is refused, and the row is left out by name: a wrong text
-teaches wrong, and a row less hardly teaches less.
+The rule of `text.normalise`, with the figures written out before. A figure is written out only where readers of English
+have one usual way of saying it. Anything else (B52, 3/4, 555-1234, 10:30, $1.5 million) is refused, and its row is left
+out by name: a wrong text teaches wrong, and one row less hardly teaches less.
 
-Numbers       121 → one hundred twenty one (American, without "and"; whoever read "and" is one word off)
-              1,250,000 → one million two hundred fifty thousand        3.14 → three point one four
-              1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred, twenty nineteen;
-              2000 to 2009 are two thousand and so on either way        1960s → nineteen sixties
-              2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
-              leading zeros, more than 12 digits, numbers that touch letters, slashes, colons, hyphens: refused
-Abbreviations Mr. → mister, Dr. → doctor and the like, as the readers of LJSpeech were told; St. → saint before a name, street
-              after one. The full stop is optional for Mr, Mrs, Ms and Dr alone, since Co and No are words as well.
-              No. → number, before a figure or a number word only. Initials stay letters: U.S. → u s, as they are said.
-Apostrophes   are deleted: don't → dont, the king's → the kings. The 29 symbols have none, and nobody hears one. So we'll and
-              well are one word to the encoder; a language model of the same transcripts makes the same of them.
-Other marks   & → and, @ → at, + between figures → plus. Hyphens and dashes are spaces. Accents are folded (é → e), æ and œ are
-              two letters. A letter of another alphabet is refused.
+Numbers   121 → one hundred twenty one (American, without "and"; whoever read "and" is one word off)
+          1,250,000 → one million two hundred fifty thousand        3.14 → three point one four
+          1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred, twenty
+          nineteen; 2000 to 2009 are two thousand and so on either way        1960s → nineteen sixties
+          2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
+          Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens, 6′ and 6"
+          (feet and inches), units such as 5 km.
+Letters   æ and œ are two letters, ß is ss, ø is o, ł is l.
+Apostrophes are deleted: the 29 symbols have none, and nobody hears one. So we'll and well are one word to the encoder;
+a language model of the same transcripts makes the same of them.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import unicodedata
+from typing import Any
 
 from omni_lib.errors import UserError
-from omni_lib.text import normalise
+from omni_lib.text import normalise, written_out
 
-_ABBREVIATIONS = {
-    "Mr": "mister",
-    "Mrs": "missus",
-    "Ms": "miz",
-    "Messrs": "messers",
-    "Dr": "doctor",
-    "Drs": "doctors",
-    "Co": "company",
-    "Jr": "junior",
-    "Sr": "senior",
-    "Maj": "major",
-    "Gen": "general",
-    "Rev": "reverend",
-    "Lt": "lieutenant",
-    "Hon": "honorable",
-    "Sgt": "sergeant",
-    "Capt": "captain",
-    "Esq": "esquire",
-    "Ltd": "limited",
-    "Col": "colonel",
-    "Ft": "fort",
-    "Prof": "professor",
-    "Gov": "governor",
-    "Sen": "senator",
-    "etc": "et cetera",
-    "vs": "versus",
-}
-_WITHOUT_STOP = ("Mr", "Mrs", "Ms", "Dr")
 _CURRENCIES = {"$": ("dollar", "dollars"), "£": ("pound", "pounds"), "€": ("euro", "euros")}
 _LETTERS = str.maketrans(
-    {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "…": " "}
+    {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
 )
-_COUNTED = "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy eighty ninety".split()
-
-_WITH_STOP = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\.")
-_BARE = re.compile(rf"\b({'|'.join(_WITHOUT_STOP)})\b")
-_SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
-_STREET = re.compile(r"(?<=[a-z] )St\.(?!\s+[A-Z])")
-_NUMBERED = re.compile(rf"\bNo\.(?=\s*(?:\d|{'|'.join(_COUNTED)})\b|\s*\d)", re.IGNORECASE)
-_ROMAN = re.compile(r"\b[IVX]{2,}\b")  # the eighth, or eight?
-_FIGURES = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
-# A figure stands by itself: no letter, digit, slash, colon or hyphen touches it, and a full stop or comma only at its end.
+_FIGURES = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+_UNITS = r"(?:km|kg|mg|cm|mm|ml|mph|kph|lbs?|oz|ft|hrs?|mins?|secs?|ms|k?hz|[kmgt]b|k|bn|[cf])"
+# A figure stands by itself: no letter, digit, slash, colon or hyphen touches it, a full stop or comma only at its end,
+# and no unit follows.
 _NUMBER = re.compile(
-    rf"(?<![\w/:.,\-–])(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>\d+))?(?P<end>st|nd|rd|th|'?s|\s?%)?(?![\w/:\-–%]|[.,]\d)"
+    rf"(?<![\w/:.,\-–^#])(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>[0-9]+))?"
+    rf"(?P<end>st|nd|rd|th|'?s|\s?%)?(?![\w/:\-–%°²³]|[.,][0-9]|\s{_UNITS}\b)",
+    re.IGNORECASE,
 )
-_SILENT = re.compile(r"[\s.,;:!?\"“”„«»()\[\]{}\-–—'’‘ʼ`´*_]")  # says nothing, or only where to breathe
+_MAGNITUDE = re.compile(r"[$£€][0-9.,]+\s+(?:hundred|thousand|million|billion|trillion)", re.IGNORECASE)
+_FEET = re.compile(r"(?<!')(?<![\w.])[0-9]+(?:'(?!s\b)|″)")  # and inches
+_INCHES = re.compile(r"[0-9]\"")
 
 
 def spoken(transcript: str) -> str:
@@ -82,27 +49,23 @@ def spoken(transcript: str) -> str:
     Raises:
         UserError: something in it has no single usual reading.
     """
-    text = transcript.translate(_LETTERS).replace("’", "'")
-    text = _SAINT.sub("saint", _NUMBERED.sub("number ", text))
-    text = _STREET.sub("street", text)
-    text = _WITH_STOP.sub(lambda match: _ABBREVIATIONS[match[1]] + " ", text)
-    text = _BARE.sub(lambda match: _ABBREVIATIONS[match[1]], text)
-    text = re.sub(r"(?<=\d)\s*\+\s*(?=\d)", " plus ", text)
-    text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
-    text = text.replace("&", " and ").replace("@", " at ")
-    roman = _ROMAN.search(
-        "" if transcript.isupper() else text
-    )  # in capitals only, VI could be any word; LibriSpeech spells its numbers
-    for mark in text:
-        if mark.isdigit() or roman:
-            raise UserError(
-                f"a number in {_shown(transcript)} has no single usual reading: write it out as spoken"
-            )
-        if not mark.isalpha() and not _SILENT.fullmatch(mark) and not unicodedata.combining(mark):
-            raise UserError(
-                f"{mark!r} in {_shown(transcript)} has no single usual reading: write it out as spoken"
-            )
-    return normalise(text)
+    text = written_out(transcript)
+    if any(character.isdigit() for character in text):
+        text = _with_figures_said(text, transcript)
+    return normalise(text.translate(_LETTERS))
+
+
+def _with_figures_said(text: str, transcript: str) -> str:
+    capitals = text.isupper()
+    text = re.sub(r"(?<=[0-9])\s*\+\s*(?=[0-9])", " plus ", text)
+    closing = (found for found in _INCHES.finditer(text) if text.count('"', 0, found.start()) % 2 == 0)
+    if not (_MAGNITUDE.search(text) or _FEET.search(text) or any(closing)):
+        text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
+    if any(character.isdigit() for character in text):
+        raise UserError(
+            f"a number in {_shown(transcript)} has no single usual reading: write it out as spoken"
+        )
+    return text.upper() if capitals else text
 
 
 def _shown(transcript: str) -> str:
@@ -115,7 +78,7 @@ def _say(number: re.Match[str]) -> str:
         number["sign"],
         number["whole"].replace(",", ""),
         number["part"],
-        (number["end"] or "").strip(),
+        (number["end"] or "").strip().lower(),
     )
     grouped, plain = "," in number["whole"], not (sign or part or end)
     if len(digits) > 12 or (len(digits) > 1 and digits[0] == "0"):
@@ -136,20 +99,20 @@ def _say(number: re.Match[str]) -> str:
 
 
 @functools.cache
-def _engine():
-    import inflect  # a second to load: only who meets a figure waits for it
+def _engine() -> Any:
+    import inflect  # it takes a second to import: only a text with a figure waits for it
 
     return inflect.engine()
 
 
 def _words(digits: str) -> str:
-    return _engine().number_to_words(digits, andword="").replace(",", "")
+    return str(_engine().number_to_words(digits, andword="")).replace(",", "")
 
 
 def _ordinal(digits: str) -> tuple[str, str]:
-    """In figures, for comparison (no 2th), and in words."""
-    figures = _engine().ordinal(int(digits))
-    return figures, _engine().number_to_words(figures, andword="").replace(",", "")
+    """In figures, for comparison (there is no 2th), and in words."""
+    figures = str(_engine().ordinal(int(digits)))
+    return figures, _words(figures)
 
 
 def _year(digits: str) -> str:
@@ -170,6 +133,6 @@ def _money(sign: str, digits: str, part: str | None) -> str:
         return words
     if len(part) != 2:
         return f"{sign}{digits}.{part}"  # $1.5 million, and the like
-    return words + (
-        "" if part == "00" else f" {_words(part.lstrip('0'))}" if part[0] != "0" else f" oh {_words(part[1])}"
-    )
+    if part == "00":
+        return words
+    return words + (f" {_words(part)}" if part[0] != "0" else f" oh {_words(part[1])}")

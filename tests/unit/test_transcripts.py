@@ -78,5 +78,10 @@ def test_any_text_is_spelled_in_the_vocabulary_or_refused(text):
 
 @given(st.text("abc XYZ'.,!?-éü\"", max_size=60))
 def test_text_without_figures_is_what_normalise_makes_of_it(text):
-    if not re.search(r"[XYZ]{2}", text):
-        assert spoken(text) == normalise(text)
+    def outcome(read):
+        try:
+            return read(text)
+        except UserError as refusal:  # XX may be a Roman numeral, and a?b has lost a letter
+            return str(refusal)
+
+    assert outcome(spoken) == outcome(normalise)

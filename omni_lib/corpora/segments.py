@@ -1,0 +1,190 @@
+"""Parts of long recordings: which samples a row of a table means by its start and end.
+
+Kaldi and Hugging Face write start and end, NeMo offset and duration, in seconds; SpeechBrain writes start and stop as numbers
+of samples. A name may hold the unit (start_ms, "duration [s]"). Where it does not, the unit is the only one in which the
+segments lie inside their recordings and their texts are spoken at a speed of people; where there are several such units,
+the table is refused, since a wrong unit would teach wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from itertools import islice
+from statistics import median
+
+from omni_lib.audio import SAMPLE_RATE
+from omni_lib.corpora.table_reader import Row, Table
+from omni_lib.errors import UserError
+
+_SLACK = 0.1  # seconds that a segment may end, or a duration lie, beside the recording's own: decoders pad, tables round
+_SPEEDS = (1.5, 40.0)  # characters a second: of a slow list of words, and more than anybody says
+_TRIED = 50  # segments from which the unit is found out
+_CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
+
+
+class Segments:
+    """Where the rows of one table lie in their recordings."""
+
+    def __init__(self, table: Table, length: Callable[[Row], tuple[float, int] | None]) -> None:
+        """Find out the unit of the columns.
+
+        Args:
+            table: rows with or without the columns start, end and duration.
+            length: (seconds, sample rate in Hz of the file) of the recording of a row; None where it cannot be read.
+
+        Raises:
+            UserError: a start without an end or a duration, or a unit that cannot be told.
+        """
+        self.columns = [name for name in ("start", "end", "duration") if name in table.names]
+        self.shown = " and ".join(table.names[name] for name in self.columns)
+        self.cut = "start" in self.columns and len(self.columns) > 1
+        given = {table.units[name] for name in self.columns if table.units[name]}
+        if "frames" in given:
+            raise UserError(
+                f"{self.shown}: frames may be samples or hundredths of a second; rename to …_samples or …_s"
+            )
+        if self.columns == ["start"] and any(
+            row.cells.get("start") not in (None, "", "0", "0.0") for row in table.rows
+        ):
+            raise UserError(
+                f"the column {self.shown} says where a text starts, and no column where it ends: add a column end or duration"
+            )
+        self.units = dict(table.units)
+        if self.cut and not all(table.units[name] for name in self.columns):
+            found = self._unit((row for row in table.rows if not row.problem), length)
+            self.units = {name: table.units[name] or found for name in self.columns}
+
+    def bounds(self, row: Row, seconds: float, rate: int) -> tuple[int, int] | None:
+        """The first sample of a row and the one behind its last, at 16 kHz; None where it is the whole recording.
+
+        Args:
+            row: with its cells.
+            seconds: that the recording lasts.
+            rate: in Hz, of its file.
+
+        Raises:
+            UserError: the cells are no times, or those of no part of the recording.
+        """
+        if not self.cut:
+            self._check_whole(row, seconds, rate)
+            return None
+        if not any(row.cells.get(name) for name in ("start", "end")) and not row.cells.get("duration"):
+            return None
+        start, end = self._ends(row, rate, self.units)
+        if not 0 <= start < end:
+            raise UserError(f"its segment, {start:g} s to {end:g} s, has no length: correct {self.shown}")
+        if end > seconds + _SLACK:
+            raise UserError(
+                f"its segment ends at {end:g} s and the recording at {seconds:.2f} s: correct {self.shown}, or the file"
+            )
+        duration, whole = self._duration(row, rate), abs(end - start - seconds)
+        if (
+            duration is not None
+            and min(abs(duration - (end - start)), abs(duration - seconds), whole + 1) > _SLACK
+        ):
+            raise UserError(
+                f"its duration is {duration:g} s and its segment lasts {end - start:g} s: correct {self.shown}"
+            )
+        return round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
+
+    def _check_whole(self, row: Row, seconds: float, rate: int) -> None:
+        """A duration, or an end, that is not the recording's: the text belongs to a part of it.
+
+        Raises:
+            UserError: it is in no unit the recording's.
+        """
+        for name in self.columns:
+            cell = row.cells.get(name, "")
+            value = _number(cell)
+            if name == "start" or value is None:
+                continue
+            slack = max(_SLACK, 0.02 * seconds)
+            forms = {"s": value, "ms": value / 1000, "samples": value / max(rate, 1), "": value}
+            unit = self.units.get(name, "")
+            tried = [forms[unit]] if unit else [*forms.values(), value / SAMPLE_RATE]
+            rounded = 1.0 if value == int(value) and not unit else 0.0  # 5 for 5.4 s
+            if not any(abs(each - seconds) <= slack for each in tried) and abs(value - seconds) >= max(
+                rounded, slack
+            ):
+                raise UserError(
+                    f"its {name} is {cell} and the recording lasts {seconds:.2f} s: if the text belongs to a part of it,"
+                    " add a column start; if not, correct the one or the other"
+                )
+
+    def _duration(self, row: Row, rate: int) -> float | None:
+        if "end" not in self.columns or not row.cells.get("duration"):
+            return None
+        value, unit = _number(row.cells["duration"]), self.units.get("duration")
+        # beside samples, SpeechBrain has the duration in seconds
+        return (
+            None
+            if value is None
+            else _seconds(value, "s" if value < 1000 and unit == "samples" else unit or "s", rate)
+        )
+
+    def _ends(self, row: Row, rate: int, units: dict[str, str]) -> tuple[float, float]:
+        """Start and end in seconds."""
+        second = "end" if "end" in self.columns and row.cells.get("end") else "duration"
+        values = []
+        for name in ("start", second):
+            cell = row.cells.get(name, "")
+            value = _number(cell)
+            if value is None:
+                raise UserError(f"its {name} is {cell[:40]!r}, which is not a number: correct {self.shown}")
+            values.append(value if ":" in cell else _seconds(value, units.get(name) or "s", rate))
+        return values[0], values[1] + (values[0] if second == "duration" else 0.0)
+
+    def _unit(self, rows: Iterable[Row], length: Callable[[Row], tuple[float, int] | None]) -> str:
+        """The unit of columns whose names have none.
+
+        Raises:
+            UserError: several would do.
+        """
+        speeds: dict[str, list[float]] = {"s": [], "ms": [], "samples": []}
+        fractions = tried = 0
+        for row in islice((row for row in rows if row.cells.get("start")), _TRIED):
+            if (known := length(row)) is None:
+                continue
+            seconds, rate = known
+            tried += 1
+            numbers = [_number(row.cells.get(name, "")) for name in self.columns]
+            fractions += any(value is not None and value != int(value) for value in numbers)
+            for unit, found in speeds.items():
+                try:
+                    start, end = self._ends(row, rate, dict.fromkeys(self.columns, unit))
+                except UserError:
+                    continue
+                if 0 <= start < end <= seconds + _SLACK:
+                    found.append(len(row.cells["text"]) / (end - start))
+        fitting = {unit for unit, found in speeds.items() if 2 * len(found) > tried}
+        if fractions and "s" in fitting:
+            return "s"
+        if fractions:
+            fitting -= {"samples"}
+        likely = {unit for unit in fitting if _SPEEDS[0] <= median(speeds[unit]) <= _SPEEDS[1]}
+        if len(likely) > 1:
+            raise UserError(
+                f"{self.shown} may be {' or '.join(sorted(likely))}: write the unit into the names of the columns,"
+                " such as start_s, start_ms or start_samples"
+            )
+        return next(iter(likely or {"s"}))
+
+
+def _number(cell: str) -> float | None:
+    """A finite number; of a clock's form (0:01:02.5) its seconds; None where it is neither."""
+    if clock := _CLOCK.fullmatch(cell):
+        seconds = float(clock["seconds"].replace(",", "."))
+        return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + seconds
+    if re.fullmatch(r"\d+,\d{1,2}|\d+,\d{4,}", cell):  # a comma for a point; 1,500 may be either
+        cell = cell.replace(",", ".")
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _seconds(value: float, unit: str, rate: int) -> float:
+    return value / {"s": 1, "ms": 1000, "samples": rate}[unit]

@@ -1,0 +1,221 @@
+"""What people write into tables: CSV and its dialects, the names of columns, and files that are not where the table says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from omni_lib.errors import UserError
+
+SOUND_ENDINGS = (
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".m4a", ".aac", ".aif", ".aiff", ".au", ".sph", ".webm", ".wma", ".mp4",
+)  # fmt: skip
+_MOST_FILES = 200_000  # that are looked through for one that is not where a table has it
+
+# What others call our columns: Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech, LJ Speech, Common Voice, torchaudio.
+_NAMES = {
+    "path": (
+        "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename", "audio_filepath", "audio_file",
+        "audio_filename", "filepath", "file_path", "wav_path", "wav_file", "wav_filepath", "sound", "recording", "clip", "clip_path",
+    ),
+    "text": (
+        "transcription", "text", "sentence", "transcript", "wrd", "words", "normalized_text", "normalised_text",
+        "normalized_transcription", "utterance", "raw_text", "raw_transcription",
+    ),
+    "speaker": ("speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker"),
+    "split": ("split", "subset", "partition"),
+    "start": (
+        "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset", "seg_start", "t_start",
+        "time_start", "audio_start", "xmin", "tmin",
+    ),
+    "end": (
+        "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end", "time_end", "audio_end",
+        "xmax", "tmax",
+    ),
+    "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
+}  # fmt: skip
+COLUMNS = {name: (ours, rank) for ours, names in _NAMES.items() for rank, name in enumerate(names)}
+_UNIT = re.compile(
+    r"(?P<name>.*?)[\s_.-]*(?:[\[(]\s*(?P<in>[a-z]+)\s*[\])]|[\s_.-](?:in_)?(?P<of>"
+    r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?))"
+)
+_UNITS = {"s": "s", "sec": "s", "second": "s", "m": "ms", "msec": "ms", "milli": "ms", "millisecond": "ms", "sample": "samples",
+          "frame": "frames"}  # fmt: skip
+
+
+def known_column(name: str) -> tuple[str, str, int] | None:
+    """What a column of somebody else's table is to us, its unit (s, ms, samples, frames or "") and the rank of its name.
+
+    `known_column("Start [ms]")` is `("start", "ms", 0)`, `known_column("up_votes")` is None.
+    """
+    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff")).lower()
+    unit = ""
+    if key not in COLUMNS and (found := _UNIT.fullmatch(key)):
+        given = found["in"] or found["of"]
+        unit = "s" if given == "s" else "ms" if given == "ms" else _UNITS.get(given.removesuffix("s"), "")
+        key = found["name"] if unit else key
+    key = re.sub(r"[\s.\-]+", "_", key)
+    if key not in COLUMNS:
+        return None
+    ours, rank = COLUMNS[key]
+    if key == "num_samples":
+        unit = "samples"
+    return (ours, unit, rank) if not unit or ours in ("start", "end", "duration") else None
+
+
+def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV text that are not blank, with the 1-based number of the line that each ends on.
+
+    Spaces between a comma and a quote, and quotes inside a cell written as \\", are read where the text is CSV only so.
+
+    Args:
+        path: of the table, for messages.
+        quotes: whether quotes enclose cells; where they do not, they belong to the text.
+
+    Raises:
+        UserError: it is malformed.
+    """
+    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    dialects: list[dict[str, Any]] = [{}]
+    if quotes and re.search(rf'(?:^|{re.escape(delimiter)}) +"', text, re.MULTILINE):
+        dialects.insert(0, {"skipinitialspace": True})
+    if quotes and '\\"' in text:
+        dialects.append({"escapechar": "\\", "skipinitialspace": True})
+    refusals = []
+    for dialect in dialects:
+        try:
+            return _csv_rows(path, text, {"delimiter": delimiter, "quoting": quoting, **dialect})
+        except UserError as error:
+            refusals.append(error)
+    raise refusals[dialects.index({})]
+
+
+def _csv_rows(path: Path, text: str, dialect: dict[str, Any]) -> list[tuple[int, list[str]]]:
+    # strict, because a quote that is never closed would otherwise swallow all the rows below it
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
+    rows: list[tuple[int, list[str]]] = []
+    done = 0
+    try:
+        for cells in reader:
+            done = reader.line_num
+            if cells:
+                rows.append((done, cells))
+    except csv.Error as error:
+        raise UserError(f"{path} from line {done + 1} on: {error} (is a quote not closed?)") from None
+    return rows
+
+
+def too_many_cells(cells: Iterable[str]) -> str:
+    """What is probably wrong with a row that has more cells than the header, and what to do."""
+    row = "".join(cell or "" for cell in cells)
+    if re.search("[“”„]", row):
+        return 'the quotes around the text are typographic ones: write straight ones (")'
+    if '"' in row:
+        return "a quote encloses a text only directly behind a comma: put one at either end of the text, and double those inside"
+    if re.search(r"(?<!\w)'|'(?!\w)", row):
+        return 'single quotes enclose nothing: put double quotes (") around a text that contains a comma'
+    return "put quotes around a text that contains a comma"
+
+
+def is_litter(path: Path) -> bool:
+    """Whether an operating system left this file beside the user's own: ._x and .DS_Store, Thumbs.db, desktop.ini …"""
+    name = path.name
+    return (
+        name.startswith("._")
+        or name.lower() in (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini")
+        or "__MACOSX" in path.parts
+    )
+
+
+class Sounds:
+    """The sound files that the rows of one table name, relative to its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._index: dict[str, list[Path]] | None = None
+
+    def find(self, name: str) -> Path:
+        """The file that is meant by `name`.
+
+        Backslashes are read as slashes, and letters with accents are found in whichever of Unicode's two forms the name has
+        on the disk. Everything else must be as it is written.
+
+        Raises:
+            UserError: there is no such file; the likeliest cause is named.
+        """
+        if "\0" in name:
+            raise UserError("audio_path contains a NUL byte")
+        slashes = name.replace("\\", "/")
+        try:
+            for form in dict.fromkeys(
+                [name, slashes, unicodedata.normalize("NFC", slashes), unicodedata.normalize("NFD", slashes)]
+            ):
+                path = self.folder / form
+                if path.is_file():
+                    if is_litter(Path(form)):
+                        raise UserError(
+                            f"{name} is a file of the operating system, not a recording: remove the row"
+                        )
+                    return path
+            cause = self._cause(slashes)
+        except (OSError, ValueError) as error:  # a name longer than the file system allows
+            raise UserError(
+                f"{name[:80]} cannot be opened as an audio_path: {getattr(error, 'strerror', None) or error}"
+            ) from None
+        raise UserError(f"{name} {cause}")
+
+    def _cause(self, name: str) -> str:
+        path = self.folder / name
+        if path.is_dir():
+            return "is a folder, not a sound file: name the file in it"
+        if "://" in name:
+            return "does not exist: it is an address, so fetch the file and name that"
+        if name.startswith("~"):
+            return "does not exist: ~ is not a folder here, so write the path in full"
+        if len(Path(name).parts) > 100:
+            return "does not exist"
+        same = self._named(Path(name).name.lower())
+        alike = [other for other in same if other.as_posix().lower() == name.lower()]
+        if alike:
+            return f"does not exist, but in other capitals: write {_shown(alike)}"
+        if same:
+            return f"does not exist, but a file of that name lies elsewhere: write {_shown(same)}"
+        stems = self._named(
+            Path(name).stem.lower()
+            if Path(name).suffix.lower() in SOUND_ENDINGS
+            else Path(name).name.lower(),
+            True,
+        )
+        if stems:
+            return f"does not exist, but one with another ending does: write {_shown(stems)}"
+        if re.match(r"[A-Za-z]:/", name):
+            return "does not exist: it is a path of another computer, so copy the file here and write a path relative to the table"
+        return f"does not exist (paths are relative to the folder of the CSV, {self.folder})"
+
+    def _named(self, name: str, stem: bool = False) -> list[Path]:
+        """The sound files below the folder of this name, whatever its capitals; with `stem`, of this name without ending."""
+        if self._index is None:
+            self._index = {}
+            count = 0
+            for folder, folders, files in os.walk(self.folder):
+                folders.sort()
+                for file in sorted(files):
+                    count += 1
+                    path = Path(folder, file).relative_to(self.folder)
+                    if path.suffix.lower() in SOUND_ENDINGS and not is_litter(path):
+                        key = unicodedata.normalize("NFC", file.lower())
+                        self._index.setdefault(key, []).append(path)
+                        self._index.setdefault("/" + Path(key).stem, []).append(path)
+                if count > _MOST_FILES:
+                    break
+        return self._index.get(("/" if stem else "") + unicodedata.normalize("NFC", name), [])
+
+
+def _shown(paths: list[Path]) -> str:
+    return " or ".join(path.as_posix() for path in paths[:3]) + (" …" if len(paths) > 3 else "")
