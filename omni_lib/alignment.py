@@ -1,4 +1,4 @@
-"""When was each symbol said: the best path of a known text, and the times of its words."""
+"""When each symbol was said: the best path of a known text, and the times of its words."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.text import BLANK, Vocabulary
 
-PAUSE = 1.0  # seconds within which a word goes on
+PAUSE = 1.0  # seconds without a letter after which a word has ended
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word and when it is said, in seconds from the start of the clip."""
+    """A word and when it was said, in seconds from the start of the clip."""
 
     word: str
     start: float
@@ -26,10 +26,11 @@ class Word:
 
 
 def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
-    """The likeliest of all paths that collapse to `target` (Viterbi; Graves et al. 2006 sum where this takes the best).
+    """The most probable of all paths that collapse to `target`, by the Viterbi algorithm.
 
-    The states are the target with a blank before, between and after its symbols. From one frame to the next a path
-    stays, moves on by one, or skips the blank between two unlike symbols.
+    It is the forward recursion of Graves et al. (2006, section 4.1) with a maximum in place of the sum. The
+    states are the target with a blank before, between and after its symbols. From one frame to the next a
+    path stays, moves on by one state, or skips the blank between two different symbols.
 
     Args:
         log_probs: (T, symbols), natural logarithms, of one utterance without padding.
@@ -46,15 +47,18 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
         raise UserError(f"{frames} CTC frames are too few for this text, which needs {frames_needed(target)}")
     if frames == 0:
         return []
-    states = torch.full((2 * len(target) + 1,), BLANK)
+
+    # the states, and whether a path may enter each by skipping a blank
+    states = torch.full((2 * len(target) + 1,), BLANK)  # (S,)
     states[1::2] = torch.tensor(target, dtype=torch.long)
     may_skip = torch.zeros(len(states), dtype=torch.bool)
     may_skip[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
 
+    # forward: the best score of each state, and the step that led to it
     emitted = log_probs[:, states].double()  # (T, S)
     score = torch.full((len(states),), -math.inf, dtype=torch.float64)
     score[:2] = emitted[0, :2]
-    came_from = torch.zeros(frames, len(states), dtype=torch.long)  # 0 stayed, 1 moved on, 2 skipped a blank
+    came_from = torch.zeros(frames, len(states), dtype=torch.long)  # 0 stay, 1 move on, 2 skip a blank
     nowhere = score.new_full((2,), -math.inf)
     for t in range(1, frames):
         before = torch.cat([nowhere, score])
@@ -62,6 +66,7 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
         best, came_from[t] = steps.max(dim=0)
         score = best + emitted[t]
 
+    # backward: from the better of the last two states to the first frame
     state = len(states) - 1
     if len(states) > 1 and score[-2] > score[-1]:
         state -= 1
@@ -75,8 +80,8 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
 def word_times(path: Sequence[int], vocabulary: Vocabulary, seconds_per_frame: float) -> list[Word]:
     """The words of a path: each lasts from the first frame of its first letter to the last frame of its last.
 
-    A word ends at a space, or where no letter follows for `PAUSE` seconds: in training hardly anybody pauses between two words, and a model
-    may leave out the space between two that are far apart.
+    A word ends at a space, or where no letter follows for `PAUSE` seconds. Long pauses are rare in the
+    training data, so that a model may omit the space between two words that are far apart.
     """
     words: list[Word] = []
     letters, start, end, previous = "", 0, 0, BLANK

@@ -147,7 +147,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 
 
 @functools.cache
-def _declared() -> dict[str, tuple[type, tuple[Range | OneOf, ...]]]:
+def _declared() -> dict[str, tuple[type[Any], tuple[Range | OneOf, ...]]]:
     """The type of each setting and the rules that stand beside it."""
     declared = {}
     for name, hint in get_type_hints(Config, include_extras=True).items():
@@ -156,7 +156,7 @@ def _declared() -> dict[str, tuple[type, tuple[Range | OneOf, ...]]]:
     return declared
 
 
-def _typed(name: str, kind: type, value: Any) -> Any:
+def _typed(name: str, kind: type[Any], value: Any) -> Any:
     """`value` as the declared type of `name`; JSON's 1 is accepted for 1.0, and nothing else is converted."""
     if kind is float and type(value) is int:
         value = float(value) if abs(value) < 2**1023 else math.inf  # JSON has no largest number, a float has

@@ -1,7 +1,8 @@
 """Connectionist temporal classification (Graves et al. 2006): from embeddings to text without an alignment.
 
-A path has one symbol per CTC frame; collapsing it (merge what repeats, then drop the blanks) gives the text. The loss is
-minus the logarithm of the summed probability of all paths that collapse to the text, not of the best path alone.
+A path has one symbol per CTC frame; collapsing it (merge repeated symbols, then drop the blanks) gives the
+text. The loss is minus the logarithm of the summed probability of all paths that collapse to the text, not of
+the best path alone.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from omni_lib.text import BLANK
 class CTCHead(nn.Module):
     """embeddings (B, T', d_model), lengths (B,) → log_probs (B, T' · k, symbols), lengths (B,).
 
-    Each 80 ms embedding emits k = `frames_per_embedding` CTC frames: at k = 1 there are 12.5 a second, fewer than the
-    letters of ordinary speech, and an utterance with more letters than frames has no path at all.
+    Each 80 ms embedding emits k = `frames_per_embedding` CTC frames. With k = 1 there are 12.5 frames per
+    second, fewer than the letters of ordinary speech, and an utterance with more letters than frames has no
+    path at all.
     """
 
     def __init__(self, d_model: int, symbols: int, frames_per_embedding: int = 1) -> None:
@@ -30,6 +32,7 @@ class CTCHead(nn.Module):
         self.linear = nn.Linear(d_model, frames_per_embedding * symbols)
 
     def forward(self, embeddings: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """embeddings (B, T', d_model) → log_probs (B, T' · k, symbols), natural logarithms."""
         batch, steps, _ = embeddings.shape
         logits = self.linear(embeddings).view(batch, steps * self.frames_per_embedding, self.symbols)
         return logits.log_softmax(dim=-1), lengths * self.frames_per_embedding
@@ -38,7 +41,8 @@ class CTCHead(nn.Module):
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
     """Negative log-likelihood of each target, in nats: (B,).
 
-    An impossible row is inf, and stays inf: `zero_infinity` would hide it. Rows are audited before training instead.
+    A target without a path has an infinite loss. `zero_infinity` would hide that; instead, training checks
+    all rows before it starts (`training/audit.py`).
 
     Args:
         log_probs: (B, T, symbols), natural logarithms.
@@ -46,10 +50,10 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
         targets: class indices of each utterance, without blanks.
     """
     if not targets:
-        return log_probs.sum(dim=(1, 2))  # no loss, but a gradient of zero for whatever computed this
+        return log_probs.sum(dim=(1, 2))  # (0,): no loss, and a gradient of zero
     if (
         log_probs.device.type == "mps"
-    ):  # whose own CTC is young, and was not tried; the gradient finds its way back
+    ):  # torch's CTC for MPS was not tested here; autograd copies the gradient back
         log_probs, lengths = log_probs.cpu(), lengths.cpu()
     device = log_probs.device
     target_lengths = torch.tensor([len(target) for target in targets], device=device)
@@ -62,18 +66,22 @@ def entropic_ctc_loss(
 ) -> Tensor:
     """`ctc_loss` minus `weight` times the entropy of the alignments, in nats: (B,).
 
-    CTC sums over all paths, yet its gradient goes to each in proportion to what it has already: whichever leads gets
-    more, until the model bets on one path, early and by chance (Zeyer et al. 2021, "Why does CTC result in peaky behavior?"). A bonus
-    for the entropy of the paths keeps the others in play (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum
-    entropy regularization"). Of Rényi's entropies that of order β = 1 / (1 + weight) makes the whole a CTC of flatter frames:
+    CTC sums over all paths, but the gradient of each path is proportional to its probability: the most
+    probable path gains most, until the model has settled on one path early and by chance (Zeyer et al. 2021,
+    "Why does CTC result in peaky behavior?"). A bonus for the entropy of the paths keeps several of them
+    probable (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum entropy
+    regularization"). With Rényi's entropy of order β = 1 / (1 + weight), the sum of both is a CTC loss of
+    flatter frames:
 
         -log Σ P(path) - weight · log Σ (P(path) / Σ P)^β / (1 - β)  =  -log Σ P(path)^β / β
 
-    where Σ goes over the paths to the target. Flattened, the symbols of a frame no longer sum to 1: what they sum to is divided out
-    before and put back behind, because torch's gradient counts on normalised frames.
+    where Σ goes over the paths to the target. The flattened probabilities P^β of a frame no longer sum to 1,
+    but torch's gradient assumes that they do: they are divided by their sum before the loss, and its
+    logarithm is added afterwards.
 
     Args:
-        weight: at least 0; 0 is `ctc_loss`. The other arguments are those of `ctc_loss`.
+        weight: of the entropy, at least 0; with 0 this is `ctc_loss`. The other arguments are those of
+            `ctc_loss`.
     """
     order = 1 / (1 + weight)
     flat = order * log_probs
@@ -85,15 +93,15 @@ def entropic_ctc_loss(
 
 
 def collapse(path: Sequence[int]) -> list[int]:
-    """Merge what repeats, then drop the blanks: h h _ e l _ l o → h e l l o."""
+    """Merge repeated symbols, then drop the blanks: h h _ e l _ l o → h e l l o."""
     return [symbol for symbol, _ in groupby(path) if symbol != BLANK]
 
 
 def frames_needed(target: Sequence[int]) -> int:
-    """The fewest CTC frames with a path to `target`: one a symbol, and a blank between each two that are alike."""
+    """The fewest CTC frames with a path to `target`: one per symbol, and a blank between equal neighbours."""
     return len(target) + sum(left == right for left, right in zip(target, target[1:], strict=False))
 
 
 def is_feasible(target: Sequence[int], frames: int) -> bool:
-    """Whether a path exists, that is whether the loss is finite."""
+    """Whether a path exists, so that the loss is finite."""
     return frames >= frames_needed(target)

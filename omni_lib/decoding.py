@@ -1,4 +1,4 @@
-"""From log-probabilities to text, by sound alone; `beam_search` knows words, too."""
+"""From log-probabilities to text, without a language model; `inference/beam_search.py` uses one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 from omni_lib.ctc import collapse
 from omni_lib.text import BLANK, SPACE, Vocabulary
 
-LEAST = math.log(1e-3)  # a symbol less likely than that in its frame begins no prefix
+LEAST = math.log(1e-3)  # a symbol less probable than this in a frame extends no prefix there
 
 
 def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[str]:
-    """Collapse the likeliest symbol of every frame: log_probs (B, T, symbols), lengths (B,) → B texts.
+    """Collapse the most probable symbol of every frame: log_probs (B, T, symbols), lengths (B,) → B texts.
 
-    Surplus spaces (two in a row, one at an end) are squeezed out: they separate nothing.
+    Surplus spaces (two in a row, or one at an end) are removed.
     """
     paths = log_probs.argmax(dim=-1).tolist()
     texts = (
@@ -27,11 +27,12 @@ def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[s
 
 
 def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, beam: int = 16) -> list[str]:
-    """The likeliest text instead of the likeliest path: log_probs (B, T, symbols), lengths (B,) → B texts.
+    """The most probable text, not path: log_probs (B, T, symbols), lengths (B,) → B texts.
 
-    A path is one alignment of a text, and CTC is trained on the sum over all of them. Where the model leaves the alignment open, many
-    middling paths of one text outweigh the best path of another, which greedy decoding would write (Graves et al. 2006, section 3.2;
-    this search is algorithm 1 of Graves & Jaitly 2014, without a language model).
+    A path is one alignment of a text, and CTC is trained on the sum over all of them. Where the alignment is
+    uncertain, many paths of one text can together be more probable than the best path of another text, which
+    is what greedy decoding gives (Graves et al. 2006, section 3.2). The search is algorithm 1 of Graves &
+    Jaitly (2014), without a language model.
 
     Args:
         beam: prefixes kept from frame to frame.
@@ -43,12 +44,10 @@ def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, be
 
 
 def _likeliest_text(log_probs: Tensor, vocabulary: Vocabulary, beam: int) -> str:
-    """The text of one utterance, log_probs (T, symbols). Surplus spaces separate nothing, and change no prefix."""
-    letters = range(
-        SPACE, len(vocabulary) - 1
-    )  # neither the blank nor the end of the utterance, which no target contains
+    """The text of one utterance, log_probs (T, symbols); surplus spaces do not change a prefix."""
+    letters = range(SPACE, len(vocabulary) - 1)  # without the blank and <eos>, which no target contains
     index = {vocabulary.symbols[letter]: letter for letter in letters}
-    # text so far → log-probability of its paths that end in a blank, and of those that end in its last symbol
+    # prefix → log-probability of its paths that end in a blank, and of those that end in its last symbol
     beams: dict[str, list[float]] = {"": [0.0, -math.inf]}
     for frame in log_probs.tolist():
         likely = [letter for letter in letters if frame[letter] > LEAST]
@@ -63,9 +62,8 @@ def _likeliest_text(log_probs: Tensor, vocabulary: Vocabulary, beam: int) -> str
                 if letter == last == SPACE:
                     continue
                 longer = following[prefix + vocabulary.symbols[letter]]
-                longer[1] = log_add(
-                    longer[1], (blank if letter == last else total) + frame[letter]
-                )  # only a blank tells "ll" from "l"
+                through = blank if letter == last else total  # "ll" needs a blank between its letters
+                longer[1] = log_add(longer[1], through + frame[letter])
         ranked = sorted(following.items(), key=lambda item: log_add(*item[1]), reverse=True)
         beams = dict(ranked[:beam])
     texts: dict[str, float] = defaultdict(lambda: -math.inf)

@@ -1,18 +1,21 @@
 """The audio encoder: raw log-mels (B, T, 128) → embeddings (B, T', 192), one every 80 ms.
 
-    Subsampler     10 ms frames → 40 ms   convolutions over time and frequency
-    EncoderBlock   one after another      self-attention, convolution, feed-forward
-    PairPool       40 ms → 80 ms          two neighbours become one
+    Subsampler     10 ms frames → 40 ms     convolutions over time and frequency
+    EncoderBlock   one after another        self-attention, convolution, feed-forward
+    PairPool       40 ms frames → 80 ms     two neighbouring frames become one
 
-The pool comes last, unless `blocks_before_pool` lets it come earlier. A block behind it costs half as much; but most letters are
-shorter than 80 ms, and a block that is to tell them apart wants to see them one by one. Which counts for more depends on the speech.
+The pool comes after the last block, or earlier if `blocks_before_pool` is smaller. A block after the pool
+costs half as much; but most letters are shorter than 80 ms, and a block can tell them apart more easily while
+each has frames of its own. Which matters more depends on the speech.
 
-Every operation that looks at more than one frame is told which frames are real: convolutions see zeros beyond the end
-of an utterance, attention never looks there, and batch statistics count real frames only. So an utterance has the same
-embeddings alone as in any padded batch.
+Every operation that combines several frames is given the mask of valid frames: convolutions get zeros beyond
+the end of an utterance, attention ignores the padding, and batch statistics count valid frames only. So an
+utterance has the same embeddings alone as in any padded batch.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +24,8 @@ from torch import Tensor, nn
 from omni_lib.audio import N_MELS
 from omni_lib.config import Config
 from omni_lib.machine.distributed import sum_over_ranks, world_size
+
+Length = TypeVar("Length", int, Tensor)  # a number of frames, or those of each row (B,)
 
 HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and of the blocks before the pool
 
@@ -31,10 +36,13 @@ def valid_frames(lengths: Tensor, frames: int) -> Tensor:
 
 
 class MaskedBatchNorm(nn.Module):
-    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, …, C) whose statistics count the valid frames only.
+    """Batch normalisation (Ioffe & Szegedy 2015) of (B, T, …, C) whose statistics count valid frames only.
 
-    torch.nn.BatchNorm1d would average the padding in: the more padding, the smaller the variance.
+    torch.nn.BatchNorm1d would count the padding too: the more padding, the smaller the variance.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
@@ -50,9 +58,7 @@ class MaskedBatchNorm(nn.Module):
         index = mask.flatten().nonzero().squeeze(1)
         if len(index) == len(frames):  # nothing is padded
             return self._normalise(frames).view_as(x)
-        valid = self._normalise(
-            frames.index_select(0, index)
-        )  # (valid frames, …, C): torch's batch norm never meets the padding
+        valid = self._normalise(frames.index_select(0, index))  # (valid frames, …, C)
         return torch.zeros_like(frames).index_copy(0, index, valid).view_as(x)
 
     def _normalise(self, frames: Tensor) -> Tensor:
@@ -73,7 +79,7 @@ class MaskedBatchNorm(nn.Module):
         ).view_as(frames)
 
     def _normalise_over_ranks(self, frames: Tensor) -> Tensor:
-        """The same with the statistics of all ranks' frames, of which this one may have none (torch.nn.SyncBatchNorm wants a GPU)."""
+        """The same with the statistics of all ranks' frames (torch.nn.SyncBatchNorm works on a GPU only)."""
         rows = frames.flatten(0, -2).to(torch.promote_types(frames.dtype, torch.float32))
         sums = sum_over_ranks(torch.cat([rows.sum(dim=0), rows.new_tensor([len(rows)])]))
         count = sums[-1].clamp_min(1)
@@ -88,11 +94,11 @@ class MaskedBatchNorm(nn.Module):
 
 
 class Subsampler(nn.Module):
-    """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): 10 ms frames become 40 ms frames.
+    """Normalised log-mels (B, T, 128) → (B, ceil(ceil(T / 2) / 2), d_model): from 10 ms to 40 ms frames.
 
-    A log-mel is a picture, and a sound a little higher or later is the same sound: three convolutions over time and frequency
-    halve one or both, and a fourth adds what it sees to what it is given. Each is followed by a batch norm: without it, training
-    sits on the all-blank plateau for many epochs.
+    The log-mel is treated as an image, because a sound that is a little higher or later is still the same
+    sound. Three convolutions over time and frequency halve one or both axes; a fourth has a residual
+    connection. Each is followed by a batch norm, without which training leaves the all-blank plateau late.
     """
 
     STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 128 filters become 16 bands
@@ -100,10 +106,10 @@ class Subsampler(nn.Module):
     def __init__(self, d_model: int, channels: int = 32) -> None:
         super().__init__()
         sizes = (1, channels, channels, 2 * channels)
-        # No bias: a batch norm follows, which would subtract it again and leave its gradient to rounding noise.
+        # No bias: the batch norm that follows would subtract it, and its gradient would be rounding noise.
         self.convs = nn.ModuleList(
-            nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
-            for before, after, stride in zip(sizes, sizes[1:], self.STRIDES, strict=False)
+            nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+            for channels_in, channels_out, stride in zip(sizes, sizes[1:], self.STRIDES, strict=False)
         )
         self.norms = nn.ModuleList(MaskedBatchNorm(after) for after in sizes[1:])
         self.residual = nn.Conv2d(sizes[-1], sizes[-1], 3, padding=1, bias=False)
@@ -111,55 +117,61 @@ class Subsampler(nn.Module):
         self.project = nn.Linear(sizes[-1] * N_MELS // 16, d_model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x = (x * valid_frames(lengths, x.shape[1])[..., None])[
-            ..., None
-        ]  # (B, T, 128, 1), zero beyond each length
+        """x (B, T, 128), lengths (B,) in 10 ms frames → (B, T / 4, d_model), lengths (B,) in 40 ms frames."""
+        x = x * valid_frames(lengths, x.shape[1])[..., None]  # zero beyond each length
+        x = x[..., None]  # (B, T, 128, 1)
         for conv, norm, (time_stride, _) in zip(self.convs, self.norms, self.STRIDES, strict=True):
-            x = over_time_and_frequency(conv, x)  # (B, T / 2, 64, C), (B, T / 2, 32, C), (B, T / 4, 16, 2 C)
+            # (B, T / 2, 64, C), then (B, T / 2, 32, C), then (B, T / 4, 16, 2 C)
+            x = convolve_time_and_frequency(conv, x)
             lengths = halve_up(lengths) if time_stride == 2 else lengths
             x = F.relu(norm(x, valid_frames(lengths, x.shape[1])))  # zero beyond each length again
         mask = valid_frames(lengths, x.shape[1])
-        x = x + F.relu(self.residual_norm(over_time_and_frequency(self.residual, x), mask))
-        x = x.unflatten(2, (-1, 2)).mean(dim=3)  # (B, T / 4, 8, 2 C): fewer parameters in the projection
+        x = x + F.relu(self.residual_norm(convolve_time_and_frequency(self.residual, x), mask))
+        # average neighbouring bands, so that the projection has fewer parameters
+        x = torch.unflatten(x, 2, (-1, 2)).mean(dim=3)  # (B, T / 4, 8, 2 C)
         return self.project(x.flatten(2)), lengths
 
 
-def over_time_and_frequency(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """`conv` of a picture whose channels come last, as its memory has them: (B, T, F, C) → (B, T', F', C')."""
-    return conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+def convolve_time_and_frequency(conv: nn.Module, x: Tensor) -> Tensor:
+    """A Conv2d of an image whose channels come last in memory: (B, T, F, C) → (B, T', F', C')."""
+    y: Tensor = conv(x.permute(0, 3, 1, 2))  # (B, C', T', F')
+    return y.permute(0, 2, 3, 1)
 
 
-def over_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
-    """`conv` of frames whose channels come last: (B, T, C) → (B, T, C').
+def convolve_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """A Conv1d of frames whose channels come last in memory: (B, T, C) → (B, T, C').
 
-    As a picture of one band: torch knows of pictures alone that their channels may come last. Asked for the same over (B, C, T), it would
-    reorder all numbers before and behind, and take three times as long for a depthwise convolution.
+    It is computed as an image with one band, because torch has the channels-last layout for images only. A
+    Conv1d of (B, C, T) would copy all numbers to another order before and after, and a depthwise convolution
+    would take three times as long.
     """
-    picture = x[:, :, None].permute(0, 3, 1, 2)  # (B, C, T, 1)
-    y = F.conv2d(picture, conv.weight[..., None], conv.bias, padding=(*conv.padding, 0), groups=conv.groups)
-    return y.permute(0, 2, 3, 1)[:, :, 0]
+    image = x[:, :, None].permute(0, 3, 1, 2)  # (B, C, T, 1)
+    padding = (int(conv.padding[0]), 0)
+    y = F.conv2d(image, conv.weight[..., None], conv.bias, 1, padding, 1, conv.groups)
+    return y.permute(0, 2, 3, 1)[:, :, 0]  # (B, T, C')
 
 
-def halve_up(length):
-    """Frames that a convolution of stride 2 makes of `length` frames: ceil(length / 2); of an int or a tensor."""
+def halve_up(length: Length) -> Length:
+    """Frames that a convolution of stride 2 makes of `length`, an int or a tensor: ceil(length / 2)."""
     return (length + 1) // 2
 
 
-def halve_down(length):
-    """Frames that pooling neighbours makes of `length` frames: floor(length / 2), an odd one out is left; int or tensor."""
+def halve_down(length: Length) -> Length:
+    """Frames that pooling pairs makes of `length` frames, an int or a tensor: floor(length / 2)."""
     return length // 2
 
 
-def embedding_lengths(frames, downsample_time: int = 8):
-    """Embeddings that the encoder makes of `frames` (an int or a tensor): halve up, halve up, and for 8x halve down."""
+def embedding_lengths(frames: Length, downsample_time: int = 8) -> Length:
+    """Embeddings that the encoder makes of `frames`: halve up twice, and for 8x halve down."""
     quarter = halve_up(halve_up(frames))
     return halve_down(quarter) if downsample_time == 8 else quarter
 
 
 class PairPool(nn.Linear):
-    """Two neighbouring frames become one, by a linear map that knows which came first: (B, T, C) → (B, T // 2, C).
+    """Pool pairs of frames by a learned linear map: (B, T, C) → (B, T // 2, C).
 
-    It begins as their mean. A mean would forget their order, and with it which of two letters was said first.
+    It is initialised as their mean. A fixed mean would lose their order, and with it which of two letters was
+    first.
     """
 
     def __init__(self, d_model: int) -> None:
@@ -169,19 +181,19 @@ class PairPool(nn.Linear):
             self.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).flatten(2))
+        """x (B, T, C) → (B, T // 2, C); an odd last frame is dropped."""
+        pairs = torch.unflatten(x[:, : x.shape[1] // 2 * 2], 1, (-1, 2))  # (B, T // 2, 2, C)
+        return super().forward(pairs.flatten(2))
 
 
 def apply_rotary(x: Tensor) -> Tensor:
     """Rotary position embedding (Su et al. 2021, section 3.2) of queries or keys (B, heads, T, D).
 
-    Channel pair (i, i + D/2) at position t turns by the angle t / 10000^(2i / D), so that the product of a query and a
-    key depends on how far apart they are and not on where they stand.
+    The channel pair (i, i + D/2) at position t is rotated by the angle t / 10000^(2i / D), so that the
+    product of a query and a key depends on the distance between them and not on their positions.
     """
-    half, exact = (
-        x.shape[-1] // 2,
-        torch.promote_types(x.dtype, torch.float32),
-    )  # bfloat16 cannot count past 256
+    half = x.shape[-1] // 2
+    exact = torch.promote_types(x.dtype, torch.float32)  # bfloat16 cannot count past 256
     rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=exact) / half)
     angles = torch.arange(x.shape[-2], device=x.device, dtype=exact)[:, None] * rates  # (T, D/2)
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
@@ -196,26 +208,25 @@ def within_reach(frames: int, reach: int, device: torch.device) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017) with rotary positions; padding is never attended to."""
+    """Multi-head attention (Vaswani et al. 2017) with rotary positions; padding is masked."""
 
     def __init__(self, d_model: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
-        self.key = nn.Linear(
-            d_model, d_model, bias=False
-        )  # a key bias shifts all scores alike: softmax cannot see it
+        self.key = nn.Linear(d_model, d_model, bias=False)  # softmax cancels a key bias: it shifts all scores
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
-        """x (B, T, C), mask (B, T) → (B, T, C); each frame attends to the valid ones, to those within `reach` frames if it is given."""
+        """x (B, T, C), mask (B, T) → (B, T, C); a frame attends to valid frames at most `reach` away."""
         query, value = self.query_value(x).chunk(2, dim=-1)
         query, key, value = (
-            each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for each in (query, self.key(x), value)
+            torch.unflatten(each, -1, (self.n_heads, -1)).transpose(1, 2)
+            for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
         if (
             x.device.type == "cpu" and query.dtype == torch.bfloat16
-        ):  # torch's attention on the CPU is slower in bfloat16
+        ):  # slower than float32 in torch's attention
             query, key, value = query.float(), key.float(), value.float()
         allowed = mask[:, None, None, :]
         if reach is not None:
@@ -224,11 +235,12 @@ class SelfAttention(nn.Module):
             attended = F.scaled_dot_product_attention(
                 apply_rotary(query), apply_rotary(key), value, attn_mask=allowed
             )
-        return self.output(attended.transpose(1, 2).flatten(2))
+        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))  # (B, T, C)
+        return output
 
 
 class ConvolutionModule(nn.Module):
-    """What is near in time: gate, depthwise convolution, batch norm (Gulati et al. 2020, "Conformer", section 2.2)."""
+    """Gate, depthwise convolution over time, batch norm (Gulati et al. 2020, "Conformer", section 2.2)."""
 
     def __init__(self, d_model: int, kernel_size: int) -> None:
         super().__init__()
@@ -240,20 +252,22 @@ class ConvolutionModule(nn.Module):
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, T, C), mask (B, T) → (B, T, C)."""
         x = F.glu(self.expand(x), dim=-1) * mask[..., None]
-        x = over_time(self.depthwise, x)
-        return self.output(F.silu(self.norm(x, mask)))
+        x = convolve_time(self.depthwise, x)
+        output: Tensor = self.output(F.silu(self.norm(x, mask)))
+        return output
 
 
 class SquaredReLU(nn.Module):
-    """max(x, 0)² (So et al. 2021, "Primer", section 4.1): no exponential, which would cost as much as a small matrix product."""
+    """max(x, 0)² (So et al. 2021, "Primer", section 4.1): faster than an activation with an exponential."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x).square()
 
 
 class FeedForward(nn.Sequential):
-    """Two linear maps with a nonlinearity between them, for each frame alone."""
+    """Two linear maps with a nonlinearity between them, applied to each frame separately."""
 
     def __init__(self, d_model: int, d_ff: int, dropout: float) -> None:
         super().__init__(
@@ -262,7 +276,7 @@ class FeedForward(nn.Sequential):
 
 
 class EncoderBlock(nn.Module):
-    """Attention, convolution, feed-forward, each behind a layer norm and beside a residual path; (B, T, C) → (B, T, C)."""
+    """Attention, convolution, feed-forward, each with a layer norm before it and a residual connection."""
 
     def __init__(self, d_model: int, n_heads: int, d_ff: int, dropout: float, kernel_size: int = 15) -> None:
         super().__init__()
@@ -275,16 +289,20 @@ class EncoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
+        """x (B, T, C), mask (B, T) → (B, T, C); `reach` as in `SelfAttention`."""
         x = x + self.dropout(self.attention(self.attention_norm(x), mask, reach))
         x = x + self.dropout(self.convolution(self.convolution_norm(x), mask))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
 class AudioEncoder(nn.Module):
-    """mel (B, T, 128), lengths (B,) → embeddings (B, T', d_model), lengths (B,); T' is about T / downsample_time.
+    """mel (B, T, 128), lengths (B,) → embeddings (B, T', d_model), lengths (B,); T' ≈ T / downsample_time.
 
-    It takes raw log-mels: the mean and deviation that normalise them are buffers, saved and loaded with the weights.
+    It takes raw log-mels: the mean and deviation that normalise them are buffers, saved with the weights.
     """
+
+    feature_mean: Tensor  # (128,)
+    feature_deviation: Tensor  # (128,)
 
     def __init__(
         self,
@@ -298,15 +316,12 @@ class AudioEncoder(nn.Module):
     ) -> None:
         """
         Args:
-            downsample_time: mel frames an embedding, 4 or 8; with 4 there is no pool.
-            blocks_before_pool: so many blocks work at 25 Hz, the others at 12.5 Hz; of fewer blocks, all at 25 Hz.
+            downsample_time: mel frames per embedding, 4 or 8; with 4 there is no pool.
+            blocks_before_pool: blocks that work at 25 Hz; those after the pool work at 12.5 Hz.
         """
         super().__init__()
-        self.d_model, self.downsample_time, self.blocks_before_pool = (
-            d_model,
-            downsample_time,
-            min(blocks_before_pool, n_layers),
-        )
+        self.d_model, self.downsample_time = d_model, downsample_time
+        self.blocks_before_pool = min(blocks_before_pool, n_layers)
         self.register_buffer("feature_mean", torch.zeros(N_MELS))
         self.register_buffer("feature_deviation", torch.ones(N_MELS))
         self.subsampler = Subsampler(d_model)
@@ -321,15 +336,15 @@ class AudioEncoder(nn.Module):
         shape = ("d_model", "n_layers", "n_heads", "d_ff", "dropout", "downsample_time", "blocks_before_pool")
         return cls(*(getattr(config, name) for name in shape))
 
-    def output_lengths(self, lengths):
-        """Embeddings made of `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
+    def output_lengths(self, lengths: Length) -> Length:
+        """Embeddings made from `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
         return embedding_lengths(lengths, self.downsample_time)
 
     def forward(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> tuple[Tensor, Tensor]:
         """
         Args:
-            reach: frames (10 ms) before and after its own to which attention is held in each block; None: the whole utterance, as
-                in training.
+            reach: largest distance, in 10 ms frames, over which a block attends; None: the whole utterance,
+                as in training.
         """
         embeddings, lengths = self.embed(*self.hidden_states(mel, lengths, reach)[-1])
         return embeddings[:, : self.output_lengths(mel.shape[1])], lengths
@@ -337,28 +352,22 @@ class AudioEncoder(nn.Module):
     def hidden_states(
         self, mel: Tensor, lengths: Tensor, reach: int | None = None
     ) -> list[tuple[Tensor, Tensor]]:
-        """What stands behind each block: (B, T / `block_time`, d_model), lengths (B,). Training listens there too."""
+        """The output of each block, (B, T / `block_time`, d_model), lengths (B,), for the losses there."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
-        x = F.pad(
-            x, (0, 0, 0, max(0, 8 - x.shape[1]))
-        )  # the convolutions refuse a batch of nothing but too short clips
+        x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # at least 8 frames, or the convolutions fail
         x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
         states = []
         for index, block in enumerate(self.blocks):
             if index == self.blocks_before_pool:
-                x, lengths = self._pooled(x, lengths)
-            reached = (
-                None
-                if reach is None
-                else reach // block_time(index, self.blocks_before_pool, self.downsample_time)
-            )
-            x = block(x, attention_mask(lengths, x.shape[1]), reached)
+                x, lengths = self._pooled(x, lengths)  # (B, T / 8, C)
+            time = block_time(index, self.blocks_before_pool, self.downsample_time)
+            x = block(x, attention_mask(lengths, x.shape[1]), None if reach is None else reach // time)
             states.append((x, lengths))
         return states
 
     def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, T', d_model), lengths (B,), of the last hidden state: pooled if not yet, normalised, zero beyond each length."""
+        """The last hidden state → embeddings (B, T', d_model), zero in the padding, and lengths (B,)."""
         if self.blocks_before_pool == len(self.blocks):
             x, lengths = self._pooled(x, lengths)
         return self.norm(x) * valid_frames(lengths, x.shape[1])[..., None], lengths
@@ -367,11 +376,12 @@ class AudioEncoder(nn.Module):
         return (x, lengths) if self.pool is None else (self.pool(x), halve_down(lengths))
 
     def context(self, reach: int) -> int:
-        """How many frames (10 ms) before or after it an embedding can depend on, when attention is held to `reach` frames."""
-        frames = 16  # the subsampler's convolutions see at most nine, PairPool four
+        """How many 10 ms frames to either side an embedding can depend on, if attention has this reach."""
+        frames = 16  # the subsampler's convolutions reach at most nine, PairPool four
         for index, block in enumerate(self.blocks):
+            assert isinstance(block, EncoderBlock)
             time = block_time(index, self.blocks_before_pool, self.downsample_time)
-            frames += reach + time * block.convolution.depthwise.padding[0]
+            frames += reach + time * int(block.convolution.depthwise.padding[0])
         return frames
 
 
@@ -381,10 +391,10 @@ def block_time(index: int, blocks_before_pool: int, downsample_time: int) -> int
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:
-    """`valid_frames`, with one frame left open in empty rows: a softmax over nothing is NaN on some backends."""
+    """`valid_frames` with at least one true frame a row: a softmax over no frame is NaN on some backends."""
     return valid_frames(lengths.clamp_min(1), frames)
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Trainable numbers in `module`."""
+    """Trainable parameters in `module`."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,8 +1,8 @@
-"""The one exception that is the user's to mend.
+"""The exception for errors that the user can mend.
 
-Everything the library refuses (a file, a row, a setting, a checkpoint) is raised as `UserError` with a single line that
-names the thing and the remedy. The command line prints that line and exits 2; a notebook shows it as it is. Any other
-exception is a bug in this project.
+Whenever the library refuses a file, a row, a setting or a checkpoint, it raises `UserError` with a single
+line that names the thing and the remedy. The command line prints that line and exits with status 2; a
+notebook shows the line. Any other exception is a bug in this project.
 """
 
 LONGEST = 1000  # characters of a message: a cell of a table, or a setting, may hold megabytes
@@ -16,14 +16,12 @@ class UserError(Exception):
 
 
 def one_line(text: str) -> str:
-    """`text` as one line that a terminal only shows and never obeys, cut in its middle where it is very long.
+    """`text` as one line without control characters, cut in the middle if it is very long.
 
-    A stranger's file may hold line breaks and control sequences in the very name that a message has to quote.
+    A name that a message quotes may come from a stranger's file and contain line breaks or terminal commands.
     """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    )
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

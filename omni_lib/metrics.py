@@ -1,4 +1,4 @@
-"""How wrong a transcript is: word and character error rate, and how sure we can be of them."""
+"""How wrong a transcript is: word and character error rates, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ErrorCount:
 
     @property
     def rate(self) -> float:
-        """Errors over reference length, a fraction; insertions can take it past 1. NaN where there is no reference."""
+        """Errors over reference length, a fraction; above 1 with many insertions, NaN without a reference."""
         return self.errors / self.reference if self.reference else float("nan")
 
     def __add__(self, other: ErrorCount) -> ErrorCount:
@@ -40,14 +40,14 @@ NO_ERRORS = ErrorCount(0, 0, 0, 0)
 
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Fewest word edits that turn `hypothesis` into `reference` (jiwer's alignment)."""
+    """The fewest word edits that turn `reference` into `hypothesis` (jiwer's alignment)."""
     if not reference.split():
         return ErrorCount(0, 0, len(hypothesis.split()), 0)
     return _count(jiwer.process_words(reference, hypothesis))
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """Fewest character edits, spaces included."""
+    """The same for characters, spaces included."""
     if not reference:
         return ErrorCount(0, 0, len(hypothesis), 0)
     return _count(jiwer.process_characters(reference, hypothesis))
@@ -76,8 +76,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the corpus error rate (Bisani & Ney 2004, "Bootstrap estimates").
 
-    Whole groups are drawn with replacement: utterances of one speaker succeed and fail together, and drawing them one
-    by one would promise more certainty than there is.
+    Whole groups are drawn with replacement. The errors of one speaker's utterances are correlated, and
+    drawing the utterances one by one would give an interval that is too narrow.
 
     Args:
         counts: one per utterance.

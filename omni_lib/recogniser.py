@@ -1,4 +1,4 @@
-"""Encoder and head together: the thing that is trained, evaluated and asked to transcribe."""
+"""Encoder and head together: what is trained and evaluated, and what transcribes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ class Recogniser(nn.Module):
         self.head = CTCHead(config.d_model, len(self.vocabulary), config.ctc_frames_per_embedding)
 
     def forward(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> tuple[Tensor, Tensor]:
-        return self.head(*self.encoder(mel, lengths, reach))
+        """mel (B, T, 128), lengths (B,) → log_probs (B, ctc_frames, 29), lengths (B,)."""
+        log_probs, lengths = self.head(*self.encoder(mel, lengths, reach))
+        return log_probs, lengths
 
     def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
-        """Collapse the likeliest symbol of every frame."""
+        """Collapse the most probable symbol of every frame: B texts."""
         return greedy(log_probs, lengths, self.vocabulary)
 
     def prefix_search(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
-        """The likeliest texts, each summed over its paths."""
+        """The most probable texts, each summed over its paths: B texts."""
         return prefix_search(log_probs, lengths, self.vocabulary)
 
 
@@ -40,12 +42,12 @@ def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
     """Encoder and head of a checkpoint, in evaluation mode, and the settings that they were trained with.
 
     Raises:
-        UserError: the file is missing, damaged or no checkpoint of ours.
+        UserError: the file is missing, damaged or not a checkpoint of omni train.
     """
     contents = load_checkpoint(path)
     config = checkpoint_config(contents, path)
     if not isinstance(contents["enc"], dict) or not isinstance(contents["head"], dict):
-        raise UserError(f"{path} does not fit: its enc or its head holds no weights")
+        raise UserError(f"{path} does not fit: its enc or its head does not hold weights")
     parts = {"encoder": contents["enc"], "head": contents["head"]}
     state = {f"{part}.{name}": value for part, weights in parts.items() for name, value in weights.items()}
     return filled(lambda: Recogniser(config), state, path).eval(), config

@@ -1,4 +1,4 @@
-"""What the next stage takes over: the encoder alone, and the bridge to the Thinker's 256 channels."""
+"""What the next stage loads: the encoder alone, and the projection to the Thinker's 256 channels."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from omni_lib.weights import checkpoint_config, filled, load_checkpoint
 
 
 def load_encoder(path: str | Path) -> AudioEncoder:
-    """The trained encoder from `checkpoint['enc']`, in evaluation mode; its feature statistics come with its weights.
+    """The trained encoder of a checkpoint, in evaluation mode, with its feature statistics among its weights.
 
     Args:
-        path: a checkpoint, or what `omni export --safetensors` made of one.
+        path: a checkpoint, or a file that `omni export --safetensors` wrote.
 
     Raises:
-        UserError: the file is missing, damaged or none of ours.
+        UserError: the file is missing, damaged or of another kind.
     """
     if Path(path).suffix == ".safetensors":
         return _load_safetensors(Path(path))
@@ -50,7 +50,7 @@ def _load_safetensors(path: Path) -> AudioEncoder:
         RecursionError,
     ) as error:
         raise UserError(
-            f"{path} is damaged, or no encoder of omni export ({type(error).__name__}): export it again"
+            f"{path} is damaged, or not an encoder of omni export ({type(error).__name__}): export it again"
         ) from None
     return filled(lambda: AudioEncoder.from_config(config), weights, path).eval()
 

@@ -1,6 +1,7 @@
-"""The door to a training: `python -m omni_lib.train --config configs/audio_enc_tiny.json` is `omni train`.
+"""`python -m omni_lib.train --config configs/audio_enc_tiny.json` is the same as `omni train`.
 
-The loop itself is `omni_lib.trainer`; its names `Trainer`, `TrainingResult` and `train` can be imported from here too.
+The loop is in `omni_lib.trainer`; its names `Trainer`, `TrainingResult` and `train` can be imported from here
+too.
 """
 
 from __future__ import annotations

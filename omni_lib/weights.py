@@ -1,6 +1,7 @@
-"""Reading a checkpoint: nothing in the file runs, every checksum is tested, and every weight has the shape it should have.
+"""Reading a checkpoint: no code in the file is run, and every checksum and every shape is tested.
 
-The file is a dictionary of tensors and plain values (`REQUIRED` names its keys); `training.checkpoint` writes it.
+The file is a dictionary of tensors and plain values (`REQUIRED` names its keys); `training/checkpoint.py`
+writes it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,25 +19,27 @@ from omni_lib.config import Config, config_from_dict
 from omni_lib.errors import UserError
 from omni_lib.text import Vocabulary
 
+Module = TypeVar("Module", bound=nn.Module)
+
 REQUIRED = ("enc", "head", "config", "vocabulary", "feature_stats", "step", "metrics")
 
 
 class Damaged(UserError):
-    """A checkpoint whose bytes cannot be believed."""
+    """A checkpoint whose bytes are not those that were written."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} is damaged or no checkpoint ({reason}): use the previous checkpoint")
+        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): use the previous checkpoint")
         self.reason = reason
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint on the CPU.
 
-    `weights_only=True` refuses anything but tensors and plain values, so that a stranger's file runs no code; and the
-    archive's checksums are tested first, because `torch.load` accepts a weight with a flipped bit.
+    `weights_only=True` refuses anything but tensors and plain values, so that a stranger's file cannot run
+    code. The archive's checksums are tested first, because `torch.load` accepts a weight with a flipped bit.
 
     Raises:
-        UserError: the file is missing, damaged (`Damaged`), or no checkpoint of ours.
+        UserError: the file is missing, damaged (`Damaged`), or not a checkpoint of omni train.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,41 +47,38 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if reason := damage(path):
         raise Damaged(path, reason)
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle and torch each have their own; the file is at fault in every case
+        contents: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle and torch raise many kinds; in each case the file is wrong
         raise Damaged(path, type(error).__name__) from None
     missing = [key for key in REQUIRED if not isinstance(contents, dict) or key not in contents]
     if missing:
-        raise UserError(f"{path} is no checkpoint of omni train: it lacks {', '.join(missing)}")
+        raise UserError(f"{path} is not a checkpoint of omni train: it lacks {', '.join(missing)}")
     kinds = {"config": dict, "vocabulary": list, "feature_stats": dict, "step": int, "metrics": dict}
     if wrong := [key for key, kind in kinds.items() if not isinstance(contents[key], kind)]:
-        raise UserError(
-            f"{path} is no checkpoint of omni train: its {wrong[0]} is of the type {type(contents[wrong[0]]).__name__}"
-        )
+        found = type(contents[wrong[0]]).__name__
+        raise UserError(f"{path} is not a checkpoint of omni train: its {wrong[0]} is of the type {found}")
     if tuple(contents["vocabulary"]) != Vocabulary().symbols:
-        raise UserError(
-            f"{path} writes with other symbols than <blank>, space, a to z and <eos>: train again"
-        )
+        raise UserError(f"{path} has other symbols than <blank>, space, a to z and <eos>: train again")
     return contents
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with the bytes of a checkpoint, by their checksums; None when they are as they were written."""
+    """What is wrong with the bytes of a checkpoint, by their checksums; None if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 return "compressed, which torch never does: it may unpack to any size"
             changed = archive.testzip()
-    except Exception as error:  # zipfile has a dozen of them
+    except Exception as error:  # zipfile raises a dozen kinds
         return type(error).__name__
     return f"checksum of {changed}" if changed else None
 
 
 def checkpoint_config(contents: dict[str, Any], path: str | Path) -> Config:
-    """The settings that the checkpoint `path` was trained with; those it does not name are at their defaults.
+    """The settings that the checkpoint `path` was trained with; those it lacks have their defaults.
 
     Raises:
-        UserError: it holds a setting that this version does not know.
+        UserError: this version has no such setting.
     """
     try:
         return config_from_dict(contents["config"])
@@ -86,20 +86,20 @@ def checkpoint_config(contents: dict[str, Any], path: str | Path) -> Config:
         raise UserError(f"{path}: {error}") from None
 
 
-def filled(make: Callable[[], nn.Module], state: dict[str, Tensor], path: str | Path) -> nn.Module:
+def filled(make: Callable[[], Module], state: dict[str, Tensor], path: str | Path) -> Module:
     """The module that `make()` builds, with the weights of `state`.
 
-    It is built without memory first (torch's device "meta"), to compare shapes: the settings in a stranger's file may ask for any
-    number of gigabytes, its weights hold what they hold.
+    It is first built without memory (on torch's device "meta") to compare shapes, because the settings in a
+    stranger's file may describe a model of any size.
 
     Raises:
         UserError: names, shapes or types differ from the module's.
     """
     with torch.device("meta"):
-        outline = make()
+        shapes = make()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns that nothing is copied into an outline
-        load_weights(outline, state, path)
+        warnings.simplefilter("ignore")  # torch warns that nothing is copied to "meta"
+        load_weights(shapes, state, path)
     module = make()
     load_weights(module, state, path)
     return module
@@ -114,7 +114,7 @@ def load_weights(module: nn.Module, state: dict[str, Tensor], path: str | Path) 
     try:
         for name, expected in module.state_dict().items():
             if name in state and not _same_kind(state[name], expected):
-                raise TypeError(f"{name} is no plain tensor of numbers like {expected.dtype}")
+                raise TypeError(f"{name} is not a plain tensor of numbers like {expected.dtype}")
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""What a training has done since its last log line."""
+"""The figures of a training since its last log line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from omni_lib.training.objective import Loss
 
 @dataclass
 class Window:
-    """Sums over the steps since then, of all processes that train together."""
+    """Sums over these steps, of all processes that train together."""
 
     steps: int = 0
     loss: float = 0.0  # summed nats per utterance
     posteriors: Posteriors = Posteriors()
-    errors: ErrorCount = NO_ERRORS  # of greedy transcripts of the training batches
+    errors: ErrorCount = NO_ERRORS  # of the greedy transcripts of the training batches
 
     def add(self, loss: Loss, batch: Batch, heard: list[str]) -> None:
-        """One step: this process' share of the batch and what was heard in it; every process must call it."""
+        """Add one step: this process' share of the batch and its transcripts; every process must call it."""
         errors = total(
             [word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)]
         )
@@ -46,6 +46,7 @@ class Window:
         }
 
     def state_dict(self) -> dict[str, Any]:
+        """The sums as plain values, for a checkpoint."""
         return asdict(self)
 
     @classmethod
@@ -53,10 +54,10 @@ class Window:
         """Go on from `state_dict()`.
 
         Raises:
-            TypeError: it is none; taken as it is, it would end the training at its next step.
+            TypeError: `state` is something else, with which the next step would fail.
         """
         if not _could_be(state, asdict(cls())):
-            raise TypeError("the sums since the last log line are no numbers from 0")
+            raise TypeError("the sums since the last log line are not numbers of at least 0")
         return cls(
             state["steps"], state["loss"], Posteriors(**state["posteriors"]), ErrorCount(**state["errors"])
         )

@@ -1,17 +1,20 @@
-"""The training log for TensorBoard too: `tensorboard --logdir checkpoints` draws it while the run goes on.
+"""The training log for TensorBoard: `tensorboard --logdir checkpoints` draws it while the run goes on.
 
-What it shows is copied from the entries of `training_log.json`, which stays the record of the run.
+The figures are copies of the entries of `training_log.json`, which remains the record of the run.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omni_lib.errors import UserError
 
-FOLDER = "tensorboard"  # inside the run's
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+FOLDER = "tensorboard"  # inside the folder of the run
 
 
 class TensorBoard:
@@ -24,16 +27,19 @@ class TensorBoard:
         """
         if find_spec("tensorboard") is None:
             raise UserError(
-                "tensorboard is true, but it is not installed: pip install omni-lib[tensorboard], or set it to false"
+                "tensorboard is true, but it is not installed: "
+                "pip install omni-lib[tensorboard], or set it to false"
             )
-        self.folder, self._writer = folder / FOLDER, None
+        self.folder = folder / FOLDER
+        self._writer: SummaryWriter | None = None
 
     def add(self, entry: dict[str, Any]) -> None:
         """Draw the figures of a log entry at its step."""
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # What an earlier process said from this step on, after its last checkpoint, is said again now.
+            # Later figures of an earlier process, from after its last checkpoint, are removed and written
+            # again.
             self._writer = SummaryWriter(str(self.folder), purge_step=entry["step"])
         for name, value in entry.items():
             if isinstance(value, float):

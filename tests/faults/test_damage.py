@@ -226,7 +226,7 @@ def test_sums_that_are_none_are_found_when_resuming_and_not_steps_later(tmp_path
     torch.save(saved | {"resume": saved["resume"] | {"window": window}}, tmp_path / "audio_enc_step_1.pt")
     with pytest.raises(
         UserError,
-        match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are no numbers",
+        match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are not numbers",
     ):
         train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
 
@@ -359,7 +359,7 @@ def test_a_log_that_was_damaged_does_not_stop_the_run(stopped, unlike):
     config, _ = stopped
     log = periodic_checkpoints(stopped[1][0].parent)[0].with_name("training_log.json")
     log.write_text(log.read_text(encoding="utf-8")[:-30], encoding="utf-8")
-    with pytest.raises(UserError, match=r"training_log\.json is no training log: delete it"):
+    with pytest.raises(UserError, match=r"training_log\.json is not a training log: delete it"):
         train(config, resume=True, report=quiet)
     log.unlink()
     train(config, resume=True, report=quiet)

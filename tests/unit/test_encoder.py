@@ -14,8 +14,8 @@ from omni_lib.encoder import (
     SelfAttention,
     apply_rotary,
     block_time,
+    convolve_time,
     count_parameters,
-    over_time,
 )
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
@@ -200,10 +200,10 @@ def test_a_convolution_over_time_is_that_of_torch():
     ):
         x = torch.randn(2, 7, 6, requires_grad=True)
         expected = conv(x.transpose(1, 2)).transpose(1, 2)
-        torch.testing.assert_close(over_time(conv, x), expected)
+        torch.testing.assert_close(convolve_time(conv, x), expected)
         wanted = torch.randn_like(expected)
         for got, gradient in zip(
-            torch.autograd.grad(over_time(conv, x), [x, conv.weight], wanted),
+            torch.autograd.grad(convolve_time(conv, x), [x, conv.weight], wanted),
             torch.autograd.grad(expected, [x, conv.weight], wanted),
             strict=True,
         ):
