@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,7 +108,11 @@ def _contents(data: Bytes) -> Contents:
         return found
     if _is_other(data, start) or (first := mpeg.first_frame(data, start)) is None:
         return Contents((Part(((start, data.size),)),))
-    return mpeg.contents(data, first)
+    found = mpeg.contents(data, first)
+    if data.is_blank(start, first):
+        return found
+    note = f"begins with {first - start} bytes that are not an MP3 frame and are not read"
+    return replace(found, notes=(note, *found.notes))
 
 
 def _is_other(data: Bytes, start: int) -> bool:
