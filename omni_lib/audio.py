@@ -136,9 +136,16 @@ def _refuse_impossible(path: Path, block: np.ndarray) -> None:
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
     if len(block) and (peak := float(np.abs(block).max())) > FULL_SCALE:
         raise UserError(
-            f"{path} has samples of {peak:.3g}, far beyond full scale (1), as if integers were stored as floats: divide them "
-            "by 32768, or export it again as 16-bit PCM"
+            f"{path} has samples of {peak:.5g}, far beyond full scale (1): divide them by {_true_scale(peak):.5g}, "
+            "or export it again as 16-bit PCM"
         )
+
+
+def _true_scale(peak: float) -> float:
+    """What samples of up to `peak` should be divided by: full scale of the integers that they seem to be, or else the peak."""
+    if peak < 100:  # no integers: mixed far too loud
+        return peak
+    return next((2.0**bits for bits in (15, 23, 31) if peak <= 2**bits), peak)
 
 
 def _checked_rate(path: Path, rate: int) -> int:

@@ -6,15 +6,13 @@ Each file's true length comes from how it was made, or from a count of its frame
 import random
 import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
-from omni_lib.audio import SAMPLE_RATE, examine_audio
+from omni_lib.audio import examine_audio
 from omni_lib.corpora import folder
 from omni_lib.errors import UserError
 
@@ -238,3 +236,51 @@ def test_each_length_is_that_of_an_independent_count_or_the_file_is_named(judged
         assert len(found.waveform) <= made.most, where
         assert named or (made.least is not None and len(found.waveform) >= made.least), where
     assert read > inputs(0.3) / 4, "enough of them could be read"
+
+
+def a_table(rng: random.Random, place: Path) -> list[tuple[Path | None, Made | None]]:
+    """A table and its recordings in `place`: for each row its file and what is in it, where there is one."""
+    rows: list[tuple[Path | None, Made | None]] = []
+    lines = []
+    for number in range(rng.randint(1, 4)):
+        path = place / f"clip_{number}.{rng.choice(['wav', 'flac', 'mp3', 'bin'])}"
+        text = rng.choice(["hello world", "the cat sat", "it's late", "", "50 cats", "a, b and c"])
+        if rng.random() < 0.1:
+            rows.append((path, None))
+        else:
+            made = damaged(rng, path)
+            path.write_bytes(made.contents)
+            rows.append((path, made))
+        lines.append(f"{path.name}\t{text}\n")
+    header = rng.choice(["", "audio_path\ttranscription\n"])
+    (place / "table.tsv").write_text(header + "".join(lines), encoding="utf-8")
+    return rows
+
+
+def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path):
+    """Rows in = rows used + rows named; seconds used <= seconds there <= seconds used + seconds of the rows that are named."""
+    used_rows = 0
+    for number in range(inputs(0.02)):
+        rng = random.Random(f"folder matrix {number}")
+        place, said = tmp_path / f"{number}", []
+        place.mkdir()
+        rows = a_table(rng, place)
+        found = judged(lambda: folder.prepare(place, place / "out", said.append))  # noqa: B023
+        first = 1 + (place / "table.tsv").read_text(encoding="utf-8").startswith("audio_path")
+
+        def named(word: str) -> set[int]:
+            lines = [re.search(r"line (\d+)", line) for line in said if line.startswith(word)]  # noqa: B023
+            return {int(line[1]) - first for line in lines if line}  # noqa: B023
+
+        left_out, noted = named("left out"), named("note")
+        clips = [] if isinstance(found, UserError) else sorted((place / "out" / "wav").iterdir())
+        assert len(rows) == len(clips) + len(left_out), said
+        written = {index: rows[index][0] for index in range(len(rows)) if index not in left_out}
+        for index, path in written.items():
+            (clip,) = [clip for clip in clips if clip.stem == path.stem]
+            seconds, made = soundfile.info(clip).frames, rows[index][1]
+            where = f"{number}, row {index}: {made.what}, {seconds} of {made.least} to {made.most}, {said}"
+            assert seconds <= made.most, where
+            assert index in noted or (made.least is not None and made.least <= seconds), where
+            used_rows += 1
+    assert used_rows > inputs(0.02) / 2, "enough of them could be used"
