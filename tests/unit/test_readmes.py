@@ -1,5 +1,6 @@
 """The Markdown files: links resolve, the tests named exist, and tables agree with the result files."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -78,9 +79,17 @@ def test_every_test_and_script_that_is_named_exists():
     )
     assert len(named) >= 40
     assert not [path for path in named if not (ROOT / "tests" / path).exists()]
-    scripts = [path for name in FILES for path in re.findall(r"python (tests/\S+\.py)", text_of(name))]
-    assert len(scripts) >= 8
-    assert not [path for path in scripts if not (ROOT / path).exists()]
+    text = "\n".join(text_of(name) for name in FILES)
+    scripts = re.findall(r"python (?:-m pytest )?(tests/\S+\.py)([^`\n]*)", text)
+    assert len(scripts) >= 12
+    for path, arguments in scripts:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        if path.startswith("tests/benchmarks"):
+            assert not [
+                option for option in re.findall(r"--[\w-]+", arguments) if f'"{option}"' not in source
+            ], path
+    modules = re.findall(r"python -m (omni_lib[\w.]*)", text)
+    assert modules and not [name for name in modules if importlib.util.find_spec(name) is None]
 
 
 def test_every_benchmark_is_described():
