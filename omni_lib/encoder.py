@@ -146,8 +146,7 @@ def convolve_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
     would take three times as long.
     """
     image = x[:, :, None].permute(0, 3, 1, 2)  # (B, C, T, 1)
-    padding = (int(conv.padding[0]), 0)
-    y = F.conv2d(image, conv.weight[..., None], conv.bias, 1, padding, 1, conv.groups)
+    y = F.conv2d(image, conv.weight[..., None], conv.bias, 1, (int(conv.padding[0]), 0), 1, conv.groups)
     return y.permute(0, 2, 3, 1)[:, :, 0]  # (B, T, C')
 
 
@@ -292,7 +291,8 @@ class EncoderBlock(nn.Module):
         """x (B, T, C), mask (B, T) → (B, T, C); `reach` as in `SelfAttention`."""
         x = x + self.dropout(self.attention(self.attention_norm(x), mask, reach))
         x = x + self.dropout(self.convolution(self.convolution_norm(x), mask))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return x
 
 
 class AudioEncoder(nn.Module):

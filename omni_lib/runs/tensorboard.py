@@ -38,8 +38,7 @@ class TensorBoard:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # Later figures of an earlier process, from after its last checkpoint, are removed and written
-            # again.
+            # Figures of an earlier process from after its last checkpoint are removed: they are written again.
             self._writer = SummaryWriter(str(self.folder), purge_step=entry["step"])
         for name, value in entry.items():
             if isinstance(value, float):

@@ -1,7 +1,7 @@
 """From cached features to batches: length buckets, augmentation, and padding.
 
-Whatever is random here is drawn from (seed, epoch, row) and never from a shared stream, so that a run that was stopped
-and resumed sees exactly the batches that it would have seen.
+All random numbers here are drawn from (seed, epoch, row) and never from a shared stream, so that a run that
+was stopped and resumed gets exactly the batches that it would have had.
 """
 
 from __future__ import annotations
@@ -28,18 +28,16 @@ from omni_lib.training.augmentation import (
 )
 from omni_lib.training.feature_cache import FeatureCache
 
-FRAMES_ROUNDED_TO = 16  # 160 ms: about one frame in sixty becomes padding by it
-# Where the settings ask for pauses:
-PAUSES = 1 / 6  # share of the clips that one is put before, and behind
-SPEECHLESS = (
-    1 / 32
-)  # share of the clips of which nothing but a pause is heard: else the encoder never meets a stretch where nobody speaks
-LARGEST_STRETCH = 1.1  # of a clip that is stretched to the length of its batch
+FRAMES_ROUNDED_TO = 16  # 160 ms; about one frame in sixty becomes padding because of it
+# With the setting `pause_perturb`:
+PAUSES = 1 / 6  # share of the clips that get a pause before them, and share that get one after them
+SPEECHLESS = 1 / 32  # share of the clips that become a pause, so that the encoder is trained on silence too
+LARGEST_STRETCH = 1.1  # factor by which a clip is stretched at most to the length of its batch
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some utterances, padded to the longest: frames beyond `lengths` are zero and mean nothing."""
+    """Some utterances, padded to the longest: frames beyond `lengths` are padding, filled with zeros."""
 
     mel: Tensor  # (B, T, 128) raw log-mels
     lengths: Tensor  # (B,) frames
@@ -48,13 +46,13 @@ class Batch:
 
 
 def collate(cache: FeatureCache, rows: Sequence[int], features: Sequence[Tensor]) -> Batch:
-    """The batch of some `rows` of the cache, with `features` (frames, 128) of each, padded to the longest of them.
+    """The batch of some `rows` of the cache, with the `features` (frames, 128) of each, padded.
 
-    The longest is rounded up to a multiple of `FRAMES_ROUNDED_TO`: the CPU's kernels are compiled anew for every shape of a batch,
-    and few shapes are soon all known.
+    The longest is rounded up to a multiple of `FRAMES_ROUNDED_TO`, because the CPU's kernels are compiled
+    once for every shape of a batch.
     """
     lengths = torch.tensor([len(feature) for feature in features], dtype=torch.long)
-    if not rows:  # of a batch that has fewer rows than a distributed run has processes
+    if not rows:  # a batch with fewer rows than a distributed run has processes
         return Batch(torch.zeros(0, FRAMES_ROUNDED_TO, N_MELS), lengths, [], [])
     mel = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)  # (B, T, 128)
     mel = torch.nn.functional.pad(mel, (0, 0, 0, -mel.shape[1] % FRAMES_ROUNDED_TO))
@@ -66,8 +64,8 @@ def length_buckets(
 ) -> list[list[int]]:
     """Group rows of similar length into batches, and put the batches in random order.
 
-    Sorting by length wastes least on padding, and puts the same rows together in every epoch; lengths are therefore
-    jittered by ± `jitter` before they are sorted.
+    Sorting by length needs the least padding, but puts the same rows together in every epoch. The lengths are
+    therefore multiplied by a random factor of 1 ± `jitter` before they are sorted.
     """
     keys = [length * rng.uniform(1 - jitter, 1 + jitter) for length in frames]
     order = sorted(range(len(frames)), key=keys.__getitem__)
@@ -86,7 +84,7 @@ def padding_share(batches: Iterable[Batch]) -> float:
 
 
 def evaluation_batches(cache: FeatureCache, batch_size: int) -> Iterable[Batch]:
-    """All utterances once, unaugmented, sorted by length; one batch at a time is in memory."""
+    """All utterances once, not augmented, sorted by length; one batch at a time is in memory."""
     order = sorted(range(len(cache)), key=cache.frames)
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
@@ -95,25 +93,25 @@ def evaluation_batches(cache: FeatureCache, batch_size: int) -> Iterable[Batch]:
 
 @dataclass(frozen=True)
 class Rendition:
-    """How one row of the cache is heard in one epoch."""
+    """How one row of the cache is augmented in one epoch."""
 
     row: int
     speed: float  # of the waveform: pitch and tempo together
-    stretch: float  # of time alone, as a factor of the length
-    warp: float  # of frequency alone
-    frames: int  # what comes of it, pauses included
-    before: int = 0  # frames of quiet before the clip
-    behind: int = 0
-    speechless: bool = False  # the quiet of its recording alone, and no text
+    stretch: float  # factor of the length, at the same pitch
+    warp: float  # factor of all frequencies, at the same length
+    frames: int  # of the result, pauses included
+    before: int = 0  # frames of the pause before the clip
+    behind: int = 0  # frames of the pause after the clip
+    speechless: bool = False  # only a pause, with an empty text
 
 
 class TrainingBatches:
-    """The batches of each epoch, augmented as the settings say; `epoch` counts from 1."""
+    """The batches of each epoch, augmented according to the settings; `epoch` counts from 1."""
 
     def __init__(self, cache: FeatureCache, config: Config, fill: Tensor) -> None:
         """
         Args:
-            fill: (128,) what a mask of SpecAugment holds: the feature mean, which normalisation turns into zero.
+            fill: (128,) the value that SpecAugment masks with: the feature mean.
         """
         self.cache, self.config, self.fill = cache, config, fill
 
@@ -142,20 +140,20 @@ class TrainingBatches:
         )
 
     def _pause(self, rng: random.Random) -> int:
-        """Frames of quiet at one end of a clip, mostly none."""
+        """Frames of a pause at one end of a clip; mostly 0."""
         return round(100 * rng.uniform(0, self.config.pause_perturb)) if rng.random() < PAUSES else 0
 
     def _as_long_as_the_longest(self, batch: list[Rendition]) -> list[Rendition]:
-        """Where the tempo is free anyway, clips of nearly one length are stretched to it, and nothing is padded.
+        """Stretch clips of nearly the same length to the longest, so that no padding is needed.
 
-        Only slower, never faster than the audit of CTC paths has judged them.
+        Clips only become slower: the audit of CTC paths has assumed the fastest speed already.
         """
         longest = max(rendition.frames for rendition in batch)
         longest += -longest % FRAMES_ROUNDED_TO
         return [self._filling(rendition, longest) for rendition in batch]
 
     def _filling(self, rendition: Rendition, frames: int) -> Rendition:
-        """The clip stretched until it has so many `frames`, pauses included, unless that is too much for it."""
+        """The clip stretched to `frames`, pauses included, if `LARGEST_STRETCH` allows it."""
         pauses = rendition.before + rendition.behind
         if not 0 < frames - pauses <= (rendition.frames - pauses) * LARGEST_STRETCH:
             return rendition
@@ -166,18 +164,16 @@ class TrainingBatches:
         )
 
     def epoch(self, epoch: int, start: int = 0) -> Iterable[Batch]:
-        """The batches of `epoch` from number `start` on; of each, what is this process' share."""
+        """The batches of `epoch` from number `start` on; of each, the share of this process."""
         for batch in self.plan(epoch)[start:]:
             renditions = my_share(batch, [rendition.frames for rendition in batch])
             features = [self._features(rendition, epoch) for rendition in renditions]
-            heard = collate(self.cache, [rendition.row for rendition in renditions], features)
+            padded = collate(self.cache, [rendition.row for rendition in renditions], features)
             for place, rendition in enumerate(renditions):
                 if rendition.speechless:
-                    heard.targets[place], heard.utterances[place] = (
-                        [],
-                        replace(heard.utterances[place], text=""),
-                    )
-            yield heard
+                    padded.targets[place] = []
+                    padded.utterances[place] = replace(padded.utterances[place], text="")
+            yield padded
 
     def _features(self, rendition: Rendition, epoch: int) -> Tensor:
         config = self.config

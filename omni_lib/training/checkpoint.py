@@ -1,4 +1,4 @@
-"""The checkpoints of one run: saved whole, the newest found again, all but the newest few deleted. `weights` reads them."""
+"""The checkpoints of one run: saving, finding the newest, deleting old ones. `weights.py` reads them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ def save_checkpoint(path: Path, contents: dict[str, Any]) -> None:
     Raises:
         UserError: it cannot be written; see `write_atomically`.
     """
-    buffer = (
-        io.BytesIO()
-    )  # serialised in memory first: torch's own writer reports a full disk as a bug of its own
+    buffer = io.BytesIO()  # in memory first: torch's own writer reports a full disk as an internal error
     torch.save(contents, buffer)
     write_atomically(path, buffer.getvalue(), "free some space or choose another save_dir")
 
 
 def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The checkpoint of a run to go on from, and what it holds; None where the folder has none.
+    """The path and the contents of the newest checkpoint of a run; None where the folder has none.
 
     Raises:
-        UserError: it is damaged; the message offers the newest one that is not.
+        UserError: it is damaged; the message names the newest one that is not.
     """
     paths = periodic_checkpoints(folder)
     if not paths:
@@ -48,15 +46,16 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def _way_back(folder: Path, earlier: list[Path]) -> str:
     """How to go on with a run whose newest checkpoint is damaged."""
-    spoilt: list[str] = []
+    damaged: list[str] = []
     for path in reversed(earlier):
         if not damage(path):
-            return f"delete {' and '.join(['it', *spoilt])} to go on from {path.name}"
-        spoilt.append(path.name)
+            return f"delete {' and '.join(['it', *damaged])} to go on from {path.name}"
+        damaged.append(path.name)
     if (folder / BEST).exists() and not damage(folder / BEST):
         step = load_checkpoint(folder / BEST)["step"]
-        return f"delete {' and '.join(['it', *spoilt])}, and copy {BEST} to audio_enc_step_{step}.pt to go on from there"
-    return "no other checkpoint of this run is whole: train into another save_dir"
+        delete = f"delete {' and '.join(['it', *damaged])}"
+        return f"{delete}, and copy {BEST} to audio_enc_step_{step}.pt to go on from there"
+    return "no other checkpoint of this run is undamaged: train into another save_dir"
 
 
 def periodic_checkpoints(folder: Path) -> list[Path]:
@@ -70,9 +69,9 @@ def periodic_checkpoints(folder: Path) -> list[Path]:
 
 
 def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:
-    """Delete all but the newest `keep` periodic checkpoints; `audio_enc_best.pt` is a file of its own and stays.
+    """Delete all but the newest `keep` periodic checkpoints; `audio_enc_best.pt` always stays.
 
-    While none of those `keep` is whole, the newest older one that is stays too.
+    If all of those `keep` are damaged, the newest older one that is not stays too.
     """
     paths = periodic_checkpoints(folder)
     older, kept = paths[:-keep], paths[-keep:]
@@ -84,7 +83,7 @@ def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:
 
 
 def remove_half_written(folder: Path) -> None:
-    """Delete what a killed run was writing; only for whoever holds the run's lock."""
-    with contextlib.suppress(OSError):  # a folder that cannot be written is refused by the first write
+    """Delete the unfinished file of a killed run; only for the process that holds the run's lock."""
+    with contextlib.suppress(OSError):  # the first write refuses a folder that cannot be written
         for path in folder.glob(f"*{PARTIAL}"):
             path.unlink(missing_ok=True)

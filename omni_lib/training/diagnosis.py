@@ -1,7 +1,8 @@
-"""What a CTC training is doing, from the posteriors of its own batches: waiting, learning, or coming apart.
+"""The state of a CTC training, from the posteriors of its batches: on the plateau, learning, or diverging.
 
-Most CTC trainings begin on a plateau: every frame says blank, and nothing is written (Graves et al. 2006 start there; Zeyer et
-al. 2021, "Why does CTC result in peaky behavior?", explain it). Three numbers tell the plateau from the learning that follows.
+Most CTC trainings begin on a plateau on which blank is the most probable symbol of every frame and the
+decoded text is empty (Graves et al. 2006; Zeyer et al. 2021, "Why does CTC result in peaky behavior?",
+explain why). Three numbers tell the plateau from the learning that follows.
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ from torch import Tensor
 from omni_lib.encoder import valid_frames
 from omni_lib.text import BLANK
 
-PLATEAU_BLANK_RATE = 0.97  # share of blank frames from which on hardly anything is written
-PATIENCE = 2  # epochs on the plateau before it is called one: the first is usual
-DIVERGED = 1.5  # times the lowest loss so far,
-NOTEWORTHY = 5.0  # and so many nats above it: near zero, chance alone multiplies a loss
-SMOOTHED_OVER = 20  # steps: the loss of a few batches says more about how long their clips are
+PLATEAU_BLANK_RATE = 0.97  # share of blank frames above which hardly any text is decoded
+PATIENCE = 2  # epochs on the plateau before the warning: the first is usual
+# A training diverges if its loss is both this factor and this many nats above the lowest so far. The factor
+# alone would not do: near zero, a loss doubles by chance.
+DIVERGED = 1.5
+NOTEWORTHY = 5.0
+SMOOTHED_OVER = 20  # steps: the loss of a few batches depends mostly on the length of their clips
 
 
 @dataclass(frozen=True)
 class Posteriors:
-    """Sums over the valid frames of some batches, and the averages that a log line shows."""
+    """Sums over the valid frames of some batches, and the averages that the log holds."""
 
     frames: int = 0
-    blank_frames: int = 0  # whose likeliest symbol is blank
+    blank_frames: int = 0  # frames whose most probable symbol is blank
     entropy_nats: float = 0.0
-    letters: int = 0  # runs of one likeliest symbol that is not blank
-    single_frame_letters: int = 0  # such runs of one frame
+    letters: int = 0  # runs of frames with the same most probable symbol, blank excepted
+    single_frame_letters: int = 0  # such runs of a single frame
 
     def __add__(self, other: Posteriors) -> Posteriors:
         return Posteriors(
@@ -44,22 +47,22 @@ class Posteriors:
 
     @property
     def blank_rate(self) -> float:
-        """Share of frames that say blank: 1 on the plateau."""
+        """Share of frames whose most probable symbol is blank: 1 on the plateau."""
         return self.blank_frames / max(self.frames, 1)
 
     @property
     def entropy(self) -> float:
-        """Nats per frame: ln 29 = 3.4 where nothing is known, 0 where every frame is certain."""
+        """Nats per frame: ln 29 = 3.4 if all symbols are equally probable, 0 if every frame is certain."""
         return self.entropy_nats / max(self.frames, 1)
 
     @property
     def peakiness(self) -> float:
-        """Share of written letters that last a single frame; 0 where none is written."""
+        """Share of decoded letters that last a single frame; 0 if none is decoded."""
         return self.single_frame_letters / max(self.letters, 1)
 
 
 def posteriors(log_probs: Tensor, lengths: Tensor) -> Posteriors:
-    """Count one batch: log_probs (B, T, symbols), natural logarithms, lengths (B,)."""
+    """The sums of one batch: log_probs (B, T, symbols), natural logarithms, lengths (B,)."""
     valid = valid_frames(lengths, log_probs.shape[1])
     entropy = -(log_probs.exp() * log_probs).sum(dim=-1)  # (B, T)
     paths = log_probs.argmax(dim=-1)
@@ -79,34 +82,35 @@ def posteriors(log_probs: Tensor, lengths: Tensor) -> Posteriors:
 
 
 def diagnose(steps: Sequence[dict[str, Any]]) -> str | None:
-    """What a person should know about the run, judged by the "step" entries of its log; None while all is well.
+    """A warning about the run, from the "step" entries of its log; None while all is well.
 
-    The loss never reads NaN here: training stops at the first gradient that is no number.
+    The loss is never NaN here: training stops at the first gradient that is not finite.
     """
     if not steps:
         return None
     last = steps[-1]
-    since_the_first_epoch = [
-        entry["blank_rate"] for entry in steps if entry["epoch"] > 1
-    ]  # random weights do not say blank yet
+    # without the first epoch: with random weights, blank is not yet the most probable symbol
+    since_the_first_epoch = [entry["blank_rate"] for entry in steps if entry["epoch"] > 1]
     if last["epoch"] > PATIENCE and min(since_the_first_epoch) > PLATEAU_BLANK_RATE:
         return (
-            f"on the blank plateau since the start: {last['blank_rate']:.0%} of the frames say blank, their entropy is "
-            f"{last['entropy']:.2f} nats. Nothing is being learned yet. What usually ends it: a higher learning_rate after a warm-up "
-            "(warmup_steps), spec_augment_from_epoch later, intermediate_ctc above 0"
+            "on the blank plateau since the start: blank is the most probable symbol of "
+            f"{last['blank_rate']:.0%} of the frames, their entropy is {last['entropy']:.2f} nats. "
+            "Nothing is being learned yet. What usually helps: a higher learning_rate after a warm-up "
+            "(warmup_steps), a later spec_augment_from_epoch, intermediate_ctc above 0"
         )
     losses = _smoothed_losses(steps)
     lowest_step, lowest = min(losses, key=lambda pair: pair[1])
     if losses[-1][1] > DIVERGED * lowest and losses[-1][1] - lowest > NOTEWORTHY:
         return (
-            f"the loss is coming apart: {losses[-1][1]:.1f} nats now, {lowest:.1f} at step {lowest_step}. "
-            "The rates are too high: stop, and train with a lower learning_rate or muon_rate into another save_dir"
+            f"the loss is diverging: {losses[-1][1]:.1f} nats now, {lowest:.1f} at step {lowest_step}. "
+            "The learning rates are too high: stop, and train with a lower learning_rate or muon_rate "
+            "into another save_dir"
         )
     return None
 
 
 def _smoothed_losses(steps: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
-    """(step, mean loss of the entries up to it that span `SMOOTHED_OVER` steps, or of all where there are fewer)."""
+    """(step, mean loss of the entries up to it, over `SMOOTHED_OVER` steps or all that there are)."""
     width = -(-SMOOTHED_OVER // max(1, steps[-1]["step"] // len(steps)))
     windows = [steps[max(0, end - width) : end] for end in range(min(width, len(steps)), len(steps) + 1)]
     return [

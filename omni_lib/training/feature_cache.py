@@ -1,16 +1,18 @@
-"""The log-mels of a list of utterances, computed once: in memory where they fit, else in files that are mapped into memory.
+"""The log-mels of a list of utterances, computed once: in memory if they fit, else in memory-mapped files.
 
-A minute of speech takes 3 MB at each speed. 100 hours at three speeds are 55 GB: they go to the cache folder (`user_cache.py`),
-in shards of 256 utterances. A shard is a file of raw float32, which the system reads as it is touched and shares between all
-processes that map it; `tests/benchmarks/feature_storage.py` compares that with other ways. What is read back is bit for bit what
-was computed, so where the features lie changes no weight of a training.
+A minute of speech takes 3 MB at each speed. 100 hours at three speeds take 55 GB and go to the cache folder
+(`machine/cache.py`), in shards of 256 utterances. A shard is a file of raw float32. The system reads its
+pages when they are used, and shares them between all processes that map the file;
+`tests/benchmarks/feature_storage.py` compares this with other formats. The values are bit for bit those that
+were computed, so a training gives the same weights wherever its features are.
 
-    features/<key>.f32    frames of its utterances one after another, (frames, 128), for each utterance speed by speed
-    features/<key>.npy    (utterances, speeds) frames of each; written last: a shard without it is not there
+    features/<key>.f32    frames of its utterances one after another, (frames, 128), for each utterance speed
+    by speed features/<key>.npy    (utterances, speeds) frames of each; written last: without it a shard does
+    not count
 
-The key is a hash of everything that the frames depend on: path, size and time of change of each sound file, the speeds, the
-settings of the log-mel, and the versions that compute it. Several processes share the work: each takes the shards that no
-other holds the lock of.
+The key is a hash of everything that the frames depend on: path, size and time of change of each sound file,
+the speeds, the settings of the log-mel, and the versions of the software. Several processes share the work:
+each computes the shards whose lock no other process holds.
 """
 
 from __future__ import annotations
@@ -53,13 +55,15 @@ from omni_lib.text import Vocabulary
 
 VERSION = 2  # of how features are computed and stored
 SHARD_ROWS = 256
-MEMORY_SHARE = 4  # features take at most one part in four of the memory that is free when they are wanted
-BUDGET = "OMNI_FEATURE_MEMORY"  # an environment variable: gigabytes of features that each process may keep in memory
+MEMORY_SHARE = 4  # features take at most a quarter of the memory that is free
+BUDGET = (
+    "OMNI_FEATURE_MEMORY"  # environment variable: gigabytes of features that a process may keep in memory
+)
 _FRAME_BYTES = 4 * N_MELS
 
 
 class FeatureCache:
-    """The log-mels of a list of utterances at every speed asked for."""
+    """The log-mels of a list of utterances at each of some speeds."""
 
     def __init__(
         self,
@@ -70,11 +74,13 @@ class FeatureCache:
     ) -> None:
         """
         Args:
-            memory_budget: bytes that the features may take in memory. When None, what the environment variable OMNI_FEATURE_MEMORY says
-                in gigabytes, or else a quarter of what is free, shared by the processes that torchrun has started on this machine.
+            memory_budget: bytes that the features may take in memory. None: the gigabytes in the environment
+                variable OMNI_FEATURE_MEMORY, or else a quarter of the free memory, divided by the number of
+                processes that torchrun has started on this machine.
 
         Raises:
-            UserError: an audio file cannot be read (`audit.readable` lists these before), or the disk has no room.
+            UserError: an audio file cannot be read (`audit.readable` leaves these out before), or the disk is
+                full.
         """
         self.utterances = list(utterances)
         self.speeds = tuple(speeds)
@@ -89,6 +95,7 @@ class FeatureCache:
 
     @property
     def on_disk(self) -> bool:
+        """Whether the features are in files, because they are too large for the memory."""
         return isinstance(self._store, OnDisk)
 
     def features(self, row: int, speed: float = 1.0) -> Tensor:
@@ -96,7 +103,7 @@ class FeatureCache:
         return self._store.features(row, speed)
 
     def frames(self, row: int, speed: float = 1.0) -> int:
-        """`len(features(row, speed))`, without touching them."""
+        """`len(features(row, speed))`, without reading the features."""
         return self._store.frames(row, speed)
 
 
@@ -118,7 +125,7 @@ class InMemory:
 
 
 class OnDisk:
-    """All features in files below the cache folder, each mapped into memory when it is first asked for."""
+    """All features in files in the cache folder, each mapped into memory when it is first needed."""
 
     def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str) -> None:
         folder = cache_folder() / "features"
@@ -151,7 +158,7 @@ class OnDisk:
         self._lengths = np.concatenate(
             [np.load(shard.index) for shard in self._shards]
         )  # (utterances, speeds)
-        self._starts = np.empty_like(self._lengths)  # in its shard
+        self._starts = np.empty_like(self._lengths)  # first frame of each in its shard
         for first in range(0, len(utterances), SHARD_ROWS):
             part = self._lengths[first : first + SHARD_ROWS].reshape(-1)
             self._starts[first : first + SHARD_ROWS] = (np.cumsum(part) - part).reshape(-1, len(speeds))
@@ -169,12 +176,11 @@ class OnDisk:
 
 
 def _compute(shards: Sequence[_Shard], bar: tqdm) -> None:
-    """Compute every shard that is not there, those that another process is at last."""
-    log_mel, taken = LogMel(), []
-    for patience, waiting in (
-        (0, shards),
-        (-1, taken),
-    ):  # -1: as long as it takes; whoever is killed lets go of its lock
+    """Compute every missing shard; last those that another process has begun, if it has not finished them."""
+    log_mel = LogMel()
+    taken: list[_Shard] = []
+    # -1: wait for the lock as long as it takes; the lock of a process that was killed is free
+    for patience, waiting in ((0, shards), (-1, taken)):
         for shard in waiting:
             try:
                 with FileLock(shard.lock, timeout=patience):
@@ -188,7 +194,7 @@ def _compute(shards: Sequence[_Shard], bar: tqdm) -> None:
 
 @dataclass(frozen=True)
 class _Shard:
-    """Some utterances whose features lie in one file."""
+    """Some utterances whose features are in one file."""
 
     folder: Path
     utterances: tuple[Utterance, ...]
@@ -211,18 +217,17 @@ class _Shard:
         return self.folder / f"{self.key}.lock"
 
     def is_there(self) -> bool:
-        """Whether both files are whole: after a power cut one may be short."""
+        """Whether both files are complete: after a power cut one may be short."""
         try:
             lengths = np.load(self.index)
-            return (
-                lengths.shape == (len(self.utterances), len(self.speeds))
-                and self.data.stat().st_size == lengths.sum() * _FRAME_BYTES
-            )
+            expected = (len(self.utterances), len(self.speeds))
+            size = self.data.stat().st_size
+            return bool(lengths.shape == expected and size == lengths.sum() * _FRAME_BYTES)
         except (OSError, ValueError, EOFError):
             return False
 
     def write(self, log_mel: LogMel) -> None:
-        """Compute the features; at no instant is there an index whose data is not."""
+        """Compute the features. The index is written last, so that there is never one without its data."""
         self.index.unlink(missing_ok=True)
         lengths = np.zeros((len(self.utterances), len(self.speeds)), dtype=np.int64)
         with replaced_atomically(self.data) as file:
@@ -234,7 +239,7 @@ class _Shard:
             np.save(file, lengths)
 
     def map(self) -> Tensor:
-        """(frames, 128) of all the utterances and speeds. Private to the process: what is written into it reaches no file."""
+        """(frames, 128) of all utterances and speeds; writing to this tensor does not change the file."""
         size = self.data.stat().st_size // 4
         return torch.from_file(str(self.data), shared=False, size=size, dtype=torch.float32).view(-1, N_MELS)
 
@@ -242,7 +247,7 @@ class _Shard:
 def _rendered(utterance: Utterance, speeds: Sequence[float], log_mel: LogMel) -> dict[float, Tensor]:
     """Raw log-mels (frames, 128) by speed."""
     waveform = read_audio(utterance.path)
-    # contiguous here as on the disk: a sum over another layout of the same numbers may round otherwise
+    # contiguous, as in the files: a sum over another layout of the same numbers may be rounded differently
     return {speed: log_mel(change_speed(waveform, speed)).contiguous() for speed in speeds}
 
 
@@ -251,33 +256,36 @@ def _key(utterances: Sequence[Utterance], speeds: Sequence[float]) -> str:
     computed_by = (torch.__version__, torchaudio.__version__, torch.backends.cpu.get_cpu_capability())
     digest = hashlib.sha256(repr((settings, computed_by)).encode())
     for utterance in utterances:
-        with contextlib.suppress(OSError):  # reading it will say what is wrong
+        with contextlib.suppress(OSError):  # reading the file will raise the right error
             status = utterance.path.stat()
             digest.update(repr((str(utterance.path.resolve()), status.st_size, status.st_mtime_ns)).encode())
     return digest.hexdigest()[:32]
 
 
 def _default_budget() -> int:
-    """Bytes. A wish of the user's is a machine's affair and no setting of a run: it changes no result.
+    """Bytes of features that this process may keep in memory.
+
+    It is an environment variable and not a setting, because it depends on the machine and does not change the
+    result.
 
     Raises:
-        UserError: the wish is no number.
+        UserError: the variable is not a number.
     """
-    wish = os.environ.get(BUDGET)
-    if wish is None:
+    gigabytes = os.environ.get(BUDGET)
+    if gigabytes is None:
         return free_memory() // MEMORY_SHARE // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     try:
-        return int(float(wish) * 1e9)
+        return int(float(gigabytes) * 1e9)
     except (ValueError, OverflowError):
-        raise UserError(f"{BUDGET} is {wish!r}: it must be gigabytes, such as 0.5") from None
+        raise UserError(f"{BUDGET} is {gigabytes!r}: it must be gigabytes, such as 0.5") from None
 
 
 def _expected_bytes(path: Path, speeds: Sequence[float]) -> int:
-    """What the features of a file will take, by its header."""
+    """Bytes of the features of a file, estimated from its header."""
     try:
         with open_sound(path) as sound:
             seconds = sound.frames / max(sound.rate, 1)
-    except UserError:  # reading it will say what is wrong
+    except UserError:  # reading the file will raise the right error
         return 0
     return sum(int(seconds / speed * SAMPLE_RATE / HOP_LENGTH + 1) for speed in speeds) * _FRAME_BYTES
 
@@ -290,6 +298,7 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
 def _no_room(folder: Path, needed: int | None = None) -> str:
     amount = f"the {needed / 1e9:.1f} GB of " if needed else ""
     return (
-        f"{folder} has no room for {amount}log-mels that do not fit into memory: make room ('omni data cache --clear' forgets those of "
-        f"other corpora), set {VARIABLE} to a folder on a larger disk, or set speed_perturb to false, which takes a third"
+        f"{folder} has no room for {amount}log-mels that do not fit into memory: free some space "
+        f"('omni data cache --clear' removes those of all corpora), set {VARIABLE} to a folder on a larger "
+        "disk, or set speed_perturb to false, which needs a third of the space"
     )

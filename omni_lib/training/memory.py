@@ -1,4 +1,4 @@
-"""How much memory a training step takes: said before the first step, and not by a machine that has begun to swap."""
+"""How much memory a training step takes, estimated before the first step so that no machine swaps."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from omni_lib.machine.resources import free_memory
 from omni_lib.manifest import Utterance
 from omni_lib.training.batching import Batch, Rendition
 
-_PROBE = 400, 800  # frames of the two clips that are tried
-_PEAK = 1.6  # the most that a step holds over what it keeps from forward to backward; 1.3 to 1.55 with the configs of this project
+_PROBE = 400, 800  # frames of the two clips that are measured
+# peak memory of a step over what it keeps from forward to backward; 1.3 to 1.55 with this project's configs
+_PEAK = 1.6
 
 
 def bytes_per_frame(model: nn.Module, device: torch.device) -> float:
     """Bytes that a step takes for each frame of a batch, padding included, measured on two short clips.
 
-    Forward keeps something of every frame for backward, and that is what grows: twice the frames, twice the memory, since torch's
-    attention keeps no matrix of frames by frames.
+    The forward pass keeps tensors of every frame for the backward pass. They grow in proportion to the
+    frames, because torch's attention does not keep the matrix of frames by frames.
 
     Args:
-        model: takes a `Batch` and returns its `Loss`; it is left as it was.
+        model: takes a `Batch` and returns its `Loss`; it is not changed.
     """
-    probe = copy.deepcopy(model).train()  # batch norms remember what they see
+    probe = copy.deepcopy(model).train()  # a copy, because batch norms change
     short, long = (_kept(probe, frames, device) for frames in _PROBE)
     return _PEAK * (long - short) / (_PROBE[1] - _PROBE[0])
 
 
 def _kept(model: nn.Module, frames: int, device: torch.device) -> int:
-    """Bytes that the forward pass of one clip keeps for the backward pass, each piece of memory counted once."""
+    """Bytes that the forward pass of one clip keeps for the backward pass; shared memory counts once."""
     pieces: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        pieces[tensor.untyped_storage().data_ptr()] = (
-            tensor  # held until all are counted, so that no address is used twice
-        )
+        # held until all are counted, so that no address is used twice
+        pieces[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
     mel, lengths = torch.zeros(1, frames, N_MELS, device=device), torch.tensor([frames], device=device)
@@ -52,10 +52,11 @@ def _kept(model: nn.Module, frames: int, device: torch.device) -> int:
 def refuse_what_does_not_fit(
     model: nn.Module, plan: Sequence[Sequence[Rendition]], rows: Sequence[Utterance], device: torch.device
 ) -> None:
-    """
+    """Refuse a plan whose largest batch does not fit into the memory of `device`.
+
     Args:
-        plan: the batches of an epoch, all their utterances in one process.
-        rows: the utterances that the plan counts.
+        plan: the batches of an epoch, each with the utterances of one process.
+        rows: the utterances that the row numbers of the plan refer to.
 
     Raises:
         UserError: the largest batch takes more memory than is free.
@@ -67,13 +68,11 @@ def refuse_what_does_not_fit(
     each = bytes_per_frame(model, device) * longest.frames
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     if size * each > free:
-        name, seconds, fits = (
-            rows[longest.row].path.name,
-            longest.frames * HOP_LENGTH / SAMPLE_RATE,
-            int(free // each),
-        )
+        name, seconds = rows[longest.row].path.name, longest.frames * HOP_LENGTH / SAMPLE_RATE
+        fits = int(free // each)
         remedy = f"set batch_size to {fits}, or " if fits else ""
         raise UserError(
-            f"a batch of {size} utterances of up to {seconds:.0f} s ({name}) takes about {size * each / 1e9:.1f} GB of memory, and "
-            f"{free / 1e9:.1f} GB are free: {remedy}cut the longest clips at pauses or leave them out"
+            f"a batch of {size} utterances of up to {seconds:.0f} s ({name}) takes about "
+            f"{size * each / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: "
+            f"{remedy}cut the longest clips at pauses or leave them out"
         )

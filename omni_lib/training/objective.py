@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""The loss that training minimises."""
 
 from __future__ import annotations
 
@@ -21,21 +21,25 @@ from omni_lib.training.batching import Batch
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of one batch in two scales, and what the head said."""
+    """The loss of one batch on two scales, and the output of the head."""
 
-    objective: Tensor  # nats per character, to be differentiated
+    objective: Tensor  # nats per character: the one that is minimised
     per_utterance: Tensor  # (B,) nats: the chapter's ctc_loss
     log_probs: Tensor  # (B, ctc_frames, symbols)
     lengths: Tensor  # (B,) ctc_frames
 
 
 class Objective(nn.Module):
-    """CTC at the end of the encoder, and two more on the way there, which exist in training only (not in `enc`, nor in `head`).
+    """CTC after the last block and two more CTC losses before it, whose heads exist in training only.
 
-    At the end, a bonus for the entropy of the alignments (`entropic_ctc_loss`): a model that bets on one alignment early hears new speech
-    worse. In the middle, letters again: the first blocks learn sooner (Lee & Watanabe 2021, "Intermediate loss regularization for
-    CTC-based speech recognition"). Before the last block, whole words: most of what a small encoder gets wrong are words with a letter
-    amiss, and a word that is known as one is spelled as one (multitask CTC over several units: Sanabria & Metze 2018).
+    After the last block: letters, with a bonus for the entropy of the alignments (`entropic_ctc_loss`),
+    because a model that settles on one alignment early generalises worse.
+
+    After the middle block: letters again, so that the first blocks learn sooner (Lee & Watanabe 2021,
+    "Intermediate loss regularization for CTC-based speech recognition").
+
+    Before the last block: whole words. Most errors of a small encoder are words with one wrong letter; an
+    encoder that recognises the word spells it correctly (CTC over several units: Sanabria & Metze 2018).
     """
 
     def __init__(self, config: Config, symbols: int, words: Sequence[str]) -> None:
@@ -47,7 +51,7 @@ class Objective(nn.Module):
         self.mixed_precision = config.mixed_precision
         self.entropy_weight = config.alignment_entropy
         self.letters_weight, self.words_weight = config.intermediate_ctc, config.word_ctc
-        # At least as many CTC frames as at the end, so that no row has a path there and none here.
+        # At least as many CTC frames as after the last block, so that a text with a path there has one here.
         time = block_time(middle(config.n_layers), config.blocks_before_pool, config.downsample_time)
         per_frame = math.ceil(config.ctc_frames_per_embedding * time / config.downsample_time)
         self.letters = CTCHead(config.d_model, symbols, per_frame) if self.letters_weight else None
@@ -56,56 +60,61 @@ class Objective(nn.Module):
     def forward(self, recogniser: Recogniser, batch: Batch, share: float = 1.0) -> Loss:
         """
         Args:
-            share: of its peak that the rate has at this step, and the bonus for entropy likewise: many alignments are in play as long as
-                much is learnt, and towards the end the model may make up its mind (Eom et al. 2024, "AdaMER-CTC", for the same reason).
+            share: the learning rate of this step as a share of its peak. The bonus for entropy is multiplied
+                by it: many alignments stay probable while the rate is high, and towards the end the model may
+                settle on one (Eom et al. 2024, "AdaMER-CTC", decrease it for the same reason).
         """
-        characters = max(
-            1, mean_over_ranks(sum(map(len, batch.targets)))
-        )  # nobody may speak in a small batch
+        # the targets of a small batch may all be empty
+        characters = max(1, mean_over_ranks(sum(map(len, batch.targets))))
+
+        # the encoder in mixed precision; heads and losses need the full precision
         with autocast(batch.mel.device, self.mixed_precision):
             states = recogniser.encoder.hidden_states(batch.mel, batch.lengths)
-        states = [
-            (x.to(batch.mel.dtype), lengths) for x, lengths in states
-        ]  # heads and CTC need the full precision
+        states = [(x.to(batch.mel.dtype), lengths) for x, lengths in states]
         in_the_middle, before_last = states[middle(len(states))], states[max(0, len(states) - 2)]
+
+        # letters after the last block
         log_probs, ctc_lengths = recogniser.head(*recogniser.encoder.embed(*states[-1]))
         per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
         objective = per_utterance.sum() / characters
         if self.entropy_weight:
-            objective = (
-                entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, share * self.entropy_weight).sum()
-                / characters
-            )
+            weight = share * self.entropy_weight
+            objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, weight).sum() / characters
+
+        # letters in the middle, words before the last block
         if self.letters is not None:
-            letters = ctc_loss(*self.letters(*in_the_middle), batch.targets).sum() / characters
+            middle_probs, middle_lengths = self.letters(*in_the_middle)
+            letters = ctc_loss(middle_probs, middle_lengths, batch.targets).sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
         if self.words is not None:
-            objective = (
-                objective + self.words_weight * self.words.loss(*before_last, batch.utterances) / characters
-            )
+            words = self.words.loss(*before_last, batch.utterances) / characters
+            objective = objective + self.words_weight * words
         return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
 
 
 def middle(blocks: int) -> int:
-    """The block, from 0, behind which the encoder is half done."""
+    """The number, from 0, of the last block of the first half."""
     return max(0, blocks // 2 - 1)
 
 
 class Learner(nn.Module):
-    """All that has weights in training, as one module: a batch → its loss."""
+    """All weights of a training as one module: a batch → its loss."""
 
     def __init__(self, recogniser: Recogniser, objective: Objective) -> None:
         super().__init__()
         self.recogniser, self.objective = recogniser, objective
 
     def forward(self, batch: Batch, share: float = 1.0) -> Loss:
-        return self.objective(self.recogniser, batch, share)
+        """`share` as in `Objective`."""
+        loss: Loss = self.objective(self.recogniser, batch, share)
+        return loss
 
 
 def repeated_words(texts: Iterable[str]) -> list[str]:
     """The words that occur more than once in the training transcripts, sorted.
 
-    A word that occurs once cannot be told from its recording: all such words share the class `WordHead.OTHER`.
+    A word that occurs once cannot be told from its recording: all such words share the class
+    `WordHead.OTHER`.
     """
     counts = Counter(word for text in texts for word in text.split())
     return sorted(word for word, count in counts.items() if count > 1)
@@ -132,7 +141,7 @@ class WordHead(nn.Module):
         return [[self.index.get(word, self.OTHER) for word in text.split()] for text in texts]
 
     def loss(self, x: Tensor, lengths: Tensor, utterances: Sequence[Utterance]) -> Tensor:
-        """Nats, summed over the utterances that have a frame for each word: one that spells too fast for that does not count here."""
+        """Nats, summed over the utterances with a path; those with more words than frames are left out."""
         targets = self.targets(row.text for row in utterances)
         fits = [row for row, frames in enumerate(lengths.tolist()) if is_feasible(targets[row], frames)]
         log_probs = self.head(self.norm(x), lengths)[0]

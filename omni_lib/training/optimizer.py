@@ -1,18 +1,18 @@
-"""How gradients become steps: Muon for the matrices of the encoder blocks, AdamW for everything else.
+"""The optimisers: Muon for the matrices of the encoder blocks, AdamW for all other parameters.
 
-A gradient matrix is dominated by a few directions; AdamW takes most of its step along them. Muon (Jordan et al. 2024) gives
-every direction a step of the same length: it replaces the momentum by the nearest orthogonal matrix. A small encoder then
-learns from the same utterances in markedly fewer epochs.
+A gradient matrix is dominated by a few directions, and AdamW takes most of its step along them. Muon (Jordan
+et al. 2024) takes a step of the same length in every direction: it replaces the momentum by the nearest
+orthogonal matrix. A small encoder then learns from the same utterances in markedly fewer epochs.
 
-torch.optim.Muon always computes in bfloat16, which many laptops' processors only emulate, slowly; this one does so where the
-hardware multiplies it natively, and in the weights' own precision elsewhere.
+torch.optim.Muon always computes in bfloat16, which the processors of many laptops only emulate, slowly. This
+one does so where the hardware supports it natively, and uses the precision of the weights elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,80 +25,76 @@ Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
-    """Matrices (B, M, N), M ≤ N, with the singular vectors of `matrices` and singular values brought towards 1.
+    """Matrices (B, M, N), M ≤ N, with the singular vectors of `matrices` and singular values close to 1.
 
-    Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly. Each step raises a small
-    singular value about 3.4-fold, so three of them take all above a fiftieth of the Frobenius norm to between 0.68 and 1.21. Jordan
-    takes five; on this encoder three cost two fifths less and the loss falls no slower.
+    This is the Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly.
+    Each step multiplies a small singular value by about 3.4, so three steps bring all above a fiftieth of the
+    Frobenius norm to between 0.68 and 1.21. Jordan takes five steps; on this encoder three take two fifths
+    less time, and the loss falls as fast.
     """
-    x = matrices / (
-        matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7
-    )  # no singular value above 1, or the iteration diverges
+    # no singular value may exceed 1, or the iteration diverges
+    x: Tensor = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
-        # 3.4445 x + (-4.7750 gram + 2.0315 gram²) x, scaled and added within the products: apart, that would cost as much as they do
+        # 3.4445 x + (-4.7750 gram + 2.0315 gram²) x; baddbmm scales and adds as part of the product
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     return x
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, for parameters that are matrices."""
+    """Orthogonalised Nesterov momentum (Jordan et al. 2024), for parameters that are matrices."""
 
     def __init__(
         self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         first = parameters[0]
-        self.type = (
-            fast_type(first.device) if first.dtype == torch.float32 else None
-        )  # who asks for double precision shall have it
+        # double precision stays double
+        self.type = fast_type(first.device) if first.dtype == torch.float32 else None
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override] # closures are not supported
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            alike: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(
-                list
-            )  # lying down or standing, by shape
+            # matrices of one shape, or its transpose, are orthogonalised together
+            by_shape: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
+            momenta: dict[nn.Parameter, Tensor] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    alike[tuple(sorted(parameter.shape))].append(parameter)
-            for parameters in alike.values():
-                updates = orthogonalise(
-                    torch.stack([_lying(self._momentum(p, group["momentum"])) for p in parameters])
-                )
+                    by_shape[tuple(sorted(parameter.shape))].append(parameter)
+                    momenta[parameter] = _wide(self._momentum(parameter, parameter.grad, group["momentum"]))
+            for parameters in by_shape.values():
+                updates = orthogonalise(torch.stack([momenta[p] for p in parameters]))  # (B, M, N), M ≤ N
                 for parameter, update in zip(parameters, updates.to(parameters[0].dtype), strict=True):
                     rows, columns = parameter.shape
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    lying = _lying(parameter)
-                    lying.add_(update, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
+                    _wide(parameter).add_(update, alpha=-group["lr"] * math.sqrt(max(1, rows / columns)))
 
-    def _momentum(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+    def _momentum(self, parameter: nn.Parameter, gradient: Tensor, momentum: float) -> Tensor:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        average = state["momentum"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(average, momentum).to(self.type or parameter.dtype)
+        average = state["momentum"].lerp_(gradient, 1 - momentum)
+        return gradient.lerp(average, momentum).to(self.type or parameter.dtype)
 
 
-def _lying(matrix: Tensor) -> Tensor:
-    """A view with no more rows than columns."""
+def _wide(matrix: Tensor) -> Tensor:
+    """A view of a tall matrix as a wide one: its transpose."""
     return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
 
 
 class Optimizers:
-    """The optimisers of one run behind one face; the rate of each is its peak times `schedule(step)`."""
+    """The optimisers of one run as one; the learning rate of each is its peak times `schedule(step)`."""
 
     def __init__(self, blocks: nn.Module, model: nn.Module, config: Config) -> None:
         """
         Args:
-            blocks: the part of `model` whose matrices Muon takes, where `config.muon_rate` is above 0.
+            blocks: the part of `model` whose matrices Muon updates if `config.muon_rate` is above 0.
         """
         taken = [p for p in blocks.parameters() if p.ndim == 2] if config.muon_rate else []
         others = {id(p) for p in model.parameters()} - {id(p) for p in taken}
         matrices = [p for p in model.parameters() if id(p) in others and p.ndim >= 2]
-        vectors = [
-            p for p in model.parameters() if id(p) in others and p.ndim < 2
-        ]  # biases and norms are not decayed
+        vectors = [p for p in model.parameters() if id(p) in others and p.ndim < 2]  # without weight decay
         groups = [
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
@@ -112,37 +108,40 @@ class Optimizers:
             self.peaks.append(config.muon_rate)
 
     def zero_grad(self) -> None:
+        """Forget the gradients of the last step."""
         for member in self.members:
             member.zero_grad(set_to_none=True)
 
     def step(self, share: float) -> None:
-        """One step at `share` of the peak rates."""
+        """One step with `share` of the peak learning rates."""
         for member, peak in zip(self.members, self.peaks, strict=True):
             for group in member.param_groups:
                 group["lr"] = peak * share
             member.step()
 
-    def state_dict(self) -> list[dict]:
+    def state_dict(self) -> list[dict[str, Any]]:
+        """The states of the optimisers, for a checkpoint."""
         return [member.state_dict() for member in self.members]
 
-    def load_state_dict(self, states: list[dict]) -> None:
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
         """Go on from `state_dict()`.
 
         Raises:
-            ValueError, TypeError, KeyError: it is none, or one of other parameters.
+            ValueError, TypeError, KeyError: `states` is something else, or belongs to other parameters.
         """
-        if not isinstance(
-            states, list
-        ):  # a tensor, say, of a billion zeros that take no room: to go through it would take for ever
-            raise TypeError(
-                f"the state of {len(self.members)} optimisers is a list, not a {type(states).__name__}"
-            )
+        # a stranger's checkpoint may hold a tensor of a billion zeros here, which takes no space but cannot
+        # be walked
+        if not isinstance(states, list):
+            raise TypeError(f"the state of {len(self.members)} optimisers is not a {type(states).__name__}")
         for member, state in zip(self.members, states, strict=True):
             member.load_state_dict(state)
 
 
 def schedule(step: int, total_steps: int, config: Config) -> float:
-    """The rate of step `step` (from 0), as a share of its peak: a linear warm-up, then constant, or half a cosine down to zero."""
+    """The learning rate of step `step` (from 0) as a share of its peak.
+
+    A linear warm-up, then constant, or half a cosine down to zero at the last step.
+    """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     if config.schedule == "constant":

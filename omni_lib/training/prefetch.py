@@ -1,6 +1,6 @@
-"""The next batch is made ready while the graphics card computes this one.
+"""Prepare the next batch while the GPU computes this one.
 
-Untested on a graphics card: none was at hand. What needs none (order, errors, an early end) is tested.
+Untested on a GPU. What needs none (order, errors, an early end) is tested.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from omni_lib.training.batching import Batch
 def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """`batches` with their tensors on `device`.
 
-    The CPU gets each when it is asked for: a thread would only take cores from the step. For any other device a thread takes the
-    next batch meanwhile (features, augmentation, padding) and copies it; for CUDA from pinned memory and on a stream of its own, so
-    that the copy too runs beside the step.
+    On the CPU each batch is made when it is needed, because a thread would only take cores from the step. For
+    any other device a thread makes the next batch in the meantime (features, augmentation, padding) and
+    copies it. For CUDA it copies from pinned memory and on a stream of its own, so that the copy runs in
+    parallel with the step too.
     """
     if device.type == "cpu":
         yield from batches
         return
-    waiting, copies = iter(batches), torch.cuda.Stream(device) if device.type == "cuda" else None
+    waiting = iter(batches)
+    copies: torch.cuda.Stream | None = None
+    if device.type == "cuda":
+        copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it without types
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(_take, waiting, device, copies)
         while (batch := coming.result()) is not None:
@@ -32,9 +36,7 @@ def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
                 computing = torch.cuda.current_stream(device)
                 computing.wait_stream(copies)
                 for tensor in (batch.mel, batch.lengths):
-                    tensor.record_stream(
-                        computing
-                    )  # its memory is not given away before the step has used it
+                    tensor.record_stream(computing)  # do not reuse its memory before the step has ended
             coming = pool.submit(_take, waiting, device, copies)
             yield batch
 

@@ -331,7 +331,7 @@ def test_a_run_of_which_nothing_is_whole_says_so(stopped):
     for path in (*paths, paths[0].with_name(BEST)):
         spoil(path)
     with pytest.raises(
-        UserError, match="no other checkpoint of this run is whole: train into another save_dir"
+        UserError, match="no other checkpoint of this run is undamaged: train into another save_dir"
     ):
         train(config, resume=True, report=quiet)
 

@@ -82,7 +82,7 @@ def test_a_run_that_has_left_the_plateau_is_well():
 
 def test_a_loss_that_comes_apart_is_named_with_the_step_of_its_lowest():
     message = diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 45.0][index]))
-    assert "coming apart" in message and "step 200" in message and "muon_rate" in message
+    assert "diverging" in message and "step 200" in message and "muon_rate" in message
     assert diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 25.0][index])) is None
 
 
@@ -113,7 +113,7 @@ def test_long_clips_in_a_few_batches_are_no_loss_that_comes_apart():
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("healthy", None), ("log_1", "blank plateau"), ("log_2", "coming apart"), ("log_3", None)],
+    [("healthy", None), ("log_1", "blank plateau"), ("log_2", "diverging"), ("log_3", None)],
 )
 def test_the_logs_of_the_course_are_diagnosed_as_lesson_05_says(name, says):
     steps = [entry for entry in log_of(name) if entry["type"] == "step"]
