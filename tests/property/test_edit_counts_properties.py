@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.course.lessons.error_rate import optimal_counts
+from omni_lib.course.lessons.error_rate_judges import optimal_counts
 from omni_lib.course.lessons.error_rate_solutions import character_error_rate, edit_counts
 from omni_lib.metrics import character_errors, word_errors
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from omni_lib.course import trellis
-from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal, require
+from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
-from omni_lib.course.exercises.sandbox import Attempt, NotYet, TooSlow, described
+from omni_lib.course.lessons import ctc_alignment_judges as judges
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.course.lessons.ctc_alignment_backward import ctc_gradient, occupancy, viterbi_path
 from omni_lib.course.lessons.ctc_alignment_questions import (
@@ -25,41 +25,18 @@ from omni_lib.course.lessons.ctc_alignment_questions import (
     what_blank_means,
     why_ctc,
 )
-from omni_lib.course.lessons.ctc_examples import indices, posteriors
-from omni_lib.ctc import collapse as library_collapse
-from omni_lib.ctc import ctc_loss, is_feasible
-from omni_lib.encoder import embedding_lengths
 
 NUMBER = "03"
 TITLE = "CTC alignment"
 
 
-def _judge_collapse(attempt: Attempt) -> None:
-    for path, why in (
-        ("h_e_l_o", "The blanks (index 0) go."),
-        ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
-        (
-            "hello",
-            "Two equal neighbours are one symbol that lasts: without a blank between, no letter can "
-            "be doubled.",
-        ),
-        (
-            "hel_lo",
-            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the "
-            "other order loses the second l.",
-        ),
-        ("hell_lo", "Two runs of l with a blank between are two letters, however long the runs are."),
-        ("h_ee_lll_oo___", "One run of l is one letter."),
-        ("_h___h_", "Two runs of one letter, with blanks between, are two letters."),
-        ("anna", "Only neighbours merge: a letter that comes back later is a new one."),
-        ("a  b", "The space is a symbol like any other: it merges with its neighbour and stays."),
-        ("____", "Blanks alone spell nothing: an empty list."),
-        ("", "No frames spell nothing: an empty list."),
-    ):
-        indices = trellis.read_path(path)
-        expect_equal(attempt, (indices,), library_collapse(indices), f"The path is {path!r}. {why}")
-    drawn = torch.randint(0, 4, (400,), generator=torch.Generator().manual_seed(0)).tolist()
-    expect_equal(attempt, (drawn,), library_collapse(drawn), "A long path of four symbols.")
+def _as_list(function: Callable[[list[int]], Any]) -> Callable[[list[int]], list[int]]:
+    """The learner's function as the decoder calls it, which needs a list: a tensor is right, too."""
+
+    def collapsed(path: list[int]) -> list[int]:
+        return [int(symbol) for symbol in function(path)]
+
+    return collapsed
 
 
 collapse = CodeExercise(
@@ -67,7 +44,7 @@ collapse = CodeExercise(
     goal="The text that a path spells: merge what repeats, then drop the blanks (class index 0).",
     difficulty=1,
     minutes=6,
-    judge=_judge_collapse,
+    judge=judges.collapse,
     answer=solutions.collapse,
     hints=(
         "Go through the path and compare each symbol with the one in the frame before it, the blank "
@@ -78,50 +55,8 @@ collapse = CodeExercise(
     ),
     praise="That is all the decoding that greedy CTC has. The order matters: merging first is what lets a "
     "blank keep a doubled letter apart.",
-    plug_in=PlugIn(places=("omni_lib.decoding:collapse",)),
+    plug_in=PlugIn(places=("omni_lib.decoding:collapse",), adapt=_as_list),
 )
-
-
-def _judge_count_alignments(attempt: Attempt) -> None:
-    for text, frames, why in (
-        ("a", 1, "One frame, one letter."),
-        ("a", 3, "The a may last one, two or three frames, and blanks fill the rest."),
-        ("ab", 3, "Between a and b a blank may stand, but it need not."),
-        ("aa", 3, "Only a_a: without the blank the two would merge."),
-        ("aa", 4, "Between two equal letters the blank cannot be skipped."),
-        ("aa", 2, "Two frames are too few for a doubled letter."),
-        ("", 4, "The empty text has one path: blanks."),
-        ("hello", 5, "With five frames there is no room for the blank between the two l."),
-        ("hello", 6, "Six frames are just enough."),
-        ("hello", 7, "One frame more than needed: something lasts, or one more blank stands somewhere."),
-        (
-            "hello",
-            16,
-            "Enumerating all paths is hopeless here (five symbols to the 16th power): count by frame "
-            "and state.",
-        ),
-        (
-            "the cat sat on the mat",
-            57,
-            "Count by frame and state, in Python's whole numbers: a float cannot hold this one exactly.",
-        ),
-    ):
-        target = indices(text)
-        expected = trellis.count_alignments(target, frames)
-        try:
-            got = attempt(target, frames)
-        except NotYet as found:
-            slow = frames > 7 and isinstance(found, TooSlow)
-            raise NotYet(f"{found} {why}" if slow else str(found)) from None
-        try:
-            value = int(got)
-        except (TypeError, ValueError):
-            raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
-        require(
-            value == expected,
-            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} "
-            f"paths. {why}",
-        )
 
 
 count_alignments = CodeExercise(
@@ -130,7 +65,7 @@ count_alignments = CodeExercise(
     difficulty=3,
     minutes=15,
     extra=True,
-    judge=_judge_count_alignments,
+    judge=judges.count_alignments,
     answer=solutions.count_alignments,
     hints=(
         "Put blanks around and between the letters: for `ab` the states are `_ a _ b _`. A path "
@@ -146,46 +81,6 @@ count_alignments = CodeExercise(
     praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited 11 states 16 times. Put "
     "probabilities in place of the ones and you have the forward recursion.",
 )
-
-
-def _judge_forward_recursion(attempt: Attempt) -> None:
-    axes = "T states"
-    for number, (text, frames, why) in enumerate(
-        (
-            ("a", 1, "One frame: a path begins in the first blank or in the first letter, and nowhere else."),
-            (
-                "a",
-                2,
-                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability "
-                "of what this state emits.",
-            ),
-            ("ab", 3, "From a to b the blank may be skipped."),
-            ("aa", 4, "Between two equal letters the blank must not be skipped."),
-            ("hello", 9, "The double l again, within a word."),
-            ("the cat sat on the mat", 40, "A sentence."),
-        )
-    ):
-        log_probs, target = posteriors(frames, number), indices(text)
-        wanted = trellis.forward_mass(log_probs, target)
-        expect_close(
-            attempt, (log_probs, target), wanted, f"The text is {text!r}, in {frames} frames. {why}", axes
-        )
-    log_probs, target = (
-        posteriors(300, 9, sharpness=6.0).float(),
-        indices("do you want to ride a bicycle on thursday"),
-    )
-    alpha = expect_close(
-        attempt,
-        (log_probs, target),
-        trellis.forward_mass(log_probs, target),
-        "A long clip in float32: multiply nothing, or its probability underflows; add logarithms.",
-        axes,
-    )
-    loss = float(ctc_loss(log_probs[None], torch.tensor([300]), [target]))
-    require(
-        abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
-        "its last column does not give the loss of torch",
-    )
 
 
 def _through_trellis(forward: Callable[[Tensor, list[int]], Tensor]) -> Callable[..., Tensor]:
@@ -224,7 +119,7 @@ forward_recursion = CodeExercise(
     "that stand in state s at frame t.",
     difficulty=4,
     minutes=20,
-    judge=_judge_forward_recursion,
+    judge=judges.forward_recursion,
     answer=solutions.forward_recursion,
     hints=(
         "It is `count_alignments` with probabilities: the same states, the same three ways into "
@@ -244,44 +139,12 @@ forward_recursion = CodeExercise(
 )
 
 
-def _judge_feasible(attempt: Attempt) -> None:
-    for text, mel_frames, k, why in (
-        ("cat", 100, 1, "12 embeddings for three letters."),
-        ("hello", 38, 1, "Five embeddings, and the doubled l needs a blank of its own: six CTC frames."),
-        ("hello", 38, 2, "Ten CTC frames for six."),
-        ("hello", 48, 1, "Six embeddings are just enough."),
-        (
-            "hello",
-            47,
-            1,
-            "The frames are halved three times (47, 24, 12, 6): `embedding_lengths` counts as the "
-            "encoder does.",
-        ),
-        ("aabb", 48, 1, "Two doubled letters: 4 + 2 CTC frames, and there are 6."),
-        ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places: 5 frames."),
-        ("aaa", 32, 1, "Four embeddings for 3 + 2."),
-        ("anna", 38, 1, "Only neighbours need the blank: anna has one such pair."),
-        ("the cat sat on the mat", 154, 1, "19 embeddings for 22 symbols: the spaces count too."),
-        ("the cat sat on the mat", 154, 3, "57 CTC frames."),
-        ("", 3, 1, "The empty text needs no frame."),
-    ):
-        target = indices(text)
-        got = attempt(target, mel_frames, k)
-        require(
-            isinstance(got, bool) or str(getattr(got, "dtype", "")) in ("bool", "torch.bool"),
-            f"True or False is wanted; your function returns {described(got)}",
-        )
-        expected = is_feasible(target, int(embedding_lengths(mel_frames)) * k)
-        what = f"{text!r} in {mel_frames} mel frames with k = {k}"
-        require(bool(got) == expected, f"{what}: your function says {bool(got)}, and it is {expected}. {why}")
-
-
 feasible = CodeExercise(
     key="03.feasible",
     goal="Whether a clip has any path to a text: mel frames, eight to an embedding, k CTC frames from each.",
     difficulty=2,
     minutes=8,
-    judge=_judge_feasible,
+    judge=judges.feasible,
     answer=solutions.feasible,
     hints=(
         "Two numbers decide: the CTC frames that there are, and the fewest with which the text can "

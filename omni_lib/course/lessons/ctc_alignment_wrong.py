@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from omni_lib.course import trellis
+from omni_lib.course.lessons import ctc_alignment_backward_wrong as backward
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.ctc import frames_needed
 
@@ -30,6 +31,10 @@ def _each_letter_once(path: list[int]) -> list[int]:
 
 def _drops_spaces(path: list[int]) -> list[int]:
     return [symbol for symbol in solutions.collapse(path) if symbol != 1]
+
+
+def _last_before_the_first(path: list[int]) -> list[int]:
+    return [path[i] for i in range(len(path)) if path[i] != 0 and path[i] != path[i - 1]]
 
 
 def _scribbles(path: list[int]) -> list[int]:
@@ -76,6 +81,39 @@ def _must_end_in_blank(target: list[int], frames: int) -> int:
     return _count(target, frames, _may_skip, ends=1)
 
 
+def _uncached(target: list[int], frames: int) -> int:
+    states = trellis.states_of(target)
+
+    def ways(s: int, left: int) -> int:
+        if left == 0:
+            return int(s >= len(states) - 2)
+        steps = [s, s + 1] + [s + 2] * (s + 2 < len(states) and _may_skip(states, s + 2))
+        return sum(ways(step, left - 1) for step in steps if step < len(states))
+
+    return ways(0, frames - 1) + ways(1, frames - 1) if len(states) > 1 else 1
+
+
+def _count_wraps(target: list[int], frames: int) -> int:
+    states = trellis.states_of(target)
+    ways = [1] + [0] * (len(states) - 1)
+    for _ in range(frames):
+        ways = [
+            ways[s] + ways[s - 1] + (ways[s - 2] if states[s] not in (0, states[s - 2]) else 0)
+            for s in range(len(states))
+        ]
+    return sum(ways[-2:])
+
+
+def _in_int64(target: list[int], frames: int) -> Any:
+    states = trellis.states_of(target)
+    skips = np.array([s >= 2 and _may_skip(states, s) for s in range(len(states))])
+    ways = np.array([1] + [0] * (len(states) - 1))
+    for _ in range(frames):
+        before = np.concatenate([[0, 0], ways])
+        ways = before[2:] + before[1:-1] + np.where(skips, before[:-2], 0)
+    return ways[-2:].sum()
+
+
 def _in_floats(target: list[int], frames: int) -> float:
     return float(trellis.count_alignments(target, frames))
 
@@ -100,6 +138,19 @@ def _forward_skips_between_equals(log_probs: Tensor, target: list[int]) -> Tenso
     states = torch.tensor(trellis.states_of(target))
     skips = (states != 0) & (torch.arange(len(states)) >= 2)
     return _forward(log_probs, target, skips)
+
+
+def _forward_wraps(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = trellis.states_of(target)
+    alpha = torch.full((len(log_probs), len(states)), -math.inf, dtype=torch.float64)
+    alpha[0, :2] = log_probs[0, states[:2]]
+    for t in range(1, len(alpha)):
+        for s, symbol in enumerate(states):
+            total = torch.logaddexp(alpha[t - 1, s], alpha[t - 1, s - 1])
+            if symbol not in (0, states[s - 2]):
+                total = torch.logaddexp(total, alpha[t - 1, s - 2])
+            alpha[t, s] = total + log_probs[t, symbol]
+    return alpha
 
 
 def _forward_begins_in_blank_only(log_probs: Tensor, target: list[int]) -> Tensor:
@@ -157,6 +208,14 @@ def _rounds_down(target: list[int], mel_frames: int, k: int) -> bool:
     return mel_frames // 8 * k >= frames_needed(target)
 
 
+def _rounds_up(target: list[int], mel_frames: int, k: int) -> bool:
+    return math.ceil(mel_frames / 8) * k >= frames_needed(target)
+
+
+def _multiplies_the_frames(target: list[int], mel_frames: int, k: int) -> bool:
+    return _embeddings(mel_frames * k) >= frames_needed(target)
+
+
 def _counts_every_letter_that_comes_again(target: list[int], mel_frames: int, k: int) -> bool:
     repeats = len(target) - len(set(target))
     return _embeddings(mel_frames) * k >= len(target) + repeats
@@ -178,140 +237,44 @@ def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
     return np.bool_(_embeddings(mel_frames) * k >= frames_needed(target))
 
 
-def _not_normalised(alpha: Tensor, beta: Tensor) -> Tensor:
-    return (alpha + beta).exp()
-
-
-def _over_frames(alpha: Tensor, beta: Tensor) -> Tensor:
-    return torch.softmax(alpha + beta, dim=0)
-
-
-def _forward_only(alpha: Tensor, beta: Tensor) -> Tensor:
-    return torch.softmax(alpha, dim=1)
-
-
-def _still_in_logarithms(alpha: Tensor, beta: Tensor) -> Tensor:
-    return alpha + beta - torch.logsumexp(alpha + beta, dim=1, keepdim=True)
-
-
-def _underflows(alpha: Tensor, beta: Tensor) -> Tensor:
-    mass = alpha.exp() * beta.exp()
-    return mass / mass.sum(dim=1, keepdim=True)
-
-
-def _occupancy_by_numpy(alpha: Tensor, beta: Tensor) -> Any:
-    mass = (alpha + beta).numpy()
-    shares = np.exp(mass - mass.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def _by_symbol(gamma: Tensor, target: list[int], symbols: int = 29) -> Tensor:
-    return gamma.new_zeros(len(gamma), symbols).index_add(1, torch.tensor(trellis.states_of(target)), gamma)
-
-
-def _occupancy_alone(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    return -_by_symbol(gamma, target)
-
-
-def _wrong_sign(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    return _by_symbol(gamma, target) - torch.softmax(logits, dim=1)
-
-
-def _last_state_wins(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    gradient = torch.softmax(logits, dim=1)
-    gradient[:, trellis.states_of(target)] -= gamma
-    return gradient
-
-
-def _forgets_softmax(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    return logits - _by_symbol(gamma, target)
-
-
-def _subtracts_states_from_symbols(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    return torch.softmax(logits, dim=1) - gamma
-
-
-def _gradient_at_once(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
-    return torch.softmax(logits, dim=1) - _by_symbol(gamma, target)
-
-
-def _greedy(log_probs: Tensor, target: list[int]) -> list[int]:
-    return log_probs.argmax(dim=1).tolist()
-
-
-def _numbers_of_states(log_probs: Tensor, target: list[int]) -> list[int]:
-    return [state + 29 for state in trellis.best_states(solutions.viterbi_path(log_probs, target))]
-
-
-def _backwards(log_probs: Tensor, target: list[int]) -> list[int]:
-    return solutions.viterbi_path(log_probs, target)[::-1]
-
-
-def _without_repeats(log_probs: Tensor, target: list[int]) -> list[int]:
-    return [symbol for symbol, _ in itertools.groupby(solutions.viterbi_path(log_probs, target))]
-
-
-def _even_shares(log_probs: Tensor, target: list[int]) -> list[int]:
-    return trellis.random_alignment(target, len(log_probs), seed=0)
-
-
-def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
-    from torchaudio.functional import forced_align
-
-    return forced_align(log_probs[None].float(), torch.tensor([target]), blank=0)[0][0]
-
-
 WRONG: dict[str, list[tuple[Any, str]]] = {
+    **backward.WRONG,
     "collapse": [
         (_blanks_first, "Merge first, then drop the blanks"),
         (_keeps_blanks, "The blanks (index 0) go"),
         (_each_letter_once, "keeps them apart"),
         (_drops_spaces, "The space is a symbol like any other"),
+        (_last_before_the_first, "is the *last* frame where i is 0"),
         (_scribbles, "changes its input"),
-        (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "it should be [9, 6, 13, 16]"),
+        (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "a list is wanted"),
     ],
     "count_alignments": [
-        (_brute_force, "count by frame and state"),
-        (_skips_between_equals, "Only a_a"),
+        (_brute_force, "takes too long. It need not be endless"),
+        (_uncached, "takes too long. It need not be endless"),
+        (_count_wraps, "A negative index does not fail"),
+        (_in_int64, "int64"),
+        (_skips_between_equals, "without the blank in the middle"),
         (_never_skips, "a blank may stand, but it need not"),
         (_must_end_in_blank, "One frame, one letter"),
-        (_in_floats, "a float cannot hold this one exactly"),
+        (_in_floats, "a float has not enough digits"),
     ],
     "forward_recursion": [
         (_forward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
-        (_forward_begins_in_blank_only, "a path begins in the first blank or in the first letter"),
+        (_forward_wraps, "A negative index does not fail"),
+        (_forward_begins_in_blank_only, "A path begins in the first blank or in the first letter"),
         (_forward_takes_the_best, "logaddexp"),
         (_forward_multiplies, "its probability underflows"),
-        (_forward_other_way_round, "states comes last here"),
-        (_forward_only_the_end, "shape (1, 3) = (T, states) is wanted"),
+        (_forward_other_way_round, "(T, states) is wanted"),
+        (_forward_only_the_end, "(T, states) is wanted"),
     ],
     "feasible": [
         (_no_blank_for_doubled_letters, "needs a blank of its own"),
         (_rounds_down, "halved three times"),
+        (_rounds_up, "does not make ceil(mel / 8) embeddings"),
+        (_multiplies_the_frames, "k multiplies the embeddings"),
         (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
         (_forgets_k, "Ten CTC frames for six"),
         (_gives_a_number, "True or False is wanted"),
-    ],
-    "occupancy": [
-        (_not_normalised, "the states of one frame add up to 1"),
-        (_over_frames, "the states of one frame add up to 1"),
-        (_forward_only, "the states of one frame add up to 1"),
-        (_still_in_logarithms, "the states of one frame add up to 1"),
-        (_underflows, "take the differences of logarithms"),
-    ],
-    "ctc_gradient": [
-        (_occupancy_alone, "Softmax minus occupancy"),
-        (_wrong_sign, "-1 times what it should be"),
-        (_last_state_wins, "add their occupancies"),
-        (_forgets_softmax, "Softmax minus occupancy"),
-        (_subtracts_states_from_symbols, "raises RuntimeError"),
-    ],
-    "viterbi_path": [
-        (_greedy, "your path collapses to"),
-        (_numbers_of_states, "not the numbers of the states"),
-        (_backwards, "your path"),
-        (_without_repeats, "one for each of the"),
-        (_even_shares, "there is one of"),
     ],
     "why_ctc": [
         ("Because it is better.", "nobody has written down"),
@@ -347,6 +310,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
+    **backward.OTHER_RIGHT,
     "collapse": [
         lambda path: [symbol for symbol, _ in itertools.groupby(path) if symbol],
         lambda path: tuple(solutions.collapse(path)),
@@ -363,15 +327,6 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda log_probs, target: solutions.forward_recursion(log_probs, target).tolist(),
     ],
     "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
-    "occupancy": [
-        _occupancy_by_numpy,
-        lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float(),
-    ],
-    "ctc_gradient": [_gradient_at_once],
-    "viterbi_path": [
-        _by_torchaudio,
-        lambda log_probs, target: np.array(solutions.viterbi_path(log_probs, target)),
-    ],
     "why_ctc": [
         "No one has labelled which frame says which letter. CTC sums over every possible alignment "
         "of the text.",

@@ -79,7 +79,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda frames: -(-frames // 8), "has no partner"),
         (lambda frames: frames / 8, "it should be [12]"),
         (lambda frames: (((frames + 1) // 2 + 1) // 2 + 1) // 2, "has no partner"),
-        (lambda frames: int(frames[0] + 3) // 4 // 2, "it should be [12]"),
+        (lambda frames: int(frames[0] + 3) // 4 // 2, "a list is wanted"),
+        (lambda frames: torch.round(frames / 8).long(), "`round` goes to the nearest"),
         (lambda frames: frames.clamp_(max=5), "changes its input"),
     ],
     "padding_mask": [
@@ -89,8 +90,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             lambda lengths, frames: (torch.arange(frames) < lengths[:, None]).float(),
             "true and false are wanted",
         ),
-        (lambda lengths, frames: torch.arange(frames)[:, None] < lengths, "The axes are in another order"),
-        (lambda lengths, frames: torch.arange(int(lengths.max())) < lengths[:, None], "shape (1, 5)"),
+        (lambda lengths, frames: torch.arange(frames)[:, None] < lengths, "in another order"),
+        (lambda lengths, frames: torch.arange(int(lengths.max())) < lengths[:, None], "5 are wanted"),
         (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
     ],
     "attention": [
@@ -121,7 +122,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (
             lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1),
-            "your function returns shape",
+            "along axis D",
         ),
         (_naive_exponential, "overflows"),
     ],
@@ -181,7 +182,12 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _sequence_mask_numpy,
         lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1)),
     ],
-    "attention": [_by_hand, _torchs],
+    "attention": [
+        _by_hand,
+        _torchs,
+        lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
+        lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
+    ],
     "count_parameters": [
         lambda d_model, d_ff, kernel_size: (
             7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
 
 import jiwer
 import numpy as np
+import torch
 
 from omni_lib.course.lessons import error_rate_solutions as solutions
 from omni_lib.metrics import bootstrap_interval, character_errors, total, word_errors
@@ -40,6 +43,46 @@ def _never_substitutes(reference: list[str], hypothesis: list[str]) -> tuple[int
                 common[m - 1][n - 1] + 1 if kept == said else max(common[m - 1][n], common[m][n - 1])
             )
     return 0, len(reference) - common[-1][-1], len(hypothesis) - common[-1][-1]
+
+
+def _longest_match_first(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    substitutions = deletions = insertions = 0
+    matcher = difflib.SequenceMatcher(None, reference, hypothesis, autojunk=False)
+    for _, i1, i2, j1, j2 in (code for code in matcher.get_opcodes() if code[0] != "equal"):
+        both = min(i2 - i1, j2 - j1)
+        substitutions += both
+        deletions += i2 - i1 - both
+        insertions += j2 - j1 - both
+    return substitutions, deletions, insertions
+
+
+def _weighs_four_three_three(reference: list[str], hypothesis: list[str]) -> Any:
+    """The costs of NIST's sclite."""
+    row = [(3 * n, 0, 0, n) for n in range(len(hypothesis) + 1)]
+    for m, kept in enumerate(reference, 1):
+        after = [(3 * m, 0, m, 0)]
+        for n, said in enumerate(hypothesis):
+            cost, s, d, i = row[n]
+            ways = [(cost, s, d, i) if kept == said else (cost + 4, s + 1, d, i)]
+            cost, s, d, i = row[n + 1]
+            ways.append((cost + 3, s, d + 1, i))
+            cost, s, d, i = after[n]
+            ways.append((cost + 3, s, d, i + 1))
+            after.append(min(ways, key=lambda way: way[0]))
+        row = after
+    return row[-1][1:]
+
+
+def _uncached(reference: list[str], hypothesis: list[str]) -> Any:
+    if not reference or not hypothesis:
+        return 0, len(reference), len(hypothesis)
+    s, d, i = _uncached(reference[1:], hypothesis[1:])
+    ways = [(s + (reference[0] != hypothesis[0]), d, i)]
+    s, d, i = _uncached(reference[1:], hypothesis)
+    ways.append((s, d + 1, i))
+    s, d, i = _uncached(reference, hypothesis[1:])
+    ways.append((s, d, i + 1))
+    return min(ways, key=sum)
 
 
 def _by_jiwer(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
@@ -101,6 +144,10 @@ def _without_insertions(references: list[str], hypotheses: list[str]) -> float:
     return (count.substitutions + count.deletions) / count.reference
 
 
+def _one_long_text(references: list[str], hypotheses: list[str]) -> float:
+    return word_errors(" ".join(references), " ".join(hypotheses)).rate
+
+
 def _joined(references: list[str], hypotheses: list[str]) -> float:
     return jiwer.wer(references, hypotheses)
 
@@ -120,6 +167,14 @@ def _place_by_place_characters(reference: str, hypothesis: str) -> float:
 
 def _over_the_longer(reference: str, hypothesis: str) -> float:
     return character_errors(reference, hypothesis).errors / max(len(reference), len(hypothesis))
+
+
+def _over_the_hypothesis(reference: str, hypothesis: str) -> float:
+    return character_errors(reference, hypothesis).errors / max(1, len(hypothesis))
+
+
+def _capped(reference: str, hypothesis: str) -> float:
+    return min(1.0, character_errors(reference, hypothesis).rate)
 
 
 def _resampled(
@@ -161,6 +216,13 @@ def _torn_apart(errors: list[int], words: list[int], resamples: int) -> tuple[fl
     return rates[int(0.025 * resamples)], rates[int(0.975 * resamples)]
 
 
+def _closed_formula(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    """The ratio's standard error by the delta method, and a normal distribution."""
+    rate = sum(errors) / sum(words)
+    spread = math.sqrt(sum((error - rate * of) ** 2 for error, of in zip(errors, words, strict=True)))
+    return max(0.0, rate - 1.96 * spread / sum(words)), rate + 1.96 * spread / sum(words)
+
+
 def _upside_down(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
     low, high = _resampled(errors, words, resamples)
     return high, low
@@ -183,23 +245,29 @@ def _by_the_library(errors: list[int], words: list[int], resamples: int) -> tupl
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "edit_counts": [
         (_place_by_place, "A word of the reference is missing"),
-        (_exchanged, "deletions and insertions the other way round"),
+        (_exchanged, "the other way round"),
+        (_longest_match_first, "the longest match"),
+        (_weighs_four_three_three, "A substitution counts as one error"),
+        (_uncached, "takes too long. It need not be endless"),
         (_only_the_sum, "three whole numbers are wanted"),
-        (_bag_of_words, "the fewest are"),
+        (_bag_of_words, "no alignment has them"),
         (_never_substitutes, "two substitutions"),
     ],
     "corpus_wer": [
         (_mean_of_rates, "mean of the utterances' rates"),
         (_percent, "return the fraction"),
+        (_one_long_text, "You join all utterances"),
         (_over_the_hypotheses, "words of the *references*"),
         (_at_most_one, "Nothing stops it at 100%"),
-        (_without_insertions, "Nothing stops it at 100%"),
+        (_without_insertions, "inserted into the second"),
     ],
     "character_error_rate": [
         (_without_spaces, "You leave the spaces out"),
         (_words_instead, "That is the word error rate"),
-        (_place_by_place_characters, "One character of eleven is missing"),
-        (_over_the_longer, "400%"),
+        (_place_by_place_characters, "The missing space is an error"),
+        (_over_the_longer, "those of the reference are wanted"),
+        (_over_the_hypothesis, "those of the reference are wanted"),
+        (_capped, "You cap it at 100%"),
         (lambda reference, hypothesis: character_errors(reference, hypothesis).errors, "should be 0.0909"),
     ],
     "bootstrap_interval": [
@@ -208,6 +276,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_half_as_many, "Yours is too wide"),
         (_mean_of_rates_interval, "the mean of the utterances' rates"),
         (_torn_apart, "errors and its words together"),
+        (_closed_formula, "A formula assumes a bell curve"),
         (_upside_down, "the lower end comes first"),
         (lambda errors, words, resamples: sum(errors) / sum(words), "two numbers are wanted"),
     ],
@@ -260,7 +329,12 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         jiwer.cer,
         lambda reference, hypothesis: character_errors(reference, hypothesis).rate,
     ],
-    "bootstrap_interval": [_by_numpy, _by_the_library, lambda *arguments: list(_resampled(*arguments))],
+    "bootstrap_interval": [
+        _by_numpy,
+        _by_the_library,
+        lambda *arguments: list(_resampled(*arguments)),
+        lambda *arguments: torch.tensor(_by_numpy(*arguments)).float(),
+    ],
     "mat_wer": [50, "50"],
     "meaning_of_15": [
         "Of 100 words that were actually said, 15 errors: words replaced, left out, or inserted.",

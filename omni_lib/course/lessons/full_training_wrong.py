@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons.full_training_questions import (
     log_one,
     log_three,
@@ -52,6 +53,11 @@ def _in_gammas(frames: int, letters: int, repeats: int, symbols: int = 29) -> An
 
 def _floored(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     steps = utterances // batch_size * epochs
+    return steps, steps * seconds_per_step / 3600
+
+
+def _rounded(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
+    steps = round(utterances / batch_size) * epochs
     return steps, steps * seconds_per_step / 3600
 
 
@@ -160,14 +166,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_repeats_forgotten, "one path only"),
         (_added, "three paths"),
         (_no_path_forgotten, "math domain error"),
-        (_always_29, "4 symbols"),
+        (_always_29, "Four symbols"),
     ],
     "loss_scale": _other_options(loss_scale),
     "overfit_first": _other_options(overfit_first),
     "read_range": _other_options(read_range),
     "training_time": [
         (_floored, "126 an epoch"),
-        (_minutes, "3600 s each"),
+        (_rounded, "`round` drops a last batch"),
+        (_minutes, "3600 s"),
         (_one_long_epoch, "126 an epoch"),
         (_hours_only, "(steps, hours)"),
     ],
@@ -179,22 +186,22 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (4, "too low"),
     ],
     "learning_rate": [
-        (_from_zero, "first step already learns"),
+        (_from_zero, "It already learns"),
         (_cosine_of_everything, "cosine begins where the warm-up ends"),
         (_full_cosine, "half the peak"),
         (_by_warmup_always, "ZeroDivisionError"),
     ],
     "clip_gradient": [
         (_each_alone, "all parameters together"),
-        (_clamped, "a fifth of each"),
-        (_always_scaled, "nothing is to be done"),
+        (_clamped, "A fifth of each"),
+        (_always_scaled, "There is nothing to do"),
         (_in_place, "changes its input"),
         (_zero_divided, "NaN"),
     ],
     "average_weights": [
-        (_swapped, "keeps 0.9 of itself"),
+        (_swapped, "keeps the decay of itself"),
         (_constant_decay, "a tenth of the random start"),
-        (_plain_mean, "keeps 0.9 of itself"),
+        (_plain_mean, "keeps the decay of itself"),
         (_averaged_in_place, "changes its input"),
     ],
     "why_resume": [
@@ -215,13 +222,16 @@ OTHER_RIGHT: dict[str, list[Any]] = {
             -(-n // batch) * epochs,
             np.float64(-(-n // batch) * epochs * seconds / 3600),
         ],
+        lambda *arguments: np.array(solutions.training_time(*arguments)),
+        lambda *arguments: torch.tensor(solutions.training_time(*arguments), dtype=torch.float64),
     ],
     "learning_rate": [
+        lambda step, total, peak, warmup: solutions.learning_rate(step, total - 1, peak, warmup),
         lambda step, total, peak, warmup: torch.tensor(
             peak * (step + 1) / warmup
             if step < warmup
             else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
-        )
+        ),
     ],
     "clip_gradient": [_clipped_in_numpy],
     "average_weights": [

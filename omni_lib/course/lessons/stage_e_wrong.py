@@ -47,6 +47,19 @@ def _in_training_mode(path: Path) -> Any:
     return encoder
 
 
+def _sets_the_attribute(path: Path) -> Any:
+    encoder = _in_training_mode(path)
+    encoder.training = False
+    return encoder
+
+
+def _builds_any_object(path: Path) -> Any:
+    checkpoint = torch.load(path, weights_only=False)
+    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
+    encoder.load_state_dict(checkpoint["enc"])
+    return encoder.eval()
+
+
 def _only_the_weights(path: Path) -> Any:
     return torch.load(path, weights_only=True)["enc"]
 
@@ -75,6 +88,12 @@ def _only_eval(encoder: AudioEncoder) -> Any:
 
 def _only_gradients(encoder: AudioEncoder) -> Any:
     return encoder.requires_grad_(False)
+
+
+def _sets_training_of_it_alone(encoder: AudioEncoder) -> Any:
+    encoder.requires_grad_(False)
+    encoder.training = False
+    return encoder
 
 
 def _only_blocks(encoder: AudioEncoder) -> Any:
@@ -160,13 +179,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_of_the_chapters_settings_alone, "all weights are right and the embeddings are not"),
         (_never_filled, "are not those of checkpoint['enc']"),
         (_in_training_mode, "training mode"),
+        (_sets_the_attribute, "you set `.training` of the encoder alone"),
+        (_builds_any_object, "`weights_only=True`"),
         (_only_the_weights, "an AudioEncoder is wanted"),
         (_without_buffers, "feature_mean"),
     ],
     "what_stays_behind": _other_options(what_stays_behind),
     "freeze": [
-        (_only_eval, "still ask for a gradient"),
+        (_only_eval, "still require a gradient"),
         (_only_gradients, "batch norms go on averaging"),
+        (_sets_training_of_it_alone, "you set `.training` of the encoder alone"),
         (_only_blocks, "such as subsampler"),
         (_nothing_returned, "is the `return` missing"),
         (_zeroed, "changes the weights"),
@@ -192,9 +214,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("the transcripts are passed to the Thinker", "CTC head stays behind"),
     ],
     "linear_probe": [
-        (_without_ones, "shape (1, 1)"),
-        (_without_penalty, "The penalty is on every weight"),
-        (_ones_first, "the slope is 2"),
+        (_without_ones, "along axis D+1"),
+        (_without_penalty, "It is on every weight"),
+        (_ones_first, "The slope comes first"),
         (_bias_unpunished, "the last row too"),
     ],
     "voices_forgotten": _other_options(voices_forgotten),

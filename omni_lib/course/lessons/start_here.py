@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
-from omni_lib.course.exercises.checking import CodeExercise, expect_close
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.expectations import expect_close
 from omni_lib.course.exercises.questions import Choice, Number, ShortText
-from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.exercises.sandbox import Attempt
 from omni_lib.course.lessons import start_here_solutions as solutions
 
 NUMBER = "00"
@@ -13,24 +14,31 @@ TITLE = "Start here"
 
 
 def _judge_seconds(attempt: Attempt) -> None:
-    for samples in (16_000, 32_000, 24_000, 20_973, 0, 1):
-        got = float(expect_close(attempt, (0,), 0.0)) if samples == 0 else attempt(samples)
-        if isinstance(got, (int, float)) and samples:
-            if got == samples * SAMPLE_RATE:
-                raise NotYet(
-                    "that multiplies: every second holds 16,000 samples, so `samples` of them are "
-                    "fewer seconds"
-                )
-            if got == samples:
-                raise NotYet("those are samples still; how many of them make one second?")
-            if got in (samples / HOP_LENGTH, samples // HOP_LENGTH):
-                raise NotYet("those are frames of 10 ms; seconds are wanted")
-            if got == samples // SAMPLE_RATE != samples / SAMPLE_RATE:
-                raise NotYet(
-                    f"`//` cuts off what is less than a second: {samples} samples are "
-                    f"{samples / SAMPLE_RATE:g} s"
-                )
-        expect_close(attempt, (samples,), samples / SAMPLE_RATE)
+    for samples, case in (
+        (16_000, "A second of sound"),
+        (32_000, "Two seconds"),
+        (24_000, "One and a half seconds"),
+        (20_973, "A clip that is no whole number of seconds long"),
+        (0, "No samples"),
+        (1, "One sample"),
+    ):
+        got, wanted = attempt(samples), samples / SAMPLE_RATE
+        why = ""
+        if isinstance(got, (int, float)) and samples and got != wanted:
+            for value, slip in (
+                (
+                    samples * SAMPLE_RATE,
+                    "That multiplies: a second holds many samples, so it takes a division.",
+                ),
+                (samples, "Those are samples still; how many of them make one second?"),
+                (samples / HOP_LENGTH, "Those are frames of 10 ms; seconds are wanted."),
+                (samples // HOP_LENGTH, "Those are frames of 10 ms; seconds are wanted."),
+                (samples // SAMPLE_RATE, "`//` cuts off what is less than a second."),
+            ):
+                if got == value:
+                    why = slip
+                    break
+        expect_close(attempt, (samples,), wanted, why, tolerance=1e-6, case=case)
 
 
 seconds = CodeExercise(

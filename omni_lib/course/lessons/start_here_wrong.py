@@ -9,8 +9,8 @@ import torch
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "seconds": [
-        (lambda samples: samples * 16_000, "that multiplies"),
-        (lambda samples: samples, "those are samples still"),
+        (lambda samples: samples * 16_000, "That multiplies"),
+        (lambda samples: samples, "Those are samples still"),
         (lambda samples: samples // 16_000, "cuts off"),
         (lambda samples: samples / 160, "frames of 10 ms"),
         (lambda samples: samples / 44_100, "it should be 1"),

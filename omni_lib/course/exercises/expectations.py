@@ -1,0 +1,225 @@
+"""What a judge expects of a function, and the reply where the result differs. It shows three numbers at most.
+
+A judge names the `case` in words ("Two frames, one letter"), so that the reply can say for which input the
+result differs without printing that input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, TooSlow
+
+MOST_NUMBERS = 3  # in a reply: a learner can compare two or three numbers, not a matrix
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+def numbers_in(text: str) -> list[str]:
+    """The numbers that a text shows, as written. Digits within a name (`log1p`, `float32`) do not count."""
+    return _NUMBER.findall(text)
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise NotYet with `message` unless `holds`."""
+    if not holds:
+        raise NotYet(message)
+
+
+@contextmanager
+def slow_or_endless(case: str) -> Iterator[None]:
+    """What a recursion without a memory is told when its time runs out: it is slow, and not endless.
+
+    Raises:
+        NotYet: the time limit is exceeded.
+    """
+    try:
+        yield
+    except TooSlow as found:
+        raise NotYet(
+            f"{case}: your function takes too long. It need not be endless: a recursion, or a list of all "
+            "possibilities, works the same cells out again and again, and each further step multiplies the "
+            "time. Keep what is known, in a table or with `functools.cache`"
+        ) from found
+
+
+def called_with(case: str) -> str:
+    """The beginning of a reply."""
+    return f"{case}: your function returns" if case else "your function returns"
+
+
+def in_words(value: Any) -> str:
+    """A value as Python writes it where that is short; otherwise its type, and its shape or size."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        kind = "a tensor" if isinstance(value, Tensor) else "an array"
+        return f"{kind} with {value.ndim} {'axis' if value.ndim == 1 else 'axes'}"
+    text = repr(value)
+    if len(text) <= 60 and len(numbers_in(text)) <= 1 and not isinstance(value, type) and "<" not in text:
+        return text
+    name = type(value).__name__
+    size = f" of {len(value)}" if isinstance(value, (list, tuple, dict, set, str)) else ""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}{size}"
+
+
+def expect_equal(
+    attempt: Attempt, arguments: tuple[Any, ...], expected: Any, why: str = "", case: str = ""
+) -> None:
+    """The result for `arguments` must equal a plain value: a number, a text, or a list of those.
+
+    Where a list is expected, a tuple, an array or a tensor with one axis is right too.
+
+    Args:
+        why: how a reply to another value ends.
+        case: `arguments` in words, with which a reply begins.
+
+    Raises:
+        NotYet: the result differs.
+    """
+    got = attempt(*arguments)
+    if isinstance(got, (Tensor, np.ndarray, np.generic)):
+        got = got.tolist()
+    plain = [_plain(entry) for entry in got] if isinstance(got, (tuple, list)) else got
+    wanted = list(expected) if isinstance(expected, tuple) else expected
+    begins, ends = called_with(case), f" {why}" if why else ""
+    if isinstance(wanted, list):
+        if not isinstance(plain, list):
+            raise NotYet(f"{begins} {in_words(got)}; a list is wanted.{ends}")
+        if plain == wanted:
+            return
+        whole = f"{begins} {plain!r}, and it should be {wanted!r}."
+        if len(numbers_in(whole)) <= MOST_NUMBERS and len(whole) <= 160:
+            raise NotYet(whole + ends)
+        if len(plain) != len(wanted):
+            raise NotYet(f"{begins} a list of {len(plain)}, and it should be one of {len(wanted)}.{ends}")
+        place = next(
+            number for number, (mine, right) in enumerate(zip(plain, wanted, strict=True)) if mine != right
+        )
+        found = f"{in_words(plain[place])}, and it should be {wanted[place]!r}"
+        raise NotYet(f"{begins} a list whose entry {place} is {found}.{ends}")
+    number_wanted = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
+    if number_wanted and not isinstance(plain, (int, float)):
+        raise NotYet(f"{begins} {in_words(got)}; a number is wanted.{ends}")
+    if plain != wanted:
+        raise NotYet(f"{begins} {in_words(plain)}, and it should be {wanted!r}.{ends}")
+
+
+def _plain(entry: Any) -> Any:
+    """An entry of a list as a number of Python, where it is one of NumPy or torch."""
+    if isinstance(entry, Tensor) and entry.numel() == 1 or isinstance(entry, np.generic):
+        return entry.item()
+    return entry
+
+
+def expect_close(
+    attempt: Attempt,
+    arguments: tuple[Any, ...],
+    expected: Tensor | float,
+    why: str = "",
+    axes: str = "",
+    tolerance: float | None = None,
+    case: str = "",
+) -> Tensor:
+    """The result for `arguments` must be a tensor (or array, number, list) close to `expected`.
+
+    Args:
+        why: how a reply to wrong values ends.
+        axes: names of the axes of `expected`, such as "B T D", for replies to wrong shapes.
+        tolerance: relative to each value, and to the largest; by default as the answer's precision allows.
+        case: `arguments` in words, with which a reply begins.
+
+    Returns:
+        The result, in float64.
+
+    Raises:
+        NotYet: its type, shape or values are wrong.
+    """
+    return compare(attempt(*arguments), expected, why, axes, tolerance, case)
+
+
+def compare(
+    got: Any,
+    expected: Tensor | float,
+    why: str = "",
+    axes: str = "",
+    tolerance: float | None = None,
+    case: str = "",
+) -> Tensor:
+    """`got` as a tensor in float64, if it is close to `expected`; see `expect_close`."""
+    wanted = torch.as_tensor(expected).detach().double()
+    begins = called_with(case)
+    try:
+        tensor = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_in_words(wanted, axes)}"
+        raise NotYet(f"{begins} {in_words(got)}; {kind} is wanted") from None
+    if tensor.is_complex():
+        raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
+    if tensor.shape != wanted.shape:
+        raise NotYet(_shape_message(tensor, wanted, axes, case))
+    if tolerance is None:
+        tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
+    value = tensor.double()
+    close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
+    if not bool(close.all()):
+        raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
+    return value
+
+
+def _scale(wanted: Tensor) -> float:
+    """The largest finite magnitude, or 1 where nothing is finite."""
+    finite = wanted[wanted.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 1.0
+
+
+def _axes_in_words(wanted: Tensor, axes: str) -> str:
+    named = f" ({', '.join(axes.split())})" if axes else ""
+    if wanted.ndim <= 2:
+        return f"of shape {tuple(wanted.shape)}{' =' + named if named else ''}"
+    return f"with {wanted.ndim} axes{named}"
+
+
+def _shape_message(got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
+    names = axes.split() or [str(number) for number in range(wanted.ndim)]
+    found = f"{called_with(case)} {in_words(got)}"
+    if wanted.ndim == 0:
+        return f"{found}; a single number is wanted"
+    if got.ndim == wanted.ndim - 1:
+        return (
+            f"{found}; one {_axes_in_words(wanted, axes)} is wanted. "
+            "An axis is missing (did a sum or a mean remove it? `keepdim=True`, `[None]`)"
+        )
+    if got.ndim == wanted.ndim + 1:
+        return (
+            f"{found}; one {_axes_in_words(wanted, axes)} is wanted. "
+            "There is one axis too many (`squeeze`, or an index)"
+        )
+    if got.ndim != wanted.ndim:
+        return f"{found}; one {_axes_in_words(wanted, axes)} is wanted"
+    if sorted(got.shape) == sorted(wanted.shape):
+        where = f": ({', '.join(names)}) is wanted" if axes else ""
+        return f"{found} that are in another order{where} (`transpose`, `permute`)"
+    axis = next(number for number in range(wanted.ndim) if got.shape[number] != wanted.shape[number])
+    size = f"{got.shape[axis]} along axis {names[axis]}; {wanted.shape[axis]} are wanted"
+    return f"{called_with(case)} a result of length {size}"
+
+
+def _value_message(got: Tensor, wanted: Tensor, close: Tensor, axes: str) -> str:
+    if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
+        return "values that are NaN (0 / 0, log of a negative number, or inf - inf?)."
+    if got.ndim == 0:
+        return f"{float(got):.6g}, and it should be {float(wanted):.6g}."
+    nonzero = (wanted != 0) & wanted.isfinite()
+    ratios = got[nonzero] / wanted[nonzero]
+    if ratios.numel() > 1 and torch.allclose(ratios, ratios[0].expand_as(ratios), rtol=1e-3):
+        if not 0.999 < float(ratios[0]) < 1.001:
+            return f"values that differ: every value is {float(ratios[0]):.4g} times what it should be."
+    first = tuple(int(index) for index in (~close).nonzero()[0])
+    where = f"at {axes.split()[0] if axes else 'index'} = {first[0]}"
+    differ = "values that differ" if int((~close).sum()) > 1 else "a value that differs"
+    return f"{differ}: {where} one is {float(got[first]):.5g} and should be {float(wanted[first]):.5g}."

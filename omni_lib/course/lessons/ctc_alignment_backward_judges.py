@@ -1,0 +1,156 @@
+"""Lesson 03 from the backward recursion on: how the learner's functions are judged."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from omni_lib.alignment import best_path
+from omni_lib.course import trellis
+from omni_lib.course.exercises.expectations import expect_close, in_words, require, slow_or_endless
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED
+from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
+from omni_lib.ctc import collapse as library_collapse
+from omni_lib.ctc import ctc_loss, frames_needed
+
+
+def _alpha_beta(text: str, frames: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    log_probs, target = posteriors(frames, seed), indices(text)
+    return (
+        trellis.forward_mass(log_probs, target),
+        trellis.backward_mass(log_probs, target),
+        trellis.occupancy(log_probs, target),
+    )
+
+
+def occupancy(attempt: Attempt) -> None:
+    shares = "Beginnings times endings, as shares: the states of one frame add up to 1."
+    for seed, (text, frames, case) in enumerate(
+        (
+            ("a", 1, "'a' in one frame"),
+            ("a", 3, "'a' in three frames"),
+            ("hello", 8, "'hello'"),
+            ("the cat sat on the mat", 60, "A sentence"),
+        )
+    ):
+        alpha, beta, wanted = _alpha_beta(text, frames, seed)
+        got = expect_close(attempt, (alpha, beta), wanted, shares, "T states", 1e-6, case)
+        require(
+            bool(torch.allclose(got.sum(dim=1), torch.ones(frames, dtype=got.dtype), atol=1e-5)),
+            "a frame's shares do not add up to 1",
+        )
+    alpha, beta, wanted = _alpha_beta("do you want to ride a bicycle on thursday", 300, 7)
+    why = "Take the differences of logarithms before `exp`, or both parts underflow."
+    expect_close(attempt, (alpha, beta), wanted, why, "T states", case="A long clip")
+
+
+def ctc_gradient(attempt: Attempt) -> None:
+    for seed, (text, frames, case, why) in enumerate(
+        (
+            (
+                "a",
+                2,
+                "'a' in two frames",
+                "Softmax minus occupancy. The blank stands in two states, before and after the letter: add "
+                "their occupancies.",
+            ),
+            (
+                "ab",
+                4,
+                "'ab' in four frames",
+                "The blank stands in several states: its occupancies are added up.",
+            ),
+            (
+                "hello",
+                8,
+                "'hello'",
+                "A letter that comes twice stands in two states; `gradient[:, states] -= gamma` takes only "
+                "one of them.",
+            ),
+            ("the cat sat on the mat", 60, "A sentence", "Many of its letters come again."),
+        )
+    ):
+        target = indices(text)
+        generator = torch.Generator().manual_seed(seed)
+        logits = torch.randn(frames, len(VOCABULARY), generator=generator, dtype=torch.float64)
+        log_probs = logits.requires_grad_().log_softmax(dim=-1)
+        (wanted,) = torch.autograd.grad(
+            ctc_loss(log_probs[None], torch.tensor([frames]), [target]).sum(), logits
+        )
+        gamma = trellis.occupancy(log_probs.detach(), target)
+        expect_close(attempt, (logits.detach(), target, gamma), wanted, why, "T symbols", 1e-6, case)
+
+
+def viterbi_path(attempt: Attempt) -> None:
+    for seed, (text, frames, why) in enumerate(
+        (
+            ("a", 1, "One frame."),
+            ("a", 4, "Stay or move on, whichever is likelier."),
+            ("aa", 5, "A blank must stand between the two."),
+            ("hello", 6, "There is one path only: the blank stands between the two l."),
+            (
+                "hello",
+                12,
+                "Where alpha adds, Viterbi takes the largest; then go back from the better of the last two "
+                "states.",
+            ),
+            ("the cat sat on the mat", 57, "A sentence."),
+            ("the cat sat on the mat", 23, "Hardly any frame to spare."),
+            *((text, frames, "") for text in ("a", "ab", "aba", "hello") for frames in (7, 9, 16, 24)),
+        )
+    ):
+        log_probs, target = posteriors(frames, 20 + seed), indices(text)
+        expected = best_path(log_probs, target)
+        what = f"{text!r} in {frames} frames"
+        with slow_or_endless(what):
+            got = attempt(log_probs, target)
+        try:
+            path = [int(symbol) for symbol in got]
+        except (TypeError, ValueError):
+            raise NotYet(
+                "a list of class indices, one for each frame, is wanted; your function returns "
+                f"{in_words(got)}"
+            ) from None
+        require(
+            len(path) == frames,
+            f"{what}: your path has {len(path)} symbols; one for each of the frames is wanted. {why}",
+        )
+        require(
+            all(0 <= symbol < len(VOCABULARY) for symbol in path),
+            f"{what}: {max(path)} is not a class index; give the symbols that the states emit, not the "
+            "numbers of the states",
+        )
+        spelled = VOCABULARY.decode(library_collapse(path))
+        if spelled != text and frames > frames_needed(target) and path == _wrapped_viterbi(log_probs, target):
+            why = WRAPPED
+        require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
+        mine, best = (
+            float(sum(log_probs[t, symbol] for t, symbol in enumerate(each))) for each in (path, expected)
+        )
+        require(
+            mine >= best - 1e-6,
+            f"{text!r}: your path has a log-probability of {mine:.3f}, and there is one of {best:.3f}. {why}",
+        )
+
+
+def _wrapped_viterbi(log_probs: Tensor, target: list[int]) -> list[int]:
+    """The path of a search whose s-1 and s-2 read from the end of the list for the first states."""
+    states = trellis.states_of(target)
+    score = [float(log_probs[0, symbol]) if s < 2 else -math.inf for s, symbol in enumerate(states)]
+    came_from: list[list[int]] = []
+    for frame in log_probs[1:].tolist():
+        origins = []
+        for s, symbol in enumerate(states):
+            reach = [s, s - 1] + [s - 2] * (symbol != 0 and symbol != states[s - 2])
+            origins.append(max(reach, key=lambda candidate: score[candidate]))
+        score = [score[origin] + frame[symbol] for origin, symbol in zip(origins, states, strict=True)]
+        came_from.append(origins)
+    state = max(len(states) - 2, len(states) - 1, key=lambda candidate: score[candidate])
+    path = [states[state]]
+    for origins in reversed(came_from):
+        state = origins[state]
+        path.append(states[state])
+    return path[::-1]

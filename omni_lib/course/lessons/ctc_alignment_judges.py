@@ -1,0 +1,276 @@
+"""Lesson 03 up to the forward recursion: how the learner's functions are judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from omni_lib.course import trellis
+from omni_lib.course.exercises.expectations import (
+    expect_close,
+    expect_equal,
+    in_words,
+    require,
+    slow_or_endless,
+)
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
+from omni_lib.ctc import collapse as library_collapse
+from omni_lib.ctc import ctc_loss, is_feasible
+from omni_lib.encoder import embedding_lengths
+
+WRAPPED = "A negative index does not fail in Python: it reads from the end of the list. Guard s-1 and s-2."
+
+
+def collapse(attempt: Attempt) -> None:
+    for path, why in (
+        ("h_e_l_o", "The blanks (index 0) go."),
+        ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
+        (
+            "hello",
+            "Two equal neighbours are one symbol that lasts: without a blank between, no letter is doubled.",
+        ),
+        (
+            "hel_lo",
+            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the other "
+            "order loses the second l.",
+        ),
+        ("hell_lo", "Two runs of l with a blank between are two letters, however long the runs are."),
+        ("h_ee_lll_oo___", "One run of l is one letter."),
+        ("_h___h_", "Two runs of one letter, with blanks between, are two letters."),
+        (
+            "abca",
+            "`path[i - 1]` is the *last* frame where i is 0: the first frame has no frame before it.",
+        ),
+        ("anna", "Only neighbours merge: a letter that comes back later is a new one."),
+        ("a  b", "The space is a symbol like any other: it merges with its neighbour and stays."),
+        (" a ", "The space is a symbol like any other, at the beginning and at the end, too."),
+        ("____", "Blanks alone spell nothing: an empty list."),
+        ("", "No frames spell nothing: an empty list."),
+    ):
+        _expect_spelled(attempt, trellis.read_path(path), f"The path {path!r}", why)
+    drawn = torch.randint(0, 4, (400,), generator=torch.Generator().manual_seed(0)).tolist()
+    _expect_spelled(attempt, drawn, "A long path of four symbols", "")
+    _expect_spelled(attempt, list(range(28, -1, -1)), "A path of all classes", "")
+
+
+def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> None:
+    wanted = library_collapse(path)
+    got = attempt(path)
+    try:
+        symbols = [int(symbol) for symbol in got] if not isinstance(got, str) else None
+    except (TypeError, ValueError):
+        symbols = None
+    if symbols is None or not all(0 <= symbol < len(VOCABULARY) for symbol in symbols) or len(path) > 30:
+        expect_equal(attempt, (path,), wanted, why, case)
+        return
+    if symbols != wanted:
+        mine, right = (
+            "".join("_" if symbol == 0 else VOCABULARY.symbols[symbol] for symbol in text)
+            for text in (symbols, wanted)
+        )
+        raise NotYet(f"{case}: your function spells {mine!r}, and it should spell {right!r}. {why}")
+    expect_equal(attempt, (path,), wanted, why, case)
+
+
+def count_alignments(attempt: Attempt) -> None:
+    for text, frames, why in (
+        ("a", 1, "One frame, one letter."),
+        ("a", 3, "The a may last one, two or three frames, and blanks fill the rest."),
+        ("ab", 3, "Between a and b a blank may stand, but it need not."),
+        ("aa", 3, "There is one: without the blank in the middle the two would merge."),
+        ("aa", 4, "Between two equal letters the blank cannot be skipped."),
+        ("aa", 2, "Two frames are too few for a doubled letter."),
+        ("aba", 4, "The two a are no neighbours: both blanks may be skipped."),
+        ("", 4, "The empty text has one path: blanks."),
+        ("hello", 5, "With five frames there is no room for the blank between the two l."),
+        ("hello", 6, "Six frames are just enough."),
+        ("hello", 7, "One frame more than needed: something lasts, or one more blank stands somewhere."),
+        ("hello", 16, "Count by frame and state; enumerating all sequences is hopeless here."),
+        (
+            "the cat sat on the mat",
+            57,
+            "Count in Python's whole numbers: a float has not enough digits for this one.",
+        ),
+        ("the cat sat on the mat", 90, "Count in Python's whole numbers, which have no largest one."),
+    ):
+        target = indices(text)
+        expected = trellis.count_alignments(target, frames)
+        with slow_or_endless(f"{text!r} in {frames} frames"):
+            got = attempt(target, frames)
+        try:
+            value = int(got)
+        except (TypeError, ValueError, OverflowError):
+            raise NotYet(f"a whole number is wanted; your function returns {in_words(got)}") from None
+        if value == expected:
+            continue
+        if (value - expected) % 2**64 == 0:
+            why = "int64 (of NumPy or torch) has overflowed: count in Python's whole numbers."
+        elif value == _wrapped_count(target, frames):
+            why = WRAPPED
+        raise NotYet(
+            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} paths. "
+            f"{why}"
+        )
+
+
+def _wrapped_count(target: list[int], frames: int) -> int:
+    """The count of a recursion whose s-1 and s-2 read from the end of the list for the first states."""
+    states = trellis.states_of(target)
+    ways = [1] + [0] * (len(states) - 1)
+    for _ in range(frames):
+        skips = [states[s] != 0 and states[s] != states[s - 2] for s in range(len(states))]
+        ways = [ways[s] + ways[s - 1] + (ways[s - 2] if skips[s] else 0) for s in range(len(states))]
+    return sum(ways[-2:])
+
+
+def forward_recursion(attempt: Attempt) -> None:
+    for number, (text, frames, case, why) in enumerate(
+        (
+            (
+                "a",
+                1,
+                "'a' in one frame",
+                "A path begins in the first blank or in the first letter, and nowhere else.",
+            ),
+            (
+                "a",
+                2,
+                "'a' in two frames",
+                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what "
+                "this state emits.",
+            ),
+            ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
+            ("aa", 4, "'aa' in four frames", "Between two equal letters the blank must not be skipped."),
+            ("aba", 6, "'aba' in six frames", "Only neighbours count: both blanks may be skipped."),
+            ("hello", 9, "'hello'", "The double l again, within a word."),
+            ("hello", 3, "'hello' in too few frames", "Late states are out of reach: -inf."),
+            ("the cat sat on the mat", 40, "A sentence", ""),
+        )
+    ):
+        log_probs, target = posteriors(frames, number), indices(text)
+        wanted = trellis.forward_mass(log_probs, target)
+        with slow_or_endless(case):
+            got = attempt(log_probs, target)
+        wrapped = _wrapped_forward(log_probs, target)
+        if _same(got, wrapped) and not _same(wrapped, wanted):
+            raise NotYet(f"{case}: some beginnings come from the last states. {WRAPPED}")
+        expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
+    log_probs = posteriors(300, 9, sharpness=6.0).float()
+    target = indices("do you want to ride a bicycle on thursday")
+    why = "Multiply nothing, or its probability underflows; add logarithms."
+    wanted = trellis.forward_mass(log_probs, target)
+    alpha = expect_close(attempt, (log_probs, target), wanted, why, "T states", case="A long clip in float32")
+    loss = float(ctc_loss(log_probs[None], torch.tensor([300]), [target]))
+    require(
+        abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
+        "its last column does not give the loss of torch",
+    )
+
+
+def _same(got: Any, wanted: Tensor) -> bool:
+    """Whether an answer is a tensor, an array or a list of these values."""
+    try:
+        mine = torch.as_tensor(got).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return mine.shape == wanted.shape and bool(torch.allclose(mine, wanted.double(), atol=1e-4))
+
+
+def _wrapped_forward(log_probs: Tensor, target: list[int]) -> Tensor:
+    """log alpha of a recursion whose s-1 and s-2 read from the end for the first states."""
+    states = torch.tensor(trellis.states_of(target))
+    skips = (states != 0) & (states != states.roll(2))
+    emitted = log_probs[:, states]
+    alpha = torch.full_like(emitted, -math.inf)
+    alpha[0, :2] = emitted[0, :2]
+    for t in range(1, len(alpha)):
+        before = alpha[t - 1]
+        ways = [before, before.roll(1), before.roll(2).masked_fill(~skips, -math.inf)]
+        alpha[t] = emitted[t] + torch.stack(ways).logsumexp(dim=0)
+    return alpha
+
+
+def feasible(attempt: Attempt) -> None:
+    for text, mel_frames, k, why in (
+        ("cat", 100, 1, "Twelve embeddings for three letters."),
+        ("hello", 38, 1, "Five embeddings, and the doubled l needs a blank of its own."),
+        ("hello", 38, 2, "Ten CTC frames for six."),
+        ("hello", 48, 1, "Six embeddings are just enough."),
+        (
+            "hello",
+            47,
+            1,
+            "Frames are halved three times: `embedding_lengths` counts as the encoder does.",
+        ),
+        ("aabb", 48, 1, "Two doubled letters need two blanks."),
+        ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places."),
+        ("aaa", 32, 1, "Four embeddings for three letters and two blanks."),
+        ("anna", 38, 1, "Only neighbours need the blank: anna has one such pair."),
+        ("abab", 32, 1, "Only neighbours need the blank: abab has no such pair."),
+        ("the cat sat on the mat", 154, 1, "The spaces count, too."),
+        ("the cat sat on the mat", 154, 3, "Three CTC frames from each embedding."),
+        ("", 3, 1, "The empty text needs no frame."),
+    ):
+        _expect_feasible(attempt, indices(text), repr(text), mel_frames, k, why)
+    # The edge, for every length: exactly as many letters as there are CTC frames, and one more.
+    for k in (1, 2, 3):
+        for mel_frames in (*range(1, 50), 100, 154):
+            frames = int(embedding_lengths(mel_frames)) * k
+            for letters in (frames, frames + 1):
+                target = [2 + place % 2 for place in range(letters)]
+                text = f"{letters} unlike letters"
+                _expect_feasible(attempt, target, text, mel_frames, k, _frames_slip)
+    for doubled, repeats in (("aabbcc", 3), ("aaaa", 3), ("abba", 1)):
+        needed = len(doubled) + repeats
+        for k, mel_frames in ((1, 8 * needed), (1, 8 * needed - 8), (needed, 8), (needed - 1, 8)):
+            why = "Each pair of equal neighbours needs a blank of its own between them."
+            _expect_feasible(attempt, indices(doubled), repr(doubled), mel_frames, k, why)
+
+
+def _frames_slip(attempt: Attempt, mel_frames: int, k: int) -> str:
+    """The words for a usual mistake about the number of CTC frames, recognised by where the answers turn."""
+    frames = int(embedding_lengths(mel_frames)) * k
+    for wrong, message in (
+        (
+            int(embedding_lengths(mel_frames * k)),
+            "k multiplies the embeddings, not the mel frames: `embedding_lengths` comes first.",
+        ),
+        (
+            math.ceil(mel_frames / 8) * k,
+            "The encoder does not make ceil(mel / 8) embeddings: `embedding_lengths` counts as it does.",
+        ),
+        (
+            mel_frames // 8 * k,
+            "The encoder does not make mel // 8 embeddings: its convolutions round up.",
+        ),
+    ):
+        if wrong != frames:
+            target = [2 + place % 2 for place in range(max(wrong, frames))]
+            if bool(attempt(target, mel_frames, k)) == (wrong >= len(target)) != (frames >= len(target)):
+                return message
+    return "Compare the letters with `embedding_lengths(mel_frames) * frames_per_embedding`."
+
+
+def _expect_feasible(
+    attempt: Attempt,
+    target: list[int],
+    text: str,
+    mel_frames: int,
+    k: int,
+    why: str | Callable[[Attempt, int, int], str],
+) -> None:
+    got = attempt(target, mel_frames, k)
+    require(
+        isinstance(got, bool) or str(getattr(got, "dtype", "")) in ("bool", "torch.bool"),
+        f"True or False is wanted; your function returns {in_words(got)}",
+    )
+    expected = is_feasible(target, int(embedding_lengths(mel_frames)) * k)
+    if bool(got) != expected:
+        why = why if isinstance(why, str) else why(attempt, mel_frames, k)
+        what = f"{text} in {mel_frames} mel frames with k = {k}"
+        raise NotYet(f"{what}: your function returns {bool(got)}, and it is {expected}. {why}")

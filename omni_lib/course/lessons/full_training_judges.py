@@ -1,0 +1,192 @@
+"""Lesson 05: how the learner's functions are judged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from omni_lib.config import Config
+from omni_lib.course.exercises.expectations import compare, expect_close, in_words, require
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.lessons import full_training_solutions as solutions
+from omni_lib.ctc import ctc_loss
+from omni_lib.training.optimizer import schedule
+
+
+def _uniform_loss(frames: int, letters: int, repeats: int, symbols: int) -> float:
+    """torch's CTC loss of a uniform distribution."""
+    text = [1] * (repeats + 1) + [2 + place % 2 for place in range(letters - repeats - 1)]
+    log_probs = torch.full((1, frames, symbols), -math.log(symbols), dtype=torch.float64)
+    return float(ctc_loss(log_probs, torch.tensor([frames]), [text]))
+
+
+def initial_loss(attempt: Attempt) -> None:
+    for arguments, case, why in (
+        ((1, 1, 0, 29), "One frame, one letter", "There is one path, whose probability is one 29th."),
+        ((2, 1, 0, 29), "Two frames, one letter", "There are three paths: aa, a_ and _a."),
+        ((6, 5, 1, 29), "hello in six frames", "There is one path only: h e l _ l o."),
+        ((20, 5, 0, 29), "Five unlike letters in twenty frames", "C(T + L, 2 L) paths lead to them."),
+        ((20, 5, 1, 29), "hello in twenty frames", "Each doubled letter costs a frame: C(T + L - r, 2 L)."),
+        ((12, 6, 3, 29), "Three doubled letters", "Each doubled letter costs a frame: C(T + L - r, 2 L)."),
+        ((5, 5, 1, 29), "hello in five frames", "There is no path, so that its probability is zero."),
+        ((20, 5, 0, 4), "Four symbols in place of 29", "The number of symbols is the last argument."),
+        ((20, 5, 1), "No number of symbols given", "The default is 29 symbols."),
+        (
+            (400, 90, 3, 29),
+            "A long clip",
+            "The paths are more than a float can count; their logarithm is not.",
+        ),
+    ):
+        wanted = _uniform_loss(*arguments[:3], arguments[3] if len(arguments) > 3 else 29)
+        expect_close(attempt, arguments, wanted, why, tolerance=1e-5, case=case)
+
+
+def training_time(attempt: Attempt) -> None:
+    for utterances, batch_size, epochs, seconds, case, why in (
+        (1000, 8, 20, 3.25, "The chapter's run", "It has 125 batches an epoch."),
+        (8, 8, 1, 3600.0, "One batch, one epoch, an hour a step", ""),
+        (1001, 8, 20, 1.0, "One utterance more", "The one that is left over is a batch, too: 126 an epoch."),
+        (1007, 8, 3, 2.0, "A last batch that is nearly full", ""),
+        (3, 8, 10, 1.0, "Fewer utterances than a batch holds", "They are one small batch."),
+        (28_539, 16, 3, 0.5, "LibriSpeech's 100 hours", ""),
+    ):
+        got = attempt(utterances, batch_size, epochs, seconds)
+        try:
+            found = [float(number) for number in got]
+        except (TypeError, ValueError, RuntimeError):
+            found = []
+        if len(found) != 2 or isinstance(got, (str, bytes)):
+            raise NotYet(f"your function returns {in_words(got)}; two numbers are wanted: (steps, hours)")
+        steps, hours = solutions.training_time(utterances, batch_size, epochs, seconds)
+        if found[0] == round(utterances / batch_size) * epochs != steps:
+            why = f"`round` drops a last batch that is less than half full; round up (`math.ceil`). {why}"
+        require(
+            found[0] == steps,
+            f"{case}: your function returns {found[0]:g} steps, and it should be {steps}. {why}",
+        )
+        require(
+            abs(found[1] - hours) < 1e-6 * hours,
+            f"{case}: your function returns {found[1]:.6g} hours, and it should be {hours:.6g}: "
+            "an hour has 3600 s.",
+        )
+
+
+def learning_rate(attempt: Attempt) -> None:
+    cases = (
+        (0, 100, 1.0, 10, "The first step", "It already learns, at a tenth of the peak."),
+        (4, 100, 1.0, 10, "A step of the warm-up", "It is halfway up."),
+        (9, 100, 1.0, 10, "The last step of the warm-up", "It is at the peak."),
+        (
+            10,
+            100,
+            1.0,
+            10,
+            "The first step after the warm-up",
+            "The cosine begins where the warm-up ends: at the peak.",
+        ),
+        (
+            55,
+            100,
+            1.0,
+            10,
+            "Halfway between the end of the warm-up and the end of the run",
+            "There it is half the peak.",
+        ),
+        (99, 100, 1.0, 10, "The last step", "It is at zero, or nearly."),
+        (0, 50, 3e-3, 0, "The first step of a run without a warm-up", "Begin at the peak."),
+        (30, 50, 3e-3, 0, "A later step of a run without a warm-up", ""),
+        (1250, 2500, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
+        (7, 40, 0.5, 20, "A long warm-up", ""),
+    )
+    at_zero_last = _reaches_zero(attempt)
+    for step, total, peak, warmup, case, why in cases:
+        wanted = _rate(step, total - at_zero_last, peak, warmup)
+        expect_close(attempt, (step, total, peak, warmup), wanted, why, tolerance=1e-6, case=case)
+
+
+def _rate(step: int, total: int, peak: float, warmup: int) -> float:
+    """The library's rate of a run of `total` steps."""
+    config = Config(learning_rate=peak, warmup_steps=warmup, schedule="cosine")
+    return peak * schedule(step, total, config)
+
+
+def _reaches_zero(attempt: Attempt) -> bool:
+    """Whether the answer's cosine is at 0 in the last step itself: right too, if it is so throughout."""
+    try:
+        return abs(float(attempt(99, 100, 1.0, 10))) < 1e-6
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return False
+
+
+def clip_gradient(attempt: Attempt) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for gradients, largest, case, why in (
+        ([torch.tensor([3.0, 4.0])], 1.0, "A norm five times too large", "A fifth of each is left."),
+        ([torch.tensor([0.3, 0.4])], 1.0, "A norm that is allowed", "There is nothing to do."),
+        (
+            [torch.tensor([0.3, 0.4])],
+            0.1,
+            "A small norm, five times too large",
+            "A fifth of each is left.",
+        ),
+        ([torch.tensor([3.0, 4.0])], 2.5, "A norm twice too large", "Half of each is left."),
+        (
+            [torch.tensor([3.0]), torch.tensor([[4.0]])],
+            1.0,
+            "Two tensors",
+            "The norm is that of all parameters together, the root of the sum of all squares.",
+        ),
+        ([torch.zeros(2, 2), torch.zeros(3)], 1.0, "Gradients of zero", "They stay zero."),
+        (
+            [torch.randn(4, 3, generator=generator), torch.randn(5, generator=generator) * 10],
+            0.5,
+            "Two tensors of different size",
+            "All become shorter by one factor.",
+        ),
+    ):
+        parameters = [torch.nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient.clone()
+        torch.nn.utils.clip_grad_norm_(parameters, largest)
+        got = attempt(gradients, largest)
+        if not isinstance(got, (list, tuple)) or len(got) != len(gradients):
+            raise NotYet(
+                f"{case}: your function returns {in_words(got)}; a list of as many tensors is wanted as it "
+                "was given"
+            )
+        for parameter, clipped in zip(parameters, got, strict=True):
+            wanted = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+            compare(clipped, wanted, why, tolerance=1e-4, case=case)
+
+
+def average_weights(attempt: Attempt) -> None:
+    generator = torch.Generator().manual_seed(0)
+    old, new = torch.randn(3, 2, generator=generator), torch.randn(3, 2, generator=generator)
+    zero, one = torch.tensor([0.0]), torch.tensor([1.0])
+    cases: tuple[tuple[Any, Any, int, float, str, str], ...] = (
+        (
+            zero,
+            one,
+            1_000_000,
+            0.9,
+            "Late in a run",
+            "It keeps the decay of itself, and takes the rest from the new weights.",
+        ),
+        (
+            zero,
+            one,
+            0,
+            0.9,
+            "The first update",
+            "It keeps a tenth of the random start: the share grows with `updates`.",
+        ),
+        (old, new, 8, 0.99, "After eight updates", "It keeps half of itself."),
+        (old, new, 10_000, 0.99, "After many updates", "It keeps the decay, which is less."),
+        (old, new, 50, 0.0, "A decay of zero", "It takes the new weights as they are."),
+    )
+    for averaged, current, updates, decay, case, why in cases:
+        kept = min(decay, (1 + updates) / (10 + updates))
+        wanted = averaged.lerp(current, 1 - kept)
+        expect_close(attempt, (averaged, current, updates, decay), wanted, why, case=case)
