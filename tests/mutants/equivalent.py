@@ -61,8 +61,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "03.viterbi_path": {
         "s >= 2 and symbol != states[s - 2]": _BLANKS,
         "symbol != -1": _BLANKS,
-        "s > 2": _THIRD,
-        "s >= 3": _THIRD,
+        "(s > 2 and symbol": _THIRD,
+        "(s >= 3 and symbol": _THIRD,
     },
     "04.edit_counts": {
         "min(match, delete, insert))": (

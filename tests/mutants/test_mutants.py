@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from omni_lib.course.exercises.expectations import MOST_NUMBERS, numbers_in
+from omni_lib.course.exercises.sandbox import MOST_NUMBERS, numbers_in
 from tests.mutants.equivalent import EQUIVALENT, reason
 from tests.mutants.mutation import mutants
 from tests.mutants.table import code_exercises, reply

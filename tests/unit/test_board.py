@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from omni_lib.course import board
-from omni_lib.course.exercises.checking import CodeExercise, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.expectations import expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Number
 from omni_lib.course.exercises.verdict import Outcome

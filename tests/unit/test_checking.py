@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.course.exercises.checking import CodeExercise, expect_close, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.expectations import expect_close, expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, ShortText
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow

@@ -11,8 +11,9 @@ import torch
 import omni_lib.decoding
 import omni_lib.encoder
 from omni_lib.course.exercises import plug_in
-from omni_lib.course.exercises.checking import CodeExercise, expect_equal
+from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.comparison import Comparison, Step
+from omni_lib.course.exercises.expectations import expect_equal
 from omni_lib.course.exercises.plug_in import PlugIn, replaced, resolved
 from omni_lib.course.exercises.verdict import Outcome, Verdict
 from omni_lib.course.materials import CLIPS

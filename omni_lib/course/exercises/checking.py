@@ -20,13 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, as_written, described
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
 from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
 from omni_lib.errors import UserError
 
@@ -142,117 +138,3 @@ class CodeExercise(Exercise):
 def source_of(function: Callable[..., Any]) -> str:
     """The source of a function of the library, without indentation and trailing newline."""
     return textwrap.dedent(inspect.getsource(function)).rstrip()
-
-
-def require(holds: bool, message: str) -> None:
-    """Raise NotYet with `message` unless `holds`."""
-    if not holds:
-        raise NotYet(message)
-
-
-def expect_equal(attempt: Attempt, arguments: tuple[Any, ...], expected: Any, why: str = "") -> None:
-    """The answer for `arguments` must equal a plain value: a number, a text, or a list of those.
-
-    Where a list is expected, a tuple or a 1-D tensor is right too.
-
-    Raises:
-        NotYet: it differs, which the message explains with `why`.
-    """
-    got = attempt(*arguments)
-    if isinstance(got, (Tensor, np.ndarray, np.generic)):
-        got = got.tolist()
-    plain = list(got) if isinstance(got, tuple) else got
-    called = f"called with {as_written(arguments)}, your function returns"
-    number_wanted = isinstance(expected, (int, float)) and not isinstance(expected, bool)
-    if number_wanted and not isinstance(plain, (int, float)):
-        raise NotYet(f"{called} {described(got)}; a number is wanted")
-    if plain != (list(expected) if isinstance(expected, tuple) else expected):
-        raise NotYet(f"{called} {quoted(got)}, and it should be {expected!r}. {why}".strip())
-
-
-def quoted(value: Any) -> str:
-    """A value as Python writes it, or in words where that is too long."""
-    text = repr(value)
-    return text if len(text) <= 120 else described(value)
-
-
-def expect_close(
-    attempt: Attempt,
-    arguments: tuple[Any, ...],
-    expected: Tensor | float,
-    why: str = "",
-    axes: str = "",
-    tolerance: float | None = None,
-) -> Tensor:
-    """The answer for `arguments` must be a tensor (or array, number, list) close to `expected`.
-
-    Args:
-        why: what a message about wrong values ends with.
-        axes: names of the axes of `expected`, such as "B T D", for messages about wrong shapes.
-        tolerance: relative to the largest value; by default as the answer's precision allows.
-
-    Returns:
-        The answer, in float64.
-
-    Raises:
-        NotYet: its type, shape or values are wrong.
-    """
-    got, wanted = attempt(*arguments), torch.as_tensor(expected).detach().double()
-    try:
-        tensor = torch.as_tensor(got).detach()
-    except (TypeError, ValueError, RuntimeError):
-        raise NotYet(
-            f"your function returns {described(got)}; a tensor of shape {tuple(wanted.shape)} is wanted"
-        ) from None
-    if tensor.is_complex():
-        raise NotYet(
-            "your function returns complex numbers; their magnitude (`.abs()`) or its square is wanted"
-        )
-    if tuple(tensor.shape) != tuple(wanted.shape):
-        raise NotYet(_shape_message(tuple(tensor.shape), tuple(wanted.shape), axes))
-    if tolerance is None:
-        tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
-    value = tensor.double()
-    close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
-    if not bool(close.all()):
-        called = f"called with {as_written(arguments)}"
-        raise NotYet(f"{called}: {_value_message(value, wanted, close)} {why}".strip())
-    return value
-
-
-def _scale(wanted: Tensor) -> float:
-    """The largest finite magnitude, or 1 where nothing is finite."""
-    finite = wanted[wanted.isfinite()]
-    return float(finite.abs().max()) if finite.numel() else 1.0
-
-
-def _shape_message(got: tuple[int, ...], wanted: tuple[int, ...], axes: str) -> str:
-    names = axes.split()
-    label = f" = ({', '.join(names)})" if names else ""
-    message = f"your function returns shape {got}; shape {wanted}{label} is wanted"
-    if sorted(got) == sorted(wanted):
-        where = f": {names[-1]} comes last here" if names else ""
-        return f"{message}. The axes are in another order{where} (`transpose`, `permute`)"
-    if len(got) == len(wanted) - 1:
-        return f"{message}. An axis is missing (did a sum or a mean remove it? `keepdim=True`, `[None]`)"
-    if len(got) == len(wanted) + 1:
-        return f"{message}. There is one axis too many (`squeeze`, or an index)"
-    return message
-
-
-def _value_message(got: Tensor, wanted: Tensor, close: Tensor) -> str:
-    if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
-        nans = f"{int(got.isnan().sum())} of {got.numel()} values are NaN"
-        return f"{nans} (0 / 0, log of a negative number, or inf - inf?)."
-    if got.ndim == 0:
-        return f"your function returns {float(got):.6g}, and it should be {float(wanted):.6g}."
-    first = tuple(int(i) for i in (~close).nonzero()[0])
-    index = first if len(first) > 1 else first[0]
-    example = f"at index {index} it is {float(got[first]):.6g} and should be {float(wanted[first]):.6g}"
-    message = f"{int((~close).sum())} of {got.numel()} values differ; {example}."
-    nonzero = (wanted != 0) & wanted.isfinite()
-    ratios = got[nonzero] / wanted[nonzero]
-    constant = ratios.numel() > 1 and torch.allclose(ratios, ratios[0].expand_as(ratios), rtol=1e-3)
-    if constant and not 0.999 < float(ratios[0]) < 1.001:
-        message += f" Every value is {float(ratios[0]):.4g} times what it should be."
-    return message

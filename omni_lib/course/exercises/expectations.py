@@ -6,7 +6,6 @@ result differs without printing that input.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,15 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.course.exercises.sandbox import Attempt, NotYet, TooSlow
-
-MOST_NUMBERS = 3  # in a reply: a learner can compare two or three numbers, not a matrix
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-
-
-def numbers_in(text: str) -> list[str]:
-    """The numbers that a text shows, as written. Digits within a name (`log1p`, `float32`) do not count."""
-    return _NUMBER.findall(text)
+from omni_lib.course.exercises.sandbox import MOST_NUMBERS, Attempt, NotYet, TooSlow, described, numbers_in
 
 
 def require(holds: bool, message: str) -> None:
@@ -54,17 +45,14 @@ def called_with(case: str) -> str:
     return f"{case}: your function returns" if case else "your function returns"
 
 
-def in_words(value: Any) -> str:
-    """A value as Python writes it where that is short; otherwise its type, and its shape or size."""
-    if isinstance(value, (Tensor, np.ndarray)):
-        kind = "a tensor" if isinstance(value, Tensor) else "an array"
-        return f"{kind} with {value.ndim} {'axis' if value.ndim == 1 else 'axes'}"
-    text = repr(value)
-    if len(text) <= 60 and len(numbers_in(text)) <= 1 and not isinstance(value, type) and "<" not in text:
-        return text
-    name = type(value).__name__
-    size = f" of {len(value)}" if isinstance(value, (list, tuple, dict, set, str)) else ""
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}{size}"
+def result_of(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> Any:
+    """What the function returns for `arguments`; a reply to an exception begins with `case`."""
+    try:
+        return attempt(*arguments)
+    except TooSlow:
+        raise
+    except NotYet as found:
+        raise NotYet(f"{case}: {found}" if case else str(found)) from found
 
 
 def expect_equal(
@@ -81,7 +69,7 @@ def expect_equal(
     Raises:
         NotYet: the result differs.
     """
-    got = attempt(*arguments)
+    got = result_of(attempt, arguments, case)
     if isinstance(got, (Tensor, np.ndarray, np.generic)):
         got = got.tolist()
     plain = [_plain(entry) for entry in got] if isinstance(got, (tuple, list)) else got
@@ -89,7 +77,7 @@ def expect_equal(
     begins, ends = called_with(case), f" {why}" if why else ""
     if isinstance(wanted, list):
         if not isinstance(plain, list):
-            raise NotYet(f"{begins} {in_words(got)}; a list is wanted.{ends}")
+            raise NotYet(f"{begins} {described(got)}; a list is wanted.{ends}")
         if plain == wanted:
             return
         whole = f"{begins} {plain!r}, and it should be {wanted!r}."
@@ -100,13 +88,13 @@ def expect_equal(
         place = next(
             number for number, (mine, right) in enumerate(zip(plain, wanted, strict=True)) if mine != right
         )
-        found = f"{in_words(plain[place])}, and it should be {wanted[place]!r}"
+        found = f"{described(plain[place])}, and it should be {wanted[place]!r}"
         raise NotYet(f"{begins} a list whose entry {place} is {found}.{ends}")
     number_wanted = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
     if number_wanted and not isinstance(plain, (int, float)):
-        raise NotYet(f"{begins} {in_words(got)}; a number is wanted.{ends}")
+        raise NotYet(f"{begins} {described(got)}; a number is wanted.{ends}")
     if plain != wanted:
-        raise NotYet(f"{begins} {in_words(plain)}, and it should be {wanted!r}.{ends}")
+        raise NotYet(f"{begins} {described(plain)}, and it should be {wanted!r}.{ends}")
 
 
 def _plain(entry: Any) -> Any:
@@ -139,7 +127,7 @@ def expect_close(
     Raises:
         NotYet: its type, shape or values are wrong.
     """
-    return compare(attempt(*arguments), expected, why, axes, tolerance, case)
+    return compare(result_of(attempt, arguments, case), expected, why, axes, tolerance, case)
 
 
 def compare(
@@ -156,8 +144,8 @@ def compare(
     try:
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
-        kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_in_words(wanted, axes)}"
-        raise NotYet(f"{begins} {in_words(got)}; {kind} is wanted") from None
+        kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_described(wanted, axes)}"
+        raise NotYet(f"{begins} {described(got)}; {kind} is wanted") from None
     if tensor.is_complex():
         raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
     if tensor.shape != wanted.shape:
@@ -177,8 +165,8 @@ def _scale(wanted: Tensor) -> float:
     return float(finite.abs().max()) if finite.numel() else 1.0
 
 
-def _axes_in_words(wanted: Tensor, axes: str) -> str:
-    named = f" ({', '.join(axes.split())})" if axes else ""
+def _axes_described(wanted: Tensor, axes: str) -> str:
+    named = f" ({', '.join(axes.split())})" if axes and wanted.ndim > 1 else ""
     if wanted.ndim <= 2:
         return f"of shape {tuple(wanted.shape)}{' =' + named if named else ''}"
     return f"with {wanted.ndim} axes{named}"
@@ -186,21 +174,21 @@ def _axes_in_words(wanted: Tensor, axes: str) -> str:
 
 def _shape_message(got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
     names = axes.split() or [str(number) for number in range(wanted.ndim)]
-    found = f"{called_with(case)} {in_words(got)}"
+    found = f"{called_with(case)} {described(got)}"
     if wanted.ndim == 0:
         return f"{found}; a single number is wanted"
     if got.ndim == wanted.ndim - 1:
         return (
-            f"{found}; one {_axes_in_words(wanted, axes)} is wanted. "
+            f"{found}; one {_axes_described(wanted, axes)} is wanted. "
             "An axis is missing (did a sum or a mean remove it? `keepdim=True`, `[None]`)"
         )
     if got.ndim == wanted.ndim + 1:
         return (
-            f"{found}; one {_axes_in_words(wanted, axes)} is wanted. "
+            f"{found}; one {_axes_described(wanted, axes)} is wanted. "
             "There is one axis too many (`squeeze`, or an index)"
         )
     if got.ndim != wanted.ndim:
-        return f"{found}; one {_axes_in_words(wanted, axes)} is wanted"
+        return f"{found}; one {_axes_described(wanted, axes)} is wanted"
     if sorted(got.shape) == sorted(wanted.shape):
         where = f": ({', '.join(names)}) is wanted" if axes else ""
         return f"{found} that are in another order{where} (`transpose`, `permute`)"

@@ -28,6 +28,7 @@ import contextlib
 import copy
 import ctypes
 import io
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,8 @@ import numpy as np
 import torch
 
 SECONDS = 10.0  # for one call
+MOST_NUMBERS = 3  # in a message: a learner can compare two or three numbers, not a matrix
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 class NotYet(Exception):
@@ -78,8 +81,7 @@ class Attempt:
         result, self.printed = call(self.function, given, self.seconds, as_written(arguments))
         if not same_values(arguments, given):
             raise NotYet(
-                f"your function changes its input: it was called with {as_written(arguments)}, "
-                f"which it changed to {as_written(given)}. Work on a copy"
+                f"your function changes its input, which was {as_written(arguments)}. Work on a copy"
             )
         if result is ...:
             raise NotAttempted
@@ -151,11 +153,16 @@ def same_values(before: Any, after: Any) -> bool:
     return bool(before == after)
 
 
+def numbers_in(text: str) -> list[str]:
+    """The numbers that a text shows, as written. Digits within a name (`log1p`, `float32`) do not count."""
+    return _NUMBER.findall(text)
+
+
 def described(value: Any) -> str:
-    """A value in a few words: its type, and its shape or size."""
+    """A value in a few words: a number or a text as Python writes it, else its type, and its axes or size."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         kind = "a tensor" if isinstance(value, torch.Tensor) else "an array"
-        return f"{kind} of shape {tuple(value.shape)}"
+        return f"{kind} with {value.ndim} {'axis' if value.ndim == 1 else 'axes'}"
     if isinstance(value, (bool, int, float, str)) or value is None:
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "…"
@@ -165,13 +172,14 @@ def described(value: Any) -> str:
 
 
 def as_written(arguments: Any) -> str:
-    """Arguments as a learner would type them; those that are too long are described in words."""
-    if isinstance(arguments, torch.Tensor) and arguments.numel() <= 12:
+    """Arguments as a learner would type them; described in words where they are long or hold many numbers."""
+    if isinstance(arguments, torch.Tensor) and arguments.numel() <= MOST_NUMBERS:
         return str(arguments.tolist())
     if isinstance(arguments, (list, tuple)):
         plain = not any(isinstance(value, (torch.Tensor, np.ndarray)) for value in arguments)
-        if plain and len(repr(arguments)) <= 70:
+        if plain and len(repr(arguments)) <= 70 and len(numbers_in(repr(arguments))) <= MOST_NUMBERS:
             return repr(arguments) if isinstance(arguments, list) else ", ".join(map(repr, arguments))
         if isinstance(arguments, tuple):
-            return ", ".join(map(as_written, arguments))
+            text = ", ".join(map(as_written, arguments))
+            return text if len(numbers_in(text)) <= MOST_NUMBERS else f"{len(arguments)} arguments"
     return described(arguments)

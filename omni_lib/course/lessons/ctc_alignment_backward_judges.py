@@ -9,8 +9,8 @@ from torch import Tensor
 
 from omni_lib.alignment import best_path
 from omni_lib.course import trellis
-from omni_lib.course.exercises.expectations import expect_close, in_words, require, slow_or_endless
-from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.exercises.expectations import expect_close, require, slow_or_endless
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED
 from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
 from omni_lib.ctc import collapse as library_collapse
@@ -27,7 +27,7 @@ def _alpha_beta(text: str, frames: int, seed: int) -> tuple[Tensor, Tensor, Tens
 
 
 def occupancy(attempt: Attempt) -> None:
-    shares = "Beginnings times endings, as shares: the states of one frame add up to 1."
+    shares = "Beginnings times endings, as shares: the states of one frame add up to one."
     for seed, (text, frames, case) in enumerate(
         (
             ("a", 1, "'a' in one frame"),
@@ -112,7 +112,7 @@ def viterbi_path(attempt: Attempt) -> None:
         except (TypeError, ValueError):
             raise NotYet(
                 "a list of class indices, one for each frame, is wanted; your function returns "
-                f"{in_words(got)}"
+                f"{described(got)}"
             ) from None
         require(
             len(path) == frames,

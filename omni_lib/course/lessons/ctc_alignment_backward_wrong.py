@@ -113,10 +113,10 @@ def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "occupancy": [
-        (_not_normalised, "the states of one frame add up to 1"),
-        (_over_frames, "the states of one frame add up to 1"),
-        (_forward_only, "the states of one frame add up to 1"),
-        (_still_in_logarithms, "the states of one frame add up to 1"),
+        (_not_normalised, "the states of one frame add up to one"),
+        (_over_frames, "the states of one frame add up to one"),
+        (_forward_only, "the states of one frame add up to one"),
+        (_still_in_logarithms, "the states of one frame add up to one"),
         (_underflows, "Take the differences of logarithms"),
     ],
     "ctc_gradient": [

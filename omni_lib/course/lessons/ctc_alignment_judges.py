@@ -13,11 +13,11 @@ from omni_lib.course import trellis
 from omni_lib.course.exercises.expectations import (
     expect_close,
     expect_equal,
-    in_words,
     require,
+    result_of,
     slow_or_endless,
 )
-from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
 from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss, is_feasible
@@ -60,7 +60,7 @@ def collapse(attempt: Attempt) -> None:
 
 def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> None:
     wanted = library_collapse(path)
-    got = attempt(path)
+    got = result_of(attempt, (path,), case)
     try:
         symbols = [int(symbol) for symbol in got] if not isinstance(got, str) else None
     except (TypeError, ValueError):
@@ -101,11 +101,11 @@ def count_alignments(attempt: Attempt) -> None:
         target = indices(text)
         expected = trellis.count_alignments(target, frames)
         with slow_or_endless(f"{text!r} in {frames} frames"):
-            got = attempt(target, frames)
+            got = result_of(attempt, (target, frames), f"{text!r} in {frames} frames")
         try:
             value = int(got)
         except (TypeError, ValueError, OverflowError):
-            raise NotYet(f"a whole number is wanted; your function returns {in_words(got)}") from None
+            raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
         if value == expected:
             continue
         if (value - expected) % 2**64 == 0:
@@ -155,7 +155,7 @@ def forward_recursion(attempt: Attempt) -> None:
         log_probs, target = posteriors(frames, number), indices(text)
         wanted = trellis.forward_mass(log_probs, target)
         with slow_or_endless(case):
-            got = attempt(log_probs, target)
+            got = result_of(attempt, (log_probs, target), case)
         wrapped = _wrapped_forward(log_probs, target)
         if _same(got, wrapped) and not _same(wrapped, wanted):
             raise NotYet(f"{case}: some beginnings come from the last states. {WRAPPED}")
@@ -267,7 +267,7 @@ def _expect_feasible(
     got = attempt(target, mel_frames, k)
     require(
         isinstance(got, bool) or str(getattr(got, "dtype", "")) in ("bool", "torch.bool"),
-        f"True or False is wanted; your function returns {in_words(got)}",
+        f"True or False is wanted; your function returns {described(got)}",
     )
     expected = is_feasible(target, int(embedding_lengths(mel_frames)) * k)
     if bool(got) != expected:

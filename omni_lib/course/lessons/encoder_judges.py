@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omni_lib.course.exercises.expectations import compare, expect_equal
+from omni_lib.course.exercises.expectations import compare, expect_equal, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.encoder import EncoderBlock, embedding_lengths, valid_frames
 from omni_lib.encoder import count_parameters as parameters_of
@@ -33,7 +33,7 @@ def output_lengths(attempt: Attempt) -> None:
 
 def _expect_lengths(attempt: Attempt, frames: Tensor, why: str, case: str) -> None:
     wanted = torch.as_tensor(embedding_lengths(frames)).tolist()
-    got = attempt(frames)
+    got = result_of(attempt, (frames,), case)
     nearest = [round(count / 8) for count in frames.tolist()]
     if torch.is_tensor(got) and got.tolist() == nearest != wanted:
         raise NotYet(f"{case}: `round` goes to the nearest whole number. {why}")
@@ -50,7 +50,7 @@ def padding_mask(attempt: Attempt) -> None:
     ):
         length = torch.tensor(lengths)
         wanted = valid_frames(length, frames)
-        got = attempt(length, frames)
+        got = result_of(attempt, (length, frames), case)
         try:
             mask = torch.as_tensor(got)
         except (TypeError, ValueError, RuntimeError):
@@ -88,7 +88,7 @@ def attention(attempt: Attempt) -> None:
         mask = valid_frames(torch.tensor(lengths), frames)
         arguments = (query, key, value, mask)
         wanted = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        got = attempt(*arguments)
+        got = result_of(attempt, arguments, case)
         try:
             mine = torch.as_tensor(got).detach()
         except (TypeError, ValueError, RuntimeError):
@@ -154,7 +154,7 @@ def count_parameters(attempt: Attempt) -> None:
         (32, 7, 1, "A block with a kernel of one frame"),
     ):
         wanted = parameters_of(EncoderBlock(d_model, 1, d_ff, 0.0, kernel_size))
-        got = attempt(d_model, d_ff, kernel_size)
+        got = result_of(attempt, (d_model, d_ff, kernel_size), case)
         for reply, slip in _count_slips(d_model, d_ff, kernel_size).items():
             if isinstance(got, (int, float)) and got == wanted + slip:
                 raise NotYet(f"{case}: {got:,} is not {wanted:,}: {reply}")
@@ -195,7 +195,7 @@ def receptive_field(attempt: Attempt) -> None:
         ([], [], "No layer at all"),
     ):
         wanted = _seen(kernel_sizes, strides)
-        got = attempt(kernel_sizes, strides)
+        got = result_of(attempt, (kernel_sizes, strides), case)
         step_first, field = 1, 1
         for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
             step_first *= stride

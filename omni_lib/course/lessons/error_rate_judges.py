@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from omni_lib.course.exercises.expectations import in_words, require, slow_or_endless
-from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.exercises.expectations import require, slow_or_endless
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.hypotheses import hypotheses
 from omni_lib.metrics import character_errors, total, word_errors
 
@@ -103,7 +103,7 @@ def edit_counts(attempt: Attempt) -> None:
             counts = tuple(int(number) for number in got)
         except (TypeError, ValueError):
             raise NotYet(
-                f"{begins} {in_words(got)}; three whole numbers are wanted: substitutions, deletions, "
+                f"{begins} {described(got)}; three whole numbers are wanted: substitutions, deletions, "
                 "insertions"
             ) from None
         require(
@@ -136,7 +136,7 @@ def _number(got: object) -> float:
     try:
         return float(got)  # type: ignore[arg-type]  # reported below
     except (TypeError, ValueError):
-        raise NotYet(f"a number is wanted; your function returns {in_words(got)}") from None
+        raise NotYet(f"a number is wanted; your function returns {described(got)}") from None
 
 
 def corpus_wer(attempt: Attempt) -> None:
@@ -254,7 +254,7 @@ def _pair(got: object) -> tuple[float, float]:
     try:
         low, high = (float(end) for end in got)  # type: ignore[attr-defined]  # reported below
     except (TypeError, ValueError):
-        raise NotYet(f"two numbers are wanted, (low, high); your function returns {in_words(got)}") from None
+        raise NotYet(f"two numbers are wanted, (low, high); your function returns {described(got)}") from None
     require(low <= high, f"the lower end comes first; your function returns ({low:.4f}, {high:.4f})")
     return low, high
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from omni_lib.config import Config
-from omni_lib.course.exercises.expectations import compare, expect_close, in_words, require
-from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.exercises.expectations import compare, expect_close, require, result_of
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.ctc import ctc_loss
 from omni_lib.training.optimizer import schedule
@@ -52,13 +52,13 @@ def training_time(attempt: Attempt) -> None:
         (3, 8, 10, 1.0, "Fewer utterances than a batch holds", "They are one small batch."),
         (28_539, 16, 3, 0.5, "LibriSpeech's 100 hours", ""),
     ):
-        got = attempt(utterances, batch_size, epochs, seconds)
+        got = result_of(attempt, (utterances, batch_size, epochs, seconds), case)
         try:
             found = [float(number) for number in got]
         except (TypeError, ValueError, RuntimeError):
             found = []
         if len(found) != 2 or isinstance(got, (str, bytes)):
-            raise NotYet(f"your function returns {in_words(got)}; two numbers are wanted: (steps, hours)")
+            raise NotYet(f"your function returns {described(got)}; two numbers are wanted: (steps, hours)")
         steps, hours = solutions.training_time(utterances, batch_size, epochs, seconds)
         if found[0] == round(utterances / batch_size) * epochs != steps:
             why = f"`round` drops a last batch that is less than half full; round up (`math.ceil`). {why}"
@@ -150,10 +150,10 @@ def clip_gradient(attempt: Attempt) -> None:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient.clone()
         torch.nn.utils.clip_grad_norm_(parameters, largest)
-        got = attempt(gradients, largest)
+        got = result_of(attempt, (gradients, largest), case)
         if not isinstance(got, (list, tuple)) or len(got) != len(gradients):
             raise NotYet(
-                f"{case}: your function returns {in_words(got)}; a list of as many tensors is wanted as it "
+                f"{case}: your function returns {described(got)}; a list of as many tensors is wanted as it "
                 "was given"
             )
         for parameter, clipped in zip(parameters, got, strict=True):

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.course.exercises.expectations import expect_close, in_words, require
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call
+from omni_lib.course.exercises.expectations import expect_close, require
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.materials import PRETRAINED
 from omni_lib.course.probing import fit
 from omni_lib.encoder import AudioEncoder, valid_frames
@@ -72,7 +72,7 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
         raise NotAttempted
     require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
     if not isinstance(got, AudioEncoder):
-        raise NotYet(f"given {what}, your function returns {in_words(got)}; an AudioEncoder is wanted")
+        raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted")
     mine, state = got.state_dict(), wanted.state_dict()
     require(
         mine.keys() == state.keys(),
@@ -113,7 +113,7 @@ def freeze(attempt: Attempt) -> None:
         raise NotAttempted
     require(got is not None, "your function returns None: is the `return` missing?")
     if not isinstance(got, nn.Module):
-        raise NotYet(f"your function returns {in_words(got)}; the encoder is wanted")
+        raise NotYet(f"your function returns {described(got)}; the encoder is wanted")
     require(
         all(torch.equal(value, got.state_dict()[name]) for name, value in before.items()),
         "your function changes the weights themselves; they must stay as they are",
@@ -196,4 +196,4 @@ def linear_probe(attempt: Attempt) -> None:
             "Only the penalty makes this have one answer.",
         ),
     ):
-        expect_close(attempt, (x, targets, penalty), fit(x, targets, penalty), why, "D+1 K", 1e-3, case)
+        expect_close(attempt, (x, targets, penalty), fit(x, targets, penalty), why, "channels K", 1e-3, case)

@@ -214,7 +214,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("the transcripts are passed to the Thinker", "CTC head stays behind"),
     ],
     "linear_probe": [
-        (_without_ones, "along axis D+1"),
+        (_without_ones, "along axis channels"),
         (_without_penalty, "It is on every weight"),
         (_ones_first, "The slope comes first"),
         (_bias_unpunished, "the last row too"),
