@@ -101,7 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
     train.add_argument(
-        "--resume", action="store_true", help="go on with the run in save_dir, if there is one"
+        "--resume",
+        action="store_true",
+        help="go on with the run in save_dir, if there is one; if you have changed its data on purpose, "
+        "add --set accept_changed_data=true",
     )
     train.add_argument(
         "--max-steps", type=_positive, metavar="N", help="stop at global step N; the schedule stays the same"
