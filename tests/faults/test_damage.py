@@ -1,4 +1,4 @@
-"""Checkpoints whose bytes or contents were damaged, by accident or on purpose: found, named, or harmless."""
+"""Checkpoints that were damaged by accident or on purpose are named, or the damage is harmless."""
 
 import json
 import random
@@ -22,7 +22,7 @@ SMALL = Config(d_model=8, n_heads=1, n_layers=1, d_ff=8)
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def whole(contents, tmp_path_factory) -> bytes:
 
 
 def regions(path) -> dict[str, list[tuple[int, int]]]:
-    """The parts of a checkpoint as (start, end) in its bytes: each kind of them, and each tensor by itself."""
+    """The parts of a checkpoint as (start, end) in its bytes: each kind, and each tensor by itself."""
     size, found = path.stat().st_size, {"local headers": [], "padding": []}
     with zipfile.ZipFile(path) as archive:
         directory = archive.start_dir
@@ -68,7 +68,7 @@ def regions(path) -> dict[str, list[tuple[int, int]]]:
 
 
 def damage(rng: random.Random, data: bytearray, start: int, end: int) -> None:
-    """One accident between `start` and `end`: bits that flip, a sector of zeros or of something else, bytes lost or doubled."""
+    """One accident between `start` and `end`: flipped bits, an overwritten sector, bytes lost or doubled."""
     place = rng.randrange(start, end)
     length = min(rng.choice([1, 1, 4, 16, 512, 4096]), end - place)
     match rng.randrange(6):
@@ -87,7 +87,7 @@ def damage(rng: random.Random, data: bytearray, start: int, end: int) -> None:
 def test_damage_in_every_region_is_named_or_harmless(
     judged, unlike, contents, whole, inputs, tmp_path, record_property
 ):
-    """Headers, padding, pickle, each tensor, central directory: what loads holds equal tensors, all else is refused by the file's name."""
+    """Anywhere in the file: the tensors that load are equal, or the file is refused by name."""
     path = tmp_path / "audio_enc_step_7.pt"
     path.write_bytes(whole)
     parts = regions(path)
@@ -200,7 +200,7 @@ def test_strange_contents_are_not_resumed(judged, make_tiny_config, inputs, tmp_
     [None, "18", 18.0, True, torch.tensor(18), torch.eye(2).to_sparse()],
     ids=["none", "text", "float", "bool", "tensor", "sparse"],
 )
-def test_a_run_whose_length_is_no_whole_number_is_not_resumed(tmp_path, resumable, length):
+def test_a_run_whose_length_is_not_a_whole_number_is_not_resumed(tmp_path, resumable, length):
     config, saved = resumable
     torch.save(
         saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "audio_enc_step_1.pt"
@@ -220,20 +220,20 @@ def resumable(make_tiny_config, tmp_path_factory):
 
 @pytest.mark.parametrize("key", ["steps", "loss", "posteriors", "errors"])
 @pytest.mark.parametrize("value", [None, -1, True, "x", float("nan"), {"a": 1}], ids=str)
-def test_sums_that_are_none_are_found_when_resuming_and_not_steps_later(tmp_path, resumable, key, value):
+def test_sums_that_are_not_numbers_are_refused_when_resuming(tmp_path, resumable, key, value):
     config, saved = resumable
     window = saved["resume"]["window"] | {key: value}
     torch.save(saved | {"resume": saved["resume"] | {"window": window}}, tmp_path / "audio_enc_step_1.pt")
     with pytest.raises(
         UserError,
-        match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are not numbers",
+        match=r"cannot be resumed by this version \(TypeError: the sums since the last log line are not",
     ):
         train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
 
 
 @pytest.mark.parametrize("part", ["model", "averaged", "optimizers", "window", "best_wer"])
-def test_a_part_that_is_endless_does_not_hang_a_resume(judged, tmp_path, resumable, part):
-    """A billion zeros take four bytes in a file, and for ever to be gone through."""
+def test_a_part_with_a_billion_elements_does_not_hang_a_resume(judged, tmp_path, resumable, part):
+    """A billion zeros take four bytes in a file, but hours to iterate over."""
     config, saved = resumable
     torch.save(
         saved | {"resume": saved["resume"] | {part: torch.zeros(1).expand(10**9)}},
@@ -246,7 +246,7 @@ def test_a_part_that_is_endless_does_not_hang_a_resume(judged, tmp_path, resumab
 
 
 def test_settings_that_ask_for_more_than_the_file_holds_take_no_memory(contents, tmp_path):
-    """A stranger's file of some kilobytes may call itself an encoder of 60 GB."""
+    """The settings in a file of some kilobytes may describe an encoder of 60 GB."""
     large = Config(d_model=4096, n_heads=64, n_layers=64, d_ff=65_536)
     save_checkpoint(tmp_path / "a.pt", contents | {"config": large.to_dict()})
     for load in (load_recogniser, load_encoder):
@@ -306,7 +306,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_offered(
     assert unlike(load_checkpoint(result.checkpoint), load_checkpoint(unbroken.checkpoint)) == []
 
 
-def test_only_a_whole_checkpoint_is_offered(stopped):
+def test_only_an_undamaged_checkpoint_is_offered(stopped):
     config, (first, before, newest) = stopped
     spoil(newest)
     spoil(before)
@@ -326,7 +326,7 @@ def test_only_a_whole_checkpoint_is_offered(stopped):
     assert "Resuming at step 6/18" in lines
 
 
-def test_a_run_of_which_nothing_is_whole_says_so(stopped):
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused(stopped):
     config, paths = stopped
     for path in (*paths, paths[0].with_name(BEST)):
         spoil(path)
@@ -340,7 +340,7 @@ def test_a_run_of_which_nothing_is_whole_says_so(stopped):
 def test_the_deletion_of_old_checkpoints_never_deletes_the_only_good_one_nor_the_best(
     whole, tmp_path, damaged
 ):
-    """The newest three stay, and as long as none of them is whole, the newest that is."""
+    """The newest three stay; if all of them are damaged, the newest undamaged one stays too."""
     paths = [tmp_path / f"audio_enc_step_{step}.pt" for step in (1, 2, 3, 4, 5)]
     for path in (*paths, tmp_path / BEST):
         path.write_bytes(whole)

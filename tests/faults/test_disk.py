@@ -1,4 +1,4 @@
-"""Full disks, read-only folders, folders that vanish: one line, the last good checkpoint stays, and once mended the run goes on."""
+"""Full disks, read-only and vanishing folders: one line, the last checkpoint stays, the run can go on."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from omni_lib.weights import damage, load_checkpoint
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 @contextlib.contextmanager
@@ -65,10 +65,10 @@ def ends_like_the_unbroken_run(unbroken, unlike):
 
 @needs_mount
 @pytest.mark.parametrize("kilobytes", [600, 3000, 6500])
-def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_in_one_line_and_the_run_goes_on_when_there_is_room(
     make_tiny_config, tmp_path, ends_like_the_unbroken_run, kilobytes
 ):
-    """A checkpoint of this run is 1.8 MB: the disk is full at the first, the second and the fourth of them."""
+    """A checkpoint of this run is 1.8 MB: the disk is full at the first, the second or the fourth."""
     with mounted(tmp_path / "disk", f"size={kilobytes}k"):
         config = make_tiny_config(tmp_path / "disk" / "run")
         with pytest.raises(
@@ -87,7 +87,7 @@ def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
 
 @needs_mount
 def test_a_disk_that_turns_read_only(make_tiny_config, tmp_path, ends_like_the_unbroken_run):
-    """As Linux does with a disk that has failed: before a run it is refused at once, in the middle of one it keeps what there is."""
+    """As Linux does with a failed disk: refused before a run; during a run the saved files are kept."""
     with mounted(tmp_path / "disk", "size=100m"):
         config = make_tiny_config(tmp_path / "disk" / "run")
 
@@ -114,7 +114,7 @@ def test_a_disk_that_turns_read_only(make_tiny_config, tmp_path, ends_like_the_u
 def test_a_write_that_fails_at_any_moment_of_a_run(
     make_tiny_config, tmp_path, monkeypatch, number, ends_like_the_unbroken_run
 ):
-    """Where nobody may mount a disk: the operating system's own words, at the seventh write of the run."""
+    """Without mounting a disk: the error of the operating system, at the seventh write of the run."""
     config, writes, true_fsync = make_tiny_config(tmp_path / "run"), [], os.fsync
 
     def failing(descriptor: int) -> None:
@@ -147,7 +147,7 @@ def test_a_write_that_fails_at_any_moment_of_a_run(
 def test_a_folder_that_vanishes_under_a_run_is_made_again(
     make_tiny_config, tmp_path, ends_like_the_unbroken_run, when, how
 ):
-    """The run is in memory: it says so, saves itself at once, and ends as it would have."""
+    """The run is in memory: it reports this, saves at once, and ends with the same weights."""
     config, run, lines = make_tiny_config(tmp_path / "run"), tmp_path / "run", []
 
     def report(line: str) -> None:
@@ -168,7 +168,7 @@ def test_a_folder_that_vanishes_under_a_run_is_made_again(
 
 
 def test_a_folder_that_cannot_be_made_again(make_tiny_config, tmp_path):
-    """Its place is taken: one line, no traceback."""
+    """A file has taken its place: one line, no traceback."""
     config, run = make_tiny_config(tmp_path / "run"), tmp_path / "run"
 
     def report(line: str) -> None:
@@ -182,7 +182,9 @@ def test_a_folder_that_cannot_be_made_again(make_tiny_config, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["deleted", "a file"])
-def test_a_save_dir_that_can_be_no_folder_is_refused_before_anything_is_read(make_tiny_config, tmp_path, end):
+def test_a_save_dir_that_cannot_be_a_folder_is_refused_before_anything_is_read(
+    make_tiny_config, tmp_path, end
+):
     (tmp_path / "a file").write_text("")
     target = tmp_path / "a file" / "run" if end == "deleted" else tmp_path / "a file"
     with pytest.raises(UserError, match="cannot be written"):
@@ -225,7 +227,7 @@ def test_a_closed_terminal_or_pipe_saves_the_run(
     ends_like_the_unbroken_run(train(config, resume=True, report=quiet))
 
 
-def test_nohup_means_that_a_hang_up_is_no_reason_to_stop(victims, make_tiny_config, tmp_path):
+def test_under_nohup_a_hang_up_does_not_stop_the_run(victims, make_tiny_config, tmp_path):
     if not hasattr(signal, "SIGHUP"):
         pytest.skip("Windows has no SIGHUP")
     (tmp_path / "config.json").write_text(json.dumps(make_tiny_config(tmp_path / "run").to_dict()))

@@ -1,4 +1,4 @@
-"""A run may be killed at any instant, as often as it likes, and ends as if it had not been."""
+"""A run that is killed at any instant, any number of times, and resumed ends with the same weights."""
 
 import json
 import os
@@ -17,7 +17,7 @@ LAST_STEP = 18
 
 
 def entries(folder) -> list[dict]:
-    """What the log of a run says, apart from the seconds; it is valid JSON or this fails."""
+    """The entries of the log of a run, without the seconds; it is valid JSON or this fails."""
     log = json.loads((folder / "training_log.json").read_text(encoding="utf-8"))
     return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in log["entries"]]
 
@@ -36,7 +36,7 @@ def command(make_tiny_config, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unbroken(victims, command, tmp_path_factory):
-    """The folder of a run that nobody disturbed, and how many seconds it took."""
+    """The folder of an undisturbed run, and how many seconds it took."""
     folder = tmp_path_factory.mktemp("unbroken")
     arguments, began = command(folder), time.monotonic()
     assert victims.run(arguments, folder) == 0, (folder / "error.txt").read_text()
@@ -45,7 +45,7 @@ def unbroken(victims, command, tmp_path_factory):
 
 @pytest.fixture
 def ends_like_the_unbroken_run(victims, command, unbroken, unlike):
-    """A function that resumes the run of a folder to its end, and compares all that is left with the unbroken run."""
+    """A function that resumes the run of a folder to its end and compares its files with the unbroken run."""
 
     def check(folder) -> None:
         whole = unbroken[0] / "run"
@@ -69,23 +69,23 @@ def ends_like_the_unbroken_run(victims, command, unbroken, unlike):
 
 
 def drawn_strike(rng: random.Random) -> dict:
-    """A write to die in: the run has three periodic checkpoints and the last, a best, and eight writes of the log."""
+    """A write to be killed in: the run writes four periodic checkpoints, a best, and the log eight times."""
     file, count = rng.choice([("audio_enc_step", 4), ("audio_enc_best", 1), ("training_log", 8)])
     return {"file": file, "number": rng.randint(1, count), "at": rng.choice(STAGES)}
 
 
 def whole_at_this_instant(folder) -> None:
-    """What a killed run leaves: a log that is JSON, and checkpoints that load."""
+    """Check what a killed run leaves: a log that is JSON, and checkpoints that load."""
     if (folder / "run" / "training_log.json").exists():
         entries(folder / "run")
     for path in (folder / "run").glob("*.pt"):
         load_checkpoint(path)
 
 
-def test_a_run_killed_at_random_instants_ends_as_one_that_was_not(
+def test_a_run_killed_at_random_instants_ends_like_an_undisturbed_one(
     victims, command, unbroken, ends_like_the_unbroken_run, runs, tmp_path, record_property
 ):
-    """SIGKILL, first at a random time (one run in three) or inside a random write, then again up to twice while it resumes."""
+    """SIGKILL at a random time (one run in three) or in a random write, then up to twice while it resumes."""
     kills = {"at a random time": 0, "inside a checkpoint write": 0, "inside a log write": 0}
     for number in range(runs):
         rng, folder = random.Random(f"kill {number}"), tmp_path / f"{number}"
@@ -142,7 +142,7 @@ def test_a_write_that_is_killed_at_each_of_its_stages_leaves_the_old_file_or_the
 def test_a_run_that_is_asked_to_stop_saves_and_exits_130(
     victims, command, unbroken, ends_like_the_unbroken_run, runs, tmp_path, name
 ):
-    """At random instants of its training, as Ctrl-C, a shutting-down machine and a closed terminal do."""
+    """At random instants, with the signals of Ctrl-C, a shutdown and a closed terminal."""
     for number in range(max(1, runs // 10)):
         rng, folder = random.Random(f"{name} {number}"), tmp_path / f"{number}"
         pid = victims.start(command(folder), folder)

@@ -1,4 +1,4 @@
-"""Numbers that are none, and steps that would not fit: said before anything is saved, or taken."""
+"""Values that are not finite, and steps that would not fit into memory: refused before harm is done."""
 
 import math
 import subprocess
@@ -25,13 +25,15 @@ from omni_lib.weights import load_checkpoint
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 @pytest.fixture
 def broken_run(make_tiny_config, tmp_path, monkeypatch):
-    """`broken_run(spoil)`: train while `spoil(trainer, loss)` is called in step 8, before it is taken; the refusal and the file names of
-    that step's batch are returned."""
+    """`broken_run(spoil, where)`: train, and call `spoil(trainer, loss)` in step 8 before it is taken.
+
+    Returns the refusal and the file names of that step's batch.
+    """
 
     def run(spoil, where: str) -> tuple[str, list[str]]:
         config = make_tiny_config(tmp_path / "run")
@@ -70,7 +72,7 @@ def broken_run(make_tiny_config, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("where", ["loss", "gradient", "weights"])
-def test_a_number_that_is_none_stops_the_run_before_it_is_saved(broken_run, tmp_path, where, value):
+def test_a_value_that_is_not_finite_stops_the_run_before_it_is_saved(broken_run, tmp_path, where, value):
     """It names the utterances of the batch, and the last good checkpoint."""
     message, names = broken_run(lambda number: number * 0 + value, where)
     assert "at step 8" in message and where in message and all(name in message for name in names)
@@ -90,8 +92,8 @@ def test_a_number_that_is_none_stops_the_run_before_it_is_saved(broken_run, tmp_
     read_log(tmp_path / "run" / "training_log.json")
 
 
-def test_a_rate_far_too_high_is_said_by_the_loss_or_the_warning(make_tiny_config, tmp_path):
-    """A run that comes apart, with no number tampered with: the reader is told to lower the rate."""
+def test_a_learning_rate_far_too_high_is_refused_or_warned_of(make_tiny_config, tmp_path):
+    """A run that diverges by itself: the message says to lower the learning rate."""
     lines = []
     # It learns while the rate still rises, and comes apart where it has risen.
     wild = {
@@ -110,8 +112,8 @@ def test_a_rate_far_too_high_is_said_by_the_loss_or_the_warning(make_tiny_config
     assert any("lower learning_rate" in line for line in lines), lines
 
 
-def test_a_run_on_the_blank_plateau_is_told_the_remedy(make_tiny_config, tmp_path):
-    """Too low a rate learns nothing but to be silent."""
+def test_a_run_on_the_blank_plateau_is_warned_with_the_remedy(make_tiny_config, tmp_path):
+    """With too low a learning rate, the run only learns to predict blanks."""
     lines = []
     config = make_tiny_config(
         tmp_path / "run",
@@ -136,7 +138,7 @@ def test_a_run_on_the_blank_plateau_is_told_the_remedy(make_tiny_config, tmp_pat
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    """`little_memory(bytes)`: what is free from now on, as far as anybody can tell."""
+    """`little_memory(bytes)`: the free memory that is reported from now on."""
 
     def leave(free: int) -> None:
         monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
@@ -188,7 +190,8 @@ model = Learner(recogniser, Objective(config, 29, ["one", "two"]))
 estimate = bytes_per_frame(model, torch.device("cpu")) * size * frames
 row = Utterance(Path("a"), "one two")
 before = peak_memory()
-batch = Batch(torch.randn(size, frames, 128), torch.full((size,), frames), [[2, 3, 4] * 20] * size, [row] * size)
+mel, lengths = torch.randn(size, frames, 128), torch.full((size,), frames)
+batch = Batch(mel, lengths, [[2, 3, 4] * 20] * size, [row] * size)
 model.train()(batch).objective.backward()
 print(estimate, peak_memory() - before)
 """
@@ -197,7 +200,7 @@ print(estimate, peak_memory() - before)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say the peak of a process")
 @pytest.mark.parametrize(("size", "frames"), [(2, 6000), (12, 1000)])
 def test_the_estimate_of_a_step_is_near_what_it_takes(size, frames):
-    """A real step of the default encoder, on clips of 60 s and of 10 s, takes between half of the estimate and all of it."""
+    """A real step of the default encoder takes between half of the estimate and all of it."""
     run = subprocess.run(
         [sys.executable, "-c", STEP, str(size), str(frames)], capture_output=True, text=True, check=True
     )
@@ -205,7 +208,7 @@ def test_the_estimate_of_a_step_is_near_what_it_takes(size, frames):
     assert 0.5 * estimate < taken < 1.05 * estimate, (estimate, taken)
 
 
-def test_the_estimate_leaves_the_model_as_it_was():
+def test_the_estimate_does_not_change_the_model():
     config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
     recogniser = Recogniser(config)
     model = Learner(recogniser, Objective(config, 29, []))
@@ -223,7 +226,7 @@ def test_the_estimate_leaves_the_model_as_it_was():
     [("3000", "1000", 2000), ("max", "1000", 9000), ("900000", "1000", 9000), ("10", "20", 0)],
 )
 def test_a_container_s_limit_counts(tmp_path, monkeypatch, little_memory, limit, used, free):
-    """A server that gives each learner two gigabytes of its hundred."""
+    """For example a server that gives each learner two of its hundred gigabytes."""
     little_memory(9000)
     (tmp_path / "max").write_text(limit)
     (tmp_path / "current").write_text(used)

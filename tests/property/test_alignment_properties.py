@@ -1,4 +1,4 @@
-"""Forced alignment against torchaudio's and against the list of all paths; word times against greedy decoding."""
+"""Forced alignment against torchaudio and the list of all paths; word times against greedy decoding."""
 
 import itertools
 
@@ -30,7 +30,7 @@ def score(log_probs: torch.Tensor, path: list[int]) -> float:
     spare=st.integers(0, 25),
 )
 def test_best_path_is_torchaudios(seed, target, spare):
-    """Random scores make the best path unique, so path and score both agree; and the path spells the target."""
+    """Random scores make the best path unique, so that path and score must both agree."""
     log_probs = random_log_probs(seed, frames_needed(target) + spare, 6)
     path = best_path(log_probs, target)
     theirs, scores = torchaudio.functional.forced_align(
@@ -52,7 +52,7 @@ def test_no_path_to_the_target_scores_better(seed, target, spare):
 
 
 @given(st.lists(st.integers(0, 28), max_size=60))
-def test_word_times_say_what_greedy_decoding_says_in_order_and_within_the_clip(path):
+def test_word_times_hold_the_words_of_greedy_decoding_in_order_and_within_the_clip(path):
     words = word_times(path, VOCABULARY, 0.01)  # the longest is shorter than the pause that ends a word
     log_probs = torch.nn.functional.one_hot(torch.tensor([path], dtype=torch.long), 29).float()
     assert [" ".join(word.word for word in words)] == greedy(log_probs, torch.tensor([len(path)]), VOCABULARY)

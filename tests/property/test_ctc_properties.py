@@ -41,10 +41,10 @@ def test_loss_is_minus_the_logarithm_of_the_summed_probability_of_all_paths(seed
     target=TARGETS,
     weight=st.floats(0.01, 5),
 )
-def test_entropic_loss_is_the_loss_less_the_entropy_of_the_paths_and_so_is_its_gradient(
+def test_entropic_loss_and_gradient_are_those_of_the_loss_minus_the_entropy(
     seed, frames, padding, target, weight
 ):
-    """Rényi's entropy of order 1 / (1 + weight), from every path written out; padding counts for nothing."""
+    """Rényi's entropy of order 1 / (1 + weight), from every path written out; padding does not count."""
     logits = random_log_probs(seed, frames + padding).requires_grad_()
     log_probs = logits.log_softmax(-1)
     lengths = torch.tensor([frames])
@@ -71,7 +71,7 @@ def test_a_row_is_feasible_exactly_where_its_loss_is_finite(seed, rows):
 
 
 @given(seed=st.integers(0, 1000), target=st.lists(st.integers(1, 3), min_size=1, max_size=30))
-def test_frames_needed_is_the_border_between_finite_and_infinite(seed, target):
+def test_frames_needed_is_the_fewest_frames_with_a_finite_loss(seed, target):
     needed = frames_needed(target)
     log_probs = random_log_probs(seed, needed)
     assert math.isfinite(ctc_loss(log_probs, torch.tensor([needed]), [target]).item())
@@ -81,7 +81,7 @@ def test_frames_needed_is_the_border_between_finite_and_infinite(seed, target):
 
 @given(st.lists(st.integers(0, 28), max_size=40))
 def test_collapse_merges_repeats_before_it_drops_blanks(path):
-    """Against a reading of the definition, letter by letter; and what is left fits into the path it came from."""
+    """Against the definition, symbol by symbol; and the result has a path of that length."""
     expected = [
         symbol for t, symbol in enumerate(path) if symbol != BLANK and (t == 0 or path[t - 1] != symbol)
     ]

@@ -1,4 +1,4 @@
-"""Whatever the texts: jiwer's counts and the solution's are among the best that there are, and all of those add up alike."""
+"""For any texts, the counts of jiwer and of the solution are optimal, and optimal counts have one sum."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ texts = st.lists(st.sampled_from(["a", "b", "c", "dd"]), max_size=7)
 
 
 @given(texts, texts)
-def test_the_best_counts_hold_those_of_jiwer_and_of_the_solution(reference, hypothesis):
+def test_the_counts_of_jiwer_and_of_the_solution_are_optimal(reference, hypothesis):
     best = optimal_counts(reference, hypothesis)
     count = word_errors(" ".join(reference), " ".join(hypothesis))
     assert {sum(way) for way in best} == {count.errors}

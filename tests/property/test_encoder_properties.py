@@ -1,4 +1,4 @@
-"""For any lengths, any padding and any rubbish in it: an utterance has the embeddings that it has alone."""
+"""For any lengths, padding and values in the padding: an utterance has the embeddings that it has alone."""
 
 import copy
 from functools import cache
@@ -35,7 +35,7 @@ def encoder(dtype: torch.dtype, downsample_time: int = 8, before_pool: int = 4) 
 def padded(
     lengths: list[int], extra: int, rubbish: float, seed: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Random log-mels of these lengths, padded by `extra` frames more than the longest needs, with rubbish of that size."""
+    """Random log-mels of these lengths, `extra` frames longer than the longest, with noise in the padding."""
     generator = torch.Generator().manual_seed(seed)
     rows = [
         torch.randn(length, 128, generator=generator, dtype=dtype) for length in lengths

@@ -1,4 +1,4 @@
-"""What reaches an embedding, against the gradients of a real subsampler; attention, against what the encoder did with it."""
+"""Receptive fields against gradients of a real subsampler; attention weights against the output."""
 
 import pytest
 import torch
@@ -65,7 +65,7 @@ def test_the_samples_lie_in_the_clip(embedding, samples):
 
 @given(steps=st.integers(1, 30), seed=st.integers(0, 99))
 def test_attention_weights_are_what_the_encoder_attends_with(steps, seed):
-    """Put to the values and through the output map, they give what the fused attention gave."""
+    """Multiplied by the values and projected, they give the output of the fused attention."""
     torch.manual_seed(seed)
     attention, x = SelfAttention(24, 3).eval(), torch.randn(1, steps, 24)
     weights = attention_weights(attention, x)

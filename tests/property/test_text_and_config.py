@@ -15,7 +15,7 @@ from omni_lib.text import Vocabulary, normalise
 
 LETTERS = string.ascii_lowercase + " "
 SILENT = "!\"'(),-.:;?_`"
-# What changes letters on purpose: abbreviations, Roman numerals, names of sounds in brackets, marks inside words
+# What changes letters on purpose: abbreviations, Roman numerals, sounds in brackets, marks inside words
 OTHER_RULES = re.compile(
     r"\b(?:mr|mrs|ms|dr|etc|vs|[a-z]{2,6}\.)\b|[IVX]{2}|\(|[\"?,;](?=[A-Za-z])|\?\?|\bno\.|:|[A-Za-z]\.|(?<!\S)!|\bst\.",
     re.IGNORECASE,
@@ -69,7 +69,7 @@ def test_letters_and_silent_marks_are_never_refused_and_no_letter_is_lost(text):
 
 @given(st.text("ab cd", max_size=8), st.sampled_from("#$%&*+/<=>@[\\]^{|}~"), st.text("ab cd", max_size=8))
 def test_no_sign_of_ascii_is_dropped_in_silence(before, sign, after):
-    """It is written out as words, or parts two words (and/or), or the text is refused with the sign in the message."""
+    """It is written as words, or separates two words (and/or), or the message of the refusal names it."""
     try:
         said = normalise(before + sign + after)
     except UserError as refusal:

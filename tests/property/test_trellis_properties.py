@@ -36,13 +36,13 @@ def all_paths(target: list[int], frames: int) -> list[tuple[int, ...]]:
 
 
 @given(target=TARGETS, frames=st.integers(0, 6))
-def test_the_count_is_that_of_the_list(target, frames):
+def test_the_count_equals_the_length_of_the_list(target, frames):
     assert count_alignments(target, frames) == len(all_paths(target, frames))
 
 
 @given(target=st.lists(st.integers(1, 5), max_size=30), frames=st.integers(0, 120))
 def test_the_count_is_the_closed_formula(target, frames):
-    """A path is T frames and L symbols, r of them behind their like: choose where its 2 L changes are among T + L - r places."""
+    """With T frames and L symbols, r of them repeats: choose the 2 L changes among T + L - r places."""
     repeats = frames_needed(target) - len(target)
     places = frames + len(target) - repeats
     assert count_alignments(target, frames) == (math.comb(places, 2 * len(target)) if places >= 0 else 0)
@@ -93,7 +93,7 @@ def test_a_random_alignment_spells_its_text(seed, target, spare):
     target=st.lists(st.integers(1, 5), min_size=1, max_size=12),
     spare=st.integers(0, 20),
 )
-def test_the_best_path_stands_in_states_that_emit_it(seed, target, spare):
+def test_the_states_of_the_best_path_emit_it(seed, target, spare):
     path = best_path(random_log_probs(seed, frames_needed(target) + spare, 6), target)
     states = best_states(path)
     assert [states_of(target)[state] for state in states] == path

@@ -16,19 +16,19 @@ def path_of(symbols: str) -> list[int]:
 
 
 def sure_of(path: str) -> torch.Tensor:
-    """log_probs (T, 29) that nearly insist on a path."""
+    """log_probs (T, 29) in which one path has nearly all the probability."""
     logits = torch.zeros(len(path), 29)
     logits[torch.arange(len(path)), torch.tensor(path_of(path))] = 8.0
     return logits.log_softmax(-1)
 
 
 @pytest.mark.parametrize("path", ["hhe_l_lo", "h_e_l_l_o_", "_hel_lo", "hel_lo", "__heeel_looo__"])
-def test_the_best_path_is_the_one_the_model_is_sure_of(path):
+def test_the_best_path_is_the_most_probable_one(path):
     assert best_path(sure_of(path), VOCABULARY.encode("hello")) == path_of(path)
 
 
-def test_the_text_binds_even_where_the_model_heard_another():
-    """The path always spells the text asked for: here the l that the model never doubled."""
+def test_the_path_spells_the_target_even_if_another_text_is_more_probable():
+    """Here the second l, which the log-probabilities do not have."""
     aligned = best_path(sure_of("hheelloo"), VOCABULARY.encode("hello"))
     assert VOCABULARY.decode(collapse(aligned)) == "hello"
 
@@ -74,7 +74,7 @@ def test_a_pause_of_a_second_ends_a_word_without_a_space(blanks, words):
     assert [word.word for word in found] == words
 
 
-def test_eos_is_no_letter():
+def test_eos_is_not_a_letter():
     eos = len(VOCABULARY) - 1
     path = [*path_of("a"), eos, *path_of("b"), eos]
     assert word_times(path, VOCABULARY, 1.0) == [Word("ab", 0.0, 3.0)]

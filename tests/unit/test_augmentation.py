@@ -1,4 +1,4 @@
-"""What training hears differs each time, and only as far as it is meant to."""
+"""Augmentation changes log-mels at random, within the given bounds."""
 
 import random
 
@@ -32,7 +32,7 @@ def test_stretched_is_the_length_that_comes_out(frames, factor):
     assert torch.equal(mel, before), "the cache is not written to"
 
 
-def test_a_stretched_sound_comes_later_in_proportion():
+def test_a_stretched_sound_comes_proportionally_later():
     mel = torch.zeros(200, 128)
     mel[100] = 1.0
     assert abs(stretch_time(mel, 1.2)[:, 0].argmax().item() - 120) <= 1
@@ -40,7 +40,7 @@ def test_a_stretched_sound_comes_later_in_proportion():
     assert torch.equal(stretch_time(mel, 1.0), mel)
 
 
-def test_a_longer_throat_moves_the_formants_down():
+def test_a_longer_vocal_tract_moves_the_formants_down():
     mel = torch.zeros(3, 128)
     mel[:, 66] = 1.0
     assert warp_frequency(mel, 1.1)[0].argmax().item() == 60
@@ -59,7 +59,7 @@ def test_a_warp_by_one_changes_nothing():
     assert torch.equal(warp_frequency(mel, 1.0), mel)
 
 
-def test_nothing_stays_nothing():
+def test_an_empty_log_mel_stays_empty():
     assert stretch_time(torch.zeros(0, 128), 1.2).shape == (0, 128)
     assert warp_frequency(torch.zeros(0, 128), 1.2).shape == (0, 128)
 
@@ -74,7 +74,7 @@ def test_colour_is_one_smooth_gain_for_the_whole_clip():
     assert torch.equal(mel, before), "the cache is not written to"
 
 
-def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
+def test_colour_has_the_given_deviation_and_keeps_silence_silent():
     mel = torch.zeros(1, 128)
     gains = torch.stack([colour(mel, random.Random(seed), 0.5)[0] for seed in range(400)])
     assert gains[:, 0].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), (
@@ -85,7 +85,7 @@ def test_colour_varies_as_much_as_it_is_told_and_keeps_silence_silent():
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**31), st.floats(-12, 3))
-def test_noise_only_adds_power_as_much_as_it_says_at_every_level(frames, seed, loudness):
+def test_noise_adds_the_given_power_at_every_level(frames, seed, loudness):
     mel = torch.randn(frames, 128, generator=torch.Generator().manual_seed(seed)) + loudness
     before = mel.clone()
     noisy = add_noise(mel, random.Random(seed))
@@ -107,7 +107,7 @@ def test_noise_is_steady_and_of_another_colour_each_time():
     assert min(slopes) < -2 and max(slopes) > 0, "from brown to white"
 
 
-def test_noise_over_nothing_is_nothing():
+def test_noise_added_to_an_empty_log_mel_is_empty():
     assert add_noise(torch.zeros(0, 128), random.Random(0)).shape == (0, 128)
 
 
@@ -136,7 +136,7 @@ def test_a_pause_is_never_softer_than_digital_silence():
 
 
 @pytest.mark.parametrize("frames", [0, 1, 4, 49, 51, 100, 1000])
-def test_masks_hold_the_fill_and_spare_the_rest(frames):
+def test_masks_hold_the_fill_and_nothing_else_changes(frames):
     mel = torch.randn(frames, 128)
     before = mel.clone()
     shares = []

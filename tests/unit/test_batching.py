@@ -95,7 +95,7 @@ def test_buckets_waste_little_and_differ_between_draws():
     assert longest != sorted(longest), "batches come in random order"
 
 
-def test_an_epoch_is_the_same_whenever_it_is_asked_for_and_unlike_the_others(cache):
+def test_an_epoch_is_always_the_same_and_unlike_other_epochs(cache):
     first, again = batches_of(cache), batches_of(cache)
     list(again.epoch(7))  # whatever was drawn before
     assert all(same(a, b) for a, b in zip(first.epoch(2), again.epoch(2), strict=True))
@@ -103,21 +103,21 @@ def test_an_epoch_is_the_same_whenever_it_is_asked_for_and_unlike_the_others(cac
     assert first.plan(1) != batches_of(cache, seed=1).plan(1)
 
 
-def test_an_epoch_entered_in_its_middle_goes_on_as_it_would_have(cache):
+def test_an_epoch_that_starts_in_the_middle_has_the_same_batches(cache):
     batches = batches_of(cache)
     whole = list(batches.epoch(3))
     assert len(whole) == len(batches) == 6
     assert all(same(a, b) for a, b in zip(whole[4:], batches.epoch(3, start=4), strict=True))
 
 
-def test_all_speeds_are_heard(cache):
+def test_all_speeds_occur(cache):
     batches = batches_of(cache)
     renditions = [rendition for epoch in (1, 2) for batch in batches.plan(epoch) for rendition in batch]
     assert {rendition.speed for rendition in renditions} == {0.9, 1.0, 1.1}
     assert len(cache.features(0, 1.1)) < len(cache.features(0)) < len(cache.features(0, 0.9))
 
 
-def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(cache):
+def test_every_rendition_is_within_bounds_and_has_the_planned_length(cache):
     batches = batches_of(cache)
     for epoch in (1, 2):
         plan = batches.plan(epoch)
@@ -130,7 +130,7 @@ def test_every_rendition_is_drawn_within_its_bounds_and_has_the_length_planned(c
     )
 
 
-def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
+def test_pauses_surround_the_speech_and_do_not_change_it(cache):
     plain = {"spec_augment": False, "vocal_tract_perturb": 0.0, "tempo_perturb": 0.0}
     batches, pauses = batches_of(cache, pause_perturb=2.0, **plain), []
     for epoch in range(1, 20):
@@ -146,7 +146,7 @@ def test_pauses_lie_around_what_is_said_and_change_nothing_of_it(cache):
     assert 0.1 < sum(pause > 0 for pause in pauses) / len(pauses) < 0.25, "one in six"
 
 
-def test_as_many_clips_as_told_are_heard_through_noise_and_the_others_as_they_are(cache):
+def test_the_given_share_of_clips_gets_noise_and_the_others_are_unchanged(cache):
     plain = {"spec_augment": False, "vocal_tract_perturb": 0.0, "tempo_perturb": 0.0}
     batches, noisy = batches_of(cache, noise_perturb=0.25, **plain), []
     for epoch in range(1, 30):
@@ -158,7 +158,7 @@ def test_as_many_clips_as_told_are_heard_through_noise_and_the_others_as_they_ar
     assert 0.2 < sum(noisy) / len(noisy) < 0.3
 
 
-def test_now_and_then_nobody_speaks_and_nothing_is_to_be_written(cache):
+def test_some_clips_become_a_pause_with_an_empty_target(cache):
     batches, speechless, total = batches_of(cache, pause_perturb=2.0, spec_augment=False), 0, 0
     for epoch in range(1, 40):
         for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
@@ -180,7 +180,7 @@ def test_now_and_then_nobody_speaks_and_nothing_is_to_be_written(cache):
     assert all(row.text for row in cache.utterances), "the cache is not written to"
 
 
-def test_a_clip_with_pauses_is_stretched_only_where_it_speaks(cache):
+def test_of_a_clip_with_pauses_only_the_speech_is_stretched(cache):
     batches = batches_of(cache, pause_perturb=1.0)
     for epoch in range(1, 20):
         for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
@@ -191,7 +191,7 @@ def test_a_clip_with_pauses_is_stretched_only_where_it_speaks(cache):
                 assert 0.9 * own - 1 <= spoken <= 1.1 * (1.1 * own + 1), "to the frame, as without pauses"
 
 
-def test_without_augmentation_the_cache_is_what_is_heard(cache):
+def test_without_augmentation_batches_hold_the_cached_features(cache):
     settings = {"spec_augment": False, "tempo_perturb": 0.0, "vocal_tract_perturb": 0.0}
     batches = batches_of(cache, **settings)
     for renditions, batch in zip(batches.plan(1), batches.epoch(1), strict=True):
@@ -205,14 +205,14 @@ def test_without_augmentation_the_cache_is_what_is_heard(cache):
     ({}, [True] * 3),
     ({"spec_augment_from_epoch": 3}, [False, False, True]),
 ])  # fmt: skip
-def test_masks_begin_with_the_epoch_asked_for(cache, settings, masked):
+def test_masks_begin_with_the_given_epoch(cache, settings, masked):
     batches = batches_of(cache, **settings)
     assert [
         any((batch.mel < -400).any().item() for batch in batches.epoch(epoch)) for epoch in (1, 2, 3)
     ] == masked
 
 
-def test_evaluation_hears_every_row_once_unaltered_and_sorted(cache):
+def test_evaluation_batches_hold_every_row_once_unaltered_and_sorted(cache):
     batches = list(evaluation_batches(cache, 5))
     rows = [row for batch in batches for row in batch.utterances]
     assert sorted(row.line for row in rows) == sorted(row.line for row in cache.utterances)

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, checked before they are believed, and harmless whoever wrote them."""
+"""Checkpoints: written whole or not at all, checked before they are used, harmless whoever wrote them."""
 
 import errno
 import os
@@ -69,7 +69,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch, call
 
 
 def test_a_process_that_dies_before_the_last_step_leaves_the_old_file(tmp_path, monkeypatch):
-    """A kill gives no chance to tidy up: what it leaves is not taken for a checkpoint."""
+    """A killed process cannot clean up; the file that it leaves is not taken for a checkpoint."""
     path = tmp_path / "audio_enc_step_5.pt"
     write_atomically(path, b"old")
 
@@ -169,14 +169,14 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path, spoil):
 
 
 @pytest.mark.parametrize("config", [None, 3, ["d_model"], {"d_model": "x"}, {"surprise": 1}, {1: 2}])
-def test_settings_that_are_none_are_refused_in_one_line(tmp_path, config):
+def test_what_is_not_settings_is_refused_in_one_line(tmp_path, config):
     save_checkpoint(tmp_path / "a.pt", {**contents(), "config": config})
     with pytest.raises(UserError) as refusal:
         load_recogniser(tmp_path / "a.pt")
     assert "\n" not in str(refusal.value)
 
 
-def test_weights_of_another_floating_type_are_taken(tmp_path):
+def test_weights_of_another_floating_type_are_loaded(tmp_path):
     layer = nn.Linear(2, 2)
     load_weights(layer, {name: value.half() for name, value in nn.Linear(2, 2).state_dict().items()}, "a.pt")
     assert layer.weight.dtype == torch.float32

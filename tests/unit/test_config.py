@@ -1,4 +1,4 @@
-"""Settings: the chapter's own JSON loads unchanged, and whatever is wrong is refused by name."""
+"""Settings: the chapter's own JSON loads unchanged, and what is wrong is refused by name."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_every_config_of_ours_loads(path):
     assert load_config(path).save_dir == f"checkpoints/{path.stem}"
 
 
-def test_the_librispeech_recipe_says_that_it_is_untested_and_reckons_rightly():
+def test_the_librispeech_recipe_is_marked_untested_and_its_figures_are_right():
     """The figures in its comments: steps, parameters, shares and spans."""
     path = CONFIGS / "librispeech_100h.json"
     text, config = path.read_text(encoding="utf-8"), load_config(path)
@@ -95,7 +95,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(written, key, near
         load_config(written(json.dumps({key: 1})))
 
 
-def test_a_key_like_no_other_is_refused_with_the_list():
+def test_a_key_without_a_similar_one_is_refused_with_the_list_of_all():
     with pytest.raises(
         UserError, match="unknown setting 'zzzz': the settings are .*batch_size.*weight_decay"
     ):
@@ -159,13 +159,13 @@ def test_bad_values_are_refused_by_name(written, key, value, words):
         (b"\xff\xfe{\x00}\x00", "cannot be read as text"),
     ],
 )
-def test_files_that_are_no_settings_are_refused_in_one_line(written, text, words):
+def test_files_that_are_not_settings_are_refused_in_one_line(written, text, words):
     with pytest.raises(UserError, match=words) as refusal:
         load_config(written(text))
     assert "\n" not in str(refusal.value) and "tiny.json" in str(refusal.value)
 
 
-def test_no_file_at_all(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="nowhere.json does not exist"):
         load_config(tmp_path / "nowhere.json")
     with pytest.raises(UserError, match="cannot be read"):

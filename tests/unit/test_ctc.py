@@ -44,7 +44,7 @@ def test_collapse(path, text):
     assert VOCABULARY.decode(collapse(path_of(path))) == text
 
 
-def test_eos_writes_nothing():
+def test_eos_decodes_to_nothing():
     eos = len(VOCABULARY) - 1
     assert VOCABULARY.decode(collapse([*path_of("a"), eos, *path_of("b")])) == "ab"
 
@@ -57,7 +57,7 @@ def test_frames_needed_counts_a_blank_between_doubled_letters(text, frames):
     assert frames == 0 or not is_feasible(target, frames - 1)
 
 
-def test_hello_in_five_frames_is_infinitely_wrong_and_nothing_hides_it():
+def test_the_loss_of_hello_in_five_frames_is_infinite():
     """The chapter's own example: 38 mel frames make 5 embeddings, and hello needs 6."""
     log_probs = torch.randn(2, 6, 29).log_softmax(-1)
     loss = ctc_loss(log_probs, torch.tensor([5, 6]), [VOCABULARY.encode("hello")] * 2)
@@ -73,7 +73,7 @@ def test_loss_of_the_only_path_is_its_own_probability():
 
 
 def test_loss_is_in_nats_per_utterance_and_batched():
-    """A frame's uniform guess costs ln 29; the loss of a batch is one number each, whatever the padding holds."""
+    """With uniform probabilities a frame costs ln 29; the padding does not change the loss of a row."""
     uniform = torch.full((2, 3, 29), -math.log(29))
     loss = ctc_loss(uniform, torch.tensor([1, 3]), [path_of("a"), path_of("abc")])
     torch.testing.assert_close(loss, torch.tensor([math.log(29), 3 * math.log(29)]))
@@ -91,7 +91,7 @@ def test_head_emits_k_frames_from_each_embedding(k):
     assert head.linear.out_features == 29 * k
 
 
-def test_frames_of_one_embedding_stand_together_and_in_order():
+def test_frames_of_one_embedding_are_adjacent_and_in_order():
     """CTC frames 2i and 2i + 1 are functions of embedding i alone."""
     head = CTCHead(16, 29, 2)
     embeddings = torch.randn(1, 5, 16)

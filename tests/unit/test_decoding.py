@@ -1,4 +1,4 @@
-"""Decoding by sound alone."""
+"""Decoding without a language model."""
 
 import importlib.util
 import itertools
@@ -18,7 +18,7 @@ VOCABULARY = Vocabulary()
 
 
 def log_probs_of(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """log_probs (B, T, 29) whose likeliest symbols are these paths (_ for blank), padded with the letter z, and lengths."""
+    """log_probs (B, T, 29) with these most probable paths (_ for blank), padded with z, and their lengths."""
     longest = max(map(len, paths))
     indices = [
         [BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths
@@ -27,28 +27,28 @@ def log_probs_of(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
     return logits.log_softmax(-1), torch.tensor([len(path) for path in paths])
 
 
-def test_greedy_collapses_and_never_reads_beyond_the_end():
+def test_greedy_collapses_and_ignores_the_padding():
     assert greedy(*log_probs_of("hhe_l_lo", "hi", "", "____"), VOCABULARY) == ["hello", "hi", "", ""]
 
 
-def test_surplus_spaces_are_squeezed_out():
+def test_surplus_spaces_are_removed():
     assert greedy(*log_probs_of("_ a_ _ b __"), VOCABULARY) == ["a b"]
 
 
-def test_nothing_to_decode():
+def test_an_empty_batch_decodes_to_no_texts():
     assert greedy(torch.zeros(2, 0, 29), torch.tensor([0, 0]), VOCABULARY) == ["", ""]
     assert prefix_search(torch.zeros(2, 0, 29), torch.tensor([0, 0]), VOCABULARY) == ["", ""]
 
 
-def test_where_the_path_is_clear_prefix_search_reads_what_greedy_reads():
+def test_where_one_path_dominates_prefix_search_agrees_with_greedy():
     paths = log_probs_of("hhe_l_lo", "hi", "", "____", "_ a_ _ b __", "a   ")
     assert (
         prefix_search(*paths, VOCABULARY) == greedy(*paths, VOCABULARY) == ["hello", "hi", "", "", "a b", "a"]
     )
 
 
-def test_many_middling_paths_of_one_text_outweigh_the_best_path_of_another():
-    """Graves et al. 2006, figure 2: in both frames the blank is the likeliest symbol (0.6), and yet the text is "a" (0.64)."""
+def test_many_paths_of_one_text_outweigh_the_best_path_of_another():
+    """Graves et al. 2006, figure 2: blank has 0.6 in both frames, and yet the best text is "a" with 0.64."""
     log_probs = torch.full((1, 2, 29), -1e4)
     log_probs[..., BLANK], log_probs[..., VOCABULARY.encode("a")[0]] = math.log(0.6), math.log(0.4)
     assert greedy(log_probs, torch.tensor([2]), VOCABULARY) == [""]
@@ -65,7 +65,7 @@ def emissions(seed: int, frames: int, symbols: list[int], sharpness: float) -> t
 
 
 @given(st.integers(0, 2**31), st.integers(1, 6), st.floats(0.1, 2))
-def test_it_is_the_likeliest_of_all_texts(seed, frames, sharpness):
+def test_it_finds_the_most_probable_of_all_texts(seed, frames, sharpness):
     """Against every path over blank, space, a and b."""
     symbols = [BLANK, SPACE, *VOCABULARY.encode("ab")]
     log_probs = emissions(seed, frames, symbols, sharpness)
@@ -83,7 +83,7 @@ def test_it_is_the_likeliest_of_all_texts(seed, frames, sharpness):
 
 @pytest.mark.skipif(importlib.util.find_spec("flashlight") is None, reason="flashlight-text is not installed")
 @pytest.mark.parametrize("seed", range(8))
-def test_the_compiled_search_finds_nothing_likelier(seed):
+def test_the_compiled_search_finds_nothing_more_probable(seed):
     from torchaudio.models.decoder import ctc_decoder
 
     log_probs = emissions(seed, 60, [BLANK, *VOCABULARY.encode("abcdef")], sharpness=3.0)
@@ -103,7 +103,7 @@ def test_the_compiled_search_finds_nothing_likelier(seed):
     assert losses[0] <= losses[1] + 1e-3, "at least as likely as what the compiled search finds"
 
 
-def test_padding_is_not_read():
+def test_padding_is_ignored():
     log_probs = emissions(0, 40, [BLANK, SPACE, *VOCABULARY.encode("abc")], sharpness=2.0)
     alone = prefix_search(log_probs[None, :25], torch.tensor([25]), VOCABULARY)
     assert prefix_search(log_probs[None], torch.tensor([25]), VOCABULARY) == alone != [""]

@@ -36,7 +36,7 @@ needs_gpu = pytest.mark.skipif(
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 @pytest.fixture
@@ -74,7 +74,8 @@ def test_the_first_device_that_there_is_unless_another_is_asked_for(machine, wan
     ("cuda", {"cards": 0}, "device is cuda, and torch finds none here"),
     ("mps", {"cards": 1}, "device is mps, and torch finds none here"),
     ("mps", {"cards": 0, "mps": True, "ranks": 2}, "processes that train together cannot use it"),
-    ("auto", {"cards": 2, "ranks": 4, "place": 2}, "more processes on this machine than its 2 graphics cards"),
+    ("auto", {"cards": 2, "ranks": 4, "place": 2},
+     "more processes on this machine than its 2 graphics cards"),
 ])  # fmt: skip
 def test_a_device_that_is_not_there_is_refused(machine, wanted, pretended, words):
     machine(**pretended)
@@ -82,7 +83,7 @@ def test_a_device_that_is_not_there_is_refused(machine, wanted, pretended, words
         choose_device(wanted)
 
 
-def test_the_environment_answers_for_auto_and_for_nothing_else(machine, monkeypatch):
+def test_the_environment_variable_counts_for_auto_only(machine, monkeypatch):
     machine(cards=1)
     monkeypatch.setenv("OMNI_DEVICE", "cpu")
     assert choose_device("auto") == torch.device("cpu") and choose_device("cuda") == torch.device("cuda:0")
@@ -91,8 +92,8 @@ def test_the_environment_answers_for_auto_and_for_nothing_else(machine, monkeypa
         choose_device("auto")
 
 
-def test_the_device_is_no_part_of_what_a_run_learns(make_tiny_config, tmp_path):
-    """A run may be resumed on another one."""
+def test_a_run_may_be_resumed_on_another_device(make_tiny_config, tmp_path):
+    """The device does not change what is learned."""
     train(make_tiny_config(tmp_path / "run", device="auto"), max_steps=1, report=quiet)
     assert (
         train(make_tiny_config(tmp_path / "run", device="cpu"), resume=True, max_steps=2, report=quiet).step
@@ -107,7 +108,7 @@ def test_double_precision_is_kept_where_bfloat16_is_fast(monkeypatch):
 
 
 def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
-    """What a rank computes that has nothing to do: torch's DistributedDataParallel waits for every gradient."""
+    """A rank without rows: torch's DistributedDataParallel waits for every gradient."""
     config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, intermediate_ctc=0.3, word_ctc=1.0)
     recogniser, objective = Recogniser(config), Objective(config, 29, ["a", "b"])
     states = recogniser.encoder.hidden_states(torch.zeros(0, 16, 128), torch.zeros(0, dtype=torch.long))
@@ -131,7 +132,7 @@ def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
 
 @pytest.mark.slow
 def test_compiled_blocks_compute_the_same_and_one_program_serves_every_shape():
-    """By the backend "aot_eager", which takes the program apart as for a card, but translates it into no other language."""
+    """With the backend "aot_eager", which traces the program as for a GPU but does not generate code."""
     torch.manual_seed(0)
     config = Config(d_model=16, n_layers=1, n_heads=2, d_ff=32, dropout=0.0)
     plain = Recogniser(config).train()

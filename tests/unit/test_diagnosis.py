@@ -1,4 +1,4 @@
-"""The live diagnosis: what the posteriors of a batch are called, and when a run is said to be ill."""
+"""The diagnosis of a run: the sums over the posteriors of a batch, and when a warning is given."""
 
 import math
 
@@ -13,7 +13,7 @@ VOCABULARY = Vocabulary()
 
 
 def certain(*paths: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """log_probs that are sure of these paths (_ for blank), padded with the letter z, and lengths."""
+    """log_probs with these most probable paths (_ for blank), padded with the letter z, and lengths."""
     longest = max(map(len, paths))
     indices = [
         [BLANK if c == "_" else VOCABULARY.encode(c)[0] for c in path.ljust(longest, "z")] for path in paths
@@ -41,12 +41,12 @@ def test_peakiness_is_the_share_of_letters_of_one_frame():
     assert posteriors(*certain("aa_b_cc_d")).peakiness == pytest.approx(0.5)
 
 
-def test_ignorance_has_the_entropy_of_all_symbols():
+def test_uniform_probabilities_have_the_entropy_of_all_symbols():
     log_probs = torch.zeros(2, 5, 29).log_softmax(-1)
     assert posteriors(log_probs, torch.tensor([5, 3])).entropy == pytest.approx(math.log(29), rel=1e-5)
 
 
-def test_batches_add_up_to_what_they_are_together():
+def test_the_sums_of_batches_are_those_of_the_whole():
     left, right = posteriors(*certain("a_b_")), posteriors(*certain("cc", "___"))
     both = left + right
     assert both.frames == 9
@@ -54,7 +54,7 @@ def test_batches_add_up_to_what_they_are_together():
     assert both.peakiness == pytest.approx(2 / 3)
 
 
-def test_nothing_was_heard():
+def test_no_frames_give_zeros():
     nothing = posteriors(torch.zeros(1, 0, 29), torch.tensor([0]))
     assert nothing == Posteriors()
     assert (nothing.blank_rate, nothing.peakiness, nothing.entropy) == (0, 0, 0)
@@ -76,11 +76,11 @@ def test_random_weights_that_have_yet_to_reach_the_plateau_do_not_hide_it():
     assert "blank plateau" in diagnose(entries(0.85, 0.99, 0.99))
 
 
-def test_a_run_that_has_left_the_plateau_is_well():
+def test_a_run_that_has_left_the_plateau_gets_no_warning():
     assert diagnose(entries(0.99, 0.99, 0.7, 0.6)) is None
 
 
-def test_a_loss_that_comes_apart_is_named_with_the_step_of_its_lowest():
+def test_a_loss_that_diverges_is_named_with_the_step_of_its_lowest_value():
     message = diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 45.0][index]))
     assert "diverging" in message and "step 200" in message and "muon_rate" in message
     assert diagnose(entries(0.7, 0.6, 0.6, loss=lambda index: [60.0, 20.0, 25.0][index])) is None
@@ -91,7 +91,7 @@ def test_a_loss_near_zero_may_double():
     assert diagnose(entries(0.7, 0.6, 0.5, 0.5, loss=lambda index: losses[index])) is None
 
 
-def test_long_clips_in_a_few_batches_are_no_loss_that_comes_apart():
+def test_long_clips_in_a_few_batches_are_not_divergence():
     losses = [
         317,
         157,

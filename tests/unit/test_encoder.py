@@ -1,4 +1,4 @@
-"""The encoder: shapes, counts, and what padding must never change."""
+"""The encoder: shapes, parameter counts, and independence of the padding."""
 
 import math
 
@@ -98,14 +98,14 @@ def test_rows_too_short_for_an_embedding_give_zeros_and_finite_gradients(trainin
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 4])
-def test_a_batch_of_nothing_but_too_short_rows_gives_no_embeddings(frames):
+def test_a_batch_of_too_short_rows_alone_gives_no_embeddings(frames):
     embeddings, lengths = small_encoder().eval()(torch.randn(2, frames, 128), torch.tensor([frames, 0]))
     assert lengths.tolist() == [0, 0]
     assert torch.isfinite(embeddings).all() and torch.all(embeddings == 0)
 
 
 def test_masked_batch_norm_is_torch_batch_norm_where_nothing_is_padded():
-    """Outputs, gradients and both running statistics (the variance unbiased, as in the paper's algorithm 2)."""
+    """Outputs, gradients and both running statistics (with the unbiased variance, as in algorithm 2)."""
     torch.manual_seed(1)
     ours, theirs = MaskedBatchNorm(5).double(), nn.BatchNorm1d(5).double()
     with torch.no_grad():
@@ -142,13 +142,13 @@ def test_masked_batch_norm_counts_valid_frames_only():
     torch.testing.assert_close(ours.running_var, theirs.running_var, atol=1e-12, rtol=0)
 
 
-def test_masked_batch_norm_survives_one_valid_frame():
+def test_masked_batch_norm_of_one_valid_frame_is_finite():
     norm = MaskedBatchNorm(3)
     assert torch.isfinite(norm(torch.randn(1, 1, 3), torch.ones(1, 1, dtype=torch.bool))).all()
     assert torch.isfinite(norm.running_var).all()
 
 
-def test_rotary_scores_depend_on_how_far_apart_positions_are_and_not_on_where():
+def test_rotary_scores_depend_on_the_distance_of_positions_only():
     torch.manual_seed(3)
     query = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
     key = torch.randn(8, dtype=torch.float64).expand(1, 1, 12, 8)
@@ -165,14 +165,14 @@ def test_rotary_counts_exactly_in_bfloat16_too():
     torch.testing.assert_close(apply_rotary(x.bfloat16()).float(), apply_rotary(x), atol=0.02, rtol=0)
 
 
-def test_a_pool_begins_as_the_mean_of_two_neighbours_and_leaves_an_odd_one_out():
+def test_a_pool_is_initialised_as_the_mean_of_pairs_and_drops_an_odd_last_frame():
     x = torch.randn(2, 5, 6)
     torch.testing.assert_close(PairPool(6)(x), (x[:, 0:4:2] + x[:, 1:4:2]) / 2)
     assert PairPool(6)(x[:, :1]).shape == (2, 0, 6)
 
 
 @pytest.mark.parametrize("before_pool", [0, 1, 3, 4, 9])
-def test_so_many_blocks_work_at_25_hz_and_the_others_behind_the_pool(before_pool):
+def test_blocks_before_the_pool_work_at_25_hz_and_the_others_at_12_5(before_pool):
     encoder = small_encoder(n_layers=4, blocks_before_pool=before_pool).eval()
     states = encoder.hidden_states(torch.randn(2, 100, 128), torch.tensor([100, 38]))
     seen = [(x.shape[1], lengths.tolist()) for x, lengths in states]
@@ -210,20 +210,20 @@ def test_a_convolution_over_time_is_that_of_torch():
             torch.testing.assert_close(got, gradient)
 
 
-def test_rotary_leaves_lengths_of_vectors_alone():
+def test_rotary_keeps_the_norm_of_vectors():
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     torch.testing.assert_close(apply_rotary(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
 
 
 def test_attention_knows_the_order_of_frames():
-    """Without positions, attention would give the same frames in another order the same outputs in that order."""
+    """Without positions, permuted frames would only permute the outputs."""
     torch.manual_seed(4)
     attention, x, mask = SelfAttention(16, 2), 3 * torch.randn(1, 9, 16), torch.ones(1, 9, dtype=torch.bool)
     order = torch.tensor([0, 5, 2, 3, 8, 1, 6, 7, 4])
     assert not torch.allclose(attention(x[:, order], mask), attention(x, mask)[:, order], atol=1e-3)
 
 
-def test_dropout_is_silent_in_evaluation_and_not_in_training():
+def test_dropout_acts_in_training_and_not_in_evaluation():
     encoder = small_encoder(dropout=0.5)
     mel, lengths = torch.randn(1, 64, 128), torch.tensor([64])
     assert not torch.equal(encoder(mel, lengths)[0], encoder(mel, lengths)[0])

@@ -1,4 +1,4 @@
-"""Log-mels in memory and on the disk: the same numbers, computed once, by however many processes."""
+"""Log-mels in memory and on the disk: the same numbers, computed once by any number of processes."""
 
 import os
 import shutil
@@ -66,7 +66,7 @@ def same(one: FeatureCache, other: FeatureCache) -> bool:
     )
 
 
-def test_the_disk_holds_what_the_memory_would(folder, rows):
+def test_the_disk_and_the_memory_hold_the_same(folder, rows):
     memory = FeatureCache(rows, SPEEDS)
     disk = on_disk(rows)
     assert (
@@ -104,7 +104,7 @@ def test_the_memory_is_budgeted(folder, rows, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["samples", "speeds", "settings", "short", "no index", "half an index"])
-def test_what_changed_is_computed_anew_and_nothing_else(folder, rows, read, monkeypatch, change):
+def test_only_what_changed_is_computed_again(folder, rows, read, monkeypatch, change):
     on_disk(rows)
     read.clear()
     speeds, expected = SPEEDS, 5
@@ -128,12 +128,12 @@ def test_what_changed_is_computed_anew_and_nothing_else(folder, rows, read, monk
     assert len(read) == expected and same(cache, FeatureCache(rows, speeds))
 
 
-def test_what_a_caller_writes_reaches_no_file(folder, rows):
+def test_writing_to_the_features_does_not_change_a_file(folder, rows):
     on_disk(rows).features(0, 1.0).zero_()
     assert same(on_disk(rows), FeatureCache(rows, SPEEDS))
 
 
-def test_a_full_disk_is_said_before_anything_is_computed(folder, rows, read, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_computed(folder, rows, read, monkeypatch):
     monkeypatch.setattr(feature_cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     with pytest.raises(UserError, match="has no room for the 0.0 GB of log-mels.*OMNI_CACHE") as refusal:
         on_disk(rows)
@@ -180,7 +180,7 @@ def start(csv: Path, seconds_a_clip: float) -> subprocess.Popen[str]:
     )
 
 
-def test_processes_share_the_work_and_a_killed_one_holds_nobody_up(folder, tones_csv):
+def test_processes_share_the_work_and_a_killed_one_does_not_block_the_others(folder, tones_csv):
     killed = start(tones_csv, 3600)
     killed.stdout.readline()  # it holds the lock of the first shard
     workers = [start(tones_csv, 0.05) for _ in range(2)]
@@ -238,7 +238,7 @@ def test_an_audit_reads_each_file_once(tmp_path, rows, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["no database", "no folder"])
-def test_without_a_memory_everything_is_read_and_nothing_is_lost(tmp_path, rows, monkeypatch, damage):
+def test_without_the_database_every_file_is_read_and_nothing_is_lost(tmp_path, rows, monkeypatch, damage):
     monkeypatch.setenv("OMNI_CACHE", str(tmp_path / "cache"))
     if damage == "no folder":
         (tmp_path / "cache").write_text("a file")
@@ -250,7 +250,7 @@ def test_without_a_memory_everything_is_read_and_nothing_is_lost(tmp_path, rows,
             assert known.sound(rows[0].path).rate == 16_000
 
 
-def test_the_command_tells_what_is_kept_and_forgets_it(folder, rows, capsys):
+def test_the_command_lists_the_cache_and_clears_it(folder, rows, capsys):
     on_disk(rows)
     assert cli.main(["data", "cache"]) == 0
     told = capsys.readouterr().out

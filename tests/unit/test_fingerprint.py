@@ -35,7 +35,7 @@ TEXTS = (
 
 
 def quiet(line: str) -> None:
-    """Takes what training reports."""
+    """Receives what training reports, and drops it."""
 
 
 def read_rows(path: Path) -> list[list[str]]:

@@ -56,8 +56,10 @@ def test_interval_is_the_same_at_every_call():
 
 
 def test_interval_draws_whole_groups():
-    """Two speakers, one always right and one always wrong: drawn by speaker anything from 0 to 1 may come out; drawn one by
-    one, a hundred utterances would promise near one half."""
+    """Of two speakers, one is always right and one always wrong.
+
+    Drawn by speaker, the interval is 0 to 1; drawn one by one, it would be narrow around one half.
+    """
     counts = [ErrorCount(index % 2, 0, 0, 1) for index in range(100)]
     assert bootstrap_interval(counts, [str(index % 2) for index in range(100)]) == (0.0, 1.0)
     low, high = bootstrap_interval(counts, [str(index) for index in range(100)])

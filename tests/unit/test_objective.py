@@ -87,7 +87,7 @@ def test_every_depth_has_a_middle_and_a_place_for_words(n_layers, before_pool):
 
 @pytest.mark.parametrize(("before_pool", "frames"), [(4, 4), (2, 4), (1, 3)])
 def test_letters_in_the_middle_have_as_many_frames_as_at_the_end_at_the_least(before_pool, frames):
-    """Of an embedding: three at the end; two from each of two hidden frames of 40 ms, or three from one of 80 ms."""
+    """Per embedding: three at the end; in the middle two per 40 ms frame, or three per 80 ms frame."""
     config = replace(
         CONFIG, n_layers=4, blocks_before_pool=before_pool, ctc_frames_per_embedding=3, intermediate_ctc=0.3
     )

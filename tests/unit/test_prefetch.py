@@ -21,7 +21,7 @@ def batch(frames: int) -> Batch:
     )
 
 
-def test_on_the_cpu_they_pass_as_they_are_and_are_made_when_they_are_asked_for():
+def test_on_the_cpu_batches_are_unchanged_and_made_when_needed():
     made = []
 
     def make():
@@ -33,7 +33,7 @@ def test_on_the_cpu_they_pass_as_they_are_and_are_made_when_they_are_asked_for()
         assert given is made[-1] and len(made) == count
 
 
-def test_elsewhere_they_come_in_order_with_their_tensors_there():
+def test_elsewhere_batches_come_in_order_with_their_tensors_on_the_device():
     batches = [batch(frames) for frames in (16, 32, 48, 64)]
     given = list(on_device(batches, ELSEWHERE))
     assert [each.mel.shape for each in given] == [each.mel.shape for each in batches]
@@ -42,7 +42,7 @@ def test_elsewhere_they_come_in_order_with_their_tensors_there():
     assert list(on_device([], ELSEWHERE)) == []
 
 
-def test_the_next_one_is_made_while_this_one_is_computed():
+def test_the_next_batch_is_made_while_this_one_is_computed():
     second = threading.Event()
 
     def make():
@@ -56,7 +56,7 @@ def test_the_next_one_is_made_while_this_one_is_computed():
     given.close()
 
 
-def test_an_early_end_leaves_no_thread_behind():
+def test_an_early_end_leaves_no_thread_running():
     before = threading.active_count()
     for _ in on_device((batch(16) for _ in range(100)), ELSEWHERE):
         break
@@ -66,7 +66,7 @@ def test_an_early_end_leaves_no_thread_behind():
     assert threading.active_count() == before
 
 
-def test_what_goes_wrong_in_the_thread_is_raised_where_the_batches_are_used():
+def test_an_error_in_the_thread_is_raised_where_the_batches_are_used():
     def make():
         yield batch(16)
         raise UserError("clip.wav cannot be read")
@@ -80,7 +80,7 @@ def test_what_goes_wrong_in_the_thread_is_raised_where_the_batches_are_used():
 @pytest.mark.skipif(
     not torch.cuda.is_available(), reason="no CUDA device: pinned and overlapped copies are NOT tested here"
 )
-def test_a_graphics_card_gets_what_was_prepared():
+def test_a_gpu_gets_the_prepared_batches():
     batches = [batch(frames) for frames in (160, 320, 480)]
     for given, expected in zip(on_device(batches, torch.device("cuda")), batches, strict=True):
         assert given.mel.is_cuda and torch.equal(given.mel.cpu(), expected.mel)

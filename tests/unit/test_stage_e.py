@@ -41,12 +41,12 @@ def test_the_encoder_needs_nothing_but_enc_and_config(trained, tmp_path):
     assert not torch.equal(plain.feature_mean, torch.zeros(128)), "the statistics of the data are in it"
 
 
-def test_the_projector_leads_from_192_to_256_channels():
+def test_the_projector_maps_192_to_256_channels():
     projector = AudioProjector()
     assert projector(torch.randn(2, 12, 192)).shape == (2, 12, 256)
     assert AudioProjector(48, 64)(torch.randn(1, 3, 48)).shape == (1, 3, 64)
 
 
-def test_no_checkpoint_is_one_line(tmp_path):
+def test_a_missing_checkpoint_is_refused_in_one_line(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load_encoder(tmp_path / "none.pt")

@@ -1,4 +1,4 @@
-"""TensorBoard shows what the log says, resumed runs included, and is missed by name where it is not installed."""
+"""TensorBoard shows the figures of the log, also of resumed runs; a missing installation is named."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from omni_lib.trainer import train
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 def shown(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -27,7 +27,7 @@ def shown(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_it_shows_the_figures_of_the_log_each_once_after_a_kill_too(make_tiny_config, tmp_path):
-    """Stopped at step 9; the checkpoint of step 9 is lost, as by a kill, so that the run goes on from step 5."""
+    """Stopped at step 9; without the checkpoint of step 9, as after a kill, the run goes on from step 5."""
     config = make_tiny_config(tmp_path / "run", tensorboard=True, log_every=1)
     train(config, max_steps=9, report=quiet)
     (tmp_path / "run" / "audio_enc_step_9.pt").unlink()

@@ -1,4 +1,4 @@
-"""The training loop: it learns, it can be stopped anywhere, and it says what is wrong before it wastes an hour."""
+"""The training loop: it learns, can be stopped anywhere, and refuses what is wrong before the first step."""
 
 import json
 import math
@@ -30,11 +30,11 @@ STEPS = 18  # of a tiny run: 3 epochs of 6
 
 
 def quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 def entries(folder) -> list[dict]:
-    """What the log of a run says, apart from the seconds."""
+    """The entries of the log of a run, without the seconds."""
     log = json.loads((folder / "training_log.json").read_text(encoding="utf-8"))
     return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in log["entries"]]
 
@@ -59,7 +59,7 @@ def assert_same(left, right, where: str = "checkpoint") -> None:
 
 @pytest.fixture(scope="module")
 def unbroken(make_tiny_config, tmp_path_factory):
-    """A run from the first step to the last, its result, and every line it said."""
+    """A run from the first step to the last, its result, and every line that it reported."""
     lines = []
     folder = tmp_path_factory.mktemp("unbroken") / "run"
 
@@ -75,7 +75,7 @@ def unbroken(make_tiny_config, tmp_path_factory):
 
 
 def test_it_learns(trained):
-    """From chance to nearly no errors on what it trains on, and to some words of voices that it never heard."""
+    """From chance to nearly no errors on the training clips, and to some words of unknown voices."""
     steps = [entry for entry in entries(trained[0].folder) if entry["type"] == "step"]
     epochs = [entry for entry in entries(trained[0].folder) if entry["type"] == "epoch"]
     assert steps[-1]["ctc_loss"] < 0.1 * steps[0]["ctc_loss"]
@@ -116,7 +116,7 @@ def test_a_run_ends_with_its_last_step_saved_and_three_checkpoints_and_the_best(
     )
 
 
-def test_checkpoints_hold_what_was_promised(unbroken):
+def test_checkpoints_have_the_promised_keys(unbroken):
     contents = load_checkpoint(unbroken[0].checkpoint)
     assert contents.keys() >= {"enc", "head", "config", "vocabulary", "feature_stats", "step", "metrics"}
     assert contents["step"] == STEPS and len(contents["vocabulary"]) == 29
@@ -180,12 +180,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(unbroken, 
         (
             [12],
             10,
-        ),  # killed after step 12: only the periodic checkpoint of step 10 is there, but the log and the best go on to 12
+        ),  # killed after step 12: the last periodic checkpoint is of step 10, the log and the best go to 12
         ([1, 5, 17], None),  # again and again
     ],
     ids=["mid-epoch", "epoch's end", "killed after a periodic checkpoint", "three times"],
 )
-def test_a_run_that_was_stopped_and_resumed_ends_as_one_that_was_not(
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_checkpoint(
     unbroken, make_tiny_config, tmp_path, stops, lost
 ):
     """All tensors of encoder, heads, averages and optimiser, and all that the log says, to the last bit."""
@@ -207,8 +207,8 @@ def test_a_run_that_was_stopped_and_resumed_ends_as_one_that_was_not(
     assert entries(result.folder) == entries(unbroken[0].folder)
 
 
-def test_max_steps_does_not_bend_the_schedule(unbroken, make_tiny_config, tmp_path):
-    """A run cut at step 8 has had the rates that the whole run had up to there."""
+def test_max_steps_does_not_change_the_schedule(unbroken, make_tiny_config, tmp_path):
+    """A run that ends at step 8 had the learning rates of the whole run up to there."""
     train(make_tiny_config(tmp_path / "cut"), max_steps=8, report=quiet)
     assert entries(tmp_path / "cut") == [entry for entry in entries(unbroken[0].folder) if entry["step"] <= 8]
 
@@ -288,7 +288,7 @@ def test_resuming_on_other_data_is_refused(make_tiny_config, tmp_path, write_row
 # Refusals
 
 
-def test_a_gradient_that_is_no_number_names_the_files_of_its_batch(make_tiny_config, tmp_path):
+def test_a_gradient_that_is_not_finite_names_the_files_of_its_batch(make_tiny_config, tmp_path):
     trainer = Trainer(make_tiny_config(tmp_path / "run"), tmp_path / "run", quiet)
     files = [row.path.name for row in next(iter(trainer.batches.epoch(1))).utterances]
     with torch.no_grad():
@@ -301,7 +301,7 @@ def test_a_gradient_that_is_no_number_names_the_files_of_its_batch(make_tiny_con
     assert torch.equal(trainer.recogniser.encoder.norm.weight, weights), "the step was not taken"
 
 
-LONG = "abcdeabcdeabcdeabcde"  # 20 letters in the time of nine: too many for 13 embeddings, not for twice as many
+LONG = "abcdeabcdeabcdeabcde"  # 20 letters in the time of nine: too many for 13 frames, not for 26
 
 
 @pytest.fixture
@@ -353,10 +353,10 @@ def test_few_impossible_rows_are_left_out_by_name(make_tiny_config, tmp_path, on
     ({"tempo_perturb": 0.12}, "1.14"),
     ({"speed_perturb": True, "tempo_perturb": 0.12}, "1.25"),
 ])  # fmt: skip
-def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(
+def test_rows_are_judged_at_the_fastest_speed_of_training(
     make_tiny_config, tmp_path, write_rows, augmentation, speed
 ):
-    """A text that just fits as it was spoken does not when it is heard faster."""
+    """A text that just fits at the original speed does not at a faster one."""
     path = write_rows([("bad cab dad", "a", "train"), ("abe", "abe", "dev")])
     fits = embedding_lengths(soundfile.info(path.parent / "clip_0.wav").frames // 160)
     write_rows([("bad cab dad", ("ab" * fits)[:fits], "train"), ("abe", "abe", "dev")])
@@ -371,7 +371,7 @@ def test_rows_are_judged_at_the_fastest_that_they_will_be_heard(
 def test_the_loss_in_the_middle_has_a_path_wherever_the_one_at_the_end_has(
     make_tiny_config, tmp_path, write_rows, downsample_time, k
 ):
-    """A row that passes the audit at k frames an embedding must not be impossible for the head in the middle."""
+    """A row that passes the audit at k frames per embedding must have a path in the middle too."""
     path = write_rows([("bad cab dad", "a", "train"), ("abe", "abe", "dev")])
     fits = k * embedding_lengths(soundfile.info(path.parent / "clip_0.wav").frames // 160, downsample_time)
     write_rows([("bad cab dad", ("ab" * fits)[:fits], "train"), ("abe", "abe", "dev")])
