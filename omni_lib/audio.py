@@ -136,14 +136,14 @@ def _refuse_impossible(path: Path, block: np.ndarray) -> None:
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
     if len(block) and (peak := float(np.abs(block).max())) > FULL_SCALE:
         raise UserError(
-            f"{path} has samples of {peak:.5g}, far beyond full scale (1): divide them by {_true_scale(peak):.5g}, "
-            "or export it again as 16-bit PCM"
+            f"{path} has samples of {peak:.5g}, far beyond full scale (1): "
+            f"divide them by {_true_scale(peak):.5g}, or export it again as 16-bit PCM"
         )
 
 
 def _true_scale(peak: float) -> float:
-    """What samples of up to `peak` should be divided by: full scale of the integers that they seem to be, or else the peak."""
-    if peak < 100:  # no integers: mixed far too loud
+    """What samples of up to `peak` must be divided by: full scale of integers of that size, or the peak."""
+    if peak < 100:  # not integers: mixed far too loud
         return peak
     return next((2.0**bits for bits in (15, 23, 31) if peak <= 2**bits), peak)
 
@@ -163,7 +163,7 @@ def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
     if needed > free:
         raise UserError(
             f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and "
-            f"{free / 1e9:.1f} GB of memory are free: cut it at pauses, or export it again if it is not so long"
+            f"{free / 1e9:.1f} GB of memory are free: cut it at pauses, or export it again if it is shorter"
         )
 
 
@@ -179,11 +179,10 @@ def resampling_ratio(rate: int) -> Fraction:
 def resample(waveform: Tensor, rate: int) -> Tensor:
     """`waveform` (samples,) of any `rate` in Hz, at 16 kHz."""
     ratio = resampling_ratio(rate)
-    return (
-        waveform
-        if ratio == 1
-        else torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
-    )
+    if ratio == 1:
+        return waveform
+    resampled: Tensor = torchaudio.functional.resample(waveform, ratio.numerator, ratio.denominator)
+    return resampled
 
 
 def change_speed(waveform: Tensor, speed: float) -> Tensor:
@@ -193,7 +192,8 @@ def change_speed(waveform: Tensor, speed: float) -> Tensor:
     """
     if speed == 1.0:
         return waveform
-    return torchaudio.functional.resample(waveform, round(SAMPLE_RATE * speed), SAMPLE_RATE)
+    played: Tensor = torchaudio.functional.resample(waveform, round(SAMPLE_RATE * speed), SAMPLE_RATE)
+    return played
 
 
 def samples_at_speed(samples: int, speed: float) -> int:
@@ -219,7 +219,7 @@ class LogMel(nn.Module):
             hop_length=HOP_LENGTH,
             n_mels=N_MELS,
             center=True,  # frame t is centred on sample 160 t
-            pad_mode="constant",  # silence around the clip: reflection fails on clips shorter than half a window
+            pad_mode="constant",  # silence around the clip: reflection fails on less than half a window
         )
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -233,10 +233,9 @@ class LogMel(nn.Module):
 
 
 def feature_statistics(features: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each mel filter over a list of log-mels (frames, 128), in float64: two
-    (128,).
-    """
+    """Mean and standard deviation, each (128,) in float64, of each mel filter over log-mels (frames, 128)."""
     count = sum(len(feature) for feature in features)
-    mean = sum(feature.double().sum(dim=0) for feature in features) / count
-    variance = sum((feature.double() - mean).square().sum(dim=0) for feature in features) / count
+    nothing = torch.zeros(N_MELS, dtype=torch.float64)
+    mean = sum((feature.double().sum(dim=0) for feature in features), nothing) / count
+    variance = sum(((feature.double() - mean).square().sum(dim=0) for feature in features), nothing) / count
     return mean, variance.sqrt()

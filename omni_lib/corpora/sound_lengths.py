@@ -1,5 +1,4 @@
-"""How long every sound file is and whether anything can be learnt from it, found out by reading it to its end
-once.
+"""How long every sound file is and whether anything can be learnt from it, by reading it to its end once.
 
 A header can promise what the file does not hold, so an audit reads whole files. For 100 hours that takes many
 minutes, and every start and every resume would read them again. So what was found is kept in the cache
@@ -23,7 +22,7 @@ _AT_ONCE = 1000  # files that may have to be read again after a kill
 
 
 class Sound(NamedTuple):
-    """What an audit needs of a file that can be read whole; `fault` and `notes` as in `audio.ExaminedAudio`."""
+    """What an audit needs to know of a file; `fault` and `notes` as in `audio.ExaminedAudio`."""
 
     samples: int  # at 16 kHz
     rate: int  # Hz, of the file
@@ -46,8 +45,8 @@ class KnownSound:
         try:
             self._database = sqlite3.connect(cache_folder() / _FILE, timeout=10)
             self._database.execute(
-                f"CREATE TABLE IF NOT EXISTS {_TABLE} (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, "
-                "samples INTEGER, rate INTEGER, fault TEXT, notes TEXT)"
+                f"CREATE TABLE IF NOT EXISTS {_TABLE} (path TEXT PRIMARY KEY, bytes INTEGER, "
+                "changed INTEGER, samples INTEGER, rate INTEGER, fault TEXT, notes TEXT)"
             )
         except (sqlite3.Error, UserError):
             self._forget()

@@ -73,9 +73,8 @@ def transcribe(
     if content.fault:
         return Transcript(path, "", [])
     if not symbols:
-        raise UserError(
-            f"{path} is too short ({content.samples * 1000 // content.rate} ms): one embedding needs {shortest(recogniser)} ms"
-        )
+        length = content.samples * 1000 // content.rate
+        raise UserError(f"{path} is too short ({length} ms): one embedding needs {shortest(recogniser)} ms")
     seconds_per_frame = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
     words = word_times(symbols, recogniser.vocabulary, seconds_per_frame)
     return Transcript(path, " ".join(word.word for word in words), words)

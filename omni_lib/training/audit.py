@@ -1,5 +1,8 @@
-"""What is in a corpus, and which of its rows cannot be trained on: `omni data check`, and the first act of
-training.
+"""What a corpus holds, and which rows cannot be trained on: `omni data check`, and the start of training.
+
+Every command judges the content of a clip in the same way (`machine/sound/content.py`). A row whose clip is
+silent or constant is left out by name, like one that cannot be read. A note on a clip is printed, and its row
+is used.
 """
 
 from __future__ import annotations
@@ -39,18 +42,18 @@ class Audit:
 
 
 def fastest(config: Config) -> float:
-    """How many times as fast as spoken training will hear an utterance at most."""
+    """The largest factor by which training speeds an utterance up."""
     return max(config.speeds) / (1 - config.tempo_perturb)
 
 
 def ctc_frames(samples: int, config: Config) -> int:
-    """CTC frames that `samples` (16 kHz) become at the fastest that training will hear them."""
+    """CTC frames that `samples` (16 kHz) become at the fastest speed of training."""
     frames = stretched(samples_at_speed(samples, max(config.speeds)) // HOP_LENGTH, 1 - config.tempo_perturb)
     return embedding_lengths(frames, config.downsample_time) * config.ctc_frames_per_embedding
 
 
 def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = None) -> Audit:
-    """Open every file of the manifest (or of some of its splits) and hold its length against its text."""
+    """Read every file of the manifest (or of some splits): its content, and its length against its text."""
     chosen = [utterance for utterance in manifest.utterances if splits is None or utterance.split in splits]
     result = Audit(unreadable=list(manifest.problems))
     vocabulary = Vocabulary()
@@ -77,7 +80,8 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
             frames_needed(vocabulary.encode(utterance.text)),
         )
         if available < needed:
-            reason = f"{utterance.path.name} has {available} CTC frames and its text needs {needed}: no path, the loss is infinite"
+            counts = f"{available} CTC frames and its text needs {needed}"
+            reason = f"{utterance.path.name} has {counts}: no path, the loss is infinite"
             result.impossible.append(Problem(utterance.line, reason))
     return result
 
@@ -90,8 +94,9 @@ def _sound(known: KnownSound, utterance: Utterance) -> Sound | UserError:
 
 
 def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
-    """The smallest `ctc_frames_per_embedding` with which at most `max_impossible` of the rows lack a path, if
-    up to 8 helps.
+    """The smallest `ctc_frames_per_embedding`, up to 8, that leaves at most `max_impossible` without a path.
+
+    None where no value helps.
     """
     vocabulary = Vocabulary()
     for k in range(config.ctc_frames_per_embedding + 1, 9):
@@ -121,10 +126,11 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
             if mend
             else "check that texts and files belong together"
         )
+        rows = f"{len(result.impossible)} of {len(result.readable)} training utterances ({share:.1%})"
         raise UserError(
-            f"{len(result.impossible)} of {len(result.readable)} training utterances ({share:.1%}) have more symbols than "
-            f"CTC frames{speed}, so no path and an infinite loss: {remedy} (or raise max_impossible, now {config.max_impossible}, "
-            f"to leave them out; first: {result.impossible[0]})"
+            f"{rows} have more symbols than CTC frames{speed}, so no path and an infinite loss: {remedy} "
+            f"(or raise max_impossible, now {config.max_impossible}, to leave them out; "
+            f"first: {result.impossible[0]})"
         )
     for title, problems in (
         ("cannot be read", result.unreadable),
@@ -200,7 +206,8 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
         longest = max(result.samples[utterance] for utterance in chosen) / SAMPLE_RATE
         voices = len({utterance.speaker for utterance in chosen if utterance.speaker})
         lines.append(
-            f"  {split}: {len(chosen)} rows, {seconds / 60:.1f} minutes, {voices} speakers, longest {longest:.1f} s"
+            f"  {split}: {len(chosen)} rows, {seconds / 60:.1f} minutes, {voices} speakers, "
+            f"longest {longest:.1f} s"
         )
     rates = ", ".join(f"{count} at {rate} Hz" for rate, count in sorted(result.sample_rates.items()))
     lines.append(
@@ -214,8 +221,9 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
         if names:
             lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")
     lines.append(
-        f"no CTC path: {len(result.impossible)} rows ({share:.1%}) at {config.ctc_frames_per_embedding} CTC frames per "
-        f"{config.downsample_time * 10} ms embedding and speed {fastest(config):.2f}"
+        f"no CTC path: {len(result.impossible)} rows ({share:.1%}) "
+        f"at {config.ctc_frames_per_embedding} CTC frames "
+        f"per {config.downsample_time * 10} ms embedding and speed {fastest(config):.2f}"
     )
     if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
         lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")
@@ -223,9 +231,7 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
 
 
 def duplicates_across_splits(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
-    """What stands in more than one split and should not: `speaker`, `transcription` and `audio file` → their
-    names.
-    """
+    """What is in more than one split: `speaker`, `transcription` and `audio file` → their names."""
     found: dict[str, list[str]] = {}
     for title, key in (("speaker", "speaker"), ("transcription", "text"), ("audio file", "path")):
         splits: dict[object, set[str]] = {}

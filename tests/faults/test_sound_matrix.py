@@ -1,6 +1,7 @@
 """Containers x damages x tables: no sound is lost without a word, and none is made up.
 
-Each file's true length comes from how it was made, or from a count of its frames that shares nothing with the reader's.
+Each file's true length comes from how it was made, or from a count of its frames that shares nothing with the
+reader's.
 """
 
 import random
@@ -47,7 +48,9 @@ LAYER_3 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)  # kbit
 
 @dataclass
 class Made:
-    """A file, and how much sound is in it: `least` to `most` samples of each channel; None where a cut makes that unknown."""
+    """A file, and how much sound is in it: `least` to `most` samples of each channel; None where a cut makes
+    that unknown.
+    """
 
     contents: bytes
     least: int | None
@@ -211,14 +214,15 @@ def damaged(rng: random.Random, path: Path) -> Made:
             place, size = (16, 8) if form == "W64" else (4, 4)
             contents = patched(contents, (place, rng.randbytes(size)))
         case "one bit" if not file.width:
-            place = rng.randrange(len(contents) // 3, len(contents))
+            first = mp3_frames(contents)[1] if form == "MP3" else len(contents) // 3  # LAME's tag is believed
+            place = rng.randrange(first, len(contents))
             contents = patched(contents, (place, bytes([contents[place] ^ 1 << rng.randrange(8)])))
     return Made(contents, *exact, f"{form}, {kind}")
 
 
 def test_each_length_is_that_of_an_independent_count_or_the_file_is_named(judged, inputs, tmp_path):
     read = 0
-    for number in range(inputs(0.3)):
+    for number in range(inputs(0.1)):
         rng = random.Random(f"sound matrix {number}")
         path = tmp_path / "clip"
         made = damaged(rng, path)
@@ -235,7 +239,7 @@ def test_each_length_is_that_of_an_independent_count_or_the_file_is_named(judged
         where = f"{number}: {made.what}, {len(found.waveform)} of {made.least} to {made.most}, {found.notes}"
         assert len(found.waveform) <= made.most, where
         assert named or (made.least is not None and len(found.waveform) >= made.least), where
-    assert read > inputs(0.3) / 4, "enough of them could be read"
+    assert read > inputs(0.1) / 4, "enough of them could be read"
 
 
 def a_table(rng: random.Random, place: Path) -> list[tuple[Path | None, Made | None]]:
@@ -258,9 +262,11 @@ def a_table(rng: random.Random, place: Path) -> list[tuple[Path | None, Made | N
 
 
 def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path):
-    """Rows in = rows used + rows named; seconds used <= seconds there <= seconds used + seconds of the rows that are named."""
+    """Rows in = rows used + rows named; seconds used <= seconds there <= seconds used + seconds of the rows
+    that are named.
+    """
     used_rows = 0
-    for number in range(inputs(0.02)):
+    for number in range(inputs(0.01)):
         rng = random.Random(f"folder matrix {number}")
         place, said = tmp_path / f"{number}", []
         place.mkdir()
@@ -274,7 +280,7 @@ def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path
 
         left_out, noted = named("left out"), named("note")
         clips = [] if isinstance(found, UserError) else sorted((place / "out" / "wav").iterdir())
-        assert len(rows) == len(clips) + len(left_out), said
+        assert len(rows) == len(clips) + len(left_out), (number, found, said)
         written = {index: rows[index][0] for index in range(len(rows)) if index not in left_out}
         for index, path in written.items():
             (clip,) = [clip for clip in clips if clip.stem == path.stem]
@@ -283,4 +289,4 @@ def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path
             assert seconds <= made.most, where
             assert index in noted or (made.least is not None and made.least <= seconds), where
             used_rows += 1
-    assert used_rows > inputs(0.02) / 2, "enough of them could be used"
+    assert used_rows > inputs(0.01) / 2, "enough of them could be used"

@@ -5,11 +5,13 @@
 Everything goes through the product's own commands:
 
 - a sound file       `omni transcribe`
-- NAME.arpa          `omni evaluate --decoder beam --lm NAME.arpa` on the dev clips of data/lessons/clips.csv
+- NAME.arpa          `omni evaluate --decoder beam --lm NAME.arpa`, dev clips of data/lessons/clips.csv
 - NAME.csv, NAME.tsv `omni data folder NAME`: the recordings beside it belong to the table
-- a published corpus `omni data librispeech`, `ljspeech` or `commonvoice`, known by its folders, then `omni data check`
+- a published corpus `omni data librispeech`, `ljspeech` or `commonvoice`, known by its folders, then `omni
+data check`
 
-Keep what a report brought in a folder of its own, run this, and compare the lines with what should have happened.
+Keep what a report brought in a folder of its own, run this, and compare the lines with what should have
+happened.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ IGNORED = (".md", ".txt", ".json", ".py")
 
 
 def instances(folder: Path) -> Iterator[tuple[str, Path]]:
-    """What there is to try below `folder`: (kind, path), where the kind is sound, arpa, table or the name of a corpus."""
+    """What there is to try below `folder`: (kind, path), where the kind is sound, arpa, table or the name of
+    a corpus.
+    """
     if corpus := published(folder):
         yield corpus, folder
         return
@@ -66,7 +70,9 @@ def published(folder: Path) -> str | None:
 
 
 def said(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    """The exit status of a command and the lines that it printed on either stream; a bug is one of these lines."""
+    """The exit status of a command and the lines that it printed on either stream; a bug is one of these
+    lines.
+    """
     out, error = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         try:

@@ -1,4 +1,6 @@
-"""`run.py` finds everything in a folder, tries it with the product's own commands, and prints one true line for each."""
+"""`run.py` finds everything in a folder, tries it with the product's own commands, and prints one true line
+for each.
+"""
 
 import shutil
 import struct

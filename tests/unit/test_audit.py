@@ -1,5 +1,6 @@
 """The audit: what cannot be read, what has no CTC path, and which setting mends it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 import torch
 
 from omni_lib.audio import LogMel, change_speed
+from omni_lib.cli import main
 from omni_lib.config import Config
 from omni_lib.encoder import AudioEncoder, embedding_lengths
 from omni_lib.errors import UserError
@@ -183,3 +185,55 @@ def test_the_shortest_rendition_counts_too(speed_perturb):
     shortest = stretch_time(mel, 1 - config.tempo_perturb)
     assert ctc_frames(samples, config) == 2 * embedding_lengths(len(shortest))
     assert fastest(config) == pytest.approx((1.1 if speed_perturb else 1.0) / 0.88)
+
+
+@pytest.fixture
+def odd_corpus(corpus, tmp_path):
+    """Four rows: an ordinary clip, digital silence, channels that cancel, and a clip nearly all clipped."""
+    sine = 0.3 * np.sin(np.arange(16_000) / 9)
+    manifest = corpus([(16_000, text, text, "train") for text in ("one", "two", "three", "four")])
+    soundfile.write(tmp_path / "1.wav", np.zeros(16_000), 16_000)
+    soundfile.write(tmp_path / "2.wav", np.stack([sine, -sine], axis=1), 16_000)
+    soundfile.write(tmp_path / "3.wav", np.clip(sine * 100, -1, 1), 16_000)
+    return manifest
+
+
+def test_the_content_of_every_clip_is_judged(odd_corpus):
+    result = audit(odd_corpus, Config())
+    assert [row.text for row in result.readable] == ["one", "three", "four"]
+    assert [problem.line for problem in result.soundless] == [3] and "is silent" in str(result.soundless[0])
+    assert [note.line for note in result.notes] == [4, 5]
+    again = audit(odd_corpus, Config())
+    assert (again.soundless, again.notes) == (result.soundless, result.notes), "from the cache, too"
+    text = describe(odd_corpus, result, Config())
+    for words in (
+        "4 rows, 3 readable, 1 not",
+        "holds no sound, line 3",
+        "note, line 4",
+        "channels that cancel",
+        "is clipped in",
+    ):
+        assert words in text
+
+
+def test_training_and_evaluation_leave_silence_out_by_name(odd_corpus, tmp_path):
+    said: list[str] = []
+    assert len(trainable(odd_corpus, Config(), said.append)) == 3
+    assert (
+        said[0] == "1 rows hold no sound and are left out:" and "line 3" in said[1] and "is silent" in said[1]
+    )
+    assert [line.split(":")[0] for line in said[2:]] == ["note, line 4", "note, line 5"]
+    said.clear()
+    assert len(rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)) == 3
+    assert [line.split(":")[0] for line in said] == ["left out, line 3", "note, line 4", "note, line 5"]
+
+
+def test_a_corpus_of_silence_is_refused_for_its_silence(corpus, tmp_path, capsys):
+    corpus([(16_000, "one", "a", "train"), (16_000, "two", "b", "dev")])
+    for name in ("0.wav", "1.wav"):
+        soundfile.write(tmp_path / name, np.zeros(16_000), 16_000)
+    settings = {"data_path": str(tmp_path / "asr.csv"), "save_dir": str(tmp_path / "run")}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    assert main(["train", "--config", str(tmp_path / "config.json")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "no training utterance that can be used" in said and "0.wav is silent" in said

@@ -1,5 +1,4 @@
-"""Sound files, whatever wrote them: what is really in the file decides, and a header is only a claim about
-it.
+"""Sound files, whatever wrote them: the data in the file decide, and a header is only a claim about them.
 
 `reading.open_sound` is the way in. The other modules count what a file holds without decoding it: `chunks`
 for WAV and its relatives, `mpeg` for MP3, `flac`, `ogg`. libsndfile does all the decoding.

@@ -1,9 +1,8 @@
-"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: where the samples are, by the chunk that holds them and
-the bytes there are.
+"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: the chunk of samples and the bytes there are.
 
-The outer size, which a WAV file carries beside the size of its data chunk, is not looked at: ten public
-recorders write it a few bytes off. A size that was left open, because the recorder could not go back or died,
-means "up to the end of the file".
+The outer size, which a WAV file has in addition to the size of its data chunk, is not used: ten public
+recorders write it a few bytes off. A size that was left open, because the recorder could not seek back or was
+killed, means "up to the end of the file".
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from omni_lib.machine.sound.parts import Bytes, Contents, Damaged, Part, replaced
+from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, replaced
 
 _MOST_CHUNKS = 10_000  # beyond that a file is no recording
 _W64 = {  # the 16 bytes that Wave64 has for a name
@@ -69,32 +68,22 @@ def contents(data: Bytes, start: int) -> Contents | None:
     parts: list[Part] = []
     notes: list[str] = []
     at = start
-    while at < data.size and (find := _container(data, at)):
-        sound = find(data, at)
-        if sound is None:
-            break
-        there = data.size - sound.start
-        if sound.size is None:
-            end = after = _next_header(data, at, sound.start)
+    while at < data.size and (find := _container(data, at)) and (sound := find(data, at)):
+        whole_file = sound.size in (data.size - at, data.size - at - 8)  # as if the header were sound, too
+        if sound.size is None or whole_file:
+            end = _next_header(data, at, sound.start)
             patches = [field.patch(end - sound.start) for field in sound.fields]
-            size = end - sound.start
+            parts.append(Part(replaced(at, end, patches), bytes_of_sound=end - sound.start))
+            notes += ["counts its header as sound: it is read to the end of the file"] if whole_file else []
         else:
-            if there < sound.size:
-                raise Damaged(
-                    f"is truncated: its header promises {sound.size} bytes of sound, {there} are there; copy it again"
-                )
-            size, patches = sound.size, []
-            end = after = _after(data, sound)
-            if data.is_blank(end, data.size):
-                after = data.size
-        parts.append(Part(replaced(at, end, patches), bytes_of_sound=size))
-        if after < data.size and not _container(data, after):
-            if data.at(after, 3) not in (b"TAG", b"ID3"):
-                notes.append(
-                    f"has {data.size - after} bytes behind its sound that are not read, because its header does not count them in"
-                )
-            break
-        at = after
+            if (there := data.size - sound.start) < sound.size:
+                promise = f"its header promises {sound.size} bytes of sound, {there} are there"
+                raise Damaged(f"is truncated: {promise}; {AGAIN}")
+            end = _after(data, sound)
+            parts.append(Part(((at, end),), bytes_of_sound=sound.size))
+        at = end
+    if parts and not data.is_blank(at, data.size) and data.at(at, 3) not in (b"TAG", b"ID3"):
+        notes.append(f"has {data.size - at} bytes after its sound, which its header does not count: not read")
     return Contents(tuple(parts), tuple(notes)) if parts else None
 
 
@@ -130,19 +119,17 @@ def _is_name(name: bytes) -> bool:
 
 
 def _is_open(size: int, width: int = 4) -> bool:
-    """Whether no recording has this size: recorders write it for "not known yet".
+    """Whether a size means "not known yet".
 
-    0 of those that meant to go back; the largest numbers of ffmpeg, and of sox and espeak, which leave room
-    for a header.
+    0 is written by recorders that mean to come back to it, the largest number by ffmpeg, and half of it, with
+    some room for a header, by sox and espeak.
     """
     largest = 256**width
     return size == 0 or size >= largest - 256 or largest // 2 - 0x1000 <= size <= largest // 2 + 0x100
 
 
 def _ends_with_chunks(data: Bytes, at: int, order: str) -> bool:
-    """Whether chunks follow one another from `at` exactly to the end of the file: then an empty data chunk is
-    meant so.
-    """
+    """Whether chunks fill the file from `at` to its end: then a data chunk of size 0 is really empty."""
     end = at
     for chunk in _chunks(data, at, data.size, order):
         end = chunk.start + chunk.size + chunk.size % 2
@@ -163,7 +150,7 @@ def _wave(data: Bytes, start: int) -> _Sound | None:
                 size, field, width = chunk.size, chunk.field, 4
             if not _is_open(size, width) or size <= data.size - chunk.start:
                 if size or _ends_with_chunks(data, chunk.start, order):
-                    return _Sound(chunk.start, size, order=order)
+                    return _Sound(chunk.start, size, (_Field(field, width, order),), order)
             return _Sound(chunk.start, None, (_Field(field, width, order),))
     return None
 
@@ -174,30 +161,29 @@ def _wave64(data: Bytes, start: int) -> _Sound | None:
     for _ in range(_MOST_CHUNKS):
         if at + 24 > data.size:
             return None
-        name, size, field = data.at(at, 4), data.number(at + 16, 8, "little"), at + 16
+        name, size = data.at(at, 4), data.number(at + 16, 8, "little")
         if name == b"data":
-            if _is_open(size, 8) or size == 24:
-                return _Sound(at + 24, None, (_Field(field, 8, "little", plus=24),))
-            return _Sound(at + 24, max(0, size - 24))
+            is_open = _is_open(size, 8) or size == 24
+            field = _Field(at + 16, 8, "little", plus=24)
+            return _Sound(at + 24, None if is_open else max(0, size - 24), (field,))
         at += max(24, size + -size % 8)
     return None
 
 
 def _aiff(data: Bytes, start: int) -> _Sound | None:
-    """The number of samples, in COMM, may be open, too. It can only be filled in where COMM stands first, as
-    it does.
-    """
+    """The number of samples in COMM may be open, too; it is filled in where COMM comes first, as it does."""
     fields: list[_Field] = []
     for chunk in _chunks(data, start + 12, data.size, "big"):
         if chunk.name == b"COMM":
             channels, bits = data.number(chunk.start, 2, "big"), data.number(chunk.start + 6, 2, "big")
             fields = [_Field(chunk.start + 2, 4, "big", plus=-8, per=max(1, channels * -(-bits // 8)))]
         if chunk.name in (b"SSND", b"BODY"):
-            empty = chunk.size in (0, 8)  # an offset and a block size stand before the samples
-            if _is_open(chunk.size) or empty:
-                if not (empty and _ends_with_chunks(data, chunk.start + chunk.size, "big")):
-                    return _Sound(chunk.start, None, (*fields, _Field(chunk.field, 4, "big")))
-            return _Sound(chunk.start, chunk.size, order="big")
+            empty = chunk.size in (0, 8)  # an offset and a block size come before the samples
+            is_open = _is_open(chunk.size) or empty
+            if empty and _ends_with_chunks(data, chunk.start + chunk.size, "big"):
+                is_open = False
+            fields.append(_Field(chunk.field, 4, "big"))
+            return _Sound(chunk.start, None if is_open else chunk.size, tuple(fields), "big")
     return None
 
 
@@ -205,10 +191,8 @@ def _au(data: Bytes, start: int) -> _Sound:
     order = "big" if data.at(start, 1) == b"." else "little"
     offset, size = data.number(start + 4, 4, order), data.number(start + 8, 4, order)
     if offset < 24 or start + offset > data.size:
-        raise Damaged("is damaged or truncated: its samples should begin behind its end; copy it again")
-    if _is_open(size):
-        return _Sound(start + offset, None, (_Field(start + 8, 4, order),))
-    return _Sound(start + offset, size)
+        raise Damaged(f"is truncated or damaged: its samples should begin after its end; {AGAIN}")
+    return _Sound(start + offset, None if _is_open(size) else size, (_Field(start + 8, 4, order),))
 
 
 def _caf(data: Bytes, start: int) -> _Sound | None:
@@ -216,13 +200,12 @@ def _caf(data: Bytes, start: int) -> _Sound | None:
     for _ in range(_MOST_CHUNKS):
         if at + 12 > data.size:
             return None
-        name, size, field = data.at(at, 4), data.number(at + 4, 8, "big"), at + 4
+        name, size = data.at(at, 4), data.number(at + 4, 8, "big")
         if name == b"data":
-            if (
+            is_open = (
                 _is_open(size, 8) or size == 4
-            ):  # -1 is the standard's own word for open; a count of edits stands first
-                return _Sound(at + 12, None, (_Field(field, 8, "big"),))
-            return _Sound(at + 12, size)
+            )  # the standard's sign is -1; a count of edits comes first
+            return _Sound(at + 12, None if is_open else size, (_Field(at + 4, 8, "big"),))
         at += 12 + size
     return None
 
@@ -234,7 +217,7 @@ def _nist(data: Bytes, start: int) -> _Sound:
     found = re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})\s*$", text, re.MULTILINE)
     fields = {name: int(value) for name, value in found}
     if start + length > data.size:
-        raise Damaged("is truncated: it ends within its header; copy it again")
+        raise Damaged(f"is truncated: it ends within its header; {AGAIN}")
     packed = b"embedded-" in text  # shorten: fewer bytes than the number of samples says
     if packed or not fields.get(b"sample_count"):
         return _Sound(start + length, None)
@@ -264,8 +247,9 @@ def _after(data: Bytes, sound: _Sound) -> int:
 
 
 def _next_header(data: Bytes, start: int, sound: int) -> int:
-    """Where a file that was joined to one of open length begins: with the same bytes but for its sizes. Else
-    the end of the file.
+    """Where a file begins that was joined to one of open length; the end of the file where there is none.
+
+    It begins with the same 16 bytes, except for a size.
     """
     head, at = data.at(start, 16), sound
     while (at := data.find(head[:4], at, data.size)) >= 0:

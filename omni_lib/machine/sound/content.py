@@ -1,5 +1,4 @@
-"""One look at what a recording holds, shared by every command that reads sound: can anything be learnt from
-it?
+"""One look at what a recording holds, shared by every command that reads sound.
 
 Left out by name, because no word can be learnt from them or recognised in them:
 
@@ -12,6 +11,7 @@ Kept, with a note:
 - nearly all clipped: speech clipped to its sign alone is still understood (Licklider and Pollack 1948,
   "Effects of differentiation, integration, and infinite peak clipping upon the intelligibility of speech"),
   but it is not what a model should mostly be trained on
+- over full scale, but not by far: a copy as 16-bit PCM cuts the peaks off
 - channels that cancel when they are averaged: one of them is read instead, which loses nothing
 """
 
@@ -25,6 +25,7 @@ SILENCE = 1e-4  # amplitude, -80 dB of full scale: what stays within ± this is 
 FULL_SCALE = (
     2.0  # twice the true full scale, 1: lossy decoders and mixers overshoot 1, but not by as much as that
 )
+_OVERSHOOT = 1.2  # what no lossy decoder adds to speech at full scale
 _NEAR_PEAK = 0.98  # of the peak
 _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
@@ -50,7 +51,7 @@ class Content:
         return max(-self.lowest, self.highest, 0.0)
 
     def add(self, block: np.ndarray) -> None:
-        """Take note of a mono block (samples,), full scale ±1."""
+        """Take a mono block into account: (samples,), full scale ±1."""
         if len(block) == 0:
             return
         low, high, before = float(block.min()), float(block.max()), self.peak
@@ -77,10 +78,15 @@ class Content:
     @property
     def notes(self) -> tuple[str, ...]:
         """What should be said about it, though it is used."""
+        found = list(self._notes)
         share = self._near_peak / max(1, self.samples)
-        if self.fault or share < _CLIPPED or self.peak < _QUIET:
-            return tuple(self._notes)
-        return (*self._notes, f"is clipped in {share:.0%} of its samples: record it again with less gain")
+        if not self.fault and share >= _CLIPPED and self.peak >= _QUIET:
+            found.append(f"is clipped in {share:.0%} of its samples: record it again with less gain")
+        if self.peak > _OVERSHOOT:
+            found.append(
+                f"reaches {self.peak:.3g}, over full scale (1), where it may be clipped: turn it down"
+            )
+        return tuple(found)
 
 
 class Channels:
@@ -90,7 +96,7 @@ class Channels:
         self._channels, self._mean = np.zeros(1), 0.0
 
     def add(self, block: np.ndarray) -> None:
-        """Take note of a block (samples, channels)."""
+        """Take a block into account: (samples, channels)."""
         wide = block.astype(np.float64)
         power = np.square(wide).sum(axis=0)
         size = max(len(power), len(self._channels))

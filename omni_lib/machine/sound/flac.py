@@ -1,5 +1,4 @@
-"""FLAC: frame headers carry their own number and a checksum, so the last one tells how long the stream is
-(RFC 9639).
+"""FLAC (RFC 9639): frame headers hold a number and a checksum, so the last one gives the stream's length.
 
 A recorder that cannot go back leaves the length in STREAMINFO at 0, "unknown" (section 8.2). libsndfile then
 fails, and it stops early where the length is too small.
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 import soundfile
 
-from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, View, replaced
+from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, View, replaced
 
 MAGIC = b"fLaC"
 _STARTS = (
@@ -70,9 +69,7 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
     first = next(frames, None)
     if first is None:
         if promised:
-            raise Damaged(
-                f"is truncated: its header promises {promised} samples, none are there; copy it again"
-            )
+            raise Damaged(f"is truncated: its header promises {promised} samples, none are there; {AGAIN}")
         return Part(((start, end),), most=0), False
     last, length, before = first, first.samples, 0
     ahead: tuple[int, int] | None = (
@@ -87,13 +84,11 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
                 raise Damaged(f"is damaged: FLAC frames are missing after {length} samples; {CONVERT}")
             ahead = (frame.number, frame.number + (frame.samples if first.varies else 1))
     if length < promised:
-        raise Damaged(
-            f"is truncated: its header promises {promised} samples, {length} are there; copy it again"
-        )
+        raise Damaged(f"is truncated: its header promises {promised} samples, {length} are there; {AGAIN}")
     cut = not _is_whole(data, start, sound, last, end)
     if cut and promised:
         raise Damaged(
-            f"is truncated or damaged: the last of its {promised} samples cannot be decoded; copy it again"
+            f"is truncated or damaged: the last of its {promised} samples cannot be decoded; {AGAIN}"
         )
     if cut:
         end, length = last.start, before
@@ -102,9 +97,7 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
 
 
 def _total(data: Bytes, start: int, samples: int) -> bytes:
-    """The five bytes of STREAMINFO that end in the number of samples; its upper half byte belongs to the
-    sample size.
-    """
+    """The five bytes of STREAMINFO that end in the number of samples; the first four bits stay."""
     kept = data.at(start + 21, 1)[0] & 0xF0
     return (kept << 32 | samples).to_bytes(5, "big")
 
@@ -135,7 +128,7 @@ def _frames(data: Bytes, start: int, end: int) -> Iterator[_Frame]:
 
 
 def _frame(head: bytes, start: int) -> _Frame | None:
-    """The header of a frame (RFC 9639, section 9.1), or None where its fields or its checksum do not agree."""
+    """The header of a frame (section 9.1), or None where its fields or its checksum do not agree."""
     if len(head) < 6:
         return None
     block_code, rate_code = head[2] >> 4, head[2] & 15
@@ -166,9 +159,7 @@ def _frame(head: bytes, start: int) -> _Frame | None:
 
 
 def _is_whole(data: Bytes, start: int, metadata_end: int, frame: _Frame, end: int) -> bool:
-    """Whether a frame can be decoded, which its checksum decides: libFLAC is shown a stream with this frame
-    alone.
-    """
+    """Whether a frame can be decoded: libFLAC checks it in a stream that holds this frame alone."""
     pieces = (
         (start, start + 21),
         _total(data, start, frame.samples),

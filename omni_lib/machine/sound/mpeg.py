@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, after_id3
+from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, after_id3
 
 _KBITS = {  # by MPEG version 1 or not, and layer
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -81,8 +81,9 @@ def _syncs(data: Bytes, start: int, end: int) -> Iterator[int]:
 
 
 def _is_chain(data: Bytes, at: int, whole: bool = False) -> bool:
-    """Whether frames of one kind follow one another: three, or, unless they must be `whole`, up to the end of
-    the file.
+    """Whether three frames of one kind follow one another.
+
+    At the end of the file fewer will do, and the last may be cut, unless all three must be `whole`.
     """
     kind = None
     for _ in range(_CHAIN):
@@ -134,9 +135,7 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int]:
             frames, at = frames + 1, at + frame.length
             end = at
     if promised is not None and promised > frames + (not partial):  # some encoders count their header, too
-        raise Damaged(
-            f"is truncated: its header promises {promised} MP3 frames, {frames} are there; copy it again"
-        )
+        raise Damaged(f"is truncated: its header promises {promised} MP3 frames, {frames} are there; {AGAIN}")
     if frames == 0:
         return None, at
     samples = frames * head.samples
@@ -159,7 +158,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     for sync in _syncs(data, known, data.size):
         if _is_chain(data, sync, whole=True):
             raise Damaged(
-                f"is damaged: bytes {known} to {sync} are not MP3 frames, so that sound may be missing; {CONVERT}"
+                f"is damaged: bytes {known} to {sync} are not MP3 frames, sound may be missing; {CONVERT}"
             )
     return None
 
@@ -183,9 +182,7 @@ def _after_tags(data: Bytes, at: int) -> int:
 
 
 def _promised_frames(frame: bytes, head: _Frame) -> int | None:
-    """The number of frames in the tag of a first frame; 0 where the tag leaves it open, None where there is
-    no tag.
-    """
+    """The number of frames in the tag of a first frame; 0 where it is left open, None without a tag."""
     for offset in (4 + head.side_info, 6 + head.side_info):  # the second with a checksum behind the header
         if frame[offset : offset + 4] in (b"Xing", b"Info"):
             counted = frame[offset + 7 : offset + 8] and frame[offset + 7] & 1
@@ -196,9 +193,7 @@ def _promised_frames(frame: bytes, head: _Frame) -> int | None:
 
 
 def _info_frame(head: bytes, frames: int) -> bytes:
-    """A first frame without sound that gives the true number of frames, as in a file whose encoder could
-    count.
-    """
+    """A first frame without sound that holds the true number of frames, as encoders write it."""
     first = head[1] >> 3 & 3 == 3
     bit_rate = 5 if first else 8  # 64 kbit/s: room enough
     header = bytes([0xFF, head[1] | 1, bit_rate << 4 | head[2] & 0x0C, head[3]])

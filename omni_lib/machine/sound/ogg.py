@@ -47,8 +47,6 @@ def contents(data: Bytes, start: int) -> Contents:
 
 
 def _checksum(page: bytes) -> int:
-    """CRC-32 of a page with its own field as 0: zlib's polynomial, but highest bit first and without
-    inversions.
-    """
+    """CRC-32 of a page, its own field as 0: zlib's polynomial, but highest bit first and not inverted."""
     turned = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
     return int(f"{zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 _BLOCK = 2**20  # bytes that are read at a time
 
 
+AGAIN = "copy it again"
 CONVERT = "copy it again, or convert what is left: ffmpeg -i FILE -ar 16000 -ac 1 NEW.wav"
 
 
@@ -27,8 +28,7 @@ class Part:
         pieces: what libsndfile is shown, in order: bytes of the file from `start` to `end`, or bytes that
             replace some of them.
         bytes_of_sound: of the chunk of samples, where the container has one.
-        most, least: bounds on the samples of each channel, by our own count of frames; `most` is None where
-            nothing was counted.
+        most, least: samples of each channel by our own count of frames; `most` is None where none was made.
     """
 
     pieces: tuple[tuple[int, int] | bytes, ...]
@@ -72,7 +72,7 @@ class Bytes:
         """
         found = self.at(start, count)
         if len(found) < count:
-            raise Damaged("is truncated: it ends within its header; copy it again")
+            raise Damaged(f"is truncated: it ends within its header; {AGAIN}")
         return int.from_bytes(found, "little" if order == "little" else "big")
 
     def find(self, wanted: bytes, start: int, end: int) -> int:
@@ -95,9 +95,7 @@ class Bytes:
 
 
 def after_id3(data: Bytes, start: int) -> int:
-    """Where the sound begins: behind the ID3v2 tags at `start` (id3.org, ID3v2.4 structure, section 3.1), if
-    there are any.
-    """
+    """Where the sound begins: after any ID3v2 tags at `start` (id3.org, ID3v2.4 structure, section 3.1)."""
     while (head := data.at(start, 10))[:3] == b"ID3" and len(head) == 10 and max(head[6:]) < 128:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         start += 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the header

@@ -13,7 +13,7 @@ import soundfile
 
 from omni_lib.errors import UserError
 from omni_lib.machine.sound import chunks, flac, mpeg, ogg
-from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, View, after_id3
+from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, View, after_id3
 
 _WIDTHS = {  # bytes of a sample
     **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
@@ -58,7 +58,7 @@ class OpenSound:
                     yield block
             if read < frames:
                 raise UserError(
-                    f"{self.path} is truncated or damaged: of {frames} samples {read} can be decoded; copy it again"
+                    f"{self.path} is truncated or damaged: {read} of {frames} samples can be decoded; {AGAIN}"
                 )
 
 
@@ -128,9 +128,7 @@ def _agreed_frames(part: Part, sound: soundfile.SoundFile) -> int:
     """
     frames = int(sound.frames)
     if part.most is not None and not part.least <= frames <= part.most:
-        raise Damaged(
-            f"is damaged: {part.most} samples were counted, {frames} can be decoded; convert it: ffmpeg -i FILE NEW.wav"
-        )
+        raise Damaged(f"is damaged: it has {part.most} samples, of which {frames} can be decoded; {CONVERT}")
     width = _WIDTHS.get(sound.subtype)
     if part.bytes_of_sound is not None and width:
         there = max(0, part.bytes_of_sound - _HEADED.get(sound.format, 0)) // (width * sound.channels)
@@ -145,7 +143,7 @@ def _unchecked(part: Part, sound: soundfile.SoundFile) -> list[str]:
     if part.bytes_of_sound is not None or part.most is not None or sound.format in (*_UNCOUNTED, "OGG"):
         return []
     return [
-        f"is in the format {sound.format}, in which a cut cannot be told from the end: convert it to WAV to be sure"
+        f"is a file of format {sound.format}, which looks whole when truncated: convert it to WAV to be sure"
     ]
 
 
