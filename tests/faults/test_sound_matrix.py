@@ -272,6 +272,9 @@ def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path
         place.mkdir()
         rows = a_table(rng, place)
         found = judged(lambda: folder.prepare(place, place / "out", said.append))  # noqa: B023
+        if isinstance(found, UserError):  # no row of the table can be used, and it is named as a whole
+            assert "table.tsv" in str(found)
+            continue
         first = 1 + (place / "table.tsv").read_text(encoding="utf-8").startswith("audio_path")
 
         def named(word: str) -> set[int]:
@@ -279,7 +282,7 @@ def test_rows_and_seconds_of_a_folder_are_used_or_named(judged, inputs, tmp_path
             return {int(line[1]) - first for line in lines if line}  # noqa: B023
 
         left_out, noted = named("left out"), named("note")
-        clips = [] if isinstance(found, UserError) else sorted((place / "out" / "wav").iterdir())
+        clips = sorted((place / "out" / "wav").iterdir())
         assert len(rows) == len(clips) + len(left_out), (number, found, said)
         written = {index: rows[index][0] for index in range(len(rows)) if index not in left_out}
         for index, path in written.items():
