@@ -41,7 +41,8 @@ _PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # what `normalise` makes: it ha
 
 # Unicode's look-alikes of ' (confusables.txt), but for three letters of other alphabets, and the comma quotes.
 _APOSTROPHES = re.compile(
-    "[`´ʹʻʼʽʾʿˈˊˋ˴ʹ΄՚՝׳ߴߵᛌ᾽᾿`´῾‘’‛′‵❛❜Ꞌꞌ＇｀\U00016f51\U00016f52]"  # noqa: RUF001
+    "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc\u1fbd"
+    "\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
 )
 # Unicode's property Default_Ignorable_Code_Point: characters that draw nothing.
 _INVISIBLE = re.compile(
@@ -59,7 +60,7 @@ _MISDECODED = re.compile(f"[ÂÃ]{_HIGH}|[âï]{_HIGH}{{2}}|ð{_HIGH}{{3}}")
 
 _TAG = re.compile(r"<+[^<>]*>+|\[+[^\[\]]*\]+|\{+[^{}]*\}+|\(+[^()]*\)+|\+\+[^+]*\+\+|(?<!\S)!\w+(?!\S)")
 _FORMATTING = re.compile(
-    r"<\s*/?\s*(?:b|big|c|em|font|i|small|span|strong|tt|u)(?:\s[^<>]*)?/?\s*>", re.IGNORECASE
+    r"<\s*/?\s*(?:b|big|c|em|font|i|small|span|strong|tt|u)(?:[\s.][^<>]*)?/?\s*>", re.IGNORECASE
 )
 _BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
 _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound
@@ -149,7 +150,7 @@ _SIGNS = (  # a sign where it has one usual reading, and its words
     (re.compile(r"(?<![\w&])&c\b\.?"), " et cetera "),
     (re.compile(r"(?<!&)&(?![&=~+\-])"), " and "),
     (re.compile(r"(?<=[A-Za-z0-9])\s?%(?![\w%])"), " percent "),
-    (re.compile(r"(?<=\w)@(?=\w)|(?<!\S)@(?=\s?\w[^@]*$)"), " at "),
+    (re.compile(r"(?<=\w)@(?=\w)|(?<!\S)@(?=\s*\w[^@]*(?:\s@|$))"), " at "),
     (re.compile(r"(?<=[A-Za-z0-9])\s+\+\s+(?=[A-Za-z0-9])"), " plus "),
     (re.compile(r"(?<=[A-Za-z0-9])\s+\u2212\s*(?=[A-Za-z0-9])"), " minus "),  # the minus sign, not a hyphen
     (re.compile(r"(?<=\s)÷(?=\s)"), " divided by "),
@@ -163,13 +164,14 @@ _SPLIT_OFF = re.compile(
 )  # do n't, it 's, don 't
 _NEVER_SAID = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
+    (re.compile(r"\b(?:UNK|OOV)\b"), "stands for a word that somebody said: write it, or leave the row out"),
     (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
     (
         re.compile(r"ignore_time_segment_in_scoring|inter_segment_gap", re.IGNORECASE),
         "marks a stretch without a transcript: leave the row out",
     ),
     (
-        re.compile(r"(?<=[A-Za-z])[\"?¿,;](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
+        re.compile(r"(?<=[A-Za-z])[\"?¿,‚;](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
         "stands inside a word: if it is an apostrophe, write '",
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
