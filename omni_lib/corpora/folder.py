@@ -53,7 +53,9 @@ class _Recordings:
             inside = True
         path = self._sounds.find(name) if inside else self.folder
         if not inside or not path.resolve().is_relative_to(self.folder.resolve()):
-            raise UserError(f"{name} leads out of the folder of the table: copy the file into it")
+            here = self._sounds.of_that_name(name)
+            remedy = f"one of that name lies in it, so write {here}" if here else "copy the file into it"
+            raise UserError(f"{name} leads out of the folder of the table: {remedy}")
         return path.resolve()
 
     def read(self, path: Path) -> ExaminedAudio:

@@ -130,6 +130,8 @@ class Segments:
         values = []
         for name in ("start", second):
             cell = row.cells.get(name, "")
+            if name == "start" and second == "duration":
+                cell = cell or "0"  # NeMo's offset
             value = _number(cell)
             if value is None:
                 raise UserError(f"its {name} is {cell[:40]!r}, which is not a number: correct {self.shown}")
@@ -144,6 +146,11 @@ class Segments:
         """
         speeds: dict[str, list[float]] = {"s": [], "ms": [], "samples": []}
         fractions = tried = 0
+        rows = list(rows)
+        if rows and all(
+            ":" in cell for row in rows for name in self.columns if (cell := row.cells.get(name))
+        ):
+            return "s"  # clock times
         for row in islice((row for row in rows if row.cells.get("start")), _TRIED):
             if (known := length(row)) is None:
                 continue

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from omni_lib.errors import UserError
@@ -105,11 +106,13 @@ def _from_csv(path: Path, text: str) -> Table:
     if "path" in names and "text" in names:
         places = {ours: header.index(theirs) for ours, theirs in names.items()}
         found = [_row(line, cells, places, len(header), path.parent) for line, cells in rows[1:]]
+        _refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
         return Table(found, names, units)
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
         found = [_row(line, cells, lj, len(header), path.parent, "wavs/{}.wav") for line, cells in rows]
         return Table(found, {"path": "the first", "text": "the last"}, {})
-    _refuse_unknown_header(path, header, names, delimiter)
+    if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
+        _refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
     places = {"path": 0, "text": 1}
     return Table([_row(line, cells, places, 2, path.parent) for line, cells in rows], {}, {})
 
@@ -149,6 +152,36 @@ def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[st
         best["end"] = (0, offset, "")
         best["start"] = (0, next(name for name in header if name.strip().lower() == "onset"), "")
     return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
+
+
+def _refuse_unnamed_times(
+    path: Path, header: Sequence[str], names: Mapping[str, str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Where a recording is there with several texts and two columns of growing numbers, those are times.
+
+    Raises:
+        UserError: their names are not known, so that every text would get the whole recording.
+    """
+    if "start" in names:
+        return
+    texts: dict[str, set[str]] = {}
+    for cells in rows:
+        if len(cells) >= len(header):
+            recording, text = (cells[header.index(names[ours])] for ours in ("path", "text"))
+            texts.setdefault(recording, set()).add(text)
+    if all(len(found) < 2 for found in texts.values()):
+        return
+    full = [cells for cells in rows if len(cells) >= len(header)]
+    for first, second in pairwise(place for place, name in enumerate(header) if name not in names.values()):
+        try:
+            grows = all(0 <= float(cells[first]) < float(cells[second]) for cells in full)
+        except ValueError:
+            continue
+        if grows:
+            raise UserError(
+                f"{path} has a recording with several texts, and the columns {header[first]!r} and {header[second]!r}"
+                " seem to say which part each belongs to: rename them to start and end"
+            )
 
 
 def _row(
@@ -208,7 +241,7 @@ def _refuse_unknown_header(
         )
     if len(header) == 2 and (sounds or not names) and not _looks_like_header(header):
         return
-    if sounds or (not names and len(header) > 2 and any(" " in cell for cell in header)):
+    if sounds:
         raise UserError(
             f"{path} has {len(header)} columns and no names for them: put a first line with their names above the rows,"
             f" audio_path for the files and transcription for the texts, with {delimiter!r} between them"

@@ -170,6 +170,10 @@ class Sounds:
             ) from None
         raise UserError(f"{name} {cause}")
 
+    def of_that_name(self, name: str) -> str:
+        """The files below the folder of the table that have the name at the end of a path, as a message shows them."""
+        return _shown(self._named(Path(name.replace("\\", "/")).name.lower()))
+
     def _cause(self, name: str) -> str:
         path = self.folder / name
         if path.is_dir():

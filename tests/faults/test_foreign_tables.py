@@ -17,7 +17,18 @@ from omni_lib.errors import UserError
 
 RATE = 8000
 SECONDS = {"a.wav": 2.0, "b.wav": 4.0, "sub/c d.wav": 3.0, "wavs/LJ001-0001.wav": 1.0}
-PATHS = ["audio_path", "path", "audio", "file", "file_name", "wav", "wav_filename", "audio_filepath", "Audio Path", "audioFilepath"]
+PATHS = [
+    "audio_path",
+    "path",
+    "audio",
+    "file",
+    "file_name",
+    "wav",
+    "wav_filename",
+    "audio_filepath",
+    "Audio Path",
+    "audioFilepath",
+]
 TEXTS = ["transcription", "text", "sentence", "transcript", "wrd", "Transcript", "normalized_text"]
 TIMES = [  # start, second column, whether that is the end, unit
     ("start", "end", True, "s"), ("start", "stop", True, "samples"), ("offset", "duration", False, "s"), ("start", "duration", False, "s"),
@@ -26,7 +37,15 @@ TIMES = [  # start, second column, whether that is the end, unit
     ("start (ms)", "stop (ms)", True, "ms"), ("segment_start", "segment_end", True, "s"), ("start", "end", True, "ms"),
     ("xmin", "xmax", True, "s"), ("onset", "offset", True, "s"), ("start_s", "duration_s", False, "s"),
 ]  # fmt: skip
-SAYINGS = ["hello world", "hello, world", "don't stop", 'she said "no"', "how are you?", "; then: left", "the café"]
+SAYINGS = [
+    "hello world",
+    "hello, world",
+    "don't stop",
+    'she said "no"',
+    "how are you?",
+    "; then: left",
+    "the café",
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +90,10 @@ def a_table(rng: random.Random) -> tuple[str, bytes, list[tuple[str, str, float,
         columns = {rng.choice(["", "Unnamed: 0", "id"]): [str(n) for n in range(len(rows))], **columns}
     if rng.random() < 0.15:
         lines = [
-            {key: float(value) if re.fullmatch(r"[\d.]+", value) else value for key, value in zip(columns, cells, strict=True)}
+            {
+                key: float(value) if re.fullmatch(r"[\d.]+", value) else value
+                for key, value in zip(columns, cells, strict=True)
+            }
             for cells in zip(*columns.values(), strict=True)
         ]
         form = rng.randrange(3)
@@ -90,9 +112,14 @@ def as_csv(rng: random.Random, columns: dict[str, list[str]]) -> bytes:
     trailing = [""] * rng.choice([0, 0, 0, 1, 3])
     lines = [[*cells, *trailing] for cells in zip(*columns.values(), strict=True)]
     if plain:
-        lines = [[cell.replace("|", "/").replace("/ ", "") if cell in SAYINGS else cell for cell in line] for line in lines]
+        lines = [
+            [cell.replace("|", "/").replace("/ ", "") if cell in SAYINGS else cell for cell in line]
+            for line in lines
+        ]
     quoting = csv.QUOTE_NONE if plain else rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, quotechar=None if plain else '"', lineterminator="\n")
+    writer = csv.writer(
+        text, delimiter=delimiter, quoting=quoting, quotechar=None if plain else '"', lineterminator="\n"
+    )
     writer.writerow([*columns, *(trailing if rng.random() < 0.5 else [])])
     writer.writerows(lines)
     written = text.getvalue()
@@ -124,21 +151,52 @@ def test_the_same_rows_come_out_of_every_form(place, tmp_path, inputs):
             continue
         finally:
             (place / name).unlink()
-        assert said[-1] == f"{name}: {len(rows)} rows, {len(rows)} written, 0 left out", (number, contents, said)
+        assert said[-1] == f"{name}: {len(rows)} rows, {len(rows)} written, 0 left out", (
+            number,
+            contents,
+            said,
+        )
         with open(path, newline="", encoding="utf-8") as file:
             written = list(csv.DictReader(file))
-        assert [row["transcription"] for row in written] == [as_said(row[1]) for row in rows], (number, contents)
+        assert [row["transcription"] for row in written] == [as_said(row[1]) for row in rows], (
+            number,
+            contents,
+        )
         for row, (source, _, start, end) in zip(written, rows, strict=True):
             sound, _ = soundfile.read(path.parent / row["audio_path"])
             whole = sounds[source]
             part = whole[round(start * RATE) : round(end * RATE)] if segments else whole
             assert abs(len(sound) - 2 * len(part)) <= 2, (number, contents, source, start, end)
-            assert np.abs(sound[::2][200 : len(part) - 200] - part[200:-200][: len(sound[::2]) - 400]).max() < 0.02
+            assert (
+                np.abs(sound[::2][200 : len(part) - 200] - part[200:-200][: len(sound[::2]) - 400]).max()
+                < 0.02
+            )
         shutil.rmtree(tmp_path / "out")
 
 
-WRONG = ["nowhere.wav", "A.wav", "a", "a.mp3", "c d.wav", "", "../x.wav", "http://x/a.wav", "C:\\x\\a.wav", "._a.wav", "sub"]
-NO_TIMES = [("9.0", "9.9"), ("1.0", "0.5"), ("-1", "1"), ("x", "1"), ("0.5", "99"), ("nan", "1"), ("0.5", "0.5"), ("inf", "inf")]
+WRONG = [
+    "nowhere.wav",
+    "A.wav",
+    "a",
+    "a.mp3",
+    "c d.wav",
+    "",
+    "../x.wav",
+    "http://x/a.wav",
+    "C:\\x\\a.wav",
+    "._a.wav",
+    "sub",
+]
+NO_TIMES = [
+    ("9.0", "9.9"),
+    ("1.0", "0.5"),
+    ("-1", "1"),
+    ("x", "1"),
+    ("0.5", "99"),
+    ("nan", "1"),
+    ("0.5", "0.5"),
+    ("inf", "inf"),
+]
 
 
 def test_rows_in_are_rows_used_plus_rows_named(place, tmp_path, inputs, judged):
@@ -148,7 +206,11 @@ def test_rows_in_are_rows_used_plus_rows_named(place, tmp_path, inputs, judged):
         for _ in range(rng.randint(1, 6)):
             path = rng.choice(WRONG) if rng.random() < 0.3 else rng.choice(["a.wav", "b.wav"])
             start, end = rng.choice(NO_TIMES) if rng.random() < 0.3 else ("0.5", "1.5")
-            text = rng.choice(["<unk> hello", "", "nan", "B52", "x = y", "a\nb"]) if rng.random() < 0.3 else rng.choice(SAYINGS)
+            text = (
+                rng.choice(["<unk> hello", "", "nan", "B52", "x = y", "a\nb"])
+                if rng.random() < 0.3
+                else rng.choice(SAYINGS)
+            )
             rows.append([path, start, end, text])
         text_io = io.StringIO(newline="")
         csv.writer(text_io).writerows([["audio_path", "start", "end", "text"], *rows])

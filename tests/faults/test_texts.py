@@ -8,24 +8,103 @@ from omni_lib.errors import UserError
 from omni_lib.text import normalise
 
 WORDS = "hello world the cat sat on mat how are you morning suitcase zero seven going away sister quite fine".split()
-APOSTROPHES = [chr(c) for c in (0x27, 0x60, 0x91, 0x92, 0xB4, 0x2B9, *range(0x2BB, 0x2C0), 0x2C8, 0x2CA, 0x2CB, 0x2F4, 0x384)]
-APOSTROPHES += [chr(c) for c in (0x55A, 0x55D, 0x5F3, 0x7F4, 0x7F5, 0x16CC, 0x1FBD, 0x1FBF, 0x1FEF, 0x1FFD, 0x1FFE, 0x2018)]
-APOSTROPHES += [chr(c) for c in (0x2019, 0x201B, 0x2032, 0x2035, 0x275B, 0x275C, 0xA78B, 0xA78C, 0xFF07, 0xFF40, 0x16F51)]
-ENTITIES = ("&#39;", "&apos;", "&rsquo;", "&#8217;", "&#x2019;", "&amp;#39;", "&lsquo;", "&prime;", "&acute;", "&grave;")
-CONTRACTIONS = ("don't", "it's", "o'clock", "we'll", "they're", "I'm", "king's", "'tis", "rock'n'roll", "O'Brien")
+APOSTROPHES = [
+    chr(c)
+    for c in (0x27, 0x60, 0x91, 0x92, 0xB4, 0x2B9, *range(0x2BB, 0x2C0), 0x2C8, 0x2CA, 0x2CB, 0x2F4, 0x384)
+]
+APOSTROPHES += [
+    chr(c)
+    for c in (0x55A, 0x55D, 0x5F3, 0x7F4, 0x7F5, 0x16CC, 0x1FBD, 0x1FBF, 0x1FEF, 0x1FFD, 0x1FFE, 0x2018)
+]
+APOSTROPHES += [
+    chr(c) for c in (0x2019, 0x201B, 0x2032, 0x2035, 0x275B, 0x275C, 0xA78B, 0xA78C, 0xFF07, 0xFF40, 0x16F51)
+]
+ENTITIES = (
+    "&#39;",
+    "&apos;",
+    "&rsquo;",
+    "&#8217;",
+    "&#x2019;",
+    "&amp;#39;",
+    "&lsquo;",
+    "&prime;",
+    "&acute;",
+    "&grave;",
+)
+CONTRACTIONS = (
+    "don't",
+    "it's",
+    "o'clock",
+    "we'll",
+    "they're",
+    "I'm",
+    "king's",
+    "'tis",
+    "rock'n'roll",
+    "O'Brien",
+)
 INVISIBLE = [
     chr(c)
     for c in [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10)]
-] + ["\u00ad", "\ufeff", "\u034f", "\u061c", "\u180e", "\u115f", "\U000e0020", "\U000e0100", "&shy;", "&#8203;", "&zwj;", "&lrm;"]
-AROUND = ["{}.", "{},", "{}!", "{}?", "{}…", "“{}”", '"{}"', "«{}»", "({})", "{};", "{}:", "¿{}", "‘{}’", "'{}'", "{}—", "– {}", "_{}_"]
-FORMATTED = ["<b>{}</b>", "<i>{}</i>", '<font color="red">{}</font>', "<c.yellow>{}</c>", "<em>{}</em>", "{}<br/>", "{}™", "{}®"]
+] + [
+    "\u00ad",
+    "\ufeff",
+    "\u034f",
+    "\u061c",
+    "\u180e",
+    "\u115f",
+    "\U000e0020",
+    "\U000e0100",
+    "&shy;",
+    "&#8203;",
+    "&zwj;",
+    "&lrm;",
+]
+AROUND = [
+    "{}.",
+    "{},",
+    "{}!",
+    "{}?",
+    "{}…",
+    "“{}”",
+    '"{}"',
+    "«{}»",
+    "({})",
+    "{};",
+    "{}:",
+    "¿{}",
+    "‘{}’",
+    "'{}'",
+    "{}—",
+    "– {}",
+    "_{}_",
+]
+FORMATTED = [
+    "<b>{}</b>",
+    "<i>{}</i>",
+    '<font color="red">{}</font>',
+    "<c.yellow>{}</c>",
+    "<em>{}</em>",
+    "{}<br/>",
+    "{}™",
+    "{}®",
+]
 NOT_SPEECH = [
     "[noise]", "<noise>", "{noise}", "(noise)", "[NOISE]", "[laughter]", "(laughs)", "[breath]", "{breath}", "<sil>", "<SIL>", "<s>",
     "</s>", "(coughs)", "[background noise]", "<cough/>", "++noise++", "[clears throat]", "(clears throat)", "[00:01:02]", "<|en|>",
     "<|0.00|>", "[spk1]", "<spk:1>", "[Speaker 1]", "[music]", "<MUSIC>", "(sighs)", "[sigh]", "[applause]", "<eps>", "{COUGH}",
     "[[noise]]", "&lt;noise&gt;", "［noise］", "[door slam]", "<COMMA>", "<PERIOD>", "[pause]", "[vocalized-noise]", "&nbsp;", "<v Ann>",
 ]  # fmt: skip
-SAID = {"&": "and", "&amp;": "and", "＆": "and", "@": "at", "+": "plus", "−": "minus", "÷": "divided by", "±": "plus or minus"}
+SAID = {
+    "&": "and",
+    "&amp;": "and",
+    "＆": "and",
+    "@": "at",
+    "+": "plus",
+    "−": "minus",
+    "÷": "divided by",
+    "±": "plus or minus",
+}
 UNKNOWN = [
     "<unk>", "<UNK>", "[unk]", "[inaudible]", "(inaudible)", "(unintelligible)", "[?]", "(?)", "(...)", "[…]", "{unclear}", "[crosstalk]",
     "(speaking French)", "[laughter-yes]", "[foreign]", "*laughs*", "++um++", "%hesitation", "@reject@",
@@ -42,9 +121,7 @@ def plain(word: str) -> str:
 def disguised(rng: random.Random, word: str) -> str:
     """The same word in another dress."""
     if "'" in word:
-        word = "".join(
-            rng.choice([*APOSTROPHES, *ENTITIES]) if c == "'" else c for c in word
-        )
+        word = "".join(rng.choice([*APOSTROPHES, *ENTITIES]) if c == "'" else c for c in word)
     match rng.randrange(9):
         case 0:
             place = rng.randint(1, len(word)) if "&" not in word else 0
@@ -58,7 +135,11 @@ def disguised(rng: random.Random, word: str) -> str:
         case 4 if word.isascii() and word.isalpha():
             return word[0] + rng.choice("\u0300\u0301\u0308") + word[1:]
         case 5:
-            return unicodedata.normalize("NFD", word.replace("e", "é")) if "&" not in word and "<" not in word else word
+            return (
+                unicodedata.normalize("NFD", word.replace("e", "é"))
+                if "&" not in word and "<" not in word
+                else word
+            )
         case 6:
             return word.replace("fi", "ﬁ")
         case _:
@@ -104,7 +185,9 @@ def test_what_has_no_reading_is_refused_whatever_stands_beside_it(inputs, judged
 
 def test_any_characters_are_spelled_or_refused_and_letters_are_kept(inputs, judged):
     """Characters of every kind in any order; and what is accepted holds each ASCII letter of the text in its order."""
-    pool = [chr(c) for c in range(0x20, 0x2FFF) if unicodedata.category(chr(c)) != "Cn"] + list("abcdefgh  .,'") * 400
+    pool = [chr(c) for c in range(0x20, 0x2FFF) if unicodedata.category(chr(c)) != "Cn"] + list(
+        "abcdefgh  .,'"
+    ) * 400
     for number in range(inputs(0.1)):
         rng = random.Random(f"characters {number}")
         text = "".join(rng.choices(pool, k=rng.randint(1, 12)))
