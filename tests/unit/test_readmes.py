@@ -75,7 +75,7 @@ def test_the_readme_is_a_page():
 
 def test_every_test_and_script_that_is_named_exists():
     named = re.findall(
-        r"`((?:unit|property|faults|notebooks|browser|field)/\w+\.py)`", text_of("tests/README.md")
+        r"`((?:unit|property|faults|notebooks|browser|field|mutants)/\w+\.py)`", text_of("tests/README.md")
     )
     assert len(named) >= 40
     assert not [path for path in named if not (ROOT / "tests" / path).exists()]
