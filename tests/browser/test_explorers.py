@@ -106,7 +106,7 @@ def test_the_ctc_explorer(explorer):
 
     part.get_by_role("button", name="trellis of a clip").click()
     expect(part.locator(".omni-trellis img")).to_be_visible()
-    expect(part.locator(".omni-summary")).to_contain_text("nats of loss")
+    expect(part.locator(".omni-summary")).to_contain_text("nats together")
     notebook.play(part.locator(".omni-trellis audio"))
     expect(part.locator(".omni-trellis .play-head")).to_be_visible()
     head = part.locator(".omni-trellis .play-head").get_attribute("style")
@@ -146,8 +146,8 @@ def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
         lambda: float(part.locator(".time").inner_text().split()[0]) >= 4, "four seconds of sound"
     )
     record.click()
-    expect(part.locator(".omni-summary")).to_contain_text("is heard as '", timeout=60_000)
-    heard = re.search(r"is heard as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
+    expect(part.locator(".omni-summary")).to_contain_text("is transcribed as '", timeout=60_000)
+    heard = re.search(r"is transcribed as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
     assert (
         character_errors("one zero zero one zero four", heard).rate < 0.2
     )  # a letter may be amiss, as anywhere else

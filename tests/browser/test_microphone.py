@@ -67,7 +67,7 @@ def test_a_recording_is_sent_at_16_khz_while_the_level_is_shown(open_recorder):
     page.get_by_role("button", name="Stop").click()
     samples = sent(page)
     assert 1.1 * 16_000 < len(samples) <= 20 * 16_000 and abs(samples).max() > 0.01
-    expect(page.get_by_role("status")).to_contain_text("s of sound went to the kernel, and nowhere else.")
+    expect(page.get_by_role("status")).to_contain_text("s of sound were sent to the kernel, and nowhere else.")
     expect(page.get_by_role("button", name="Record")).to_be_visible()
 
 
@@ -115,12 +115,12 @@ def test_a_file_that_is_no_sound_or_too_long_is_refused_in_the_page(open_recorde
     (tmp_path / "notes.wav").write_text("no sound at all")
     page.locator("input[type=file]").set_input_files(tmp_path / "notes.wav")
     expect(page.get_by_role("status")).to_have_text(
-        "notes.wav is no sound that this browser can read: use WAV, FLAC, OGG or MP3."
+        "notes.wav is not a sound file that this browser can read: use WAV, FLAC, OGG or MP3."
     )
     soundfile.write(tmp_path / "long.wav", np.zeros(25 * 16_000), 16_000)
     page.locator("input[type=file]").set_input_files(tmp_path / "long.wav")
     expect(page.get_by_role("status")).to_have_text(
-        "This lasts 25 s; at most 20 s are taken: choose a shorter part."
+        "This sound lasts 25 s; the limit is 20 s: choose a shorter part."
     )
     assert page.evaluate("window.sent") == []
 
@@ -139,7 +139,7 @@ def test_a_page_that_is_neither_localhost_nor_https_says_why_and_takes_files(ope
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("NotAllowedError", "The microphone was refused. Allow it for this page"),
+        ("NotAllowedError", "Permission for the microphone was refused. Allow it for this page"),
         ("NotFoundError", "No microphone was found. Plug one in"),
         ("NotReadableError", "does another program hold it?"),
         ("OddError", "Recording failed (the reason)"),

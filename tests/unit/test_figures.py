@@ -1,46 +1,240 @@
-"""The pictures of the lessons: small, transparent, and said in words."""
+"""The static figures of the lessons: what they draw, their labels, and the pictures made of them."""
 
 import io
+import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from PIL import Image
 
+import omni_lib.course
 from omni_lib.audio import LogMel
-from omni_lib.course import encoder_figures, mel_figures
-from omni_lib.course.figures import shown
+from omni_lib.course import encoder_figures, figures, mel_figures, palette
+from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
+from omni_lib.course.spectra import Settings, mel_filters
 
 SOUND = 0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
 MEL = LogMel()(SOUND)
-PICTURES = {
-    "waveform": lambda: mel_figures.waveform(SOUND, 0.5, "words"),
-    "one frame": lambda: mel_figures.one_frame(SOUND, 0.5, "words"),
-    "filters": lambda: mel_figures.filters((400, 1024), 400, "words"),
-    "log-mels": lambda: mel_figures.log_mels([("a", MEL), ("b", MEL[:50])], "words"),
-    "distributions": lambda: mel_figures.distributions(MEL.exp(), MEL, "words"),
-    "distances": lambda: encoder_figures.distances({"a": torch.rand(9), "b": torch.zeros(9)}, "words"),
-    "scores": lambda: encoder_figures.scores(torch.ones(5, 5), torch.rand(5, 5), "words"),
-    "parameters": lambda: encoder_figures.parameter_bars([("a", 10**6), ("b", 2 * 10**6)], 10**7, "words"),
-}
+COURSE = Path(omni_lib.course.__file__).parent
 
 
-@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
-def test_a_picture_is_small_and_says_what_it_shows(draw):
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that the functions under test draw, before they become pictures."""
+    kept = []
+
+    def keep(figure, description, dpi=80):
+        kept.append(figure)
+        return shown(figure, description, dpi)
+
+    for module in (mel_figures, encoder_figures):
+        monkeypatch.setattr(module, "shown", keep)
+    return kept
+
+
+def labels(axes):
+    return axes.get_xlabel(), axes.get_ylabel()
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_a_picture_is_small_described_and_drawn_once():
     before = plt.get_fignums()
-    picture = draw()
+    picture = mel_figures.log_mels([("a", MEL), ("b", MEL[:50])], "two <log-mels>")
     data, metadata = picture._repr_mimebundle_()
-    assert metadata["image/png"]["alt"] == "words" and data["text/plain"] == "[figure: words]"
+    assert metadata["image/png"]["alt"] == "two &lt;log-mels&gt;"
+    assert data["text/plain"] == "[figure: two <log-mels>]"
     assert len(picture.png) < 100_000
-    assert plt.get_fignums() == before  # closed: it is not drawn a second time
+    assert plt.get_fignums() == before, "a figure that stays open is shown a second time"
 
 
-def test_the_ground_is_transparent_and_colours_stay():
+def test_the_background_is_transparent_and_colours_stay():
     figure, axes = plt.subplots(facecolor="none")
     axes.set_facecolor("none")
-    axes.axvspan(0.4, 0.6, color="#0072B2")
+    axes.axvspan(0.4, 0.6, color=BLUE)
     image = Image.open(io.BytesIO(shown(figure, "a blue bar").png)).convert("RGBA")
     assert image.getpixel((2, 2))[3] == 0
     middle = image.getpixel((image.width // 2, image.height // 2))
     assert middle[3] == 255
     assert max(abs(one - other) for one, other in zip(middle, (0x00, 0x72, 0xB2), strict=False)) <= 16
+
+
+def test_every_colour_of_the_course_is_in_the_palette():
+    colours = {value.lower() for name, value in vars(palette).items() if name.isupper()}
+    files = [*COURSE.rglob("*.py"), *COURSE.rglob("*.css"), *COURSE.rglob("*.js")]
+    sources = {path: path.read_text(encoding="utf-8") for path in files if path.name != "palette.py"}
+    assert {path.suffix for path in sources} == {".py", ".css", ".js"}
+    for path, source in sources.items():
+        codes = {code.lower() for code in re.findall(r"#[0-9a-fA-F]{6}\b", source)}
+        assert codes <= colours, path
+        assert path.suffix != ".py" or not codes - {INK.lower()}, f"{path} repeats a colour of the palette"
+
+
+def test_the_waveform_and_its_marked_frame(drawn):
+    mel_figures.waveform(SOUND, 0.5, "words")
+    whole, near = drawn[0].axes
+    assert labels(whole) == ("time (s)", "amplitude") and labels(near) == ("time (ms)", "amplitude")
+    assert np.array_equal(whole.lines[0].get_ydata(), SOUND) and whole.lines[0].get_color() == BLUE
+    (marked,) = whole.patches
+    assert (marked.get_x(), marked.get_width()) == pytest.approx((0.5, 0.025))
+    assert to_hex(marked.get_facecolor()) == ORANGE.lower() and near.lines[0].get_color() == ORANGE
+    milliseconds, amplitude = near.lines[0].get_data()
+    assert milliseconds[[0, -1]] == pytest.approx([500, 525], abs=0.1)
+    assert np.array_equal(amplitude, SOUND[8000:8400])
+
+
+def test_one_frame_with_its_window_and_its_spectrum(drawn):
+    tone = torch.sin(2 * torch.pi * 500 * torch.arange(16_000) / 16_000)
+    mel_figures.one_frame(tone, 0.5, "words")
+    time, frequency = drawn[0].axes
+    assert labels(time) == ("time in the frame (ms)", "amplitude")
+    assert labels(frequency) == ("frequency (Hz)", "power (dB)")
+    assert legend(time) == ["samples", "under the window"]
+    samples, windowed = (line.get_ydata() for line in time.lines)
+    assert np.allclose(windowed, samples * torch.hann_window(400).numpy())
+    assert legend(frequency) == ["1024 points", "400 points"]
+    for line, points in zip(frequency.lines, (1024, 400), strict=True):
+        hertz, decibels = line.get_data()
+        assert len(hertz) == points // 2 + 1 and hertz[-1] == 8000
+        assert abs(hertz[int(np.argmax(decibels))] - 500) <= 16_000 / points
+
+
+def test_filters_without_a_bin_are_dashed(drawn):
+    mel_figures.filters((400, 1024), 400, "words")
+    for axes, points in zip(drawn[0].axes, (400, 1024), strict=True):
+        empty = int((mel_filters(Settings(n_fft=points)).amax(dim=0) == 0).sum())
+        assert (
+            axes.get_title()
+            == f"{points} points: a bin every {16_000 / points:.1f} Hz, {empty} filters empty"
+        )
+        *triangles, bins = axes.lines
+        dashed = [line for line in triangles if line.get_linestyle() == "--"]
+        assert all(line.get_color() == (ORANGE if line in dashed else BLUE) for line in triangles)
+        assert bool(dashed) == bool(empty), "all empty filters are at low frequencies"
+        assert list(bins.get_xdata()) == pytest.approx(np.arange(0, 400.1, 16_000 / points))
+    assert drawn[0].axes[-1].get_xlabel().startswith("frequency (Hz)")
+
+
+def test_log_mels_share_time_and_colours(drawn):
+    mel_figures.log_mels([("a", MEL), ("b", MEL[:50])], "words", lowest=10, highest=40)
+    first, second, bar = drawn[0].axes
+    assert [first.get_title(), second.get_title()] == ["a", "b"]
+    assert second.get_xlabel() == "time (s)" and first.get_ylabel() == second.get_ylabel() == "mel filter"
+    assert bar.get_ylabel() == "log-mel (nats)"
+    for axes, mel in ((first, MEL), (second, MEL[:50])):
+        (image,) = axes.images
+        assert np.array_equal(image.get_array(), mel[:, 10:40].T)
+        assert image.get_extent() == pytest.approx([0, len(mel) / 100, 9.5, 39.5])
+        assert image.get_clim() == pytest.approx((float(MEL.min()), float(MEL.max())))
+        assert axes.get_xlim() == pytest.approx((0, 1))
+
+
+def test_distributions_before_and_after_the_logarithm(drawn):
+    mel_figures.distributions(MEL.exp(), MEL, "words")
+    before, after = drawn[0].axes
+    assert labels(before) == ("mel power", "values") and labels(after) == ("log-mel (nats)", "values")
+    for axes, values, colour in ((before, MEL.exp(), ORANGE), (after, MEL, BLUE)):
+        assert sum(bar.get_height() for bar in axes.patches) == values.numel()
+        ends = axes.patches[0].get_x(), axes.patches[-1].get_x() + axes.patches[-1].get_width()
+        assert ends == pytest.approx((float(values.min()), float(values.max())), rel=1e-4)
+        assert {to_hex(bar.get_facecolor()) for bar in axes.patches} == {colour.lower()}
+
+
+def test_distances_on_a_logarithmic_scale(drawn):
+    distance = torch.rand(9) + 0.1
+    encoder_figures.distances({"a": distance, "b": torch.zeros(9)}, "words")
+    (axes,) = drawn[0].axes
+    assert labels(axes) == ("time in the clip (s)", "relative distance") and axes.get_yscale() == "log"
+    assert legend(axes) == ["a", "b"]
+    first, second = axes.lines
+    assert np.array_equal(first.get_ydata(), distance) and list(second.get_ydata()) == pytest.approx(
+        [1e-9] * 9
+    )
+    assert list(first.get_xdata()[:2]) == pytest.approx([0.04, 0.12])
+    assert (first.get_color(), second.get_color()) == (ORANGE, BLUE)
+    assert first.get_marker() != second.get_marker()
+
+
+def test_scores_share_one_scale(drawn):
+    before, after = torch.zeros(5, 5), torch.rand(5, 5)
+    encoder_figures.scores(before, after, "words")
+    left, right, bar = drawn[0].axes
+    assert [left.get_title(), right.get_title()] == ["without positions", "with rotary positions"]
+    assert labels(left) == ("position of the key", "position of the query") and bar.get_ylabel() == "score"
+    for axes, values in ((left, before), (right, after)):
+        assert np.array_equal(axes.images[0].get_array(), values)
+        assert axes.images[0].get_clim() == pytest.approx((float(after.min()), float(after.max())))
+
+
+def test_parameters_are_stacked_beside_the_claim(drawn):
+    encoder_figures.parameter_bars([("a", 10**6), ("b", 2 * 10**6)], 10**7, "words")
+    (axes,) = drawn[0].axes
+    assert axes.get_xlabel() == "parameters (millions)"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["counted", "the chapter"]
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
+    assert np.allclose(bars, [(0, 1), (1, 2), (0, 10)])
+    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [
+        BLUE.lower(),
+        ORANGE.lower(),
+        INK.lower(),
+    ]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["a: 1.00 M", "b: 2.00 M"]
+
+
+ENTRIES = [
+    {"type": "step", "step": 10, "ctc_loss": 40.0, "wer": 1.0, "blank_rate": 0.9},
+    {"type": "step", "step": 20, "ctc_loss": 20.0, "wer": 0.5, "blank_rate": 0.6},
+    {"type": "epoch", "step": 20, "dev_wer": 0.7},
+]
+
+
+def points(line):
+    return list(zip(*line.get_data(), strict=True))
+
+
+def test_training_curves_beside_the_timeline_of_the_chapter():
+    loss, wer = training_curves(ENTRIES, total_steps=100).axes
+    assert labels(loss) == ("step", "CTC loss (nats per utterance)")
+    assert labels(wer) == ("step", "word error rate (%)")
+    assert points(loss.lines[0]) == [(10, 40), (20, 20)]
+    assert legend(wer) == ["the chapter's timeline", "training batches", "dev"]
+    timeline, batches, dev = wer.lines
+    assert np.allclose(points(timeline), [(100 * share, 100 * rate) for share, rate in CHAPTER_TIMELINE])
+    assert points(batches) == [(10, 100), (20, 50)] and points(dev) == [(20, 70)]
+    assert len({line.get_linestyle() for line in wer.lines}) == 3, "colour is not the only difference"
+    assert max(training_curves(ENTRIES).axes[1].lines[0].get_xdata()) == 20, (
+        "without a schedule, the last step"
+    )
+
+
+def test_several_runs_differ_in_colour_and_dashes():
+    runs = [(name, ENTRIES) for name in ("a", "b", "c", "d")]
+    loss, wer = compared_curves(runs).axes
+    assert legend(loss) == ["a", "b", "c", "d"]
+    assert [line.get_color() for line in loss.lines] == [BLUE, ORANGE, GREEN, PURPLE]
+    assert len({line.get_linestyle() for line in loss.lines}) == 4
+    assert [points(line) for line in wer.lines] == [[(20, 70)]] * 4
+
+
+def test_log_curves_have_one_panel_for_each_figure():
+    figure = log_curves(ENTRIES, "Log 1")
+    loss, blanks, wer = figure.axes
+    assert figure.get_suptitle() == "Log 1"
+    assert labels(loss) == ("step", "nats per utterance") and labels(blanks) == ("step", "% of the frames")
+    assert points(loss.lines[0]) == [(10, 40), (20, 20)] and points(blanks.lines[0]) == [(10, 90), (20, 60)]
+    assert labels(wer) == ("step", "%") and legend(wer) == ["training", "dev"]
+    assert [points(line) for line in wer.lines] == [[(10, 100), (20, 50)], [(20, 70)]]
+
+
+def test_the_page_style_is_grey_on_transparent():
+    with figures.page_style():
+        axes = plt.figure().add_subplot()
+        assert to_hex(axes.xaxis.label.get_color()) == INK and axes.get_facecolor()[3] == 0
+    plt.close("all")

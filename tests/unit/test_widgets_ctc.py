@@ -1,4 +1,4 @@
-"""The CTC explorer, moved control by control: text and picture follow."""
+"""The CTC explorer: text and picture follow each control."""
 
 import pytest
 
@@ -40,13 +40,13 @@ def test_a_path_collapses_step_by_step(explorer):
         (
             "hello",
             "hhelllloo",
-            "spells &#x27;helo&#x27;, not &#x27;hello&#x27;. Between the two of a doubled letter",
+            "spells &#x27;helo&#x27;, not &#x27;hello&#x27;. A path needs a blank between two equal letters",
         ),
         ("hello", "hello", "No path of 5 frames can spell &#x27;hello&#x27;: it needs 6"),
         ("cat", "ccaaa__ttt", "spells &#x27;cat&#x27;, and so do"),
         ("cat", "dog", "spells &#x27;dog&#x27;, not &#x27;cat&#x27;"),
         ("cat", "", "spells &#x27;&#x27;, not"),
-        ("cat", "c4t", "⚠ a path is written with a-z"),
+        ("cat", "c4t", "⚠ write a path with a-z"),
         ("route 66", "cat", "⚠ the text holds &#x27;6&#x27;"),
         ("cat", "c" * 41, "⚠ the path has 41 frames"),
         ("a" * 91, "cat", "⚠ the text has 91 characters"),
@@ -113,11 +113,11 @@ def test_the_trellis_of_a_clip(explorer):
     assert picture.sound != sound and len(picture.notes) == 87
 
 
-def test_another_text_costs_more(explorer):
+def test_another_text_has_a_higher_loss(explorer):
     explorer.view.value = VIEWS[2]
 
     def loss() -> float:
-        return float(explorer.summary.value.split(" nats of loss")[0].rsplit(" ", 1)[1])
+        return float(explorer.summary.value.split(" nats together")[0].rsplit(" ", 1)[1])
 
     right = loss()
     explorer.transcript.value = "yellow world"
@@ -143,5 +143,5 @@ def test_the_static_figure_is_the_trellis(explorer):
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0"), (1287, "1,287"), (10**9, "1.0 × 10^9"), (42 * 10**20, "4.2 × 10^21")]
 )
-def test_counts_that_one_can_read(count, text):
+def test_counts_are_legible(count, text):
     assert number(count) == text

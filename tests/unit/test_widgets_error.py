@@ -1,4 +1,4 @@
-"""The error explorer: type, and the edits follow; choose an utterance, and hear it."""
+"""The error explorer: the edits follow the texts, and an utterance can be chosen and played."""
 
 import re
 
@@ -64,7 +64,7 @@ def test_each_edit_has_a_sign_beside_its_colour(explorer):
 
 
 @pytest.mark.parametrize("box", ["reference", "hypothesis"])
-def test_what_cannot_be_compared_is_a_line(explorer, box):
+def test_a_text_that_cannot_be_compared_is_explained_in_one_line(explorer, box):
     before = explorer.words.value
     getattr(explorer, box).value = "route 7"
     assert (
@@ -74,7 +74,7 @@ def test_what_cannot_be_compared_is_a_line(explorer, box):
     assert f"⚠ the {box} has 401 characters" in explorer.summary.value
 
 
-def test_utterances_are_sorted_by_their_error(explorer):
+def test_utterances_are_sorted_by_their_error_rate(explorer):
     def rates() -> list[int]:
         return [int(label.split("%")[0]) for label, _ in explorer.utterance.options]
 
@@ -86,7 +86,7 @@ def test_utterances_are_sorted_by_their_error(explorer):
     explorer.order.value = ORDERS["worst first"]
 
 
-def test_an_utterance_is_shown_and_heard(explorer):
+def test_a_chosen_utterance_is_shown(explorer):
     name = explorer.utterance.options[0][1]
     explorer.utterance.value = name
     row = next(row for row in explorer.rows if row.name == name)
@@ -94,7 +94,7 @@ def test_an_utterance_is_shown_and_heard(explorer):
     assert set(signs(explorer.words.value)) - {"="}
 
 
-def test_its_sound_is_that_of_the_corpus_or_the_way_to_it(explorer, monkeypatch, tmp_path):
+def test_its_sound_comes_from_the_corpus_or_a_line_explains_how_to_make_it(explorer, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "CORPUS", tmp_path / "asr.csv")
     names = [name for _, name in explorer.utterance.options[:2]]
     explorer.utterance.value = names[0]
@@ -113,7 +113,7 @@ def test_its_sound_is_that_of_the_corpus_or_the_way_to_it(explorer, monkeypatch,
     )
 
 
-def test_another_decoder_makes_other_errors(explorer):
+def test_another_decoder_has_other_errors(explorer):
     assert "100 utterances" in explorer.total.value
     totals = {explorer.total.value}
     for label, attribute in list(DECODERS.items())[1:]:

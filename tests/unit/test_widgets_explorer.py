@@ -1,4 +1,4 @@
-"""What all explorers are: a static figure beside the widget, errors as one line, pictures with sound."""
+"""What all explorers share: a static figure beside the widget, errors in one line, pictures with sound."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ class Small(Explorer):
         return Picture(Line().draw(1), "a line")
 
 
-def test_the_output_holds_the_widget_and_a_picture_with_its_words():
+def test_the_output_has_the_widget_and_a_figure_with_its_description():
     explorer = Small()
     data, metadata = explorer._repr_mimebundle_()
     assert data[WIDGET_VIEW]["model_id"] == explorer.model_id
@@ -60,8 +60,8 @@ EXPLORERS = {
 
 
 @pytest.mark.parametrize("module", EXPLORERS)
-def test_no_explorer_shadows_a_part_of_its_toolkit(module):
-    """ipywidgets' own private methods are many: one of ours by the same name would break it silently."""
+def test_no_explorer_overrides_a_name_of_its_toolkit(module):
+    """ipywidgets has many private methods, and one of ours with the same name would break it silently."""
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), EXPLORERS[module])
     ours = {
         each
@@ -76,7 +76,7 @@ def test_no_explorer_shadows_a_part_of_its_toolkit(module):
 
 @pytest.mark.parametrize("module", EXPLORERS)
 def test_the_static_figure_is_small_and_transparent(module):
-    """Four of them are kept in notebooks of at most 1.5 MB."""
+    """Notebooks of at most 1.5 MB contain four of them."""
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), module)()
     data, metadata = explorer._repr_mimebundle_()
     png = base64.b64decode(data["image/png"])
@@ -85,7 +85,7 @@ def test_the_static_figure_is_small_and_transparent(module):
     assert len(metadata["image/png"]["alt"]) > 40
 
 
-def test_a_user_error_is_a_line_and_another_error_is_a_bug():
+def test_a_user_error_becomes_a_line_and_other_errors_are_raised():
     explorer = Small()
 
     def refuse():
@@ -99,13 +99,13 @@ def test_a_user_error_is_a_line_and_another_error_is_a_bug():
         "⚠ this &lt;b&gt;one&lt;/b&gt;" in explorer.summary.value
         and 'role="status"' in explorer.summary.value
     )
-    explorer.say("well again")
+    explorer.announce("well again")
     assert "⚠" not in explorer.summary.value
     with pytest.raises(ZeroDivisionError):
         explorer.guarded(fail)
 
 
-def test_a_canvas_draws_again_on_a_transparent_ground():
+def test_a_canvas_draws_again_on_a_transparent_background():
     canvas = Line()
     first, second = canvas.draw(1), canvas.draw(0.5)
     assert first.startswith(PNG) and first != second
@@ -123,7 +123,7 @@ def test_sound_becomes_a_wav_file():
     assert wav_bytes(torch.zeros(0)) == b""
 
 
-def test_a_sound_picture_carries_its_parts_to_the_browser():
+def test_a_sound_picture_sends_its_parts_to_the_browser():
     picture = SoundPicture()
     picture.set_image(PNG, "words")
     picture.set_sound(torch.zeros(160), "silence", start=0.5)

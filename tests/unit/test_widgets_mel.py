@@ -1,4 +1,4 @@
-"""The mel explorer, moved control by control: text, picture and sound follow."""
+"""The mel explorer: text, picture and sound follow each control."""
 
 import io
 
@@ -56,14 +56,17 @@ def test_it_plays_what_it_shows(explorer):
         0.6,
     )
     explorer.clip.value = "digits"
-    assert seconds(explorer.picture.sound) == pytest.approx(2.35, abs=0.01), "another clip is shown whole"
+    assert seconds(explorer.picture.sound) == pytest.approx(2.35, abs=0.01), (
+        "another clip is shown from start to end"
+    )
 
 
-def test_a_window_longer_than_the_fft_is_explained_and_forgiven(explorer):
+def test_a_window_longer_than_the_fft_is_explained_until_it_is_corrected(explorer):
     before = explorer.picture.image
     explorer.n_fft.value = 256
     assert (
-        "⚠ a window of 25 ms has 400 samples, more than an FFT of 256 points holds" in explorer.summary.value
+        "⚠ a window of 25 ms has 400 samples, more than an FFT of 256 points: choose"
+        in explorer.summary.value
     )
     assert explorer.picture.image == before
     explorer.remake.click()
@@ -72,7 +75,7 @@ def test_a_window_longer_than_the_fft_is_explained_and_forgiven(explorer):
     assert "⚠" not in explorer.summary.value and explorer.picture.image != before
 
 
-def test_a_part_too_short_to_be_seen_or_re_made_is_a_line(explorer):
+def test_a_part_that_is_too_short_is_explained_in_one_line(explorer):
     before = explorer.picture.image
     explorer.part.value = (0.5, 0.5)
     assert "⚠ show at least 0.05 s" in explorer.summary.value and explorer.picture.image == before
@@ -82,7 +85,7 @@ def test_a_part_too_short_to_be_seen_or_re_made_is_a_line(explorer):
     assert "⚠ 100.0 ms of sound are too short for an FFT of 4096 points" in explorer.summary.value
 
 
-def test_the_mel_is_made_audible_until_the_settings_change(explorer):
+def test_the_re_made_sound_stays_until_the_settings_change(explorer):
     assert not explorer.remade.sound
     explorer.part.value = (0.1, 0.7)
     explorer.remake.click()
@@ -95,7 +98,7 @@ def test_the_mel_is_made_audible_until_the_settings_change(explorer):
     assert "⚠ windows of 25.0 ms every 20.0 ms" in explorer.summary.value
 
 
-def test_the_static_figure_and_a_clip_that_is_not_there(explorer):
+def test_the_static_figure_and_a_clip_that_does_not_exist(explorer):
     data, _ = explorer._repr_mimebundle_()
     assert "Mel explorer. Waveform, spectrogram" in data["text/plain"] and len(data["image/png"]) > 10_000
     with pytest.raises(UserError, match="no clip 'helo': choose one of hello, how"):

@@ -1,4 +1,4 @@
-"""The subsampling explorer, moved control by control and pointed at: text, picture and sound follow."""
+"""The subsampling explorer: text, picture and sound follow each control and each click."""
 
 import io
 
@@ -32,7 +32,7 @@ def seconds(wav: bytes) -> float:
     return len(samples) / rate
 
 
-def test_another_embedding_is_seen_and_heard(explorer):
+def test_another_embedding_changes_picture_and_sound(explorer):
     images, sound = {explorer.picture.image}, explorer.picture.sound
     assert "Embedding 8 of 16 stands for 0.64–0.72 s" in explorer.summary.value
     assert "frames 55 to 77, 23 of them" in explorer.picture.alt and seconds(sound) == pytest.approx(
@@ -47,7 +47,7 @@ def test_another_embedding_is_seen_and_heard(explorer):
 
 
 @pytest.mark.parametrize(("second", "embedding"), [(0.0, 0), (0.65, 8), (1.2, 15), (1.309, 15)])
-def test_pointing_into_a_picture_chooses_an_embedding(explorer, second, embedding):
+def test_a_click_in_a_picture_chooses_an_embedding(explorer, second, embedding):
     explorer.embedding.value = 3
     explorer.picture.pointed = second
     assert explorer.embedding.value == embedding
@@ -55,7 +55,7 @@ def test_pointing_into_a_picture_chooses_an_embedding(explorer, second, embeddin
     assert explorer.embedding.value == 4
 
 
-def test_the_whole_clip_can_be_heard_too(explorer):
+def test_the_whole_clip_can_be_played(explorer):
     explorer.sound.value = SOUNDS[1]
     assert (
         seconds(explorer.picture.sound) == pytest.approx(1.31, abs=0.005)
@@ -100,12 +100,12 @@ def test_stepping_through_lengths(explorer, frames, words):
     assert explorer.steps.value.count("<span") == sum(halvings(frames))
 
 
-def test_a_frame_without_a_partner_is_said_and_marked():
+def test_a_frame_without_a_partner_is_marked_and_mentioned():
     assert "no partner" in length_steps(100, 1) and length_steps(100, 1).count("#E69F00") == 1
     assert "no partner" not in length_steps(96, 1) and "#E69F00" not in length_steps(96, 1)
 
 
-def test_the_static_figure_and_a_clip_that_is_not_there(explorer):
+def test_the_static_figure_and_a_clip_that_does_not_exist(explorer):
     data, _ = explorer._repr_mimebundle_()
     assert (
         "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 of 16" in data["text/plain"]

@@ -1,4 +1,4 @@
-"""The voice recorder without a browser: messages as the browser would send them."""
+"""The voice recorder without a browser, with messages as the browser sends them."""
 
 import pytest
 import torch
@@ -19,13 +19,13 @@ def message(name: str, source: str = "microphone"):
 
 @pytest.fixture
 def recorder(tmp_path, monkeypatch) -> VoiceRecorder:
-    """With the encoder of the embedded corpus, which knows the clips that are sent here."""
+    """With the encoder of the embedded corpus, which transcribes these clips rightly."""
     monkeypatch.setattr(recordings, "VOICE", tmp_path / "none.pt")
     return voice_recorder(tmp_path / "mine")
 
 
 def send(recorder: VoiceRecorder, content, buffers) -> None:
-    """As the browser does: through the widget's own way in."""
+    """Deliver a message as the browser does."""
     recorder.microphone._handle_custom_msg(content, buffers)
 
 
@@ -34,23 +34,23 @@ def test_a_recording_becomes_text_times_picture_and_sound(recorder):
     recorder.said.value = "hello world"
     send(recorder, *message("hello"))
     assert (
-        "Your voice, 1.31 s, is heard as &#x27;hello world&#x27;. 0 errors in 2 words: WER 0%"
+        "Your voice, 1.31 s, is transcribed as &#x27;hello world&#x27;. 0 errors in 2 words: WER 0%"
         in recorder.summary.value
     )
     assert "hello 0." in recorder.times.value and "world 0." in recorder.times.value
     assert recorder.picture.image and recorder.picture.sound and len(recorder.picture.notes) == 48
     first = recorder.picture.image
     send(recorder, *message("digits", source="file"))
-    assert "Your file, 2.36 s, is heard as &#x27;one zero" in recorder.summary.value
+    assert "Your file, 2.36 s, is transcribed as &#x27;one zero" in recorder.summary.value
     assert recorder.picture.image != first
 
 
-def test_what_was_said_is_compared_live(recorder):
+def test_the_transcript_is_compared_with_the_text_while_it_is_typed(recorder):
     send(recorder, *message("hello"))
     recorder.said.value = "hello word"
     assert "1 error in 2 words: WER 50%" in recorder.summary.value and 'bold">S<' in recorder.comparison.value
     recorder.said.value = "hello hovercraft"
-    assert "never met hovercraft" in recorder.summary.value
+    assert "Not in the training data: hovercraft." in recorder.summary.value
     recorder.said.value = ""
     assert "Write what you said" in recorder.summary.value and not recorder.comparison.value
     recorder.said.value = "hello 2"
@@ -72,7 +72,9 @@ def test_what_was_said_is_compared_live(recorder):
         ({"x": 1}, [], "not a recording"),
     ],
 )
-def test_what_is_no_recording_is_a_line_and_leaves_the_last_one(recorder, content, buffers, words):
+def test_a_message_without_a_recording_is_refused_in_one_line_and_the_last_one_stays(
+    recorder, content, buffers, words
+):
     send(recorder, *message("hello"))
     before = recorder.picture.image
     send(recorder, content, buffers)
@@ -80,7 +82,7 @@ def test_what_is_no_recording_is_a_line_and_leaves_the_last_one(recorder, conten
     assert recorder.picture.image == before and not recorder.add.disabled
 
 
-def test_adding_writes_one_row_a_recording(recorder, tmp_path):
+def test_adding_writes_one_row_for_each_recording(recorder, tmp_path):
     send(recorder, *message("hello"))
     recorder.said.value = "hello world"
     recorder.add.click()
@@ -98,9 +100,9 @@ def test_adding_writes_one_row_a_recording(recorder, tmp_path):
     ]
 
 
-def test_limits_and_a_static_figure_are_there_before_anything_is_said(recorder):
+def test_limits_and_a_static_figure_are_shown_before_the_first_recording(recorder):
     assert "few words" in recorder.limits.value and "written to disk only if" in recorder.limits.value
     assert recorder.microphone.longest == LONGEST
     data, _ = recorder._repr_mimebundle_()
-    assert "in which it hears 'hello world'" in data["text/plain"] and data["image/png"]
+    assert "which is transcribed as 'hello world'" in data["text/plain"] and data["image/png"]
     assert voice_recorder().folder == RECORDINGS

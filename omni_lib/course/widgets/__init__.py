@@ -1,1 +1,1 @@
-"""What a learner moves and presses in a notebook: explorers, recorder, training panel."""
+"""The interactive parts of the notebooks: explorers, voice recorder, training panel."""

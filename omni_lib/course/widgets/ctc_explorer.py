@@ -1,4 +1,4 @@
-"""CTC under your fingers: a path collapses step by step, the feasible region opens with k, a clip's probability flows to its text.
+"""The CTC explorer: how a path collapses, the feasible region, and the trellis of a clip.
 
 from omni_lib.course.widgets.ctc_explorer import ctc_explorer
 
@@ -8,6 +8,7 @@ ctc_explorer()
 from __future__ import annotations
 
 import html
+from itertools import groupby
 
 import ipywidgets as widgets
 import torch
@@ -42,19 +43,19 @@ VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
 MASSES = {
     "forward: all beginnings": "forward",
     "backward: all endings": "backward",
-    "both: all whole paths": "both",
+    "both: all complete paths": "both",
 }
-LONGEST_TEXT = 90  # characters; the longest clip says 81
-LONGEST_PATH = 40  # frames, as many as fit into a table that one can read
+LONGEST_TEXT = 90  # characters; the longest clip has 81
+LONGEST_PATH = 40  # frames that fit into a legible table
 
 
 def ctc_explorer(text: str = "hello", path: str = "hhe_ll_loo") -> CTCExplorer:
-    """An explorer that begins with `text` and a path for it (a-z, space, and _ for blank)."""
+    """An explorer that starts with `text` and a path for it (a-z, space, and _ for blank)."""
     return CTCExplorer(text, path)
 
 
 class CTCExplorer(Explorer):
-    """Three views of the same idea: many paths spell one text."""
+    """Three views of one idea: many paths spell the same text."""
 
     def __init__(self, text: str, path: str) -> None:
         super().__init__("ctc", "CTC explorer")
@@ -89,7 +90,7 @@ class CTCExplorer(Explorer):
         self._draws = 0
         self._region_canvas, self._trellis_canvas = RegionCanvas(), TrellisCanvas()
         self._recogniser, self._config = materials.pretrained()
-        self._heard: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
+        self._outputs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
         self._sections = {
             VIEWS[0]: widgets.VBox([controls(self.text, self.path, self.step, self.another), self.steps]),
             VIEWS[1]: widgets.VBox(
@@ -129,25 +130,25 @@ class CTCExplorer(Explorer):
         return Picture(self.trellis_picture.image, f"CTC explorer. {self.trellis_picture.alt}")
 
     def _target(self, text: str) -> tuple[str, list[int]]:
-        """The text as the vocabulary has it, and its class indices."""
+        """The normalised text and its class indices."""
         text = normalise(text)
         if len(text) > LONGEST_TEXT:
             raise UserError(
-                f"the text has {len(text)} characters: {LONGEST_TEXT} are as many as the picture holds"
+                f"the text has {len(text)} characters: at most {LONGEST_TEXT} fit into the picture"
             )
         return text, VOCABULARY.encode(text)
 
-    # --- a path becomes a text ---
+    # --- a path and its text ---
 
     def _collapse(self) -> None:
         path = Collapse(read_path(self.path.value))
         if len(path.path) > LONGEST_PATH:
             raise UserError(
-                f"the path has {len(path.path)} frames: {LONGEST_PATH} are as many as the table holds"
+                f"the path has {len(path.path)} frames: at most {LONGEST_PATH} fit into the table"
             )
         self.steps.value = collapse_table(path, self.step.value)
         text, target = self._target(self.text.value)
-        self.say(_judged(path, text, target))
+        self.announce(_judged(path, text, target))
 
     def _another_path(self) -> None:
         _, target = self._target(self.text.value)
@@ -155,7 +156,7 @@ class CTCExplorer(Explorer):
         frames = max(frames_needed(target), len(self.path.value))
         self.path.value = write_path(random_alignment(target, frames, seed=self._draws))
 
-    # --- which cells lie on a path ---
+    # --- the feasible region ---
 
     def _region(self) -> None:
         text, target = self._target(self.text.value)
@@ -169,18 +170,17 @@ class CTCExplorer(Explorer):
         )
         self.counter.value = f'<span style="font-size: 1.3em"><b>{html.escape(verdict)}</b></span>'
         words = (
-            f"{self.seconds.value:.2f} s of sound make {embeddings} embeddings, and at k = {self.k.value}, {frames} CTC frames; "
-            f"'{text}' needs {needed}: {verdict}."
+            f"{self.seconds.value:.2f} s of sound make {embeddings} embeddings, and at k = {self.k.value}, "
+            f"{frames} CTC frames; '{text}' needs {needed}: {verdict}."
         )
         cells = region(target, frames)
         image = self._region_canvas.draw(cells, target)
-        share = (
-            f"{int(cells.feasible.sum())} of {cells.feasible.size} cells of the trellis lie on a valid path."
-        )
+        feasible = cells.feasible
+        share = f"{int(feasible.sum())} of {feasible.size} cells of the trellis lie on a valid path."
         self.region_picture.set_image(image, f"Trellis of '{text}': {words} {share}")
-        self.say(f"{words} {share}")
+        self.announce(f"{words} {share}")
 
-    # --- a real clip ---
+    # --- the trellis of a clip ---
 
     def _new_clip(self, _change: dict) -> None:
         text = self.clips[self.clip.value].text
@@ -188,21 +188,21 @@ class CTCExplorer(Explorer):
             self.guarded(self.refresh)
         self.transcript.value = text  # redraws when it changes
 
-    def _listen(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        if name not in self._heard:
+    def _output(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The waveform (samples,) of a clip and its log-probabilities (T, symbols), computed once."""
+        if name not in self._outputs:
             waveform = read_audio(self.clips[name].path)
             mel = LogMel()(waveform)
             with torch.inference_mode():
                 log_probs, lengths = self._recogniser(mel[None], torch.tensor([len(mel)]))
-            self._heard[name] = waveform, log_probs[0, : lengths[0]]
-        return self._heard[name]
+            self._outputs[name] = waveform, log_probs[0, : lengths[0]]
+        return self._outputs[name]
 
     def _trellis(self) -> None:
         text, target = self._target(self.transcript.value)
-        waveform, log_probs = self._listen(self.clip.value)
-        seconds_per_frame = (
-            self._config.downsample_time * HOP_LENGTH / SAMPLE_RATE / self._config.ctc_frames_per_embedding
-        )
+        waveform, log_probs = self._output(self.clip.value)
+        config = self._config
+        seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
         path = best_path(log_probs, target)  # raises where there is none
         forward = forward_mass(log_probs, target)
         mass = {
@@ -211,48 +211,43 @@ class CTCExplorer(Explorer):
             "both": lambda: occupancy(log_probs, target).log(),
         }[self.mass.value]()
         states = best_states(path) if self.best.value else None
-        image = self._trellis_canvas.draw(mass, log_probs, target, states, seconds_per_frame)
+        image = self._trellis_canvas.draw(mass, log_probs, target, states, seconds)
         picture = self.trellis_picture
         whole = float(forward[-1, -2:].logsumexp(dim=0))
         alone = float(log_probs[torch.arange(len(path)), torch.tensor(path)].double().sum())
+        frames = len(log_probs)
+        greedy = self._recogniser.greedy(log_probs[None], torch.tensor([frames]))[0]
         words = (
-            f"'{text}' in {len(log_probs)} CTC frames: {number(count_alignments(target, len(log_probs)))} alignments, together "
-            f"{-whole:.1f} nats of loss; the best path alone has {_percent(alone - whole)} of their probability. "
-            f"Read greedily, the clip says '{self._recogniser.greedy(log_probs[None], torch.tensor([len(log_probs)]))[0]}'."
+            f"'{text}' in {frames} CTC frames: {number(count_alignments(target, frames))} alignments with a "
+            f"loss of {-whole:.1f} nats together; the best path alone has {_percent(alone - whole)} of their "
+            f"probability. Greedy decoding gives '{greedy}'."
         )
+        title = f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors."
         with picture.hold_sync():
-            picture.set_image(
-                image,
-                f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors. {words}",
-            )
-            picture.set_axis(self._trellis_canvas.time_span(), 0.0, len(log_probs) * seconds_per_frame)
+            picture.set_image(image, f"{title} {words}")
+            picture.set_axis(self._trellis_canvas.time_span(), 0.0, frames * seconds)
             picture.set_sound(waveform, f"the clip '{self.clip.value}'")
-            picture.notes, picture.seconds_per_note = (
-                frame_notes(log_probs, seconds_per_frame),
-                seconds_per_frame,
-            )
-        self.say(words)
+            picture.notes, picture.seconds_per_note = frame_notes(log_probs, seconds), seconds
+        self.announce(words)
 
 
 def _judged(path: Collapse, text: str, target: list[int]) -> str:
-    """What there is to say about a path and the text that it should spell."""
+    """Whether a path spells the text, and why not."""
     frames, needed = len(path.path), frames_needed(target)
     if path.text == text and text:
         count = count_alignments(target, frames)
         return f"This path spells '{text}', and so do {number(count - 1)} others of {frames} frames."
     if frames < needed:
         why = f" No path of {frames} frames can spell '{text}': it needs {needed}."
-    elif needed > len(target) and path.text == "".join(
-        a for a, b in zip(text, [*text[1:], ""], strict=True) if a != b
-    ):
-        why = " Between the two of a doubled letter a path needs a blank, or they merge into one."
+    elif needed > len(target) and path.text == "".join(letter for letter, _ in groupby(text)):
+        why = " A path needs a blank between two equal letters, otherwise they merge into one."
     else:
         why = ""
     return f"This path spells '{path.text}', not '{text}'.{why}"
 
 
 def number(count: int) -> str:
-    """A count in words that one can read: 1,287, or 4.2 × 10^21."""
+    """A count as text: 1,287, or 4.2 × 10^21."""
     if count < 10**9:
         return f"{count:,}"
     digits = str(count)

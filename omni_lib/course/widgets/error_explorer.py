@@ -1,4 +1,4 @@
-"""Errors that you can touch: two texts side by side, their alignment, and the utterances that went wrong most.
+"""The error explorer: the alignment of two texts, and the utterances of the dev set sorted by error.
 
 from omni_lib.course.widgets.error_explorer import error_explorer
 
@@ -8,6 +8,7 @@ error_explorer()
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import ipywidgets as widgets
 import torch
@@ -36,12 +37,12 @@ ORDERS = {"worst first": True, "best first": False}
 def error_explorer(
     reference: str = "the cat sat on the mat", hypothesis: str = "the big cat sit on mat"
 ) -> ErrorExplorer:
-    """An explorer that begins with two texts."""
+    """An explorer that starts with two texts."""
     return ErrorExplorer(reference, hypothesis)
 
 
 class ErrorExplorer(Explorer):
-    """Substitutions, deletions, insertions and the rates that they make, while you type."""
+    """Substitutions, deletions, insertions and error rates of two texts while they are typed."""
 
     def __init__(self, reference: str, hypothesis: str) -> None:
         super().__init__("error", "Error explorer")
@@ -55,8 +56,9 @@ class ErrorExplorer(Explorer):
         self.characters.add_class("omni-character-edits")
         self.rates = widgets.HTML()
         self.rates.add_class("omni-rates")
+        style = "margin-right: 16px; border-bottom: 3px solid"
         legend = "".join(
-            f'<span style="border-bottom: 3px solid {EDIT_COLOURS[sign]}; margin-right: 16px"><b>{sign}</b> {name}</span>'
+            f'<span style="{style} {EDIT_COLOURS[sign]}"><b>{sign}</b> {name}</span>'
             for sign, name in EDIT_KINDS.items()
         )
         self.legend = widgets.HTML(f'<div style="line-height: 2">{legend}</div>')
@@ -70,10 +72,15 @@ class ErrorExplorer(Explorer):
         self.player.add_class("omni-utterance")
         self.total = widgets.HTML()
         self.total.add_class("omni-total")
-        self.children = [
-            self.heading, controls(self.reference, self.hypothesis), self.legend, self.words, self.characters, self.rates, self.summary,
-            self.total, controls(self.decoder, self.order), controls(self.utterance), self.player,
-        ]  # fmt: skip
+        texts = [
+            controls(self.reference, self.hypothesis),
+            self.legend,
+            self.words,
+            self.characters,
+            self.rates,
+        ]
+        dev_set = [self.total, controls(self.decoder, self.order), controls(self.utterance), self.player]
+        self.children = [self.heading, *texts, self.summary, *dev_set]
         for box in (self.reference, self.hypothesis, self.utterance):
             box.layout.max_width = "76em"
         self._list()
@@ -84,43 +91,39 @@ class ErrorExplorer(Explorer):
         self.refresh()
 
     def refresh(self) -> None:
-        reference, hypothesis = (
-            _checked(self.reference.value, "reference"),
-            _checked(self.hypothesis.value, "hypothesis"),
-        )
+        reference, hypothesis = self._texts()
         words, characters = word_errors(reference, hypothesis), character_errors(reference, hypothesis)
         self.words.value = edit_table(word_edits(reference, hypothesis), f"words: {spoken(words, 'word')}")
         self.characters.value = edit_table(
             character_edits(reference, hypothesis), f"characters: {spoken(characters, 'character')}"
         )
         lines = f"{formula('WER', words, 'words')}<br>{formula('CER', characters, 'characters')}"
-        self.rates.value = f'<div style="font-size: 1.15em; line-height: 1.6; font-variant-numeric: tabular-nums">{lines}</div>'
-        self.say(f"{spoken(words, 'word')} {spoken(characters, 'character')}")
+        style = "font-size: 1.15em; line-height: 1.6; font-variant-numeric: tabular-nums"
+        self.rates.value = f'<div style="{style}">{lines}</div>'
+        self.announce(f"{spoken(words, 'word')} {spoken(characters, 'character')}")
 
     def still(self) -> Picture:
-        reference, hypothesis = (
-            _checked(self.reference.value, "reference"),
-            _checked(self.hypothesis.value, "hypothesis"),
-        )
+        reference, hypothesis = self._texts()
         words = spoken(word_errors(reference, hypothesis), "word")
-        image = EditsCanvas().draw(reference, hypothesis)
-        return Picture(
-            image, f"Error explorer. Reference '{reference}' above hypothesis '{hypothesis}'. {words}"
-        )
+        title = f"Error explorer. Reference '{reference}' above hypothesis '{hypothesis}'."
+        return Picture(EditsCanvas().draw(reference, hypothesis), f"{title} {words}")
+
+    def _texts(self) -> tuple[str, str]:
+        """Reference and hypothesis, normalised."""
+        return _checked(self.reference.value, "reference"), _checked(self.hypothesis.value, "hypothesis")
 
     def _list(self) -> None:
-        """Fill the list of utterances by their error, without choosing one."""
-        counts = [word_errors(row.reference, self._written(row)) for row in self.rows]
-        ranked = sorted(
-            zip(counts, self.rows, strict=True), key=lambda pair: pair[0].rate, reverse=self.order.value
-        )
+        """Sort the utterances of the list by their error rate and clear the selection."""
+        counts = [word_errors(row.reference, self._decoded(row)) for row in self.rows]
+        pairs = zip(counts, self.rows, strict=True)
+        ranked = sorted(pairs, key=lambda pair: pair[0].rate, reverse=self.order.value)
         options = [
             (f"{count.rate:4.0%}  {count.errors} of {count.reference}  {row.reference}", row.name)
             for count, row in ranked
         ]
         self.utterance.options, self.utterance.value = options, None
-        whole = total(counts)
-        words = f"The dev set, {len(self.rows)} utterances heard by the pretrained encoder. {spoken(whole, 'word')} Choose one to hear it."
+        dev_set = f"The dev set, {len(self.rows)} utterances transcribed with the pretrained encoder."
+        words = f"{dev_set} {spoken(total(counts), 'word')} Choose an utterance to hear it."
         self.total.value = f'<div style="line-height: 1.5">{html.escape(words)}</div>'
 
     def _choose(self, name: str | None) -> None:
@@ -128,24 +131,26 @@ class ErrorExplorer(Explorer):
             return
         row = next(row for row in self.rows if row.name == name)
         with self.one_refresh():
-            self.reference.value, self.hypothesis.value = row.reference, self._written(row)
-        self._hear(row)
+            self.reference.value, self.hypothesis.value = row.reference, self._decoded(row)
+        self._load_sound(row)
 
-    def _written(self, row: DecodedUtterance) -> str:
-        """What the decoder that is chosen wrote."""
-        return getattr(row, self.decoder.value)
+    def _decoded(self, row: DecodedUtterance) -> str:
+        """The output of the chosen decoder."""
+        return str(getattr(row, self.decoder.value))
 
-    def _hear(self, row: DecodedUtterance) -> None:
+    def _load_sound(self, row: DecodedUtterance) -> None:
         path = CORPUS.parent / "wav" / f"{row.name}.wav"
         if path.exists():
             self.player.set_sound(read_audio(path), row.name)
             return
         self.player.set_sound(torch.zeros(0), "")
-        raise UserError(f"the sound of {row.name} is not here: 'omni data synth --out data/audio' makes it")
+        raise UserError(
+            f"the sound of {row.name} is missing: make it with 'omni data synth --out data/audio'"
+        )
 
 
 class EditsCanvas(Canvas):
-    """The alignment of words as a picture, for pages without a kernel."""
+    """The alignment of words as a picture, for places without a kernel."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 1.8)
@@ -154,44 +159,33 @@ class EditsCanvas(Canvas):
             self.axes.axis("off")
 
     def draw(self, reference: str, hypothesis: str) -> bytes:
-        """The PNG of one alignment."""
+        """The picture of one alignment as a PNG."""
         edits = word_edits(reference, hypothesis)
         with page_style():
             self.axes.set(xlim=(-0.5, max(len(edits), 1) - 0.5), ylim=(-0.5, 2.5))
             for y, label in ((2, "reference"), (0, "hypothesis")):
-                self.axes.text(
-                    -0.01, (y + 0.5) / 3, label, ha="right", va="center", transform=self.axes.transAxes
-                )
+                left: dict[str, Any] = {"ha": "right", "va": "center", "transform": self.axes.transAxes}
+                self.axes.text(-0.01, (y + 0.5) / 3, label, **left)
             for x, edit in enumerate(edits):
                 for y, word in ((2, edit.reference or "·"), (1, edit.sign), (0, edit.hypothesis or "·")):
-                    self.axes.text(
-                        x, y, word, ha="center", va="center", weight="bold" if y == 1 else "normal"
-                    )
-                self.axes.plot(
-                    [x - 0.4, x + 0.4],
-                    [-0.45, -0.45],
-                    color=EDIT_COLOURS[edit.sign] if edit.sign != "=" else "none",
-                    linewidth=4,
-                )
-            handles = [
-                Patch(color=EDIT_COLOURS[sign], label=f"{sign} {name}")
-                for sign, name in EDIT_KINDS.items()
-                if sign != "="
-            ]
+                    weight = "bold" if y == 1 else "normal"
+                    self.axes.text(x, y, word, ha="center", va="center", weight=weight)
+                colour = EDIT_COLOURS[edit.sign] if edit.sign != "=" else "none"
+                self.axes.plot([x - 0.4, x + 0.4], [-0.45, -0.45], color=colour, linewidth=4)
+            errors = [(sign, name) for sign, name in EDIT_KINDS.items() if sign != "="]
+            handles = [Patch(color=EDIT_COLOURS[sign], label=f"{sign} {name}") for sign, name in errors]
             self.figure.legend(handles=handles, loc="lower center", ncols=3)
         return self.png()
 
 
 def _checked(text: str, what: str) -> str:
-    """The text as it is compared.
+    """The text as it is compared: normalised.
 
     Raises:
-        UserError: it has digits or foreign letters, or is longer than the table holds.
+        UserError: it has digits or letters other than a-z, or is too long for the table.
     """
     if len(text) > LONGEST_TEXT:
-        raise UserError(
-            f"the {what} has {len(text)} characters: {LONGEST_TEXT} are as many as the table holds"
-        )
+        raise UserError(f"the {what} has {len(text)} characters: at most {LONGEST_TEXT} fit into the table")
     try:
         return normalise(text)
     except UserError as error:
@@ -209,9 +203,10 @@ def formula(name: str, count: ErrorCount, units: str) -> str:
 
 
 def spoken(count: ErrorCount, unit: str) -> str:
-    """The same in a sentence."""
+    """The error rate and the counts in a sentence."""
     errors = f"{count.substitutions} substituted, {count.deletions} deleted, {count.insertions} inserted"
-    return f"{unit.capitalize()} error rate {_rate(count)}: {errors}, of {count.reference} {unit}{'s' * (count.reference != 1)}."
+    units = f"{count.reference} {unit}{'s' * (count.reference != 1)}"
+    return f"{unit.capitalize()} error rate {_rate(count)}: {errors}, of {units}."
 
 
 def _rate(count: ErrorCount) -> str:

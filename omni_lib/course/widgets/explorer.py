@@ -1,7 +1,7 @@
-"""What all explorers are: controls, pictures, and what the pictures show in words.
+"""The base of all explorers: controls, pictures, and a description of the pictures in words.
 
-An explorer is an ordinary ipywidgets box, so it works wherever widgets do. Where no kernel runs (a code host, a printed page)
-the same output holds a static figure and its description beside the widget, and those are shown instead.
+An explorer is an ordinary ipywidgets box and works wherever widgets do. Its output also contains a static
+figure with a description, which is shown where no kernel runs (on a code host or a printed page).
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ _WIDE = {"width": "auto", "max_width": "34em", "margin": "2px 8px"}
 
 
 class Canvas:
-    """A figure that is drawn again and again: its axes and artists stay, only their data change.
+    """A figure that is drawn many times: its axes and artists stay, and only their data change.
 
-    Subclasses make the artists once in `page_style` and change them before `png`. No pyplot, so nothing keeps a figure alive
-    that its explorer has forgotten.
+    Subclasses make the artists once in `page_style` and change their data before `png`. It does not use
+    pyplot, which would keep every figure in memory.
     """
 
     def __init__(self, width: float, height: float) -> None:
         """A transparent figure of `width` by `height` inches."""
         with page_style():
             self.figure = Figure(figsize=(width, height), dpi=DPI)
-            FigureCanvasAgg(self.figure)
+            self._agg = FigureCanvasAgg(self.figure)
 
     def png(self) -> bytes:
-        """The figure as it is now."""
+        """The figure as it is now, as a PNG."""
         file = io.BytesIO()
-        with page_style():  # ticks that are new take their colour when they are drawn
-            self.figure.canvas.print_png(file, pil_kwargs={"compress_level": 1})  # speed before size
+        with page_style():  # new ticks get their colour when they are drawn
+            self._agg.print_png(file, pil_kwargs={"compress_level": 1})  # fast rather than small
         return file.getvalue()
 
     def span(self, axes: Any) -> tuple[float, float]:
-        """Where `axes` lies in the figure from left to right, as two shares of its width."""
+        """The left and right edge of `axes` as fractions of the width of the figure."""
         box = axes.get_position()
         return float(box.x0), float(box.x1)
 
 
 class Heading(anywidget.AnyWidget):
-    """The title of an explorer, which also gives each of its sliders a name for screen readers."""
+    """The title of an explorer. In the browser it also names the sliders for screen readers."""
 
     _esm = Path(__file__).parent / "heading.js"
 
@@ -65,10 +65,11 @@ class Heading(anywidget.AnyWidget):
 
 
 class Explorer(widgets.VBox):
-    """A box of controls and pictures whose `refresh` redraws everything from the controls.
+    """A box of controls and pictures. `refresh` redraws everything from the values of the controls.
 
     Args:
         name: "mel" gives the CSS classes `omni-explorer` and `omni-mel-explorer`.
+        title: the heading.
     """
 
     def __init__(self, name: str, title: str) -> None:
@@ -81,11 +82,11 @@ class Explorer(widgets.VBox):
             self.add_class(each)
 
     def refresh(self) -> None:
-        """Redraw from the controls."""
+        """Redraw everything from the values of the controls."""
         raise NotImplementedError
 
     def still(self) -> Picture:
-        """What stands for the explorer where no kernel runs."""
+        """The static figure for places without a kernel."""
         raise NotImplementedError
 
     def react_to(self, *controls: widgets.Widget) -> None:
@@ -95,7 +96,7 @@ class Explorer(widgets.VBox):
 
     @contextmanager
     def one_refresh(self) -> Iterator[None]:
-        """However many controls are changed inside, the picture is drawn once, at the end."""
+        """Draw only once, at the end of the `with` block, however many controls change in it."""
         self._held = True
         try:
             yield
@@ -104,14 +105,14 @@ class Explorer(widgets.VBox):
         self.guarded(self.refresh)
 
     def guarded(self, action: Any, *arguments: Any) -> None:
-        """Call `action`; a UserError becomes a line below the controls, since a callback's traceback is shown to nobody."""
+        """Call `action` and show a UserError below the controls: the traceback of a callback is invisible."""
         try:
             action(*arguments)
         except UserError as error:
-            self.say(str(error), warning=True)
+            self.announce(str(error), warning=True)
 
-    def say(self, text: str, warning: bool = False) -> None:
-        """Show `text` where screen readers announce what changes."""
+    def announce(self, text: str, warning: bool = False) -> None:
+        """Show `text` in the line below the controls, which screen readers announce."""
         sign, colour = ("⚠ ", ORANGE) if warning else ("", "transparent")
         box = f"border-left: 4px solid {colour}; padding: 2px 10px; line-height: 1.5"
         self.summary.value = (
@@ -126,17 +127,16 @@ class Explorer(widgets.VBox):
 
 
 def _in_few_colours(png: bytes) -> bytes:
-    """The same picture in 256 colours, a third of the size or less: this one is kept in the notebook's file."""
+    """The same image in 256 colours, a third of the size or less, for the file of the notebook."""
     file = io.BytesIO()
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-        file, format="png", optimize=True
-    )
+    small = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    small.save(file, format="png", optimize=True)
     return file.getvalue()
 
 
 def controls(*rows: widgets.Widget) -> widgets.Box:
-    """Controls side by side, as many as fit; each gets the width and the label column that all have."""
+    """Controls side by side, as many as fit, all with the same width and label column."""
     for each in rows:
         if "description" in each.traits() and not isinstance(each, widgets.Button | widgets.ToggleButton):
             each.style, each.layout = dict(_STYLE), dict(_WIDE)
@@ -150,7 +150,7 @@ def controls(*rows: widgets.Widget) -> widgets.Box:
 
 
 def button(description: str, css_class: str, icon: str = "") -> widgets.Button:
-    """A button as wide as its words."""
+    """A button that is as wide as its label."""
     made = widgets.Button(
         description=description,
         icon=icon,
@@ -161,8 +161,9 @@ def button(description: str, css_class: str, icon: str = "") -> widgets.Button:
 
 
 def table(rows: Iterable[str], caption: str) -> str:
-    """An HTML table of finished rows with a caption for screen readers, which scrolls by itself where it is too wide."""
+    """An HTML table of the given rows, with a caption for screen readers. A wide table scrolls."""
     body = "".join(rows)
     style = "border-collapse: collapse; width: auto; margin: 0; font-size: 14px"
     label = html.escape(caption, quote=True)
-    return f'<div role="region" tabindex="0" aria-label="{label}" style="overflow-x: auto"><table style="{style}">{body}</table></div>'
+    region = f'role="region" tabindex="0" aria-label="{label}" style="overflow-x: auto"'
+    return f'<div {region}><table style="{style}">{body}</table></div>'

@@ -1,4 +1,4 @@
-// The title of an explorer; and a name for each slider below it, which ipywidgets labels for the eye only.
+// The title of an explorer, and an accessible name for each slider below it: the labels of ipywidgets are only visible.
 
 function nameSliders(explorer) {
   for (const slider of explorer.querySelectorAll(".widget-slider")) {
@@ -22,7 +22,7 @@ function render({ model, el }) {
       request = requestAnimationFrame(attach); // not on the page yet
       return;
     }
-    observer.observe(explorer, { childList: true, subtree: true }); // sliders come later, and may be made anew
+    observer.observe(explorer, { childList: true, subtree: true }); // sliders appear later and may be recreated
     nameSliders(explorer);
   };
   attach();

@@ -1,6 +1,6 @@
-"""Curves that are redrawn every few seconds: SVG, written by hand because it costs a hundredth of a drawn figure.
+"""Curves of a running training, as SVG text, which takes a hundredth of the time of a matplotlib figure.
 
-The page's own ink and type are used, so that they read in light and dark, and lines stay sharp at every zoom.
+They use the text colour and font of the page, so that they are legible on light and dark pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
 PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 24, 30, 38
-_MOST_POINTS = 300  # a curve has no more: there are not more pixels either
+_MOST_POINTS = 300  # of a curve: about as many as it has pixels
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Series:
 
 
 def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) -> str:
-    """Loss, word error rate beside the chapter's timeline, blank rate and learning rate of a run, as HTML.
+    """Loss, word error rate with the chapter's timeline, blank rate and learning rate of a run, as HTML.
 
     Args:
         entries: of the training log.
@@ -70,17 +70,18 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
         ),
         chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
     )
-    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr));gap:4px 12px;max-width:76em"
+    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr))"
+    grid += ";gap:4px 12px;max-width:76em"
     return f'<div style="{grid};color:{PAGE_INK}">{"".join(charts)}</div>'
 
 
 def chart(
     title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230
 ) -> str:
-    """A line chart over steps 0 to `length`, with its y axis from 0.
+    """A line chart over steps 0 to `length`, with the y axis from 0, as SVG.
 
     Args:
-        at_least: what the y axis reaches even if no value does.
+        at_least: the y axis reaches at least this value.
     """
     top = max([at_least, *(y for line in series for _, y in line.points if math.isfinite(y))]) or 1.0
     ticks = round_numbers(top)

@@ -1,4 +1,4 @@
-"""How a sound becomes a log-mel, with every setting a slider, and what of the sound is left in it.
+"""The mel explorer: from a sound to its log-mel, with a slider for every setting, and back to a sound.
 
 from omni_lib.course.widgets.mel_explorer import mel_explorer
 
@@ -6,6 +6,8 @@ mel_explorer()
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.course import materials
-from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.figures import MATRIX, Picture, page_style
 from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.spectra import (
     Settings,
@@ -31,20 +33,20 @@ from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
 
-FFT_SIZES = (256, 400, 512, 1024, 2048, 4096)  # points; 400 is the 25 ms window's own
-SHORTEST = 0.05  # seconds that are shown
-DECIBELS = 80.0  # what is darker than this below the loudest is not shown
-PIXELS = 512  # about what the axes of a spectrogram have
-COLUMNS = 1200  # of the waveform: each shows the least and the greatest sample of its stretch
+FFT_SIZES = (256, 400, 512, 1024, 2048, 4096)  # points; 400 are the samples of the 25 ms window
+SHORTEST = 0.05  # seconds shown
+DECIBELS = 80.0  # range of the colour scale below the loudest value
+PIXELS = 512  # about the size of the axes of a spectrogram
+COLUMNS = 1200  # of the waveform, each from the smallest to the largest of its samples
 
 
 def mel_explorer(clip: str = "hello") -> MelExplorer:
-    """An explorer that begins with one of the course's clips and the encoder's own settings."""
+    """An explorer that starts with one of the course's clips and the settings of the encoder."""
     return MelExplorer(clip)
 
 
 class MelExplorer(Explorer):
-    """Waveform, spectrogram, filterbank and log-mel of a clip; the log-mel made audible again."""
+    """Waveform, spectrogram, filterbank and log-mel of a clip, and a sound made from the log-mel."""
 
     def __init__(self, clip: str) -> None:
         super().__init__("mel", "Mel explorer")
@@ -88,7 +90,7 @@ class MelExplorer(Explorer):
 
     @property
     def settings(self) -> Settings:
-        """What the sliders say, in samples."""
+        """The values of the sliders, with lengths in samples."""
         per_millisecond = SAMPLE_RATE // 1000
         return Settings(
             self.window.value * per_millisecond,
@@ -99,7 +101,7 @@ class MelExplorer(Explorer):
 
     @property
     def selected(self) -> Tensor:
-        """The samples between the ends of the range that is shown."""
+        """The samples in the range that is shown."""
         start, end = (round(second * SAMPLE_RATE) for second in self.part.value)
         return self._waveform[start:end]
 
@@ -107,50 +109,41 @@ class MelExplorer(Explorer):
         settings = self.settings
         if settings.n_fft < settings.window:
             raise UserError(
-                f"a window of {self.window.value} ms has {settings.window} samples, more than an FFT of {settings.n_fft} points holds: "
-                "choose a larger FFT or a shorter window"
+                f"a window of {self.window.value} ms has {settings.window} samples, more than an FFT of "
+                f"{settings.n_fft} points: choose a larger FFT or a shorter window"
             )
         start, end = self.part.value
         if end - start < SHORTEST:
-            raise UserError(f"show at least {SHORTEST} s: draw the ends of the range apart")
+            raise UserError(f"show at least {SHORTEST} s: move the ends of the range apart")
         power = power_spectrogram(self._waveform, settings)
         filters = mel_filters(settings)
         mel = log_mel(power, filters)
         image = self._canvas.draw(self._waveform, power, filters, mel, settings, self.part.value)
         words = self._words(settings, len(mel), empty_filters(filters))
         with self.picture.hold_sync():
-            self.picture.set_image(
-                image,
-                f"Waveform, spectrogram, filterbank and log-mel of the clip '{self.clip.value}'. {words}",
-            )
+            clip = f"the clip '{self.clip.value}'"
+            title = f"Waveform, spectrogram, filterbank and log-mel of {clip}."
+            self.picture.set_image(image, f"{title} {words}")
             self.picture.set_axis(self._canvas.span(self._canvas.mel_axes), start, end)
-            self.picture.set_sound(
-                self.selected, f"the clip '{self.clip.value}', {start:.2f}–{end:.2f} s", start
-            )
-        if self.remade.image:  # it belongs to settings that are no more
+            self.picture.set_sound(self.selected, f"{clip}, {start:.2f}–{end:.2f} s", start)
+        if self.remade.image:  # it was made with other settings
             self.remade.set_image(b"", "")
             self.remade.set_sound(torch.zeros(0), "")
-        self.say(words)
+        self.announce(words)
 
     def still(self) -> Picture:
         return Picture(self.picture.image, f"Mel explorer. {self.picture.alt}")
 
     def _words(self, settings: Settings, frames: int, empty: int) -> str:
-        numbers = frames * settings.n_mels
-        return (
-            f"{len(self._waveform):,} samples become {frames} frames × {settings.n_mels} filters = {numbers:,} numbers. "
-            f"The FFT has a bin every {settings.bin_hertz:.1f} Hz; "
-            + (
-                f"{empty} of the {settings.n_mels} filters contain none and stay black."
-                if empty
-                else "every filter contains one or more."
-            )
-            + (
-                " The hop is longer than the window: some samples are never looked at."
-                if settings.hop > settings.window
-                else ""
-            )
-        )
+        size = f"{frames} frames × {settings.n_mels} filters = {frames * settings.n_mels:,} numbers"
+        filters = "every filter contains one or more."
+        if empty:
+            filters = f"{empty} of the {settings.n_mels} filters contain none and stay black."
+        gaps = ""
+        if settings.hop > settings.window:
+            gaps = " The hop is longer than the window: some samples are in no window."
+        bins = f"The FFT has a bin every {settings.bin_hertz:.1f} Hz"
+        return f"{len(self._waveform):,} samples become {size}. {bins}; {filters}{gaps}"
 
     def _clip_changed(self) -> None:
         self._waveform = read_audio(self.clips[self.clip.value].path)
@@ -163,17 +156,15 @@ class MelExplorer(Explorer):
     def _back_to_default(self) -> None:
         default = Settings()
         with self.one_refresh():
-            self.window.value, self.hop.value = (
-                int(milliseconds(default.window)),
-                int(milliseconds(default.hop)),
-            )
+            self.window.value = int(milliseconds(default.window))
+            self.hop.value = int(milliseconds(default.hop))
             self.n_fft.value, self.filters.value = default.n_fft, default.n_mels
 
     def _make_audible(self) -> None:
         settings, (start, end) = self.settings, self.part.value
         if settings.n_fft < settings.window or end - start < SHORTEST:
             raise UserError(
-                "choose an FFT at least as long as the window, and a part that can be seen, first"
+                f"choose an FFT at least as long as the window, and show at least {SHORTEST} s, first"
             )
         filters = mel_filters(settings)
         mel = log_mel(power_spectrogram(self.selected, settings), filters)
@@ -181,23 +172,23 @@ class MelExplorer(Explorer):
         power = power_spectrogram(sound, settings)
         lost = float((log_mel(power, filters) - mel).abs().mean())
         words = (
-            f"Re-made from {settings.n_mels} filters every {self.hop.value} ms; its own log-mel differs from the one it was made of by "
-            f"{lost:.1f} nats on average. What lies between the filters, and the phase, are guessed."
+            f"Re-made from {settings.n_mels} filters every {self.hop.value} ms; its log-mel differs from the "
+            f"original by {lost:.1f} nats on average. The distribution inside each filter and the phase are "
+            "estimates."
         )
         image = self._remade_canvas.draw(power, settings, (start, end))
         with self.remade.hold_sync():
             self.remade.set_image(image, f"Spectrogram of the re-made sound. {words}")
             self.remade.set_axis(self._remade_canvas.span(self._remade_canvas.axes), start, end)
             self.remade.set_sound(sound, "re-made from the mel", start)
-        self.say(words)
+        self.announce(words)
 
 
 class MelCanvas(Canvas):
-    """Waveform, spectrogram and log-mel below one another on one axis of time; the filterbank beside the spectrogram."""
+    """Waveform, spectrogram and log-mel with one time axis, and the filterbank beside the spectrogram."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 6.9)
-        options = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
         with page_style():
             self.wave_axes = self.figure.add_axes((0.08, 0.82, 0.6, 0.16))
             self.spectrum_axes = self.figure.add_axes((0.08, 0.45, 0.6, 0.32))
@@ -207,36 +198,26 @@ class MelCanvas(Canvas):
             self.spans = [
                 self.wave_axes.axvspan(0, 0, color=ORANGE, alpha=alpha, linewidth=0) for alpha in (0.55, 0.3)
             ]
-            self.spectrum = self.spectrum_axes.imshow(
-                [[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, **options
-            )
-            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **options)
+            spectrum_style: dict[str, Any] = {"cmap": "magma", "vmin": -DECIBELS, "vmax": 0, **MATRIX}
+            self.spectrum = self.spectrum_axes.imshow([[0.0]], **spectrum_style)
+            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **MATRIX)
             self.filters = LineCollection([], colors=[BLUE, ORANGE], linewidths=0.8)
             self.filter_axes.add_collection(self.filters)
             for axes in (self.spectrum_axes, self.mel_axes):
                 axes.grid(False)
             self.wave_axes.set(ylabel="amplitude")
             self.spectrum_axes.set(ylabel="frequency (kHz)", ylim=(0, SAMPLE_RATE / 2000))
-            self.filter_axes.set(
-                xlabel="weight", ylabel="frequency (kHz)", ylim=(0, SAMPLE_RATE / 2000), xlim=(0, 1.05)
-            )
+            self.filter_axes.set(xlabel="weight", ylabel="frequency (kHz)")
+            self.filter_axes.set(xlim=(0, 1.05), ylim=(0, SAMPLE_RATE / 2000))
             self.filter_axes.set_title("filterbank", fontsize=10)
             self.mel_axes.set(xlabel="time (s)", ylabel="mel filter")
-            for axes in (
-                self.wave_axes,
-                self.spectrum_axes,
-            ):  # the axis of time is written once, at the bottom
+            for axes in (self.wave_axes, self.spectrum_axes):  # the time axis is labelled once, at the bottom
                 axes.tick_params(labelbottom=False)
             first, second = (self.figure.add_axes((0.69, bottom, 0.012, 0.32)) for bottom in (0.45, 0.08))
             self.figure.colorbar(self.spectrum, cax=first, label="dB below the loudest")
             self.figure.colorbar(self.mel, cax=second, label="ln of mel power")
-            self.wave_axes.text(
-                1.02,
-                0.95,
-                "shaded: one window and the\nnext, one hop later",
-                transform=self.wave_axes.transAxes,
-                va="top",
-            )
+            caption = "shaded: one window and the\nnext, one hop later"
+            self.wave_axes.text(1.02, 0.95, caption, transform=self.wave_axes.transAxes, va="top")
 
     def draw(
         self,
@@ -247,10 +228,18 @@ class MelCanvas(Canvas):
         settings: Settings,
         part: tuple[float, float],
     ) -> bytes:
-        """The PNG of the seconds `part` of waveform (samples,), power (frames, bins), filters (bins, n_mels), mel (frames, n_mels)."""
+        """The picture as a PNG.
+
+        Args:
+            waveform: (samples,).
+            power: (frames, bins).
+            filters: (bins, n_mels).
+            mel: (frames, n_mels).
+            part: start and end of the range that is shown, in seconds.
+        """
         start, end = part
         hop = settings.hop / SAMPLE_RATE
-        first, last = max(0, int(start / hop)), int(end / hop) + 2  # the frames that can be seen
+        first, last = max(0, int(start / hop)), int(end / hop) + 2  # the visible frames
         samples = waveform[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)].numpy()
         self.wave.set_data(*_envelope(samples, start))
         peak = max(float(np.abs(samples).max(initial=0.0)), 1e-3)
@@ -271,26 +260,22 @@ class MelCanvas(Canvas):
 
 
 class SpectrogramCanvas(Canvas):
-    """The spectrogram of the re-made sound, as wide as the one above it."""
+    """The spectrogram of the re-made sound, as wide as the one above."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 2.9)
         with page_style():
             self.axes = self.figure.add_axes((0.08, 0.19, 0.6, 0.7))
-            self.spectrum = self.axes.imshow(
-                [[0.0]], cmap="magma", vmin=-DECIBELS, vmax=0, aspect="auto", origin="lower"
-            )
+            style: dict[str, Any] = {"cmap": "magma", "vmin": -DECIBELS, "vmax": 0, **MATRIX}
+            self.spectrum = self.axes.imshow([[0.0]], **style)
             self.axes.grid(False)
             self.axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
             self.axes.set_title("re-made from the mel", fontsize=10, color=INK)
-            self.figure.colorbar(
-                self.spectrum,
-                cax=self.figure.add_axes((0.69, 0.19, 0.012, 0.7)),
-                label="dB below the loudest",
-            )
+            bar = self.figure.add_axes((0.69, 0.19, 0.012, 0.7))
+            self.figure.colorbar(self.spectrum, cax=bar, label="dB below the loudest")
 
     def draw(self, power: Tensor, settings: Settings, part: tuple[float, float]) -> bytes:
-        """The PNG of power (frames, bins) of the seconds `part`."""
+        """The picture of power (frames, bins) as a PNG; `part` is its start and end in seconds."""
         hop = settings.hop / SAMPLE_RATE
         _show(self.spectrum, _decibels(power), part[0] / hop, hop, (0, SAMPLE_RATE / 2000))
         self.axes.set_xlim(*part)
@@ -298,30 +283,32 @@ class SpectrogramCanvas(Canvas):
 
 
 def _decibels(power: Tensor) -> Tensor:
-    """power (frames, bins) → dB below the loudest, (frames, rows): no more rows than can be told apart."""
+    """power (frames, bins) → dB below the loudest, (frames, rows), with at most 2 · `PIXELS` rows."""
     decibels = 10 * torch.log10(_pooled(power, dim=1).clamp_min(1e-12))
     return decibels - decibels.max() if decibels.numel() else decibels
 
 
 def _show(image: AxesImage, values: Tensor, first: float, hop: float, vertical: tuple[float, float]) -> None:
-    """Put values (frames, rows) into an image; frame t is centred on `first` + t hops of `hop` seconds."""
+    """Draw values (frames, rows) into an image. Frame t is centred on (`first` + t) · `hop` seconds."""
     image.set_data(_pooled(values, dim=0).T.numpy())
     image.set_extent(((first - 0.5) * hop, (first + len(values) - 0.5) * hop, *vertical))
 
 
 def _pooled(values: Tensor, dim: int) -> Tensor:
-    """At most 2 · `PIXELS` columns or rows: the largest of those that share one, so that no line gets lost. Saves most of the drawing."""
+    """Reduce one dimension to at most 2 · `PIXELS` by the maximum of neighbours, which keeps thin lines.
+
+    It saves most of the time of drawing.
+    """
     together = max(1, values.shape[dim] // PIXELS)
     padding = -values.shape[dim] % together
     if padding:
-        values = torch.cat(
-            [values, values.narrow(dim, values.shape[dim] - 1, 1).repeat_interleave(padding, dim)], dim
-        )
+        last = values.narrow(dim, values.shape[dim] - 1, 1)
+        values = torch.cat([values, last.repeat_interleave(padding, dim)], dim)
     return values.unflatten(dim, (-1, together)).amax(dim=dim + 1) if together > 1 else values
 
 
 def _envelope(samples: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds and values of a line that shows `samples` in no more than 2 · `COLUMNS` points, without losing a peak."""
+    """Seconds and values of a line that shows all peaks of `samples` with about 2 · `COLUMNS` points."""
     stretch = max(1, len(samples) // COLUMNS)
     whole = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)
     values = np.column_stack([whole.min(axis=1), whole.max(axis=1)]).reshape(-1)

@@ -1,10 +1,10 @@
-// The browser's half of Microphone: record or read a file, turn it into 16 kHz mono 16-bit samples, hand them to the kernel.
+// The browser part of Microphone: record or read a file, convert it to 16 kHz mono 16-bit samples, send them to the kernel.
 
 const RATE = 16000; // Hz
-const LARGEST_FILE = 50e6; // bytes, which decoding would blow up further
-const BLOCK = 2048; // samples between two looks at the level
+const LARGEST_FILE = 50e6; // bytes; decoded it is larger still
+const BLOCK = 2048; // samples between two updates of the level
 
-// Runs in the audio thread: passes the samples on in blocks.
+// Runs in the audio thread and sends the samples in blocks.
 const COLLECTOR = `
   registerProcessor("collector", class extends AudioWorkletProcessor {
     constructor() { super(); this.block = new Float32Array(${BLOCK}); this.filled = 0; }
@@ -19,26 +19,26 @@ const COLLECTOR = `
 
 const DROP = "or drop a sound file here";
 
-// Why there is no microphone, and what helps: in words, by the error's name.
+// Why the microphone is not available, and what to do, by the name of the error.
 function whyNot(error) {
   if (!window.isSecureContext) {
     return (
-      `This page was opened as ${location.protocol}//${location.host}, and browsers give the microphone to localhost and to HTTPS pages only. ` +
+      `This page was opened as ${location.protocol}//${location.host}, and browsers allow the microphone only on localhost and on HTTPS pages. ` +
       "Open the notebook as http://localhost:… on the machine itself or through an SSH tunnel, or over HTTPS; " + DROP + "."
     );
   }
   const reasons = {
     NotAllowedError:
-      "The microphone was refused. Allow it for this page (the sign beside the address, or the system's privacy settings) and press Record again. " +
-      "Notebooks inside VS Code are never given it: open this one in a browser, " + DROP + ".",
+      "Permission for the microphone was refused. Allow it for this page (the icon beside the address, or the system's privacy settings) and press Record again. " +
+      "Notebooks inside VS Code never get it: open this one in a browser, " + DROP + ".",
     NotFoundError: "No microphone was found. Plug one in and press Record again, " + DROP + ".",
-    NotReadableError: "The microphone is there but cannot be read: does another program hold it? Close that and press Record again, " + DROP + ".",
-    Unavailable: "This browser offers no microphone. Use a recent Firefox, Chrome, Edge or Safari, " + DROP + ".",
+    NotReadableError: "The microphone cannot be read: does another program use it? Close that program and press Record again, " + DROP + ".",
+    Unavailable: "This browser does not support recording. Use a recent Firefox, Chrome, Edge or Safari, " + DROP + ".",
   };
   return reasons[error.name] ?? `Recording failed (${error.message}). Press Record again, ${DROP}.`;
 }
 
-// Any AudioBuffer as mono samples of 16 kHz; the browser's own resampler keeps out what would alias.
+// An AudioBuffer as mono samples of 16 kHz. The resampler of the browser prevents aliasing.
 async function toMono(buffer) {
   const length = Math.max(1, Math.round((buffer.length * RATE) / buffer.sampleRate));
   const context = new OfflineAudioContext(1, length, RATE);
@@ -50,7 +50,7 @@ async function toMono(buffer) {
 }
 
 function toBytes(samples) {
-  const view = new DataView(new ArrayBuffer(2 * samples.length)); // little-endian whatever the machine
+  const view = new DataView(new ArrayBuffer(2 * samples.length)); // little-endian on every machine
   samples.forEach((sample, index) => view.setInt16(2 * index, Math.max(-32768, Math.min(32767, Math.round(sample * 32768))), true));
   return view.buffer;
 }
@@ -68,7 +68,7 @@ function render({ model, el }) {
     ".record", "meter", ".decibels", ".time", ".drop", "input", ".said",
   ].map((selector) => el.querySelector(selector));
   let recording = null; // {context, stream, blocks, rate}
-  let starting = false; // a button that were disabled meanwhile would lose the keyboard's focus
+  let starting = false; // instead of disabling the button, which would lose the keyboard focus
 
   function say(text) {
     said.textContent = text;
@@ -77,11 +77,11 @@ function render({ model, el }) {
   function send(samples, source) {
     const seconds = samples.length / RATE;
     if (seconds > model.get("longest")) {
-      say(`This lasts ${seconds.toFixed(0)} s; at most ${model.get("longest")} s are taken: choose a shorter part.`);
+      say(`This sound lasts ${seconds.toFixed(0)} s; the limit is ${model.get("longest")} s: choose a shorter part.`);
       return;
     }
     model.send({ kind: "recording", rate: RATE, source }, undefined, [toBytes(samples)]);
-    say(`${seconds.toFixed(1)} s of sound went to the kernel, and nowhere else.`);
+    say(`${seconds.toFixed(1)} s of sound were sent to the kernel, and nowhere else.`);
   }
 
   function showLevel(block) {
@@ -160,7 +160,7 @@ function render({ model, el }) {
       const decoder = new OfflineAudioContext(1, 1, RATE); // decodes to its own rate
       send(await toMono(await decoder.decodeAudioData(await chosen.arrayBuffer())), "file");
     } catch {
-      say(`${chosen.name} is no sound that this browser can read: use WAV, FLAC, OGG or MP3.`);
+      say(`${chosen.name} is not a sound file that this browser can read: use WAV, FLAC, OGG or MP3.`);
     }
   }
 
@@ -169,7 +169,7 @@ function render({ model, el }) {
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     drop.addEventListener(name, (event) => {
       event.preventDefault();
-      event.stopPropagation(); // JupyterLab would take the file for its own
+      event.stopPropagation(); // otherwise JupyterLab would upload the file
       drop.classList.toggle("over", name === "dragenter" || name === "dragover");
       if (name === "drop") read(event.dataTransfer.files[0]);
     });

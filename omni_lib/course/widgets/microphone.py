@@ -1,4 +1,4 @@
-"""The browser's microphone: press, speak, press, and the samples are in the kernel. A file may be dropped instead."""
+"""The microphone of the browser, as a widget that sends samples to the kernel. It also takes sound files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _HERE = Path(__file__).parent
 
 
 class Microphone(anywidget.AnyWidget):
-    """A button that records, a level meter, and a place for files.
+    """A button that records, a level meter, and a field for sound files.
 
-    Whatever comes, the browser turns it into 16 kHz mono and sends it to the kernel as a message (see
-    `recordings.waveform_of`, which checks it); nothing is sent anywhere else. Why there is no sound (the microphone was
-    refused, the page is neither localhost nor HTTPS) is said in the widget itself.
+    The browser converts every sound to 16 kHz mono and sends it to the kernel as a message, which
+    `recordings.waveform_of` checks. It is sent nowhere else. If the microphone is not available (permission
+    refused, or the page is neither localhost nor HTTPS), the widget explains why.
     """
 
     _esm = _HERE / "microphone.js"
     _css = _HERE / "microphone.css"
 
-    longest = traitlets.Float(LONGEST).tag(sync=True)  # seconds, after which recording stops by itself
+    longest = traitlets.Float(LONGEST).tag(sync=True)  # seconds, after which recording stops

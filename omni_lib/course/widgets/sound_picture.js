@@ -1,6 +1,6 @@
-// The browser's half of SoundPicture: image, player, play-head, and the second that was pointed at.
+// The browser part of SoundPicture: image, player, play head, and the time of a click.
 
-// One object URL at a time: the old one is given back some time after the bytes change, for it may still be loading.
+// One object URL at a time. The old one is revoked some time after the bytes change, because it may still be loading.
 function objectUrl(type) {
   let url = null;
   return (bytes) => {
@@ -34,7 +34,7 @@ function render({ model, el }) {
   const imageUrl = objectUrl("image/png");
   const soundUrl = objectUrl("audio/wav");
   let request = 0;
-  let second = null; // of the axis, where the play-head stands; null before anything was played or pointed at
+  let second = null; // position of the play head on the time axis; null before the first sound or click
 
   function showImage() {
     const url = imageUrl(model.get("image"));

@@ -1,4 +1,4 @@
-"""A picture with the sound that it shows: a play-head moves over it, and one can point into it."""
+"""A picture of a sound with a player: a play head moves over the picture, and a click sets it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ _HERE = Path(__file__).parent
 
 
 def wav_bytes(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE) -> bytes:
-    """waveform (samples,) as a 16-bit WAV file, made quieter where it would clip; b"" of no samples."""
+    """waveform (samples,) as a 16-bit WAV file, scaled down if it would clip; b"" where it is empty."""
     samples = torch.as_tensor(waveform).detach().double().cpu().numpy().reshape(-1)
     if not len(samples):
         return b""
     file = io.BytesIO()
-    soundfile.write(
-        file, samples / max(1.0, float(np.abs(samples).max())), rate, format="WAV", subtype="PCM_16"
-    )
+    samples = samples / max(1.0, float(np.abs(samples).max()))
+    soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 
 class SoundPicture(anywidget.AnyWidget):
-    """An image, an audio player below it, and a line over it at the second that is being heard.
+    """An image with an audio player below it and a line over it at the current time of the player.
 
-    Between the shares `left` and `right` of its width the image has an axis of time, from `axis_start` to `axis_end` seconds.
-    A click there goes to Python as `pointed`, and moves the play-head. The note of the second at hand, if there are any, is
-    shown below.
+    Between the fractions `left` and `right` of its width, the image has a time axis from `axis_start` to
+    `axis_end` seconds. A click there moves the play head and sets `pointed`. If there are `notes`, the one
+    for the current time is shown below.
     """
 
     _esm = _HERE / "sound_picture.js"
@@ -46,34 +45,32 @@ class SoundPicture(anywidget.AnyWidget):
     alt = traitlets.Unicode().tag(sync=True)
     sound = traitlets.Bytes().tag(sync=True)  # WAV; b"" hides the player
     sound_label = traitlets.Unicode("sound").tag(sync=True)
-    sound_start = traitlets.Float(0.0).tag(sync=True)  # where on the axis the sound begins, s
+    sound_start = traitlets.Float(0.0).tag(sync=True)  # start of the sound on the time axis, s
     left = traitlets.Float(0.0).tag(sync=True)
     right = traitlets.Float(1.0).tag(sync=True)
     axis_start = traitlets.Float(0.0).tag(sync=True)
     axis_end = traitlets.Float(1.0).tag(sync=True)
-    notes = traitlets.List(traitlets.Unicode()).tag(
-        sync=True
-    )  # one for each stretch of `seconds_per_note` of the axis
+    notes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each `seconds_per_note`
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
-    pointed = traitlets.Float(-1.0).tag(sync=True)  # seconds; -1 while nobody points
+    pointed = traitlets.Float(-1.0).tag(sync=True)  # time of the latest click, s; -1 after it was handled
 
     def set_image(self, image: bytes, alt: str) -> None:
-        """Another image with another description."""
+        """Show another image (PNG) with its description."""
         with self.hold_sync():
             self.image, self.alt = image, alt
 
     def set_sound(self, waveform: Tensor | np.ndarray, label: str, start: float = 0.0) -> None:
-        """Another sound (samples,) of 16 kHz; what is the same already is not sent again."""
+        """Play another sound (samples,) of 16 kHz. An unchanged sound is not sent to the browser again."""
         with self.hold_sync():
             self.sound, self.sound_label, self.sound_start = wav_bytes(waveform), label, start
 
     def set_axis(self, span: tuple[float, float], start: float, end: float) -> None:
-        """Where the axis of time lies in the image, and which seconds it shows."""
+        """Set where the time axis is in the image (fractions of its width), and its range in seconds."""
         with self.hold_sync():
             (self.left, self.right), self.axis_start, self.axis_end = span, start, end
 
     def on_pointed(self, react: Callable[[float], None]) -> None:
-        """Call `react` with the second that was pointed at, also when it is the same as before."""
+        """Call `react` with the time of each click in seconds, also if it is the same as before."""
 
         def pointed(change: dict[str, Any]) -> None:
             if change["new"] >= 0:

@@ -1,4 +1,4 @@
-"""From 10 ms frames to 80 ms embeddings: what one embedding sees and hears, where it attends, and how many there are.
+"""The subsampling explorer: receptive field, influence and attention of an embedding, and how many there are.
 
 from omni_lib.course.widgets.subsampling_explorer import subsampling_explorer
 
@@ -8,6 +8,7 @@ subsampling_explorer()
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import ipywidgets as widgets
 import torch
@@ -15,26 +16,26 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
 from omni_lib.course import materials
-from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.figures import MATRIX, Picture, page_style
 from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.receptive_field import Field, Influence, attention_maps, halvings, receptive_field
-from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
+from omni_lib.course.widgets.explorer import Canvas, Explorer, controls, table
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.encoder import block_time
 from omni_lib.errors import UserError
 
 FRAME = HOP_LENGTH / SAMPLE_RATE  # seconds
 SOUNDS = ("its receptive field", "the whole clip")
-LONGEST = 200  # frames that are stepped through
+LONGEST = 200  # mel frames of the slider
 
 
 def subsampling_explorer(clip: str = "hello") -> SubsamplingExplorer:
-    """An explorer that begins with one of the course's clips."""
+    """An explorer that starts with one of the course's clips."""
     return SubsamplingExplorer(clip)
 
 
 class SubsamplingExplorer(Explorer):
-    """Point at an embedding; step through lengths."""
+    """Choose an embedding by slider or by click, and step through lengths."""
 
     def __init__(self, clip: str) -> None:
         super().__init__("subsampling", "Subsampling explorer")
@@ -47,7 +48,7 @@ class SubsamplingExplorer(Explorer):
         self.embedding = widgets.IntSlider(0, min=0, max=0, description="embedding")
         self.sound = widgets.Dropdown(options=SOUNDS, description="play")
         blocks = len(self._encoder.blocks)
-        heads = self._encoder.blocks[0].attention.n_heads
+        heads = self._config.n_heads
         self.block = widgets.IntSlider(blocks, min=1, max=blocks, description="attention block")
         self.head = widgets.IntSlider(1, min=1, max=heads, description="attention head")
         self.length = widgets.IntSlider(38, min=1, max=LONGEST, description="mel frames")
@@ -88,26 +89,24 @@ class SubsamplingExplorer(Explorer):
         start, end = field.samples(len(self._waveform))
         inside = float(weights[field.first : field.last + 1].sum())
         words = (
-            f"Embedding {index} of {self.embedding.max + 1} stands for {8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. "
-            f"Convolutions and pooling bring it frames {field.first} to {field.last}, {field.frames} of them: the sound from "
-            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the influence on it; the rest "
-            "comes through the blocks."
+            f"Embedding {index} of {self.embedding.max + 1} stands for "
+            f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through convolutions and pooling it "
+            f"depends on frames {field.first} to {field.last}, {field.frames} of them: the sound from "
+            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the "
+            "influence on it; the rest comes through the attention of the blocks."
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
-            self.picture.set_image(
-                self._canvas.draw(self._mel, field, weights),
-                f"Log-mel of the clip '{self.clip.value}'. {words}",
-            )
+            image = self._canvas.draw(self._mel, field, weights)
+            self.picture.set_image(image, f"Log-mel of the clip '{self.clip.value}'. {words}")
             self.picture.set_axis(self._canvas.span(self._canvas.mel_axes), 0.0, seconds)
             if self.sound.value == SOUNDS[0]:
-                self.picture.set_sound(
-                    self._waveform[start:end], f"what embedding {index} is made of", start / SAMPLE_RATE
-                )
+                sound = self._waveform[start:end]
+                self.picture.set_sound(sound, f"the sound of embedding {index}", start / SAMPLE_RATE)
             else:
                 self.picture.set_sound(self._waveform, f"the clip '{self.clip.value}'")
         self._attend()
-        self.say(words)
+        self.announce(words)
 
     def still(self) -> Picture:
         return Picture(self.picture.image, f"Subsampling explorer. {self.picture.alt}")
@@ -125,18 +124,18 @@ class SubsamplingExplorer(Explorer):
     def _attend(self) -> None:
         index = self.embedding.value
         weights = self._attentions[self.block.value - 1][self.head.value - 1]  # (T, T)
-        time = block_time(
-            self.block.value - 1, self._encoder.blocks_before_pool, self._encoder.downsample_time
-        )
+        encoder = self._encoder
+        time = block_time(self.block.value - 1, encoder.blocks_before_pool, encoder.downsample_time)
         step = time * FRAME
         rate = 8 // time  # rows for each embedding: two before the pool
         rows = range(rate * index, rate * index + rate)
         mean = weights[list(rows)].mean(dim=0)
         target = int(mean.argmax())
         words = (
-            f"Attention of block {self.block.value}, head {self.head.value}: {len(weights)} × {len(weights)} steps of {1000 * step:.0f} ms."
-            f" Embedding {index} looks most at {target * step:.2f}–{(target + 1) * step:.2f} s, with {float(mean[target]):.0%} of its "
-            "attention."
+            f"Attention of block {self.block.value}, head {self.head.value}: "
+            f"{len(weights)} × {len(weights)} steps of {1000 * step:.0f} ms. Embedding {index} attends most "
+            f"to {target * step:.2f}–{(target + 1) * step:.2f} s, "
+            f"with {float(mean[target]):.0%} of its attention."
         )
         canvas = self._attention_canvas
         with self.attention.hold_sync():
@@ -154,77 +153,75 @@ class SubsamplingExplorer(Explorer):
 
 
 def length_steps(frames: int, k: int) -> str:
-    """Four rows of boxes, each as long as the sound that it stands for, and the arithmetic in words; HTML."""
+    """Four rows of boxes as HTML, one for each frame and as wide as its duration, and the counts in words."""
     counts = halvings(frames)
     names = ("mel frames of 10 ms", "after the first halving", "after the second", "embeddings")
     left_over = counts[2] % 2
     rows = []
     for stage, (name, count) in enumerate(zip(names, counts, strict=True)):
         width = 4 * 2**stage
-        boxes = "".join(
-            f'<span style="display: inline-block; box-sizing: border-box; width: {width}px; height: 16px; border: 1px solid '
-            f'{ORANGE if stage == 2 and left_over and box == count - 1 else BLUE}"></span>'
-            for box in range(count)
-        )
+        style = f"display: inline-block; box-sizing: border-box; width: {width}px; height: 16px; "
+        style += "border: 1px solid"
+        colours = [BLUE] * count
+        if stage == 2 and left_over:
+            colours[-1] = ORANGE
+        boxes = "".join(f'<span style="{style} {colour}"></span>' for colour in colours)
+        header = "text-align: left; font-weight: normal; padding-right: 12px; white-space: nowrap"
         rows.append(
-            f'<tr><th scope="row" style="text-align: left; font-weight: normal; padding-right: 12px; white-space: nowrap">{name}</th>'
+            f'<tr><th scope="row" style="{header}">{name}</th>'
             f'<td style="text-align: right; padding-right: 12px"><b>{count}</b></td>'
             f'<td style="white-space: nowrap; line-height: 0; padding: 2px 0">{boxes}</td></tr>'
         )
-    odd = " The last 40 ms frame (orange) has no partner, and makes none." if left_over else ""
+    odd = " The last 40 ms frame (orange) has no partner and is dropped." if left_over else ""
     plural = "" if counts[3] == 1 else "s"
     words = (
-        f"{frames} frames → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound make {counts[3]} embedding{plural}, and at "
-        f"k = {k}, {counts[3] * k} CTC frames; halved up, up, and down.{odd}"
+        f"{frames} frames → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound make "
+        f"{counts[3]} embedding{plural}, and at k = {k}, {counts[3] * k} CTC frames; halves are rounded up, "
+        f"up and down.{odd}"
     )
-    table = f'<table style="border-collapse: collapse; width: auto; margin: 0; font-size: 14px">{"".join(rows)}</table>'
-    label = html.escape(words, quote=True)
-    return (
-        f'<div role="region" tabindex="0" aria-label="{label}" style="overflow-x: auto">{table}</div>'
-        f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
-    )
+    status = f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
+    return table(rows, words) + status
 
 
 class FieldCanvas(Canvas):
-    """The log-mel with the receptive field in the light, and below it the influence of each frame."""
+    """The log-mel, dark outside the receptive field, and below it the influence of each frame."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 4.6)
         with page_style():
             self.mel_axes = self.figure.add_axes((0.08, 0.42, 0.8, 0.54))
             self.below = self.figure.add_axes((0.08, 0.12, 0.8, 0.25))
-            self.mel = self.mel_axes.imshow(
-                [[0.0]], cmap="magma", aspect="auto", origin="lower", interpolation="nearest"
-            )
-            self.shades = [
-                self.mel_axes.axvspan(0, 0, color="black", alpha=0.6, linewidth=0) for _ in range(2)
-            ]
+            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **MATRIX)
+            shade: dict[str, Any] = {"color": "black", "alpha": 0.6, "linewidth": 0}
+            self.shades = [self.mel_axes.axvspan(0, 0, **shade) for _ in range(2)]
             self.edges = [self.mel_axes.axvline(0, color="white", linewidth=1.5) for _ in range(2)]
-            self.band = self.below.axvspan(
-                0, 0, color=ORANGE, alpha=0.3, linewidth=0, label="receptive field of the convolutions"
-            )
-            (self.curve,) = self.below.plot(
-                [], [], color=BLUE, linewidth=1.2, label="influence through the whole encoder"
-            )
+            field = "receptive field of the convolutions"
+            self.band = self.below.axvspan(0, 0, color=ORANGE, alpha=0.3, linewidth=0, label=field)
+            influence = "influence through the whole encoder"
+            (self.curve,) = self.below.plot([], [], color=BLUE, linewidth=1.2, label=influence)
             self.mel_axes.grid(False)
             self.mel_axes.tick_params(labelbottom=False)
             self.mel_axes.set(ylabel="mel filter")
             self.below.set(xlabel="time (s)", ylabel="influence (%)")
             self.below.legend(loc="upper right", fontsize=8)
-            self.figure.colorbar(
-                self.mel, cax=self.figure.add_axes((0.9, 0.42, 0.014, 0.54)), label="ln of mel power"
-            )
+            bar = self.figure.add_axes((0.9, 0.42, 0.014, 0.54))
+            self.figure.colorbar(self.mel, cax=bar, label="ln of mel power")
 
     def draw(self, mel: Tensor, field: Field, weights: Tensor) -> bytes:
-        """The PNG of mel (frames, 128) with the `field` of one embedding and the influence `weights` (frames,) on it."""
+        """The picture as a PNG.
+
+        Args:
+            mel: (frames, 128).
+            field: of one embedding.
+            weights: the influence of each frame on it, (frames,).
+        """
         end = len(mel) * FRAME
         first, last = field.first * FRAME, (field.last + 1) * FRAME
         self.mel.set_data(mel.T.numpy())
         self.mel.set_clim(float(mel.min()), float(mel.max()))
         self.mel.set_extent((0, end, -0.5, mel.shape[1] - 0.5))
-        for span, (left, right) in zip(
-            (*self.shades, self.band), ((0, first), (last, end), (first, last)), strict=True
-        ):
+        ranges = ((0, first), (last, end), (first, last))
+        for span, (left, right) in zip((*self.shades, self.band), ranges, strict=True):
             span.set_x(left)
             span.set_width(right - left)
         for line, second in zip(self.edges, (first, last), strict=True):
@@ -237,25 +234,28 @@ class FieldCanvas(Canvas):
 
 
 class AttentionCanvas(Canvas):
-    """One head's map: who looks from top to bottom, at whom from left to right."""
+    """The attention weights of one head. Each row is a position that attends to those of the columns."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 4.2)
         with page_style():
             self.axes = self.figure.add_axes((0.08, 0.13, 0.8, 0.83))
-            self.map = self.axes.imshow(
-                [[0.0]], cmap="viridis", vmin=0, aspect="auto", origin="upper", interpolation="nearest"
-            )
+            self.map = self.axes.imshow([[0.0]], cmap="viridis", vmin=0, **MATRIX | {"origin": "upper"})
             self.lines = [self.axes.axhline(0, color=ORANGE, linewidth=1.5) for _ in range(2)]
             self.axes.grid(False)
-            self.axes.set(xlabel="looked at, time (s)", ylabel="looking, time (s)")
-            bar = self.figure.colorbar(
-                self.map, cax=self.figure.add_axes((0.9, 0.13, 0.014, 0.83)), label="attention"
-            )
+            self.axes.set(xlabel="attended to, time (s)", ylabel="attending, time (s)")
+            beside = self.figure.add_axes((0.9, 0.13, 0.014, 0.83))
+            bar = self.figure.colorbar(self.map, cax=beside, label="attention")
             bar.outline.set_edgecolor(INK)
 
     def draw(self, weights: Tensor, rows: range, step: float) -> bytes:
-        """The PNG of weights (T, T), steps of `step` seconds; the rows of one embedding between two lines."""
+        """The picture as a PNG.
+
+        Args:
+            weights: (T, T).
+            rows: those of one embedding, which are drawn between two lines.
+            step: duration of a position in seconds.
+        """
         end = len(weights) * step
         self.map.set_data(weights.numpy())
         self.map.set_clim(0, float(weights.max()))

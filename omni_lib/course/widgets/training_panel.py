@@ -1,9 +1,9 @@
-"""The panel of a training: how far it is, whether it learns, and buttons to stop and resume it.
+"""The panel of a training run: its progress, its curves, and buttons to stop and resume it.
 
     run.panel()        # run: omni_lib.course.training_run.TrainingRun
 
-A coroutine on the kernel's loop looks every two seconds; curves are drawn again only when the log has grown. Closing the page or
-restarting the kernel ends the panel, never the training.
+A coroutine on the event loop of the kernel refreshes it every two seconds, and draws the curves again when
+the log has grown. Closing the page or restarting the kernel ends the panel and never the training.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _SIGNS = {
     State.DIED: ("✗", PURPLE),
 }
 _EPOCHS_SHOWN = 5
-_panels: dict[str, TrainingPanel] = {}  # the latest of each folder: only that one keeps looking
+_panels: dict[str, TrainingPanel] = {}  # the latest panel of each folder: only this one is refreshed
 
 
 class TrainingPanel(widgets.VBox):
-    """See the module. One panel at a time looks after a folder: a newer one retires the one before it."""
+    """The panel of the run in one folder. A newer panel of the same folder retires the older one."""
 
     def __init__(self, run: BackgroundRun) -> None:
         self.run = run
-        self._lock = threading.RLock()  # buttons may be pressed in another thread than the one that looks
+        self._lock = threading.RLock()  # buttons may act in another thread than the coroutine
         self._task: asyncio.Task[None] | None = None
         self._handle: DisplayHandle | None = None
         self._process: psutil.Process | None = None
@@ -57,13 +57,13 @@ class TrainingPanel(widgets.VBox):
         self._note = widgets.HTML()
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
         self._stop = self._button(
-            "Stop", "omni-stop", "Save, then end; Resume goes on from there", self._press_stop
+            "Stop", "omni-stop", "Save, then end; Resume continues from there", self._press_stop
         )
         self._resume = self._button(
-            "Resume", "omni-resume", "Go on from the newest checkpoint", self._press_resume
+            "Resume", "omni-resume", "Continue from the newest checkpoint", self._press_resume
         )
         self._open = self._button(
-            "Open log", "omni-open-log", f"What the training says ({CONSOLE})", self._press_open
+            "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
         )
         buttons = widgets.HBox([self._stop, self._resume, self._open])
         super().__init__(
@@ -101,7 +101,7 @@ class TrainingPanel(widgets.VBox):
                 self.renew_still()
 
     def still(self) -> Picture:
-        """The curves as a picture, for where no kernel runs."""
+        """The curves as a static figure, for places without a kernel."""
         status = self.run.status()
         epochs = status.of_type("epoch")
         reached = (
@@ -109,17 +109,18 @@ class TrainingPanel(widgets.VBox):
             if epochs
             else ""
         )
-        words = f"loss and word error rate of the training in {self.run.folder.name}, {status.state.value}{reached}"
+        title = f"loss and word error rate of the training in {self.run.folder.name}"
+        words = f"{title}, {status.state.value}{reached}"
         return shown(training_curves(status.entries, status.total_steps), words)
 
     def renew_still(self) -> None:
-        """Put the curves as they are now into the picture that is kept beside the widget."""
+        """Replace the static figure beside the widget by the current curves."""
         if self._handle:
             data, metadata = self._repr_mimebundle_()
             self._handle.update(data, raw=True, metadata=metadata)
 
     def retire(self) -> None:
-        """Stop looking: a newer panel does."""
+        """Stop refreshing, because a newer panel shows this run."""
         with self._lock:
             if self._task:
                 self._task.cancel()
@@ -132,8 +133,9 @@ class TrainingPanel(widgets.VBox):
     def _show(self, status: Status) -> None:
         sign, colour = _SIGNS[status.state]
         reason = f": {html.escape(status.reason)}" if status.reason else ""
+        style = f"border-left:4px solid {colour};padding:2px 10px;line-height:1.5;color:{PAGE_INK}"
         self._title.value = (
-            f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px;line-height:1.5;color:{PAGE_INK}">'
+            f'<div role="status" style="{style}">'
             f"<b>{sign} {status.state.value}</b>{reason} · <code>{html.escape(_short(self.run))}</code></div>"
         )
         self._bar.value = status.step / status.total_steps if status.total_steps else 0.0
@@ -153,14 +155,12 @@ class TrainingPanel(widgets.VBox):
             self._console.value = _pre(self.run)
 
     def _machine(self) -> str:
-        """Processor time and memory of the training."""
+        """Processor use and memory of the training, in words."""
         process = self.run.process()
         if process is None:
             return ""
         if self._process is None or self._process.pid != process.pid:
-            self._process = (
-                process  # the same object each time: the share is of the time since it was asked last
-            )
+            self._process = process  # kept, because cpu_percent covers the time since its last call
             process.cpu_percent()
             return ""
         with contextlib.suppress(psutil.Error):
@@ -171,10 +171,13 @@ class TrainingPanel(widgets.VBox):
     def _last_line(self, status: Status) -> str:
         return "" if status.entries else next(reversed(self.run.console(3).splitlines()), "")
 
-    # Looking
+    # Refreshing
 
     def _keep_looking(self) -> None:
-        """Start the coroutine unless it runs already; without a kernel's loop (a script), `run.wait()` alone looks."""
+        """Start the coroutine unless it runs already.
+
+        In a script, which has no event loop, `run.wait()` refreshes the panel instead.
+        """
         if self._loop is None or self._loop.is_closed():
             return
 
@@ -200,7 +203,7 @@ class TrainingPanel(widgets.VBox):
     def _guarded(self, action: Any) -> None:
         try:
             action()
-        except UserError as error:  # a callback's traceback is shown to nobody
+        except UserError as error:  # the traceback of a callback is invisible
             self._say(str(error))
         self.refresh()
 
@@ -211,7 +214,8 @@ class TrainingPanel(widgets.VBox):
         self.run.stop()
         self._asked = True
         self._say(
-            "It saves and ends after the step at hand. “Stop now” does not wait: steps since the last checkpoint would be lost."
+            "It saves and ends after the current step. “Stop now” does not wait: steps since the last "
+            "checkpoint would be lost."
         )
 
     def _press_resume(self) -> None:
@@ -237,7 +241,7 @@ class TrainingPanel(widgets.VBox):
         return {"application/vnd.jupyter.widget-view+json": view, **data}, metadata
 
     def _ipython_display_(self, **_: Any) -> None:
-        """Display in a way that lets the picture beside the widget be renewed when the training is over."""
+        """Display with an id, so that the static figure can be replaced when the training has ended."""
         data, metadata = self._repr_mimebundle_()
         self._handle = display(data, raw=True, metadata=metadata, display_id=True)
 
@@ -259,11 +263,12 @@ def _pre(run: BackgroundRun) -> str:
     )
     style += f";color:{PAGE_INK};border:1px solid #80808080"
     path, said = html.escape(f"{_short(run)}/{CONSOLE}"), html.escape(run.console(200))
-    return f'<div style="color:{PAGE_INK}"><code>{path}</code></div><pre class="omni-console" style="{style}">{said}</pre>'
+    heading = f'<div style="color:{PAGE_INK}"><code>{path}</code></div>'
+    return f'{heading}<pre class="omni-console" style="{style}">{said}</pre>'
 
 
 def _tiles(status: Status, machine: str, last_line: str) -> str:
-    """The figures of the moment, each with its name above it."""
+    """The current figures, each below its name, as HTML."""
     steps, epochs = status.of_type("step"), status.of_type("epoch")
     tiles = [("step", f"{status.step} of {status.total_steps}" if status.total_steps else "–")]
     if status.state is State.RUNNING:
@@ -281,15 +286,17 @@ def _tiles(status: Status, machine: str, last_line: str) -> str:
     if machine:
         tiles.append(("processor and memory", machine))
     cells = "".join(
-        f'<div style="line-height:1.35"><div style="font-size:11px;opacity:.75">{html.escape(name)}</div><b>{html.escape(value)}</b></div>'
+        f'<div style="line-height:1.35"><div style="font-size:11px;opacity:.75">{html.escape(name)}</div>'
+        f"<b>{html.escape(value)}</b></div>"
         for name, value in tiles
     )
     line = f'<div style="opacity:.75;line-height:1.4">{html.escape(last_line)}</div>' if last_line else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{PAGE_INK}">{cells}</div>{line}'
+    style = f"display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{PAGE_INK}"
+    return f'<div style="{style}">{cells}</div>{line}'
 
 
 def _transcripts(status: Status) -> str:
-    """What three dev clips were heard as after some epochs, the first and the last of them included."""
+    """The transcripts of three dev clips after some epochs, the first and the last included, as HTML."""
     epochs = [entry for entry in status.of_type("epoch") if entry.get("transcripts")]
     if not epochs:
         return ""
@@ -302,13 +309,15 @@ def _transcripts(status: Status) -> str:
     rows = [f'<tr><th style="{cell}">said</th>{said}</tr>']
     for number in chosen:
         heard = "".join(
-            f'<td style="{cell}">{html.escape(each["heard"]) or "<i>nothing</i>"}{" ✓" if each["heard"] == each["said"] else ""}</td>'
+            f'<td style="{cell}">{html.escape(each["heard"]) or "<i>nothing</i>"}'
+            f"{' ✓' if each['heard'] == each['said'] else ''}</td>"
             for each in epochs[number]["transcripts"]
         )
         rows.append(
             f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
         )
-    caption = '<caption style="text-align:left;font-weight:600;padding:4px 0">Three dev clips, as they are heard</caption>'
+    caption_style = "text-align:left;font-weight:600;padding:4px 0"
+    caption = f'<caption style="{caption_style}">Transcripts of three dev clips</caption>'
     style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{PAGE_INK}"
     return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
 
@@ -316,10 +325,6 @@ def _transcripts(status: Status) -> str:
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours} h {minutes:02d} min"
-        if hours
-        else f"{minutes} min {seconds:02d} s"
-        if minutes
-        else f"{seconds} s"
-    )
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,9 +1,10 @@
-"""The pictures of the CTC explorer: a path's table, the feasible region, and the trellis of a clip."""
+"""The pictures of the CTC explorer: the table of a path, the feasible region, and the trellis of a clip."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgba
@@ -11,36 +12,34 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
-from omni_lib.course.figures import page_style
+from omni_lib.course.figures import MATRIX, page_style
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.course.trellis import VOCABULARY, Collapse, Region, name_of, sign_of, states_of
 from omni_lib.course.widgets.explorer import Canvas, table
 from omni_lib.text import BLANK
 
-DEEPEST = 12.0  # nats below the frame's best cell: what is darker than e^-12 is nothing
-MOST_LETTERS = (
-    26  # state labels that can be read beside one another; of a longer text only the words are named
-)
+DEEPEST = 12.0  # nats below the best cell of a frame: cells below e^-12 are drawn black
+MOST_LETTERS = 26  # labels of states that fit on the axis; of a longer text only the words are labelled
 
 
 def collapse_table(path: Collapse, step: int) -> str:
-    """The path, its runs, its runs without blanks, and the text, as far as `step` (0 to 3)."""
+    """A table of the path, its runs, its runs without blanks, and the text, up to row `step` (0 to 3)."""
     runs, width = path.runs, 22 if len(path.path) <= 20 else 12
+    text = html.escape(path.text) or "(nothing)"
     cells = [
         [_cell(symbol, 1, width) for symbol in path.path],
         [_cell(symbol, frames, width) for symbol, frames in runs],
         [_cell(symbol, frames, width, dropped=symbol == BLANK) for symbol, frames in runs],
-        [
-            f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{html.escape(path.text) or "(nothing)"}</b></td>'
-        ],
+        [f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{text}</b></td>'],
     ]
     names = (
-        "path, one symbol a frame",
-        "step 1: merge what repeats",
-        "step 2: drop the blanks",
+        "path, one symbol for each frame",
+        "step 1: merge repeated symbols",
+        "step 2: remove the blanks",
         "step 3: the text",
     )
-    header = '<th scope="row" style="text-align: left; padding-right: 12px; white-space: nowrap; font-weight: normal">{}</th>'
+    style = "text-align: left; padding-right: 12px; white-space: nowrap; font-weight: normal"
+    header = f'<th scope="row" style="{style}">{{}}</th>'
     rows = [f"<tr>{header.format(name)}{''.join(row)}</tr>" for name, row in zip(names, cells, strict=True)]
     return table(rows[: step + 1], f"a path of {len(path.path)} frames collapses to '{path.text}'")
 
@@ -56,7 +55,7 @@ def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
 
 
 def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:
-    """(state, label) of the marks on the axis of states: each letter, or, where that is too many, the start of each word."""
+    """(state, label) for the axis of states: each letter, or each word where the letters are too many."""
     letters = [sign_of(symbol) for symbol in target]
     if len(letters) <= MOST_LETTERS:
         return [(2 * index + 1, letter) for index, letter in enumerate(letters)]
@@ -68,7 +67,7 @@ def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:
 
 
 class RegionCanvas(Canvas):
-    """Cells of the trellis by whether a path can come from the start, go on to the end, or both."""
+    """The cells of the trellis that are reachable from the start, that reach the end, or both."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 4.2)
@@ -80,16 +79,14 @@ class RegionCanvas(Canvas):
         colours = ListedColormap([(0, 0, 0, 0), *(to_rgba(colour, alpha) for _, colour, alpha in kinds)])
         with page_style():
             self.axes = self.figure.add_axes((0.09, 0.13, 0.69, 0.83))
-            self.image = self.axes.imshow(
-                [[0]], cmap=colours, vmin=0, vmax=3, aspect="auto", origin="lower", interpolation="nearest"
-            )
+            self.image = self.axes.imshow([[0]], cmap=colours, vmin=0, vmax=3, **MATRIX)
             self.axes.grid(False)
             self.axes.set(xlabel="CTC frame", ylabel="state: the text with blanks between")
             handles = [Patch(color=to_rgba(colour, alpha), label=label) for label, colour, alpha in kinds]
             self.axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
 
     def draw(self, cells: Region, target: Sequence[int]) -> bytes:
-        """The PNG of `cells`."""
+        """The picture of `cells` as a PNG."""
         states, frames = cells.from_start.shape
         self.image.set_data(
             cells.from_start.astype(int) + 2 * cells.to_end.astype(int) if frames else np.zeros((states, 1))
@@ -104,21 +101,18 @@ class RegionCanvas(Canvas):
 
 
 class TrellisCanvas(Canvas):
-    """Mass in the trellis of a clip, with the best path, above the posteriors of the symbols of its text."""
+    """The trellis of a clip with its best path, above the posteriors of the symbols of its text."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 6.4)
         with page_style():
             self.axes = self.figure.add_axes((0.1, 0.46, 0.78, 0.5))
             self.below = self.figure.add_axes((0.1, 0.09, 0.78, 0.31))
-            options = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
-            self.mass = self.axes.imshow([[0.0]], cmap="viridis", vmin=-DEEPEST, vmax=0, **options)
-            self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **options)
-            seen_on_all = [Stroke(linewidth=3.5, foreground="white"), Normal()]
-            (self.path,) = self.axes.plot(
-                [], [], color="black", linewidth=1.5, path_effects=seen_on_all, label="best path"
-            )
-            self.axes.legend(loc="upper left", labelcolor="white")
+            self.mass = self.axes.imshow([[0.0]], cmap="viridis", vmin=-DEEPEST, vmax=0, **MATRIX)
+            self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **MATRIX)
+            outlined: dict[str, Any] = {"path_effects": [Stroke(linewidth=3.5, foreground="white"), Normal()]}
+            (self.path,) = self.axes.plot([], [], color="black", linewidth=1.5, label="best path", **outlined)
+            self.legend = self.axes.legend(loc="upper left", labelcolor="white")
             for axes in (self.axes, self.below):
                 axes.grid(False)
             self.axes.set(ylabel="state")
@@ -131,7 +125,7 @@ class TrellisCanvas(Canvas):
             self.figure.colorbar(self.posteriors, cax=under, label="probability")
 
     def time_span(self) -> tuple[float, float]:
-        """Where the axis of time lies in the picture."""
+        """The left and right edge of the time axis as fractions of the width of the picture."""
         return self.span(self.axes)
 
     def draw(
@@ -142,14 +136,14 @@ class TrellisCanvas(Canvas):
         states: Sequence[int] | None,
         seconds: float,
     ) -> bytes:
-        """The PNG.
+        """The picture as a PNG.
 
         Args:
             mass: (T, 2 L + 1), natural logarithms.
             log_probs: (T, symbols).
             target: class indices, L of them.
-            states: of the best path, one a frame; None leaves it out.
-            seconds: of a CTC frame.
+            states: of the best path, one for each frame; None leaves the path out.
+            seconds: duration of a CTC frame.
         """
         frames, end = len(log_probs), len(log_probs) * seconds
         relative = (mass - mass.amax(dim=1, keepdim=True)).clamp_min(-DEEPEST).T.numpy()  # (S, T)
@@ -157,7 +151,7 @@ class TrellisCanvas(Canvas):
         self.mass.set_extent((0, end, -0.5, len(states_of(target)) - 0.5))
         self.path.set_data((np.arange(frames) + 0.5) * seconds if states else [], states or [])
         self.path.set_visible(bool(states))
-        self.axes.get_legend().set_visible(bool(states))
+        self.legend.set_visible(bool(states))
         symbols = [BLANK, *sorted(set(target))]
         self.posteriors.set_data(log_probs[:, symbols].exp().T.numpy())
         self.posteriors.set_extent((0, end, -0.5, len(symbols) - 0.5))

@@ -1,4 +1,4 @@
-"""Your own voice becomes mel, posteriors, word times and text, and a row of your own corpus if you like.
+"""The voice recorder: log-mel, posteriors, word times and transcript of a recording, to add to a corpus.
 
 from omni_lib.course.widgets.voice_recorder import voice_recorder
 
@@ -8,18 +8,18 @@ voice_recorder()
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 from matplotlib.colors import to_rgba
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio
 from omni_lib.course import materials
 from omni_lib.course.edits import edit_table, word_edits
-from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.figures import MATRIX, Picture, page_style
 from omni_lib.course.palette import BLUE, INK
 from omni_lib.course.recordings import (
     PROMPTS,
@@ -36,17 +36,28 @@ from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
 from omni_lib.course.widgets.microphone import Microphone
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
+from omni_lib.machine.clone import ROOT
 from omni_lib.metrics import word_errors
 from omni_lib.text import BLANK, normalise
 
 
 def voice_recorder(folder: str | Path = RECORDINGS) -> VoiceRecorder:
-    """A recorder whose "add to my corpus" writes to `folder`."""
+    """A recorder whose button "add to my corpus" writes to `folder`."""
     return VoiceRecorder(Path(folder))
 
 
+@dataclass
+class Take:
+    """The latest recording and what became of it."""
+
+    waveform: Tensor  # (samples,) of 16 kHz
+    result: Recognition
+    source: str  # "your voice" or "your file"
+    added: bool = False  # to the corpus
+
+
 class VoiceRecorder(Explorer):
-    """Record, see, compare with what was said, keep."""
+    """Record or load a sound, compare its transcript with the text, and add it to a corpus."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("voice", "Voice recorder")
@@ -54,9 +65,10 @@ class VoiceRecorder(Explorer):
         self.folder = folder
         self._recogniser, self._config, trained_on = voice_recogniser()
         self.limits = widgets.HTML(
-            f'<div style="line-height: 1.5">The encoder was trained on {trained_on}, and on few words: a prompt below gives it a chance, '
-            "other words hardly any. Your recording goes from the browser to the kernel, on the machine that runs this notebook; it is "
-            "written to disk only if you add it to your corpus.</div>"
+            f'<div style="line-height: 1.5">The encoder was trained on {trained_on}, and on few words: it '
+            "may transcribe the prompts below, but hardly any other words. Your recording goes from the "
+            "browser to the kernel, on the machine that runs this notebook; it is written to disk only if "
+            "you add it to your corpus.</div>"
         )
         self.prompt = widgets.Dropdown(options=PROMPTS, description="say, for example")
         self.said = widgets.Text(PROMPTS[0], description="what I said")
@@ -71,14 +83,10 @@ class VoiceRecorder(Explorer):
         self.kept = widgets.HTML()
         self.kept.add_class("omni-kept")
         self._canvas = VoiceCanvas()
-        self._waveform: Tensor | None = None
-        self._heard: Recognition | None = None
-        self._source = ""
-        self._added = False
-        self.children = [
-            self.heading, self.limits, controls(self.prompt, self.said), self.microphone, self.summary, self.comparison, self.picture,
-            self.times, self.add, self.kept,
-        ]  # fmt: skip
+        self._take: Take | None = None
+        recording = [self.limits, controls(self.prompt, self.said), self.microphone]
+        results = [self.summary, self.comparison, self.picture, self.times]
+        self.children = [self.heading, *recording, *results, self.add, self.kept]
         self.prompt.observe(lambda change: setattr(self.said, "value", change["new"]), names="value")
         self.react_to(self.said)
         self.microphone.on_msg(lambda _, content, buffers: self.guarded(self.receive, content, buffers))
@@ -86,98 +94,93 @@ class VoiceRecorder(Explorer):
         self.refresh()
 
     def receive(self, content: Any, buffers: Any) -> None:
-        """A message of the browser: what is no recording is refused in a line, and what was there stays."""
+        """Load the recording in a message from the browser.
+
+        Raises:
+            UserError: the message is not a recording, or see `load`. The previous recording stays.
+        """
         waveform = waveform_of(content, buffers)
         self.load(waveform, "your file" if content["source"] == "file" else "your voice")
 
     def load(self, waveform: Tensor, source: str) -> None:
-        """Show and read waveform (samples,) of 16 kHz.
+        """Transcribe and show waveform (samples,) of 16 kHz.
+
+        Args:
+            source: "your voice" or "your file".
 
         Raises:
             UserError: it is silent or too short.
         """
-        heard = recognise(waveform, self._recogniser, self._config)
-        self._waveform, self._heard, self._source, self._added = waveform, heard, source, False
+        self._take = Take(waveform, recognise(waveform, self._recogniser, self._config), source)
         self.kept.value = ""
         self.refresh()
 
     def refresh(self) -> None:
-        self.add.disabled = self._heard is None or self._added
-        if self._heard is None:
+        take = self._take
+        self.add.disabled = take is None or take.added
+        if take is None:
             self.comparison.value = ""
-            self.say("Press Record, say the prompt, press Stop.")
+            self.announce("Press Record, say the prompt, press Stop.")
             return
-        heard, end = self._heard, len(self._waveform) / SAMPLE_RATE
-        words = f"{self._source.capitalize()}, {end:.2f} s, is heard as '{heard.text}'."
-        times = (
-            ", ".join(f"{word.word} {word.start:.2f}–{word.end:.2f} s" for word in heard.words)
-            or "no word was heard"
-        )
+        result, end = take.result, len(take.waveform) / SAMPLE_RATE
+        words = f"{take.source.capitalize()}, {end:.2f} s, is transcribed as '{result.text}'."
+        times = ", ".join(f"{word.word} {word.start:.2f}–{word.end:.2f} s" for word in result.words) or "none"
         self.times.value = f'<div style="line-height: 1.5">word times: {html.escape(times)}</div>'
-        if heard is not self._canvas.drawn:
+        if result is not self._canvas.drawn:
+            title = "Log-mel with the words above it and the posteriors below."
+            span = self._canvas.span(self._canvas.mel_axes)
             with self.picture.hold_sync():
-                seen = (
-                    f"Log-mel with the words above it and the posteriors below. {words} Word times: {times}."
-                )
-                self.picture.set_image(self._canvas.draw(heard), seen)
-                self.picture.set_axis(
-                    self._canvas.span(self._canvas.mel_axes), 0.0, len(heard.mel) * HOP_LENGTH / SAMPLE_RATE
-                )
-                self.picture.set_sound(self._waveform, self._source)
-                self.picture.notes = frame_notes(heard.log_probs, heard.seconds_per_frame)
-                self.picture.seconds_per_note = heard.seconds_per_frame
-        self._say_errors(words)
+                self.picture.set_image(self._canvas.draw(result), f"{title} {words} Word times: {times}.")
+                self.picture.set_axis(span, 0.0, len(result.mel) * HOP_LENGTH / SAMPLE_RATE)
+                self.picture.set_sound(take.waveform, take.source)
+                self.picture.notes = frame_notes(result.log_probs, result.seconds_per_frame)
+                self.picture.seconds_per_note = result.seconds_per_frame
+        self._announce_errors(words, result.text)
 
-    def _say_errors(self, words: str) -> None:
-        said, heard = normalise(self.said.value), self._heard.text
-        self.comparison.value = (
-            edit_table(word_edits(said, heard), f"said '{said}', heard '{heard}'") if said else ""
-        )
+    def _announce_errors(self, words: str, transcript: str) -> None:
+        """Compare the transcript with what was said."""
+        said = normalise(self.said.value)
+        caption = f"said '{said}', transcribed as '{transcript}'"
+        self.comparison.value = edit_table(word_edits(said, transcript), caption) if said else ""
         if not said:
-            self.say(f"{words} Write what you said to see its errors.")
+            self.announce(f"{words} Write what you said to see its errors.")
             return
-        errors = word_errors(said, heard)
-        outside = unknown_words(said)
-        caution = f" It has never met {', '.join(outside)}: it can only guess." if outside else ""
-        counted = f"{errors.errors} error{'s' * (errors.errors != 1)} in {errors.reference} word{'s' * (errors.reference != 1)}"
-        self.say(f"{words} {counted}: WER {errors.rate:.0%}.{caution}")
+        errors = word_errors(said, transcript)
+        unknown = unknown_words(said)
+        caution = f" Not in the training data: {', '.join(unknown)}." if unknown else ""
+        counted = f"{errors.errors} error{'s' * (errors.errors != 1)}"
+        counted += f" in {errors.reference} word{'s' * (errors.reference != 1)}"
+        self.announce(f"{words} {counted}: WER {errors.rate:.0%}.{caution}")
 
     def _keep(self) -> None:
-        if self._heard is None:
+        if self._take is None:
             raise UserError("there is nothing to add yet: record something first")
-        path = add_recording(self._waveform, self.said.value, self._heard, self.folder)
-        self._added = self.add.disabled = True
-        place = (
-            self.folder.relative_to(materials.ROOT)
-            if self.folder.is_relative_to(materials.ROOT)
-            else self.folder
-        )
-        text = f"✓ {path.name} and its row are in {place.as_posix()}; omni data check {place.as_posix()}/asr.csv tells what you have."
+        path = add_recording(self._take.waveform, self.said.value, self._take.result, self.folder)
+        self._take.added = self.add.disabled = True
+        folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
+        place = folder.as_posix()
+        text = f"✓ {path.name} and its row are in {place}; omni data check {place}/asr.csv checks all rows."
         self.kept.value = f'<div role="status" style="line-height: 1.5">{html.escape(text)}</div>'
 
     def still(self) -> Picture:
-        if self._heard is not None:
+        if self._take is not None:
             return Picture(self.picture.image, f"Voice recorder. {self.picture.alt}")
-        clip = read_audio(materials.clips()["hello"].path)
-        heard = recognise(clip, self._recogniser, self._config)
-        return Picture(
-            VoiceCanvas().draw(heard),
-            f"Voice recorder; here with the clip 'hello', in which it hears '{heard.text}'.",
-        )
+        result = recognise(read_audio(materials.clips()["hello"].path), self._recogniser, self._config)
+        words = f"Voice recorder, here with the clip 'hello', which is transcribed as '{result.text}'."
+        return Picture(VoiceCanvas().draw(result), words)
 
 
 class VoiceCanvas(Canvas):
-    """The words, the log-mel and the posteriors of one recording on one axis of time."""
+    """The words, the log-mel and the posteriors of one recording with a common time axis."""
 
     def __init__(self) -> None:
         super().__init__(9.6, 5.4)
-        options = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
         with page_style():
             self.word_axes = self.figure.add_axes((0.1, 0.89, 0.78, 0.09))
             self.mel_axes = self.figure.add_axes((0.1, 0.51, 0.78, 0.37))
             self.below = self.figure.add_axes((0.1, 0.1, 0.78, 0.36))
-            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **options)
-            self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **options)
+            self.mel = self.mel_axes.imshow([[0.0]], cmap="magma", **MATRIX)
+            self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **MATRIX)
             self.word_axes.set(ylim=(-0.05, 1), yticks=[], ylabel="words")
             self.word_axes.tick_params(bottom=False, labelbottom=False)
             self.mel_axes.tick_params(labelbottom=False)
@@ -195,44 +198,34 @@ class VoiceCanvas(Canvas):
             self.figure.colorbar(self.posteriors, cax=second, label="probability")
         self.drawn: Recognition | None = None
 
-    def draw(self, heard: Recognition) -> bytes:
-        """The PNG of `heard`."""
-        end = len(heard.mel) * HOP_LENGTH / SAMPLE_RATE
-        self.mel.set_data(heard.mel.T.numpy())
-        self.mel.set_clim(float(heard.mel.min()), float(heard.mel.max()))
-        self.mel.set_extent((0, end, -0.5, heard.mel.shape[1] - 0.5))
-        symbols = _seen(heard.log_probs)
-        self.posteriors.set_data(heard.log_probs[:, symbols].exp().T.numpy())
-        self.posteriors.set_extent(
-            (0, len(heard.log_probs) * heard.seconds_per_frame, -0.5, len(symbols) - 0.5)
-        )
+    def draw(self, result: Recognition) -> bytes:
+        """The picture of `result` as a PNG."""
+        end = len(result.mel) * HOP_LENGTH / SAMPLE_RATE
+        self.mel.set_data(result.mel.T.numpy())
+        self.mel.set_clim(float(result.mel.min()), float(result.mel.max()))
+        self.mel.set_extent((0, end, -0.5, result.mel.shape[1] - 0.5))
+        symbols = _likely_symbols(result.log_probs)
+        self.posteriors.set_data(result.log_probs[:, symbols].exp().T.numpy())
+        decoded = len(result.log_probs) * result.seconds_per_frame  # seconds
+        self.posteriors.set_extent((0, decoded, -0.5, len(symbols) - 0.5))
         for artist in [*self.word_axes.patches, *self.word_axes.texts]:
             artist.remove()
         with page_style():
-            for row, word in enumerate(heard.words):
-                level = 0.5 * (
-                    row % 2
-                )  # neighbours on two lines, so that short words do not run into one another
+            for row, word in enumerate(result.words):
+                level = 0.5 * (row % 2)  # alternating heights, so that short neighbours do not overlap
                 box = (word.start, word.end, 0.04 + 0.94 * level, 0.4 + 0.94 * level)
                 self.word_axes.axvspan(*box, facecolor=to_rgba(BLUE, 0.12), edgecolor=BLUE)
-                self.word_axes.text(
-                    (word.start + word.end) / 2,
-                    level + 0.18,
-                    word.word,
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    color=INK,
-                )
+                centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}
+                self.word_axes.text((word.start + word.end) / 2, level + 0.18, word.word, **centred)
             names = [sign_of(symbol) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
         for axes in (self.word_axes, self.mel_axes, self.below):
             axes.set_xlim(0, end)
-        self.drawn = heard
+        self.drawn = result
         return self.png()
 
 
-def _seen(log_probs: Tensor) -> list[int]:
-    """Blank, and every symbol that is likelier than 5% in some frame."""
-    loudest = log_probs.exp().amax(dim=0)
-    return [BLANK, *(int(symbol) for symbol in np.flatnonzero((loudest > 0.05).numpy()) if symbol != BLANK)]
+def _likely_symbols(log_probs: Tensor) -> list[int]:
+    """Blank, and every symbol with a probability over 5% in some frame."""
+    likely = (log_probs.exp().amax(dim=0) > 0.05).nonzero().flatten().tolist()
+    return [BLANK, *(symbol for symbol in likely if symbol != BLANK)]
