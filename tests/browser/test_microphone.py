@@ -67,7 +67,9 @@ def test_a_recording_is_sent_at_16_khz_while_the_level_is_shown(open_recorder):
     page.get_by_role("button", name="Stop").click()
     samples = sent(page)
     assert 1.1 * 16_000 < len(samples) <= 20 * 16_000 and abs(samples).max() > 0.01
-    expect(page.get_by_role("status")).to_contain_text("s of sound were sent to the kernel, and nowhere else.")
+    expect(page.get_by_role("status")).to_contain_text(
+        "s of sound were sent to the kernel, and nowhere else."
+    )
     expect(page.get_by_role("button", name="Record")).to_be_visible()
 
 
