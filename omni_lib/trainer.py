@@ -31,7 +31,7 @@ from omni_lib.machine import distributed
 from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser
-from omni_lib.runs.interruption import StopRequest, heard_or_not
+from omni_lib.runs.interruption import StopRequest, ignore_write_errors
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
@@ -114,7 +114,7 @@ class Trainer:
     ) -> None:
         """`earlier` is the checkpoint to go on from; None: a new run. Raises UserError as `train` does."""
         self.config, self.folder = config, folder
-        self.report = heard_or_not(report) if distributed.is_writer() else lambda line: None
+        self.report = ignore_write_errors(report) if distributed.is_writer() else lambda line: None
         remember_kernels()
         keep_freed_memory()
         self.device = choose_device(config.device)

@@ -1,24 +1,25 @@
-"""Full training from a notebook cell: a process of its own, which the notebook starts, watches, stops and resumes.
+"""Full training from a notebook cell: a process that the notebook starts, watches, stops and resumes.
 
     run = TrainingRun.start("configs/audio_enc_tiny.json")
     run.panel()              # progress, curves, transcripts; buttons to stop and resume
-    await run.ended()        # in a notebook, for a cell that needs the result: panel and buttons stay alive meanwhile
+    await run.ended()        # in a notebook, for a cell that needs the result: panel and buttons keep working
     run.wait()               # the same for scripts and continuous integration
 
-It is `omni train --resume`, the same loop in the same folder. The process belongs to no kernel: restart the kernel, close the page, and it
-goes on; `TrainingRun.attach()` finds it again.
+The process is `omni train --resume`: the same loop in the same folder. No kernel owns it, so it goes on when
+the kernel is restarted or the page is closed. `TrainingRun.attach()` finds it again.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omni_lib.errors import UserError
 from omni_lib.runs.background import BackgroundRun
 from omni_lib.runs.status import State
 
-if TYPE_CHECKING:  # widgets are imported when a panel is asked for: a script needs none
+if TYPE_CHECKING:  # widgets are imported only for a panel: a script needs none
+    from omni_lib.course.figures import Picture
     from omni_lib.course.widgets.training_panel import TrainingPanel
 
 
@@ -43,19 +44,20 @@ class TrainingRun(BackgroundRun):
     def _outcome(self) -> State:
         self._notify()
         if self._panel:
-            # Once more, in the name of the cell that waits: what the panel's own coroutine says belongs to the cell that showed the
-            # panel, and whoever executes a notebook from end to end no longer listens to that one.
+            # Once more, as output of the cell that waits. What the panel's own coroutine sends belongs to the
+            # cell that shows the panel, and whoever executes a notebook from end to end has finished with
+            # that one.
             self._panel.renew_still()
         return super()._outcome()
 
 
-def compare(first: TrainingRun | str | Path, second: TrainingRun | str | Path) -> Any:
-    """The curves of two runs in one figure.
+def compare(first: TrainingRun | str | Path, second: TrainingRun | str | Path) -> Picture:
+    """The curves of two runs in one figure: loss of the training batches, and word error rate on dev.
 
     Raises:
         UserError: one of the folders holds no run, or a run that has logged nothing yet.
     """
-    from omni_lib.course.figures import compared_curves
+    from omni_lib.course.figures import compared_curves, shown
 
     runs = [run if isinstance(run, TrainingRun) else TrainingRun.attach(run) for run in (first, second)]
     names = [run.folder.name for run in runs]
@@ -64,4 +66,6 @@ def compare(first: TrainingRun | str | Path, second: TrainingRun | str | Path) -
     for run in runs:
         if not run.status().entries:
             raise UserError(f"{run.folder} has logged nothing yet: wait for its first line")
-    return compared_curves([(name, run.status().entries) for name, run in zip(names, runs, strict=True)])
+    figure = compared_curves([(name, run.status().entries) for name, run in zip(names, runs, strict=True)])
+    # A picture, not the figure: a notebook would draw an open figure once more at the end of its cell.
+    return shown(figure, f"training loss, and word error rate on dev, of the runs {names[0]} and {names[1]}")

@@ -1,1 +1,1 @@
-"""One run in one folder: its lock, its log, its status, and how it is started, stopped and resumed in the background."""
+"""One training run in one folder: started in the background, locked, logged, watched, stopped and resumed."""

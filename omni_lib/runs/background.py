@@ -1,11 +1,12 @@
-"""A training in a process of its own, which belongs to no kernel: started, found again, watched, stopped and resumed.
+"""A training in a process that no kernel owns: started, found again, watched, stopped and resumed.
 
     run = BackgroundRun.start("configs/audio_enc_tiny.json")
-    run.wait()                      # or, where an event loop runs: await run.ended()
+    run.wait()                      # or, in an event loop: await run.ended()
 
-It is `omni train --resume`, the same loop in the same folder. Only the folder connects the caller and the process: `run.json` says which
-process it is, `training_log.json` how far it is, `console.log` what it prints, and a file named `stop` asks it to save and end. So
-`BackgroundRun.attach()` finds a run whoever started it. `course.training_run.TrainingRun` adds a panel with buttons for the notebook.
+The process is `omni train --resume`: the same loop in the same folder. The folder alone connects the caller
+and the process. `run.json` holds the id of the process, `training_log.json` its progress, `console.log` what
+it prints, and a file named `stop` requests that it saves and ends. So `BackgroundRun.attach()` finds a run
+whoever started it. `course.training_run.TrainingRun` adds a panel with buttons for the notebook.
 """
 
 from __future__ import annotations
@@ -16,23 +17,26 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
-from omni_lib.config import Config, load_config
+from omni_lib.config import Config, config_from_dict, load_config
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
-from omni_lib.runs.interruption import ask_to_stop
-from omni_lib.runs.lock import RECORD, read_record
+from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
+from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
-from omni_lib.runs.process import exit_code, lives, spawn
-from omni_lib.runs.status import State, Status, how_it_ended
+from omni_lib.runs.preflight import refuse_early
+from omni_lib.runs.process import exit_code, kill, lives, spawn
+from omni_lib.runs.status import KILLED, State, Status, how_it_ended
+from omni_lib.training.checkpoint import periodic_checkpoints, refuse_other_settings
 
 CONSOLE = "console.log"
-_SESSION = "--- "  # begins the line that start() writes above what the process says
+_SESSION = "--- "  # begins the line that is written to the console file before each start
 
 
 class BackgroundRun:
@@ -40,12 +44,14 @@ class BackgroundRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._pid: int | None = None  # of the process that this object has started
         self._entries: list[dict[str, Any]] = []
-        self._read: tuple[int, int] | None = None  # time and size of the log that was read last
+        self._read: tuple[int, int] | None = None  # time and size of the log when it was last read
 
     def __repr__(self) -> str:
         status = self.status()
-        return f"{type(self).__name__}({str(self.folder)!r}: {status.state.value}, step {status.step}/{status.total_steps or '?'})"
+        step = f"step {status.step}/{status.total_steps or '?'}"
+        return f"{type(self).__name__}({str(self.folder)!r}: {status.state.value}, {step})"
 
     # Starting and finding
 
@@ -53,7 +59,10 @@ class BackgroundRun:
     def start(
         cls, config: str | Path, *, set: Mapping[str, Any] | None = None, folder: str | Path | None = None
     ) -> Self:  # `set`: as on the command line
-        """Train in a process of its own; a run that was stopped in that folder goes on.
+        """Train in a process of its own. A run that was stopped in that folder goes on.
+
+        What the training would refuse is refused before the process starts; then nothing on the disk has
+        changed.
 
         Args:
             config: a file of settings, relative to the working directory or to the project.
@@ -61,7 +70,9 @@ class BackgroundRun:
             folder: where the run is kept, instead of `save_dir`.
 
         Raises:
-            UserError: a bad setting, a run that is going on in that folder already, or a process that ended at once.
+            UserError: a bad setting, settings that differ from those of the run in the folder, data that
+            cannot be
+                trained on, a run that is going on in that folder already, or a process that ended at once.
         """
         path, directory = _locate(config)
         overrides = _overrides(set, folder)
@@ -74,32 +85,31 @@ class BackgroundRun:
 
     @classmethod
     def attach(cls, where: str | Path | None = None) -> Self:
-        """The run in a folder, whoever started it, this kernel, one before it, or a terminal.
+        """The run in a folder, whoever started it: this kernel, an earlier one, or a terminal.
 
         Args:
-            where: the folder, or a file of settings whose `save_dir` it is; if not given, the run in `checkpoints/` that is going on,
-                or else the latest.
+            where: the folder, or a file of settings whose `save_dir` it is. If not given, the run in
+            `checkpoints/`
+                that is going on, or else the latest.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no such run.
         """
         if where is None:
-            found = [
-                cls(path.parent)
-                for path in sorted(_records(), key=lambda path: path.stat().st_mtime, reverse=True)
-            ]
+            latest = sorted(_records(), key=lambda path: path.stat().st_mtime, reverse=True)
+            found = [cls(path.parent) for path in latest]
             if not found:
                 raise UserError(
-                    "no training is to be found in checkpoints/: start one with TrainingRun.start(config), or name its folder"
+                    "no training is to be found in checkpoints/: start one with TrainingRun.start(config), "
+                    "or name its folder"
                 )
             return next((run for run in found if run.process()), found[0])
         if str(where).endswith(".json"):
             path, directory = _locate(where)
             folder = directory / load_config(directory / path).save_dir
         else:
-            folder = next(
-                (base / where for base in (Path.cwd(), ROOT) if (base / where).is_dir()), Path(where)
-            )
+            bases = (Path.cwd(), ROOT)
+            folder = next((base / where for base in bases if (base / where).is_dir()), Path(where))
         if not (folder / RECORD).exists() and not (folder / FILE_NAME).exists():
             raise UserError(f"{folder} holds no training: start one with TrainingRun.start(config)")
         return cls(folder)
@@ -108,44 +118,59 @@ class BackgroundRun:
     def start_or_attach(
         cls, config: str | Path, *, set: Mapping[str, Any] | None = None, folder: str | Path | None = None
     ) -> Self:
-        """The run of these settings if it is going on or over, else as `start`: for cells that may be run again at any time.
+        """The run with these settings if it is going on or finished, else as `start`. A cell may repeat it.
 
         Raises:
-            UserError: as `start`.
+            UserError: as `start`; or the run that is going on in that folder has other settings.
         """
         path, directory = _locate(config)
         settings = load_config(directory / path, _overrides(set, folder))
         run = cls(directory / settings.save_dir)
-        if run.process() or (run.status().state is State.FINISHED and run.trained_with(settings)):
+        if run.process():
+            if (running := run.settings()) is not None:
+                refuse_other_settings(run.folder, running, settings)
+            return run
+        if run.status().state is State.FINISHED and run.trained_with(settings):
             return run
         return cls.start(config, set=set, folder=folder)
 
     # Watching
 
     def process(self) -> psutil.Process | None:
-        """The process of the run, as long as there is one."""
+        """The process of the run, while there is one."""
         record = read_record(self.folder)
-        if record is None:
-            return None
-        return (
-            record.process() if exit_code(record.pid) is None else None
-        )  # of a child the system knows for sure
+        # Of a child of this kernel the system reports the end at once.
+        return record.process() if record and exit_code(record.pid) is None else None
 
     def status(self) -> Status:
-        """How the run stands; cheap enough to be asked every second."""
+        """How the run stands. It is cheap enough to be called every second."""
         process = self.process()
         entries, age = self._log()
+        checkpoints = periodic_checkpoints(self.folder)
+        saved = int(checkpoints[-1].stem.rpartition("_")[2]) if checkpoints else None
         if process:
-            return Status(State.RUNNING, None, "", entries, age)
-        return how_it_ended(self._exit_code(), self.console(40), entries)
+            return Status(State.RUNNING, None, "", entries, age, saved)
+        return how_it_ended(self._exit_code(), self.console(40), entries, saved)
+
+    def settings(self) -> Config | None:
+        """The settings of the run, from its log or else from its command; None if both are missing."""
+        record = read_record(self.folder)
+        logged = read_log(self.folder / FILE_NAME)["config"] if (self.folder / FILE_NAME).exists() else None
+        if logged is not None:
+            return config_from_dict(logged)
+        return record.settings if record and record.is_command else None
 
     def trained_with(self, settings: Config) -> bool:
         """Whether the run has these settings, apart from its folder."""
-        mine = read_log(self.folder / FILE_NAME).get("config", {})
+        mine: dict[str, Any] = read_log(self.folder / FILE_NAME).get("config", {})
         return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
 
+    def stop_requested(self) -> bool:
+        """Whether the run is to save and end after the current step."""
+        return asked_to_stop(self.folder)
+
     def console(self, lines: int = 20) -> str:
-        """The last lines that the process has said since it was started; all of it is in `console.log`."""
+        """The last lines that the process has printed since its start; `console.log` holds all of them."""
         try:
             with open(self.folder / CONSOLE, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 64_000))
@@ -156,15 +181,16 @@ class BackgroundRun:
         return "\n".join(line.rpartition("\r")[2] for line in session.rstrip().splitlines()[1:][-lines:])
 
     def wait(self, timeout: float | None = None) -> State:
-        """Wait for the end, however long that takes; to interrupt the waiting stops nothing.
+        """Wait for the end, however long that takes. Interrupting the wait does not stop the run.
 
-        In a notebook `await run.ended()` is better: while this waits, the kernel cannot hear a button.
+        In a notebook, `await run.ended()` is better: while this function waits, the kernel cannot handle the
+        buttons.
 
         Args:
             timeout: seconds.
 
         Raises:
-            UserError: the run died, and why; or the time was not enough.
+            UserError: the run died (the message says why), or the time was not enough.
         """
         began, looked = time.monotonic(), 0.0
         while self._goes_on(began, timeout):
@@ -175,7 +201,7 @@ class BackgroundRun:
         return self._outcome()
 
     async def ended(self, timeout: float | None = None) -> State:
-        """`await run.ended()`: as `wait`, and whatever else runs in the event loop, such as buttons, goes on meanwhile."""
+        """`await run.ended()`: as `wait`, while the rest of the event loop goes on, such as buttons."""
         began = time.monotonic()
         while self._goes_on(began, timeout):
             await asyncio.sleep(0.2)
@@ -184,7 +210,7 @@ class BackgroundRun:
     # Steering
 
     def stop(self) -> None:
-        """Ask the run to save and end after the step at hand (exit code 130).
+        """Request that the run save and end after the current step (exit code 130).
 
         Raises:
             UserError: it is not running.
@@ -194,10 +220,10 @@ class BackgroundRun:
         ask_to_stop(self.folder)
 
     def resume(self) -> None:
-        """Go on from the newest checkpoint, with the command that the run was started with.
+        """Go on from the newest checkpoint, with the command that started the run.
 
         Raises:
-            UserError: it is running, or nobody knows how it was started.
+            UserError: it is running, its command is unknown, or the training would refuse to go on.
         """
         record = read_record(self.folder)
         if record is None or not record.is_command:
@@ -210,7 +236,7 @@ class BackgroundRun:
         self._launch(command if "--resume" in command else [*command, "--resume"], Path(record.directory))
 
     def kill(self) -> None:
-        """End the process at once: what it did since its last checkpoint is lost. For a run that does not heed `stop`.
+        """End the process at once. The steps since its newest checkpoint are lost.
 
         Raises:
             UserError: this very kernel is training.
@@ -220,39 +246,73 @@ class BackgroundRun:
                 raise UserError(
                     "this kernel itself is training, in `train(…)`: interrupt the cell, and it saves first"
                 )
-            process.kill()
-            process.wait(10)
+            kill(process)
+            with open(self.folder / CONSOLE, "ab") as console:
+                console.write(f"\n{KILLED}\n".encode())  # for `status`, in any kernel
 
     # Inside
 
-    def _launch(self, command: Sequence[str], directory: Path) -> None:
-        """Start the process, and return once it holds the lock on the folder."""
+    def _launch(self, command: list[str], directory: Path) -> None:
+        """Start the process, and return when it holds the lock on the folder."""
         if process := self.process():
             raise UserError(
-                f"process {process.pid} is training into {self.folder}: TrainingRun.attach({str(self.folder)!r}) finds it, "
-                "or choose another folder"
+                f"process {process.pid} is training into {self.folder}: "
+                f"TrainingRun.attach({str(self.folder)!r}) finds it, or choose another folder"
             )
-        before = read_record(self.folder)
+        refuse_early(settings_of(command, directory), directory)
+        self._warn_of_others()
+        before, was_there = read_record(self.folder), self.folder.exists()
+        console, size = self.folder / CONSOLE, None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / CONSOLE, "ab") as console:
-                console.write(
-                    f"\n{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}\n".encode()
-                )
-            pid = spawn(command, directory, self.folder / CONSOLE)
+            size = console.stat().st_size if console.exists() else None
+            header = f"{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}"
+            with open(console, "ab") as file:
+                file.write(f"\n{header}\n".encode())
+            self._pid = spawn(command, directory, console)
         except OSError as error:
             raise UserError(
                 f"{self.folder} cannot be written ({error.strerror or error}): choose another folder"
             ) from None
-        while lives(pid) and read_record(self.folder) == before:
+        while lives(self._pid) and read_record(self.folder) == before:
             time.sleep(0.05)
+        if read_record(self.folder) == before:  # it never had the folder, or gave it back
+            said = self.console(20).splitlines() or ["it printed nothing"]
+            refusal = next((line for line in reversed(said) if line.startswith("omni: ")), None)
+            if refusal:
+                self._forget_start(console, size, was_there)
+                raise UserError(refusal.removeprefix("omni: "))
+            raise UserError(f"the training ended at once: {said[-1]}")
         self._notify()
-        if read_record(self.folder) == before:  # it never had the folder
-            said = self.console(5).splitlines() or ["it said nothing"]
-            raise UserError(f"the training ended at once: {said[-1].removeprefix('omni: ')}")
+
+    def _forget_start(self, console: Path, size: int | None, was_there: bool) -> None:
+        """Remove what a refused start has written: its part of the console, and a folder that is new."""
+        self._pid = None
+        if size is not None:
+            os.truncate(console, size)
+            return
+        console.unlink(missing_ok=True)
+        if not was_there and self.folder.is_dir() and {p.name for p in self.folder.iterdir()} <= {LOCK}:
+            (self.folder / LOCK).unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def _warn_of_others(self) -> None:
+        """Warn if another run of this project is going on: both share the processor."""
+        for path in _records():
+            record = read_record(path.parent)
+            if path.parent.resolve() != self.folder.resolve() and record and (process := record.process()):
+                warnings.warn(
+                    f"another training is going on in {path.parent} (process {process.pid}): each slows the "
+                    f"other down; TrainingRun.attach({str(path.parent)!r}).stop() saves and ends it",
+                    stacklevel=4,  # the cell that called `start`
+                )
 
     def _goes_on(self, began: float, timeout: float | None) -> bool:
-        """Whether there is still something to wait for, since the monotonic time `began`."""
+        """Whether the run is still going on.
+
+        Args:
+            began: when the wait began, in seconds of the monotonic clock.
+        """
         if self.process() is None:
             return False
         if timeout is not None and time.monotonic() - began > timeout:
@@ -262,7 +322,7 @@ class BackgroundRun:
         return True
 
     def _outcome(self) -> State:
-        """How the run ended, once it has; called by `wait` and `ended`."""
+        """How the run ended; called by `wait` and `ended`."""
         self._notify()
         status = self.status()
         if status.state is State.DIED:
@@ -272,6 +332,8 @@ class BackgroundRun:
         return status.state
 
     def _exit_code(self) -> int | None:
+        if self._pid is not None:
+            return exit_code(self._pid)
         record = read_record(self.folder)
         return exit_code(record.pid) if record else None
 
@@ -287,24 +349,25 @@ class BackgroundRun:
         return self._entries, max(0.0, time.time() - stat.st_mtime)
 
     def _notify(self) -> None:
-        """Called when the run may have changed: the place for whoever shows it."""
+        """Called when the run may have changed; a subclass that shows the run overrides it."""
 
 
 def _locate(config: str | Path) -> tuple[Path, Path]:
-    """A file of settings, and the directory from which its paths start: the working directory if it is found there, else the project."""
+    """A file of settings, and the directory where it was found: the working directory or the project."""
     path = Path(config)
     directory = Path.cwd() if (Path.cwd() / path).exists() else ROOT
     return path, directory
 
 
 def _overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[str]:
-    """What the command line calls `--set`, word for word."""
+    """The arguments of `--set` on the command line."""
     overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
-    return (
-        overrides if folder is None else [*overrides, f"save_dir={json.dumps(str(Path(folder).resolve()))}"]
-    )
+    if folder is not None:
+        overrides.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
+    return overrides
 
 
 def _records() -> Iterator[Path]:
+    """The `run.json` of each run in `checkpoints/`, in the working directory and in the project."""
     for base in {Path.cwd(), ROOT}:
         yield from base.glob(f"checkpoints/*/{RECORD}")

@@ -1,6 +1,7 @@
-"""Ctrl-C, a polite kill, a closed terminal or a file named `stop` in the run's folder end a run after the step at hand.
+"""Ctrl-C, SIGTERM, a closed terminal or a file named `stop` in its folder end a run after the current step.
 
-Everything is saved then. The file needs no signal, so it works on Windows, from another terminal and from a notebook:
+The run is saved then. The file needs no signal, so it works on Windows, from another terminal and from a
+notebook:
 
     touch checkpoints/audio_enc_tiny/stop
 """
@@ -13,25 +14,30 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 STOP_FILE = "stop"
 
 
 def ask_to_stop(folder: Path) -> None:
-    """Ask the run in `folder` to save and end."""
+    """Request that the run in `folder` saves and ends."""
     (folder / STOP_FILE).touch()
 
 
+def asked_to_stop(folder: Path) -> bool:
+    """Whether that was requested, and the run has not ended yet."""
+    return (folder / STOP_FILE).exists()
+
+
 def clear_stop(folder: Path) -> None:
-    """Forget what an earlier run was asked."""
-    with contextlib.suppress(
-        OSError
-    ):  # a folder that is gone or read-only: the run ends for that, or not at all
+    """Delete the request."""
+    # A folder that was deleted or is read-only is reported by the first write of the run.
+    with contextlib.suppress(OSError):
         (folder / STOP_FILE).unlink(missing_ok=True)
 
 
-def heard_or_not(report: Callable[[str], None]) -> Callable[[str], None]:
-    """`report`, that a closed terminal, a pipe that ended or a full disk behind it does not stop: no reason to lose a run."""
+def ignore_write_errors(report: Callable[[str], None]) -> Callable[[str], None]:
+    """`report`, without its OSErrors: a closed terminal, a closed pipe or a full disk must not end a run."""
 
     def say(line: str) -> None:
         with contextlib.suppress(OSError):
@@ -41,20 +47,21 @@ def heard_or_not(report: Callable[[str], None]) -> Callable[[str], None]:
 
 
 class StopRequest:
-    """Inside `with StopRequest(folder) as stop:`, SIGINT, SIGTERM, SIGHUP and the stop file set `stop.requested`.
+    """In `with StopRequest(folder) as stop:`, SIGINT, SIGTERM, SIGHUP and the stop file set `requested`.
 
-    A second SIGINT interrupts at once. SIGHUP says that the terminal was closed; under `nohup` it is ignored, here too. Signals reach
-    a program's main thread only; elsewhere (a notebook's worker thread) only the file is heeded.
+    A second SIGINT interrupts at once. SIGHUP means that the terminal was closed; under `nohup` it is
+    ignored, here too. Only the main thread of a program receives signals. In another thread (of a notebook,
+    for example) only the file counts.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._signalled = False
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}  # the handlers that were there before
 
     @property
     def requested(self) -> bool:
-        return self._signalled or (self.folder / STOP_FILE).exists()
+        return self._signalled or asked_to_stop(self.folder)
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
@@ -68,7 +75,7 @@ class StopRequest:
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        clear_stop(self.folder)  # it has been obeyed, or came too late
+        clear_stop(self.folder)  # the run has stopped, or the request came too late
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self._signalled and number == signal.SIGINT:

@@ -1,15 +1,17 @@
-"""One training a folder: a lock that the operating system holds, and a note of who holds it.
+"""One training per folder: a lock that the operating system holds, and a record of the process that holds it.
 
-Two trainings into one folder would overwrite each other's checkpoints. So a run holds `run.lock` for as long as it lasts. The lock
-belongs to the process, not to the file: however the process ends, a kill and a power cut included, the system lets go of it, and
-the file that stays behind locks nothing.
+Two trainings in one folder would overwrite each other's checkpoints. So a run holds `run.lock` while it
+lasts. The lock belongs to the process, not to the file: when the process ends, even by a kill or a power cut,
+the system releases it. The file that remains locks nothing.
 
-`run.json` beside it says which process that is and how it was started, for the message to whoever comes second, and for a notebook
-that looks for its training after a restart.
+`run.json` beside it holds the process id and the command of the run. It tells whoever comes second who holds
+the lock, and it is how a notebook finds its training after a restart. A run that is refused before it has
+trained puts the record of the run before it back.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -21,9 +23,11 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from omni_lib.config import Config, load_config
 from omni_lib.errors import UserError
 from omni_lib.machine.files import write_atomically
 from omni_lib.runs.interruption import clear_stop
+from omni_lib.runs.log import FILE_NAME
 from omni_lib.training.checkpoint import remove_half_written
 
 LOCK = "run.lock"
@@ -35,23 +39,34 @@ class RunRecord:
     """The process of a run, and how to start it again."""
 
     pid: int
-    started: float  # seconds since 1970: with the pid it names one process for good, as pids are used again
+    started: (
+        float  # seconds since 1970; the system uses pids again, so pid and time together name one process
+    )
     host: str
     command: list[str]
-    directory: str  # in which the command was given
+    directory: str  # the working directory of the command
 
     @property
     def is_command(self) -> bool:
-        """Whether it is `omni train`, which ends with its run; else somebody trains inside a longer program, such as a kernel."""
-        return "--config" in self.command
+        """Whether it is `omni train`, whose process ends with the run, and not a kernel, which goes on."""
+        return any(word.split("=")[0] == "--config" for word in self.command)
+
+    @property
+    def settings(self) -> Config:
+        """The settings that its command names.
+
+        Raises:
+            UserError: the config file was removed or is not valid any more.
+        """
+        return settings_of(self.command, Path(self.directory))
 
     @classmethod
     def of(cls, pid: int, command: list[str], directory: str | Path) -> RunRecord:
-        """The record of a process of this machine that is alive, or at least not yet forgotten by the system."""
+        """The record of a process of this machine that is running, or that has ended only just now."""
         return cls(pid, psutil.Process(pid).create_time(), socket.gethostname(), command, str(directory))
 
     def process(self) -> psutil.Process | None:
-        """The process, if it still runs, on this machine."""
+        """The process, if it is still running on this machine."""
         if self.host != socket.gethostname():
             return None
         try:
@@ -62,31 +77,67 @@ class RunRecord:
             return None
 
     def write(self, folder: Path) -> None:
+        """Write `run.json`.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
         write_atomically(folder / RECORD, json.dumps(asdict(self), indent=1).encode())
 
 
-def has_ended(process: psutil.Process) -> bool:
-    """Whether nothing of the process runs any more. Its locks last as long as its last thread, which a kill ends after its first one.
+def settings_of(command: list[str], directory: Path) -> Config:
+    """The settings that a command line of `omni train` names.
 
     Raises:
-        psutil.Error: the system has forgotten the process.
+        UserError: as `load_config`.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--set", action="append", default=[])
+    options, _ = parser.parse_known_args(command)
+    return load_config(directory / options.config, options.set)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether no thread of the process runs any more.
+
+    A process keeps its locks until its last thread has ended, and a kill ends that one after the first.
+
+    Raises:
+        psutil.Error: the system does not know the process any more.
     """
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record of the latest run in `folder`; None where there is none that can be read."""
+    """The record of the latest run in `folder`; None if there is none that can be read."""
     try:
         return RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
+def refuse_if_held(folder: Path) -> None:
+    """Nothing changes in the folder.
+
+    Raises:
+        UserError: a process trains into it.
+    """
+    if (folder / LOCK).exists():
+        try:
+            with FileLock(folder / LOCK, timeout=0):
+                pass
+        except Timeout:
+            raise UserError(_held(folder)) from None
+        except OSError as error:
+            raise UserError(_not_writable(folder, error)) from None
+
+
 class RunLock:
     """Inside `with RunLock(folder):` no other process trains into `folder`.
 
     Raises:
-        UserError: another one does, named by its process id; or the folder cannot be written.
+        UserError: another process does, which the message names by its id; or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,14 +149,14 @@ class RunLock:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout:
-            raise UserError(_taken(self.folder)) from None
+            raise UserError(_held(self.folder)) from None
         except OSError as error:
-            raise UserError(
-                f"{self.folder} cannot be written ({error.strerror or error}): choose another save_dir"
-            ) from None
+            raise UserError(_not_writable(self.folder, error)) from None
         try:
-            clear_stop(self.folder)  # asked of a run before this one
+            clear_stop(self.folder)  # a request to an earlier run
             remove_half_written(self.folder)
+            self._results = _results(self.folder)
+            self._previous = read_record(self.folder)
             self._record = RunRecord.of(os.getpid(), [sys.executable, *sys.orig_argv[1:]], Path.cwd())
             self._record.write(self.folder)
         except BaseException:
@@ -114,24 +165,40 @@ class RunLock:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if (
-            exception[0]
-            and self.folder.is_dir()
-            and {path.name for path in self.folder.iterdir()} <= {LOCK, RECORD}
-        ):
-            # Refused before anything was trained: leave no folder that looks like a run.
-            with contextlib.suppress(OSError):
+        # These are small repairs: if they fail, the exception of the run itself is the one to report.
+        with contextlib.suppress(OSError, UserError):
+            refused = exception[0] is not None and _results(self.folder) == self._results
+            names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else {""}
+            if refused and self._previous is None and names <= {LOCK, RECORD}:
+                # Refused before anything was trained: leave no folder that looks like a run.
                 (self.folder / RECORD).unlink(missing_ok=True)
                 self._lock.release()
                 (self.folder / LOCK).unlink(missing_ok=True)
                 self.folder.rmdir()
-        elif not self._record.is_command:
-            with contextlib.suppress(OSError):
+            elif refused and self._previous and self._previous.command != self._record.command:
+                self._previous.write(self.folder)  # the run before is still the latest
+            elif not self._record.is_command:
                 (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
         self._lock.release()
 
 
-def _taken(folder: Path) -> str:
+def _results(folder: Path) -> dict[str, int]:
+    """When each checkpoint and the log were written, in nanoseconds since 1970."""
+    files = [*folder.glob("*.pt"), *folder.glob(FILE_NAME)]
+    return {path.name: path.stat().st_mtime_ns for path in files}
+
+
+def _held(folder: Path) -> str:
+    """The message for whoever comes second."""
     holder = read_record(folder)
+    if holder and holder.host == socket.gethostname() and holder.process() is None:
+        holder = None  # the record of an earlier run: the new one has not written its own yet
     who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-    return f"{who} is training into {folder}: let it end, stop it by creating a file named stop in that folder, or choose another save_dir"
+    return (
+        f"{who} is training into {folder}: let it end, stop it by creating a file named stop in that folder, "
+        "or choose another save_dir"
+    )
+
+
+def _not_writable(folder: Path, error: OSError) -> str:
+    return f"{folder} cannot be written ({error.strerror or error}): choose another save_dir"

@@ -1,4 +1,4 @@
-"""Processes that outlive the kernel which started them."""
+"""Processes that go on after the kernel that started them has ended."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import psutil
 
 from omni_lib.runs.lock import has_ended
 
-_children: dict[
-    int, subprocess.Popen[bytes]
-] = {}  # started by this kernel: of those, and only of those, the system tells the exit code
+# Started by this kernel: only of its own children does the system report the exit code.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def exit_code(pid: int) -> int | None:
-    """The exit code of a process that this kernel started; None while it runs, and for every other process."""
+    """The exit code of a process that this kernel started; None while it runs, and for any other process."""
     child = _children.get(pid)
     return child.poll() if child else None
 
@@ -33,8 +32,24 @@ def lives(pid: int) -> bool:
         return False
 
 
+def kill(process: psutil.Process) -> None:
+    """End the process at once, and wait until it has ended.
+
+    A child is waited for through its `Popen`: if psutil collected the exit code, `exit_code` would report 0.
+    """
+    process.kill()
+    if child := _children.get(process.pid):
+        child.wait(10)
+    else:
+        process.wait(10)
+
+
 def spawn(command: Sequence[str], directory: Path, console: Path) -> int:
-    """The id of a process that neither the kernel's end nor an interrupt of the kernel reaches."""
+    """Start a process that goes on when the kernel ends or is interrupted.
+
+    Returns:
+        its process id.
+    """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     environment.pop("MPLBACKEND", None)  # the notebook's
     if os.name == "nt":
@@ -56,15 +71,20 @@ def spawn(command: Sequence[str], directory: Path, console: Path) -> int:
 def spawn_through_a_go_between(
     command: Sequence[str], directory: Path, console: Path, environment: dict[str, str]
 ) -> int:
-    """Windows knows no sessions, and a kernel that is shut down there ends all its children and theirs: so this process is nobody's."""
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if os.name == "nt" else 0
+    """As `spawn`, for Windows, where a kernel that is shut down ends its children and their children.
+
+    A process in between starts the process and ends, so that the process has no living parent.
+    """
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     code = (
         "import subprocess, sys\n"
         "with open(sys.argv[1], 'ab') as file:\n"
-        "    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,\n"
-        "                             creationflags=int(sys.argv[2]))\n"
+        "    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=file,\n"
+        "                             stderr=subprocess.STDOUT, creationflags=int(sys.argv[2]))\n"
         "print(child.pid)\n"
-        "child.returncode = 0  # nobody waits for it, and that is meant\n"
+        "child.returncode = 0  # so that Python does not warn that nobody waits for it\n"
     )
     go_between = subprocess.run(
         [sys.executable, "-c", code, str(console), str(flags), *command],

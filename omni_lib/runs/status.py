@@ -1,4 +1,4 @@
-"""How a training stands at one moment, and why it ended."""
+"""How a training run stands at one moment, what of it is saved, and why it ended."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+KILLED = "Ended without saving, by request"  # the last line of the console of a run that was ended so
+
 
 class State(Enum):
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"  # saved, and can be resumed
-    DIED = "died"
+    DIED = "died"  # can be resumed from its newest checkpoint
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,20 @@ class Status:
     """How a run stands at one moment."""
 
     state: State
-    exit_code: int | None  # None while it runs, and where nobody was there to see
+    exit_code: int | None  # None while the run goes on, and where no kernel could observe its end
     reason: str  # why it ended, in one line
     entries: list[dict[str, Any]]  # of its training log
     seconds_since_entry: float = 0.0
+    saved_step: int | None = None  # of the newest checkpoint; None if there is none
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of the log of one type: "step" or "epoch"."""
         return [entry for entry in self.entries if entry["type"] == kind]
 
     @property
     def step(self) -> int:
-        return self.entries[-1]["step"] if self.entries else 0
+        """The last step that is known: a checkpoint may have been saved after the last line of the log."""
+        return max(self.entries[-1]["step"] if self.entries else 0, self.saved_step or 0)
 
     @property
     def total_steps(self) -> int | None:
@@ -40,37 +45,67 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the pace of the last log lines, evaluations not counted; None before the first."""
+        """By the pace of the last log lines, without evaluations; None before the first line."""
         steps = self.of_type("step")
         if not steps or self.total_steps is None:
             return None
-        pace = sorted(entry["seconds_per_step"] for entry in steps[-5:])[len(steps[-5:]) // 2]
-        return max(0.0, (self.total_steps - self.step) * pace - self.seconds_since_entry)
+        paces: list[float] = sorted(entry["seconds_per_step"] for entry in steps[-5:])
+        left: float = (self.total_steps - self.entries[-1]["step"]) * paces[len(paces) // 2]
+        return max(0.0, left - self.seconds_since_entry)
 
 
-def how_it_ended(code: int | None, said: str, entries: list[dict[str, Any]]) -> Status:
-    """The status of a run without a process: from its exit code where that is known, else from its last words."""
+def what_would_be_lost(saved_step: int | None) -> str:
+    """What a run loses that ends without saving."""
+    if saved_step is None:
+        return "all its steps are lost, because there is no checkpoint yet"
+    return f"the steps after {saved_step}, its newest checkpoint, are lost"
+
+
+def how_it_ended(
+    code: int | None, said: str, entries: list[dict[str, Any]], saved_step: int | None = None
+) -> Status:
+    """The status of a run whose process has ended.
+
+    Args:
+        code: its exit code, if known. If not, its last printed lines tell how it ended.
+        said: the last lines that it printed.
+        entries: of its log.
+        saved_step: of its newest checkpoint.
+    """
+
+    def status(state: State, reason: str) -> Status:
+        return Status(state, code, reason, entries, saved_step=saved_step)
+
     lines = said.splitlines() or [""]
     last = lines[-1].strip()
-    complete = bool(entries) and entries[-1]["step"] == next(
-        (e["total_steps"] for e in entries if "total_steps" in e), None
-    )
-    if code is None and re.search(r"^Stopped at step \d+", said, re.MULTILINE):
+    saved = re.search(r"^Stopped at step (\d+)", said, re.MULTILINE)
+    if code is None and saved:
         code = 130
     elif code is None and last.startswith("omni: "):
         code = 130 if last == "omni: interrupted" else 2
     elif code is None and "Traceback (most recent call last)" in said:
         code = 1
-    if complete and code in (0, None):
-        return Status(State.FINISHED, code, "it trained to the end", entries)
-    if code in (0, 130):
-        return Status(State.STOPPED, code, "it was asked to stop, and saved first", entries)
+
+    total = next((entry["total_steps"] for entry in entries if "total_steps" in entry), None)
+    if code in (0, None) and bool(entries) and entries[-1]["step"] == total:
+        return status(State.FINISHED, "it trained to the end")
+    if code in (0, 130) and saved:
+        return status(State.STOPPED, f"it was asked to stop, and saved step {saved[1]} first")
+    if code == 0:
+        return status(State.FINISHED, "it trained to the end")
+    if last == KILLED:
+        return status(State.DIED, f"it was ended without saving: {what_would_be_lost(saved_step)}")
+    return status(State.DIED, _why_it_died(code, last))
+
+
+def _why_it_died(code: int | None, last: str) -> str:
+    """The reason, from an exit code other than 0 and the last line that was printed."""
     memory = "the system does that when memory runs out, and so does whoever has the right to"
     if code is None:
-        reason = f"killed without a last word: {memory}"
-    elif code < 0:
+        return f"killed without a last word: {memory}"
+    if code == 130:
+        return "it was interrupted before it could save"
+    if code < 0:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
-        reason = f"killed by {name}" + (f": {memory}" if name == "SIGKILL" else "")
-    else:
-        reason = f"exit code {code}: {last.removeprefix('omni: ')}"
-    return Status(State.DIED, code, reason, entries)
+        return f"killed by {name}" + (f": {memory}" if name == "SIGKILL" else "")
+    return f"exit code {code}: {last.removeprefix('omni: ')}"

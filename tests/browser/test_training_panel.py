@@ -1,4 +1,4 @@
-"""A training started from a cell, in a real JupyterLab: watched, stopped, resumed, and found again by another kernel and another page."""
+"""A training started from a cell in JupyterLab: watched, stopped, resumed, found by another kernel and page."""
 
 import json
 import re
@@ -47,10 +47,13 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     notebook.run_all()
     panel = notebook.page.locator(".omni-training-panel")
     notebook.wait_until(lambda: points(panel) >= 2, "two points of the loss curve")
-    panel.locator(".omni-stop").click()
+    expect(panel.locator(".omni-kill")).to_be_hidden()
+    panel.locator(".omni-stop").dblclick()  # the second click must not end it without saving
     expect(panel.get_by_text("stopped")).to_be_visible(timeout=120_000)
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
     assert 0 < step < 360
+    expect(panel.get_by_text(f"it was asked to stop, and saved step {step} first")).to_be_visible()
+    expect(panel.get_by_text(f"{step} of 360")).to_be_visible()
     expect(panel.locator(".omni-stop")).to_be_disabled()
 
     notebook.reload()  # the kernel lives on, and its widgets are shown again

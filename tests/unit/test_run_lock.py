@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 from omni_lib.cli import main
 from omni_lib.errors import UserError
 from omni_lib.runs.interruption import STOP_FILE, ask_to_stop
-from omni_lib.runs.lock import LOCK, RunLock, RunRecord, read_record
+from omni_lib.runs.lock import LOCK, RunLock, RunRecord, read_record, refuse_if_held
 from omni_lib.runs.process import lives
 from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints
@@ -59,8 +60,9 @@ def long_run(make_tiny_config, tmp_path, *arguments) -> subprocess.Popen:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how Linux shows a process whose first thread has ended")
 def test_a_process_is_there_until_its_last_thread_has_ended(tmp_path):
-    """For an instant every killed training is in this state: it holds its lock, and nobody can read its exit code yet."""
-    code = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start(); ctypes.CDLL(None).pthread_exit(None)"
+    """Every killed training is in this state for an instant: it holds its lock, and has no exit code yet."""
+    code = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start(); "
+    code += "ctypes.CDLL(None).pthread_exit(None)"
     child = subprocess.Popen([sys.executable, "-c", code])
     try:
         process, record = psutil.Process(child.pid), RunRecord.of(child.pid, ["python"], tmp_path)
@@ -113,6 +115,40 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
     with pytest.raises(UserError, match="no such data"), RunLock(tmp_path / "run"):
         raise UserError("no such data")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_refused_run_puts_the_record_of_the_run_before_it_back(tmp_path, monkeypatch):
+    """Else `resume` would repeat the refused command. A run that has trained keeps its own record."""
+    before = RunRecord(2**22 + 1, 0.0, "here", ["omni", "train", "--config", "first.json"], "/")
+    before.write(tmp_path)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "omni_lib.train", "--config=second.json"])
+    with pytest.raises(UserError, match="other settings"), RunLock(tmp_path):
+        assert read_record(tmp_path).pid == os.getpid()
+        raise UserError("other settings")
+    assert read_record(tmp_path) == before
+    with pytest.raises(UserError, match="not finite"), RunLock(tmp_path):
+        (tmp_path / "audio_enc_step_5.pt").write_bytes(b"saved")
+        raise UserError("the loss is not finite")
+    assert read_record(tmp_path).command[-1] == "--config=second.json" and read_record(tmp_path).is_command
+
+
+def test_the_record_of_an_earlier_run_is_not_taken_for_the_holder(tmp_path):
+    process = holder(tmp_path)
+    RunRecord(process.pid, 0.0, socket.gethostname(), ["python"], "/").write(tmp_path)  # of a run in 1970
+    with pytest.raises(UserError, match="^another process is training into"):
+        refuse_if_held(tmp_path)
+    assert ended(process) == 0
+    before = sorted(tmp_path.iterdir())
+    refuse_if_held(tmp_path)
+    refuse_if_held(tmp_path / "nowhere")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_record_tells_the_settings_that_its_command_names(tmp_path):
+    (tmp_path / "tiny.json").write_text('{"num_epochs": 7}')
+    command = ["python", "-m", "omni_lib.train", "--config", "tiny.json", "--set", "seed=3", "--resume"]
+    settings = RunRecord(1, 0.0, "here", command, str(tmp_path)).settings
+    assert (settings.num_epochs, settings.seed, settings.save_dir) == (7, 3, "checkpoints/tiny")
 
 
 def test_a_record_names_one_process_for_good(tmp_path):

@@ -1,6 +1,7 @@
-"""Training from a cell: real processes that are started, found again, stopped, resumed and killed, and the panel's contents."""
+"""Training from a cell: real processes are started, found, stopped, resumed and killed; and the panel."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -8,14 +9,20 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
+import matplotlib.pyplot as plt
 import nbformat
+import psutil
 import pytest
 import torch
 from nbclient import NotebookClient
 
+from omni_lib.cli import main
+from omni_lib.course.figures import compared_curves
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
@@ -23,8 +30,8 @@ from omni_lib.errors import UserError
 from omni_lib.runs import background
 from omni_lib.runs import process as training_process
 from omni_lib.runs.background import CONSOLE
-from omni_lib.runs.lock import RECORD, RunLock, read_record
-from omni_lib.runs.status import State, Status
+from omni_lib.runs.lock import RECORD, RunLock, RunRecord, read_record
+from omni_lib.runs.status import State, Status, how_it_ended
 from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint
@@ -56,6 +63,18 @@ def long_run(write_config):
         yield run
     finally:
         run.kill()
+
+
+@contextlib.contextmanager
+def suspended(run: TrainingRun):
+    """Inside, the process of the run does nothing; it may be killed."""
+    process = run.process()
+    process.suspend()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psutil.Error):
+            process.resume()
 
 
 def until(condition, seconds: float = 120.0):
@@ -113,9 +132,12 @@ def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
     until(lambda: run.status().entries)
     run.stop()
     assert run.wait() is State.STOPPED
-    assert run.status().exit_code == 130
     step = load_checkpoint(periodic_checkpoints(run.folder)[-1])["step"]
     assert 0 < step < 120
+    status = run.status()
+    assert (status.exit_code, status.step, status.saved_step) == (130, step, step)
+    assert status.reason == f"it was asked to stop, and saved step {step} first"
+    assert f"step {step}/120" in repr(run)
     run.resume()
     assert asyncio.run(run.ended()) is State.FINISHED
     assert f"Resuming at step {step}/120" in (run.folder / CONSOLE).read_text(encoding="utf-8")
@@ -135,6 +157,14 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
     for where in (long_run.folder, tmp_path / "tiny.json"):
         assert TrainingRun.attach(where).process().pid == pid
     assert TrainingRun.start_or_attach(tmp_path / "tiny.json").process().pid == pid
+    with pytest.raises(UserError, match="was trained with seed = 0, now it is 7: set it back"):
+        TrainingRun.start_or_attach(tmp_path / "tiny.json", set={"seed": 7})
+    (
+        long_run.folder / "training_log.json"
+    ).unlink()  # as before its first line: the command names the settings
+    with pytest.raises(UserError, match="was trained with seed = 0, now it is 7: set it back"):
+        TrainingRun.start_or_attach(tmp_path / "tiny.json", set={"seed": 7})
+    assert long_run.process().pid == pid, "the run goes on"
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(long_run.folder)
     monkeypatch.chdir(tmp_path)
@@ -143,7 +173,7 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
 
 
 def test_it_outlives_who_started_it_and_can_be_stopped_by_who_finds_it(write_config, tmp_path):
-    """As when a kernel is restarted: the process that called `start` is killed, with all that is in its process group."""
+    """As when a kernel is restarted: the process that called `start` is killed, with its process group."""
     config = write_config(num_epochs=200, checkpoint_freq=100_000)
     code = "import sys; from omni_lib.course.training_run import TrainingRun\n"
     code += "TrainingRun.start(sys.argv[1]); print('started', flush=True); sys.stdin.read()"
@@ -222,7 +252,103 @@ def test_bad_settings_are_refused_before_anything_is_started(write_config, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_the_training_refuses_says_why(write_config, tmp_path):
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything in a folder."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def stopped(make_tiny_config, tmp_path):
+    """The settings of a run that was started from a file of settings, and stopped at step 5 of 18."""
+    config = make_tiny_config(tmp_path / "run", log_every=1)
+    (tmp_path / "tiny.json").write_text(json.dumps(config.to_dict()))
+    train(config, max_steps=5, report=lambda line: None)
+    command = [sys.executable, "-m", "omni_lib.train", "--config", str(tmp_path / "tiny.json")]
+    RunRecord(2**22 + 1, 0.0, "here", command, str(tmp_path)).write(tmp_path / "run")
+    (tmp_path / "run" / CONSOLE).write_text("--- start\nStopped at step 5/18, saved: audio_enc_step_5.pt\n")
+    return tmp_path / "tiny.json"
+
+
+REFUSED = {
+    "other settings": (
+        {"num_epochs": 10},
+        "was trained with num_epochs = 3, now it is 10: set it back to resume",
+    ),
+    "no data": ({"data_path": "nowhere.csv"}, "was trained with data_path"),
+    "a value out of range": ({"batch_size": 0}, "batch_size is 0"),
+    "no such device": ({"device": "mps"}, "device is mps, and torch finds none here"),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_what_the_training_would_refuse_is_refused_with_its_words_and_changes_nothing(
+    stopped, tmp_path, monkeypatch, capsys, refused
+):
+    monkeypatch.setattr(background, "spawn", lambda *_: pytest.fail("no process may be started"))
+    changes, words = REFUSED[refused]
+    before, status = files(tmp_path), TrainingRun(tmp_path / "run").status()
+    with pytest.raises(UserError, match=words) as refusal:
+        TrainingRun.start(stopped, set=changes)
+    assert files(tmp_path) == before
+    assert TrainingRun(tmp_path / "run").status() == replace(status, seconds_since_entry=ANY)
+    assert status.state is State.STOPPED and read_record(tmp_path / "run").settings.num_epochs == 3
+    overrides = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    assert main(["train", "--config", str(stopped), "--resume", *overrides]) == 2
+    assert capsys.readouterr().err == f"omni: {refusal.value}\n"
+    assert read_record(tmp_path / "run").settings.num_epochs == 3, "the command line leaves the record, too"
+
+
+def test_a_new_run_without_data_leaves_no_folder(write_config, tmp_path):
+    for data, words in (("nothing.csv", r"nothing\.csv does not exist"), ("empty.csv", "has no usable row")):
+        (tmp_path / "empty.csv").write_text("audio_path,transcription\n")
+        with pytest.raises(UserError, match=words):
+            TrainingRun.start(write_config(data_path=str(tmp_path / data)))
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_start(write_config, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written .*choose another save_dir"):
+        TrainingRun.start(write_config(), folder=tmp_path / "file" / "run")
+
+
+def test_what_only_the_process_finds_leaves_the_record_of_the_run_before_it(stopped, tmp_path, monkeypatch):
+    """As when the run changes between the check and the start: `resume` repeats the command that trained."""
+    monkeypatch.setattr(background, "refuse_early", lambda config, directory: None)
+    before = {path: content for path, content in files(tmp_path / "run").items() if CONSOLE not in path}
+    with pytest.raises(UserError, match="/run was trained with num_epochs = 3, now it is 10: set it back"):
+        TrainingRun.start(stopped, set={"num_epochs": 10}).wait()
+    after = files(tmp_path / "run")
+    assert {path: after[path] for path in before} == before
+    run = TrainingRun.attach(tmp_path / "run")
+    run.resume()
+    assert run.wait() is State.FINISHED and run.status().step == 18
+
+
+def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(background, "ROOT", tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(background, "spawn", full)
+    config = write_config()
+    with RunLock(tmp_path / "checkpoints" / "other"):
+        with (
+            pytest.warns(
+                UserWarning, match=rf"going on in .*other \(process {os.getpid()}\): each slows the other"
+            ),
+            pytest.raises(UserError, match="cannot be written"),
+        ):
+            TrainingRun.start(config)
+    with warnings.catch_warnings(), pytest.raises(UserError, match="cannot be written"):
+        warnings.simplefilter("error")  # it has ended
+        TrainingRun.start(config)
+
+
+def test_a_run_that_the_training_refuses_later_says_why(write_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(background, "refuse_early", lambda config, directory: None)
     run = TrainingRun.start(write_config(data_path=str(tmp_path / "nothing.csv")))
     with pytest.raises(UserError, match=r"died, exit code 2: .*nothing\.csv"):
         run.wait()
@@ -236,8 +362,10 @@ def test_a_folder_taken_meanwhile_is_refused_with_the_holders_name(write_config,
     config = write_config()
     with RunLock(tmp_path / "run"):
         monkeypatch.setattr(TrainingRun, "process", lambda self: None)
-        with pytest.raises(UserError, match=f"ended at once: process {os.getpid()} on .* is training into"):
-            TrainingRun.start(config)
+        for _ in ("refused before the start", "refused by the lock"):
+            with pytest.raises(UserError, match=f"^process {os.getpid()} on .* is training into"):
+                TrainingRun.start(config)
+            monkeypatch.setattr(background, "refuse_early", lambda config, directory: None)
         assert read_record(tmp_path / "run").pid == os.getpid(), "the record names who holds the lock"
 
 
@@ -268,9 +396,15 @@ def test_time_left_goes_by_the_pace_of_the_last_lines():
 
 
 def test_two_runs_are_compared_in_one_figure(trained, tmp_path):
-    figure = compare(trained[0].folder, TrainingRun(trained[0].folder))
-    (loss, wer) = figure.axes
+    run = TrainingRun(trained[0].folder)
+    (loss, wer) = compared_curves([("first", run.status().entries), ("second", run.status().entries)]).axes
     assert len(loss.lines) == len(wer.lines) == 2 and "dev" in wer.get_title()
+    picture = compare(trained[0].folder, run)
+    assert picture.png.startswith(b"\x89PNG") and run.folder.name in picture.description
+    assert not [number for number in plt.get_fignums() if plt.figure(number).axes[0] is not loss], (
+        "none is left open"
+    )
+    plt.close("all")
     (tmp_path / RECORD).write_text("{}")
     with pytest.raises(UserError, match="has logged nothing yet"):
         compare(trained[0].folder, tmp_path)
@@ -303,15 +437,60 @@ def test_the_panels_buttons_stop_resume_and_show_the_log(long_run):
     assert not panel._stop.disabled and panel._resume.disabled
     panel._open.click()
     assert "Loading audio data" in panel._console.value
+    assert panel._kill.layout.display == "none"
     panel._stop.click()
-    assert panel._stop.description == "Stop now"
     assert long_run.wait() is State.STOPPED
-    assert "stopped" in panel._title.value and panel._stop.disabled and not panel._resume.disabled
+    step = load_checkpoint(periodic_checkpoints(long_run.folder)[-1])["step"]
+    assert f"stopped</b>: it was asked to stop, and saved step {step} first" in panel._title.value
+    assert f"{step} of 1200" in panel._figures.value
+    assert panel._stop.disabled and not panel._resume.disabled and panel._kill.layout.display == "none"
     panel._resume.click()
     assert long_run.process() and "running" in panel._title.value
-    panel._stop.click()
-    panel._stop.click()  # now
-    until(lambda: long_run.process() is None)
+    with suspended(long_run):  # it cannot react to the first click yet
+        panel._stop.click()
+        assert (panel._stop.disabled, panel._stop.description) == (True, "Stopping…")
+        panel._stop.click()  # the second of a double click
+        assert long_run.process(), "only “End without saving” ends it"
+        lost = f"the steps after {step}, its newest checkpoint, are lost"
+        assert f"“End without saving” does not wait: then {lost}" in panel._note.value
+        assert panel._kill.layout.display == "" and panel._kill.description == "End without saving"
+        panel._kill.click()
+    assert long_run.process() is None and panel._kill.layout.display == "none"
+    assert f"died</b>: it was ended without saving: {lost}" in panel._title.value
+
+
+def test_a_run_that_was_asked_to_stop_and_then_killed_does_not_claim_to_be_saved(long_run):
+    with suspended(long_run):
+        long_run.stop()
+        long_run.kill()
+    for _ in ("this kernel", "a later one"):
+        status = TrainingRun(long_run.folder).status()
+        assert (status.state, status.saved_step) == (State.DIED, None)
+        assert status.reason == (
+            "it was ended without saving: all its steps are lost, because there is no checkpoint yet"
+        )
+        with pytest.raises(UserError, match="died, it was ended without saving"):
+            long_run.wait()
+        training_process._children.clear()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "state", "reason"),
+    [
+        (130, "Stopped at step 231/2500, saved: a.pt\nGo on …", State.STOPPED, "saved step 231 first"),
+        (None, "Stopped at step 231/2500, saved: a.pt\nGo on …", State.STOPPED, "saved step 231 first"),
+        (0, "Stopped at step 231/2500, saved: a.pt\nGo on …", State.STOPPED, "saved step 231 first"),
+        (130, "omni: interrupted", State.DIED, "interrupted before it could save"),
+        (None, "omni: interrupted", State.DIED, "interrupted before it could save"),
+        (0, "Ready for Stage E!", State.FINISHED, "trained to the end"),
+        (1, "Traceback (most recent call last)\nKeyError: 'x'", State.DIED, "exit code 1: KeyError: 'x'"),
+    ],
+)
+def test_the_state_tells_what_was_saved(code, said, state, reason):
+    entries = [{"type": "step", "step": 200, "total_steps": 2500}]
+    status = how_it_ended(code, said, entries, saved_step=231)
+    assert status.state is state and status.reason.endswith(reason)
+    assert status.step == 231, "the checkpoint's, not that of the last line of the log"
 
 
 def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
@@ -324,10 +503,11 @@ def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
     "interval", [0.01, 2.0]
 )  # seconds: the panel itself sees the end first, or the cell that waits does
 def test_an_executed_notebook_keeps_the_curves_of_the_whole_training(write_config, interval):
-    """The picture beside the widget is renewed at the end, so that a code host shows the training and not its first second."""
+    """The picture beside the widget is renewed at the end, so that a code host shows the whole training."""
     source = [
         f"from omni_lib.course.widgets import training_panel\ntraining_panel.INTERVAL = {interval}\n"
-        f"from omni_lib.course.training_run import TrainingRun\nrun = TrainingRun.start({str(write_config())!r})\nrun.panel()",
+        "from omni_lib.course.training_run import TrainingRun\n"
+        f"run = TrainingRun.start({str(write_config())!r})\nrun.panel()",
         "print((await run.ended()).value)",
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -361,6 +541,17 @@ def test_nothing_of_a_transcript_is_taken_for_markup(trained):
     from omni_lib.course.widgets.training_panel import _transcripts
 
     assert "<script>" not in _transcripts(Status(State.RUNNING, None, "", [entry]))
+
+
+def test_a_comparison_is_drawn_once_by_a_new_kernel(trained):
+    folder = str(trained[0].folder)
+    source = f"from omni_lib.course.training_run import compare\ncompare({folder!r}, {folder!r})"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [nbformat.v4.new_code_cell(source)]
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells)
+    NotebookClient(notebook, timeout=300).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.output_type == "execute_result" and output.data["image/png"]
 
 
 # The curves

@@ -23,7 +23,7 @@ from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 from omni_lib.course.widgets.live_curves import PAGE_INK, training_charts
 from omni_lib.errors import UserError
 from omni_lib.runs.background import CONSOLE, BackgroundRun
-from omni_lib.runs.status import State, Status
+from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
 _SIGNS = {
@@ -47,7 +47,6 @@ class TrainingPanel(widgets.VBox):
         self._process: psutil.Process | None = None
         self._drawn: tuple[int, int | None] | None = None
         self._ended = True
-        self._asked = False  # to stop
         self._loop = _running_loop()
 
         self._title, self._figures, self._charts, self._transcripts = (widgets.HTML() for _ in range(4))
@@ -65,7 +64,15 @@ class TrainingPanel(widgets.VBox):
         self._open = self._button(
             "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
         )
-        buttons = widgets.HBox([self._stop, self._resume, self._open])
+        # Last in the row and hidden until a stop is requested: no second click on Stop can reach it.
+        self._kill = self._button(
+            "End without saving",
+            "omni-kill",
+            "End at once; Resume continues from the newest checkpoint",
+            self._press_kill,
+        )
+        self._kill.layout.display = "none"
+        buttons = widgets.HBox([self._stop, self._resume, self._open, self._kill])
         super().__init__(
             [
                 self._title,
@@ -91,7 +98,7 @@ class TrainingPanel(widgets.VBox):
             status = self.run.status()
             running = status.state is State.RUNNING
             if running and self._ended:
-                self._ended, self._asked = False, False
+                self._ended = False
                 self._say("")
                 self._keep_looking()
             self._show(status)
@@ -144,8 +151,11 @@ class TrainingPanel(widgets.VBox):
             status, self._machine() if status.state is State.RUNNING else "", self._last_line(status)
         )
         running = status.state is State.RUNNING
-        self._stop.disabled, self._resume.disabled = not running, running or status.state is State.FINISHED
-        self._stop.description = "Stop now" if running and self._asked else "Stop"
+        stopping = running and self.run.stop_requested()
+        self._stop.disabled = not running or stopping
+        self._stop.description = "Stopping…" if stopping else "Stop"
+        self._kill.layout.display = "" if stopping else "none"
+        self._resume.disabled = running or status.state is State.FINISHED
         drawn = (len(status.entries), status.total_steps)
         if drawn != self._drawn:
             self._charts.value = training_charts(status.entries, status.total_steps)
@@ -208,15 +218,16 @@ class TrainingPanel(widgets.VBox):
         self.refresh()
 
     def _press_stop(self) -> None:
-        if self._asked:
-            self.run.kill()
+        if self.run.stop_requested():  # a second click
             return
         self.run.stop()
-        self._asked = True
+        lost = what_would_be_lost(self.run.status().saved_step)
         self._say(
-            "It saves and ends after the current step. “Stop now” does not wait: steps since the last "
-            "checkpoint would be lost."
+            f"It saves and ends after the current step. “End without saving” does not wait: then {lost}."
         )
+
+    def _press_kill(self) -> None:
+        self.run.kill()
 
     def _press_resume(self) -> None:
         self._resume.disabled = True

@@ -1,0 +1,64 @@
+"""What a training would refuse is refused before its process is started, with the same message."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from omni_lib.config import Config
+from omni_lib.errors import UserError
+from omni_lib.machine.hardware import choose_device
+from omni_lib.manifest import read_manifest
+from omni_lib.runs.lock import refuse_if_held
+from omni_lib.training.audit import readable, trainable
+from omni_lib.training.checkpoint import load_to_resume
+
+
+def refuse_early(config: Config, directory: Path) -> None:
+    """Check the run's folder, newest checkpoint, device and data. Nothing on the disk changes.
+
+    Args:
+        directory: the working directory of the training, from which relative paths in `config` start.
+
+    Raises:
+        UserError: the folder is held by another run, cannot be written, or belongs to a run with other
+        settings; the
+            device does not exist; or the data are missing, or cannot be trained on.
+    """
+    folder = directory / config.save_dir
+    refuse_if_held(folder)
+    _refuse_unwritable(folder)
+    saved = load_to_resume(folder, config)
+    if saved and saved["resume"]["total_steps"] == saved["step"]:
+        return  # a finished run needs no data
+    choose_device(config.device)
+    data = Path(config.data_path)
+    if directory != Path.cwd():
+        data = directory / data
+        config = replace(config, data_path=str(data))
+    manifest = read_manifest(data)
+    trainable(manifest, config, _ignore)
+    readable(manifest, config, "dev", _ignore)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Try to write into the folder, or into the one where it would be made: permission bits are no proof.
+
+    Raises:
+        UserError: that is impossible.
+    """
+    there = folder
+    while not there.exists():
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror or error}): choose another save_dir"
+        ) from None
+
+
+def _ignore(line: str) -> None:
+    """The training itself will report what it leaves out."""
