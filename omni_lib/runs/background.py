@@ -33,7 +33,8 @@ from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
-from omni_lib.training.checkpoint import periodic_checkpoints, refuse_other_settings
+from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.resumption import refuse_other_settings
 
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that is written to the console file before each start

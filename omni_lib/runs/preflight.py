@@ -12,7 +12,8 @@ from omni_lib.machine.hardware import choose_device
 from omni_lib.manifest import read_manifest
 from omni_lib.runs.lock import refuse_if_held
 from omni_lib.training.audit import readable, trainable
-from omni_lib.training.checkpoint import load_to_resume
+from omni_lib.training.fingerprint import Fingerprint
+from omni_lib.training.resumption import load_to_resume
 
 
 def refuse_early(config: Config, directory: Path) -> None:
@@ -24,13 +25,13 @@ def refuse_early(config: Config, directory: Path) -> None:
     Raises:
         UserError: the folder is held by another run, cannot be written, or belongs to a run with other
         settings; the
-            device does not exist; or the data are missing, or cannot be trained on.
+            device does not exist; or the data are missing, have changed, or cannot be trained on.
     """
     folder = directory / config.save_dir
     refuse_if_held(folder)
     _refuse_unwritable(folder)
-    saved = load_to_resume(folder, config)
-    if saved and saved["resume"]["total_steps"] == saved["step"]:
+    earlier = load_to_resume(folder, config)
+    if earlier and earlier.step == earlier.total_steps:
         return  # a finished run needs no data
     choose_device(config.device)
     data = Path(config.data_path)
@@ -38,8 +39,10 @@ def refuse_early(config: Config, directory: Path) -> None:
         data = directory / data
         config = replace(config, data_path=str(data))
     manifest = read_manifest(data)
-    trainable(manifest, config, _ignore)
-    readable(manifest, config, "dev", _ignore)
+    rows = trainable(manifest, config, _ignore)
+    dev_rows = readable(manifest, config, "dev", _ignore)
+    if earlier:
+        earlier.refuse_changed_data(Fingerprint.of(rows, dev_rows), config)
 
 
 def _refuse_unwritable(folder: Path) -> None:

@@ -274,7 +274,7 @@ REFUSED = {
         {"num_epochs": 10},
         "was trained with num_epochs = 3, now it is 10: set it back to resume",
     ),
-    "no data": ({"data_path": "nowhere.csv"}, "was trained with data_path"),
+    "no data": ({"data_path": "nowhere.csv"}, "nowhere.csv does not exist"),
     "a value out of range": ({"batch_size": 0}, "batch_size is 0"),
     "no such device": ({"device": "mps"}, "device is mps, and torch finds none here"),
 }
