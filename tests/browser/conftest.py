@@ -1,4 +1,4 @@
-"""The browser, the server and the notebooks of these tests. Without a Chromium they are skipped; in CI that is a failure instead."""
+"""Fixtures of the browser tests. Without Chromium the tests are skipped, except in CI, where they fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def chromium_path() -> str:
     scope="module"
 )  # not of the session: as long as Playwright runs, no other test could run an event loop
 def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium without a window, whose microphone says "one zero zero one zero four" once, half a second after it was opened."""
+    """Headless Chromium, whose microphone plays "one zero zero one zero four" once.
+
+    The sound starts half a second after the microphone is opened.
+    """
     spoken = tmp_path_factory.mktemp("microphone") / "digits.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     clip = read_audio(clips()["digits"].path).numpy()

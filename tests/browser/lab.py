@@ -1,24 +1,27 @@
 """A real JupyterLab in a real Chromium, for tests of what a learner sees and does.
 
-In a test, mark the module `pytestmark = pytest.mark.browser` and ask for the fixture `open_notebook` (conftest.py):
+In a test, mark the module `pytestmark = pytest.mark.browser` and ask for the fixture `open_notebook`
+(conftest.py):
 
     def test_the_mel_explorer_answers(open_notebook):
-        notebook = open_notebook(source=["from omni_lib.course.widgets.mel_explorer import mel_explorer", "mel_explorer()"])
+        source = ["from omni_lib.course.widgets.mel_explorer import mel_explorer", "mel_explorer()"]
+        notebook = open_notebook(source=source)
         notebook.run_all()
         explorer = notebook.page.locator(".omni-mel-explorer")
         before = notebook.appearance(explorer)                  # its text and pictures
         notebook.move_slider(explorer.get_by_role("slider").first, "ArrowRight")
         notebook.wait_until(lambda: notebook.appearance(explorer) != before, "the picture follows the slider")
         notebook.play(explorer.locator("audio").first)          # loads, and its time advances
-        notebook.screenshots("mel_explorer", explorer)          # light and dark, into tests/browser/screenshots/
-        notebook.assert_clean()                                 # no traceback in a cell, no error on the browser's console
+        notebook.screenshots("mel_explorer", explorer)   # light and dark, into tests/browser/screenshots/
+        notebook.assert_clean()                          # no traceback in a cell, no error in the console
 
-`open_notebook("03_ctc_alignment")` opens a copy of that notebook, `open_notebook(source=[...])` a new one with a cell for each string.
-`notebook.page` is Playwright's page: everything it can do is there (`page.locator`, `expect(...)`, `page.keyboard`).
-Wait for conditions, never for seconds: `wait_until`, `expect`, `run_all`, `wait_idle` all do.
+`open_notebook("03_ctc_alignment")` opens a copy of that notebook, `open_notebook(source=[...])` a new one
+with a cell for each string. `notebook.page` is Playwright's page: everything it can do is there
+(`page.locator`, `expect(...)`, `page.keyboard`). Wait for conditions, never for seconds: `wait_until`,
+`expect`, `run_all`, `wait_idle` all do.
 
-The server listens on loopback, asks for a token, and gets folders of its own for settings, workspaces, progress and notebooks, so a
-test neither sees nor changes anything of yours.
+The server listens on loopback, asks for a token, and gets folders of its own for settings, workspaces,
+progress and notebooks, so a test neither sees nor changes anything of yours.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDTHS = (1280, 1920) if os.environ.get("OMNI_SCREENSHOTS") == "all" else (1280,)
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    # every cell is on the page, not only those in view: a test can look for any; and the page ends where the notebook does
+    # every cell is on the page, not only those in view: a test can look for any; and the page ends where the
+    # notebook does
     "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
@@ -245,7 +249,7 @@ class Notebook:
         )
 
     def appearance(self, part: Locator) -> str:
-        """What a widget shows in answer to its controls: words, pictures and drawings, but no control's own number or text."""
+        """What a widget shows in response to its controls: texts and pictures, without the controls themselves."""
         return str(
             part.evaluate(
                 """part => [...part.querySelectorAll(".widget-html, .omni-sound-picture")].map(words => words.innerText).join()
@@ -266,7 +270,7 @@ class Notebook:
         )
 
     def assert_clean(self) -> None:
-        """No cell ended in an error, nothing complained on the browser's console, and no widget failed to show."""
+        """No cell raised an error, the browser console has none, and every widget is displayed."""
         complaints = [*self.tracebacks(), *self.console_errors]
         assert not complaints, "\n".join(complaints)
         assert not self.page.get_by_text("Error displaying widget").count(), "a widget could not be shown"
@@ -352,7 +356,10 @@ class Notebook:
             self._note(f"{message.text} ({message.location.get('url', '')})")
 
     def _note(self, error: str) -> None:
-        """Keep an error, but not JupyterLab's own about questions of its to a kernel that was restarted or a page that was left."""
+        """Keep an error of the console.
+
+        JupyterLab's own errors about requests to a restarted kernel, or from a page that was left, are dropped.
+        """
         if not (self._cut_short and "Canceled future for" in error):
             self.console_errors.append(error)
 

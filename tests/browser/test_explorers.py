@@ -1,4 +1,4 @@
-"""The explorers answer in a real browser: every slider moves text and picture, sounds play, checks judge, the microphone is heard."""
+"""The explorers in a real browser: every slider changes text and picture, sounds play, the microphone records."""
 
 import re
 
@@ -37,7 +37,7 @@ def visible(part: Locator, selector: str) -> list[Locator]:
 
 
 def assert_every_slider_answers(notebook: Notebook, part: Locator) -> int:
-    """Move each slider that is in sight by one key, and wait for words and pictures (not only its own number) to follow."""
+    """Move each visible slider by one key, and wait until texts and pictures change."""
     sliders = visible(part, "[role=slider]")
     for number, slider in enumerate(sliders):
         at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
@@ -137,7 +137,7 @@ def test_the_error_explorer(explorer):
 
 
 def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
-    """Chromium's microphone says "one zero zero one zero four" (conftest.py), and that is what comes out, give or take a letter."""
+    """The microphone plays "one zero zero one zero four" (conftest.py); nearly that text must be transcribed."""
     notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
     record = part.locator("button.record")
     record.click()

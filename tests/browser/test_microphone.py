@@ -1,4 +1,4 @@
-"""The recorder's half in the browser, on a page of its own: what is sent, and what is said where there is no microphone."""
+"""The browser part of the recorder on a page of its own: what it sends, and its messages without microphone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOCAL, ELSEWHERE = "http://localhost/", "http://lab.example/"
 
 @pytest.fixture
 def open_recorder(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A function that opens the recorder as if it came from an address; `before` is script that runs first."""
+    """A function that opens the recorder as if from an address; the script `before` runs first."""
     contexts = []
 
     def opened(address: str = LOCAL, before: str = "") -> Page:
@@ -112,7 +112,7 @@ def test_a_file_may_be_dropped(open_recorder, tmp_path):
     assert sent(page)[4000] == pytest.approx(0.2, abs=1e-3)
 
 
-def test_a_file_that_is_no_sound_or_too_long_is_refused_in_the_page(open_recorder, tmp_path):
+def test_a_file_that_is_not_a_sound_or_too_long_is_refused_in_the_page(open_recorder, tmp_path):
     page = open_recorder()
     (tmp_path / "notes.wav").write_text("no sound at all")
     page.locator("input[type=file]").set_input_files(tmp_path / "notes.wav")
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_sound_or_too_long_is_refused_in_the_page(open_recorde
     assert page.evaluate("window.sent") == []
 
 
-def test_a_page_that_is_neither_localhost_nor_https_says_why_and_takes_files(open_recorder, tmp_path):
+def test_a_page_that_is_neither_localhost_nor_https_explains_why_and_takes_files(open_recorder, tmp_path):
     page = open_recorder(ELSEWHERE)
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("status")).to_contain_text(

@@ -1,4 +1,4 @@
-"""Each notebook, opened from a fresh workspace, runs from its first cell to its last, and nothing complains."""
+"""Each notebook runs in a fresh workspace from its first cell to its last without any error."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The play-head on a page of its own: it stands where the sound is, names what is heard there, and tells where one points."""
+"""The play head on a page of its own: its position, the note of the current time, and clicks in the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board says how far a learner is, from their progress file alone."""
+"""The board shows the progress of a learner, from their progress file alone."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def test_a_fresh_lesson_is_open_with_its_minutes():
     )
 
 
-def test_extras_are_named_apart():
+def test_extras_are_listed_separately():
     mine = lesson()
     mine.EXERCISES = (replace(mine.EXERCISES[0], key="01.double_again", extra=True), *mine.EXERCISES)
     assert board.summary(mine).advice == (
@@ -58,7 +58,7 @@ def test_extras_are_named_apart():
     )
 
 
-def test_what_was_tried_and_what_is_right_differ():
+def test_tried_and_right_are_different_outcomes():
     mine = lesson()
     mine.EXERCISES[0].check(double)
     mine.EXERCISES[1].check(5)
@@ -71,20 +71,20 @@ def test_what_was_tried_and_what_is_right_differ():
     )
 
 
-def test_a_hint_is_no_try():
+def test_a_hint_does_not_count_as_a_try():
     mine = lesson()
     mine.EXERCISES[0].hint()
     assert board.summary(mine).standings[0].outcome is Outcome.NOT_ATTEMPTED
 
 
-def test_a_finished_lesson_says_so():
+def test_a_finished_lesson_has_nothing_open():
     mine = lesson()
     mine.EXERCISES[0].check(double)
     mine.EXERCISES[1].check(4)
     assert repr(board.summary(mine)) == "01 · Doubling: 2 of 2 right. Nothing is left open here."
 
 
-def test_a_lesson_can_be_done_again_and_the_others_stay():
+def test_a_lesson_can_be_reset_and_the_others_stay():
     mine = lesson()
     mine.EXERCISES[0].check(double)
     Progress.mine().add_try("02.other", right=True)
@@ -94,7 +94,7 @@ def test_a_lesson_can_be_done_again_and_the_others_stay():
 
 
 @pytest.mark.parametrize("number", ["1", "07", "mel", ""])
-def test_a_lesson_that_does_not_exist_is_named(number):
+def test_a_lesson_that_does_not_exist_is_refused(number):
     with pytest.raises(UserError, match="there is no lesson"):
         board.reset(number)
 
@@ -112,4 +112,4 @@ def test_the_board_counts_over_all_lessons():
     first.NUMBER = "00"
     mine.EXERCISES[1].check(4)
     whole = board.Board((board.summary(first), board.summary(mine)))
-    assert whole.total == "2 of 4 exercises and questions are right."  # both share the keys
+    assert whole.total == "2 of 4 exercises and questions are right."  # both have the same keys

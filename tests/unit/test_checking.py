@@ -1,4 +1,4 @@
-"""The checker itself: it must survive every answer, and say what is wrong with it."""
+"""The checker itself: it must handle every answer and explain what is wrong with it."""
 
 import json
 import sys
@@ -97,14 +97,14 @@ def recurses(x):
         (torch.ones(2), "your function itself"),
     ],
 )
-def test_what_is_wrong_is_said(answer, says):
+def test_the_message_explains_what_is_wrong(answer, says):
     verdict = DOUBLE.check(answer)
     assert verdict.outcome is Outcome.NOT_YET
     assert says in verdict.message and says.split("`")[0] in verdict._repr_html_().replace("&quot;", '"')
 
 
 @pytest.mark.parametrize("answer", [loops, loops_and_catches])
-def test_an_endless_loop_is_ended(answer):
+def test_an_endless_loop_is_interrupted(answer):
     with pytest.raises(TooSlow, match="did not finish within"):
         Attempt(answer, seconds=0.3)(torch.ones(1))
 
@@ -120,7 +120,7 @@ def test_an_endless_loop_is_ended(answer):
         lambda x: torch.stack([2 * row for row in x]),
     ],
 )
-def test_every_right_form_passes(answer):
+def test_a_right_answer_may_have_any_form(answer):
     assert DOUBLE.check(answer).outcome is Outcome.RIGHT
 
 
@@ -140,7 +140,7 @@ def test_what_an_answer_prints_does_not_mix_with_the_verdict(capsys):
     assert "noise" not in capsys.readouterr().out
 
 
-def test_hints_come_one_by_one_and_the_solution_is_our_source():
+def test_hints_come_one_by_one_and_the_solution_is_source_code():
     assert [repr(DOUBLE.hint()).count("Hint") for _ in range(3)] == [1, 2, 2]
     assert "return 2 * x" in repr(DOUBLE.solution())
 
@@ -212,7 +212,7 @@ def test_expect_equal_takes_tensors_and_tuples_for_lists():
 def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
     NUMBER.check(1)
     NUMBER.check(12)
-    NUMBER.check(1)  # what was right stays right
+    NUMBER.check(1)  # an exercise that was right stays right
     DOUBLE.hint()
     assert Progress.mine().read() == {
         "99.number": {"right": True, "tries": 2, "hints": 0},
@@ -227,7 +227,7 @@ def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
 @pytest.mark.parametrize(
     "damage", ["", "{", "[]", '{"version": 1, "exercises": {"99.number": 3}}', "\x00\xff"]
 )
-def test_a_damaged_progress_file_is_kept_aside_and_begun_anew(my_home, damage):
+def test_a_damaged_progress_file_is_kept_and_a_new_one_is_started(my_home, damage):
     my_home.mkdir()
     (my_home / "progress.json").write_text(damage, encoding="latin-1")
     assert NUMBER.check(12).outcome is Outcome.RIGHT
@@ -236,7 +236,7 @@ def test_a_damaged_progress_file_is_kept_aside_and_begun_anew(my_home, damage):
         assert (my_home / "progress.damaged").read_text(encoding="latin-1") == damage
 
 
-def test_progress_of_a_later_version_is_not_touched(my_home):
+def test_progress_of_a_later_version_is_not_changed(my_home):
     my_home.mkdir()
     later = json.dumps({"version": 2, "exercises": {"99.number": {"stars": 5}}})
     (my_home / "progress.json").write_text(later)
@@ -244,7 +244,7 @@ def test_progress_of_a_later_version_is_not_touched(my_home):
     assert (my_home / "progress.json").read_text() == later
 
 
-def test_an_unwritable_home_costs_the_memory_and_not_the_verdict(tmp_path, monkeypatch):
+def test_without_a_writable_home_checks_and_hints_still_work(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("OMNI_HOME", str(tmp_path / "file"))
     assert NUMBER.check(12).outcome is Outcome.RIGHT

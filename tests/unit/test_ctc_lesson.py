@@ -22,7 +22,7 @@ def batch(dtype=torch.float32):
     return logits, torch.tensor([12, 9, 5, 3]), [Vocabulary().encode(text) for text in TEXTS]
 
 
-def test_the_loss_through_a_forward_recursion_is_torchs_and_so_is_its_gradient():
+def test_loss_and_gradient_of_a_forward_recursion_equal_those_of_torch():
     mine = lesson.forward_recursion.plug_in.adapt(solutions.forward_recursion)
     found = []
     for loss in (ctc_loss, mine):
@@ -42,7 +42,7 @@ def test_an_answer_of_arrays_or_lists_can_be_plugged_in_too():
     torch.testing.assert_close(mine(logits.log_softmax(dim=-1), lengths, targets), expected)
 
 
-def test_no_utterance_is_no_loss_and_an_impossible_one_is_infinite():
+def test_an_empty_batch_has_no_loss_and_an_infeasible_text_has_an_infinite_one():
     mine = lesson.forward_recursion.plug_in.adapt(solutions.forward_recursion)
     logits, lengths, _ = batch()
     assert mine(logits[:0], lengths[:0], []).shape == (0,)
@@ -52,7 +52,7 @@ def test_no_utterance_is_no_loss_and_an_impossible_one_is_infinite():
 
 
 @pytest.mark.parametrize("text", ["hi", "a bee"])
-def test_the_pictures_name_letters_words_and_units(text):
+def test_the_figures_are_labelled_with_letters_words_and_units(text):
     torch.manual_seed(0)
     log_probs, target = torch.randn(20, 29).log_softmax(dim=-1), Vocabulary().encode(text)
     path = best_path(log_probs, target)
@@ -66,8 +66,8 @@ def test_the_pictures_name_letters_words_and_units(text):
     assert written == [*text.split(), *text.replace(" ", "␣")] and spectrogram.get_ylabel() == "mel filter"
 
 
-def test_the_head_of_plain_ctc_writes_peaks_and_the_one_of_this_course_does_not():
-    """What lesson 03 shows and says of its two heads."""
+def test_plain_ctc_has_narrow_peaks_and_the_encoder_of_the_course_has_not():
+    """Lesson 03 shows this difference between its two heads."""
     blanks, peaks = [], []
     for recogniser in (materials.plain_ctc(), materials.pretrained()[0]):
         mel = LogMel()(read_audio(materials.clips()["command"].path))

@@ -1,4 +1,4 @@
-"""Whatever a learner's function returns, and whatever is given to a question, the check answers and does not fall over."""
+"""A check gives a verdict and never raises, whatever a function returns or a question is answered with."""
 
 from importlib import import_module
 
@@ -35,7 +35,7 @@ def my_home(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=[exercise.key for exercise in EXERCISES])
-def test_an_odd_answer_is_answered(exercise):
+def test_an_odd_answer_gets_a_verdict(exercise):
     for odd in ODD:
         verdict = exercise.check((lambda *_, odd=odd: odd) if isinstance(exercise, CodeExercise) else odd)
         assert verdict.message
@@ -43,7 +43,7 @@ def test_an_odd_answer_is_answered(exercise):
 
 
 @pytest.mark.parametrize("value", [10**400, torch.tensor(1j), torch.zeros(2), np.zeros(2), "twelve", [12]])
-def test_what_is_no_number_is_not_yet(value):
+def test_an_answer_that_is_not_a_number_is_not_yet_right(value):
     assert "a number is wanted" in Number("99.n", "How many?", 12, 0, "Twelve.").check(value).message
 
 
