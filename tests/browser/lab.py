@@ -182,7 +182,8 @@ class Notebook:
         self.page.evaluate(
             """() => { window.omniRun = null;
                        window.jupyterapp.commands.execute("notebook:run-all-cells")
-                             .then(() => { window.omniRun = "done" }, error => { window.omniRun = String(error) }); }"""
+                             .then(() => { window.omniRun = "done" },
+                                   error => { window.omniRun = String(error) }); }"""
         )
 
     def run_cell(self, index: int, source: str | None = None, timeout: float = 60) -> None:
@@ -197,7 +198,8 @@ class Notebook:
                 if (source !== null) notebook.model.cells.get(index).sharedModel.setSource(source);
                 notebook.deselectAll(); notebook.activeCellIndex = index; window.omniRun = null;
                 window.jupyterapp.commands.execute("notebook:run-cell")
-                      .then(() => { window.omniRun = "done" }, error => { window.omniRun = String(error) }); }""",
+                      .then(() => { window.omniRun = "done" },
+                            error => { window.omniRun = String(error) }); }""",
             [index, source],
         )
 
@@ -242,17 +244,18 @@ class Notebook:
         """The place of the stub of an "exercise", or of a "question", by its name in the lesson."""
         return int(
             self.page.evaluate(
-                """([kind, name]) => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
-                        .findIndex(cell => cell.metadata.omni?.[kind] === name)""",
+                """([kind, name]) => window.jupyterapp.shell.currentWidget.content.model.sharedModel
+                        .toJSON().cells.findIndex(cell => cell.metadata.omni?.[kind] === name)""",
                 [kind, name],
             )
         )
 
     def appearance(self, part: Locator) -> str:
-        """What a widget shows in response to its controls: texts and pictures, without the controls themselves."""
+        """The texts and pictures of a widget, without its controls."""
         return str(
             part.evaluate(
-                """part => [...part.querySelectorAll(".widget-html, .omni-sound-picture")].map(words => words.innerText).join()
+                """part => [...part.querySelectorAll(".widget-html, .omni-sound-picture")]
+                              .map(words => words.innerText).join()
                         + [...part.querySelectorAll("img")].map(image => image.src).join()
                         + [...part.querySelectorAll("svg, table")].map(drawing => drawing.outerHTML).join()
                         + [...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL()).join()"""
@@ -346,7 +349,8 @@ class Notebook:
             height += int(
                 self.page.evaluate(
                     """() => { let box = window.jupyterapp.shell.currentWidget.node.querySelector(".jp-Cell");
-                               while (box && !/auto|scroll/.test(getComputedStyle(box).overflowY)) box = box.parentElement;
+                               while (box && !/auto|scroll/.test(getComputedStyle(box).overflowY))
+                                   box = box.parentElement;
                                return box ? box.scrollHeight - box.clientHeight : 0 }"""
                 )
             )

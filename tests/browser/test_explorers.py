@@ -1,4 +1,4 @@
-"""The explorers in a real browser: every slider changes text and picture, sounds play, the microphone records."""
+"""The explorers in a real browser: sliders change text and picture, sounds play, the microphone records."""
 
 import re
 
@@ -137,7 +137,7 @@ def test_the_error_explorer(explorer):
 
 
 def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
-    """The microphone plays "one zero zero one zero four" (conftest.py); nearly that text must be transcribed."""
+    """The microphone plays "one zero zero one zero four" (conftest.py); the transcript must be close to it."""
     notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
     record = part.locator("button.record")
     record.click()

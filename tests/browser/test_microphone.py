@@ -1,4 +1,4 @@
-"""The browser part of the recorder on a page of its own: what it sends, and its messages without microphone."""
+"""The browser part of the recorder on its own page: what it sends, and its messages without microphone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import widget from "/microphone.js";
 window.sent = [];
 const model = {
   get: () => 20,
-  send: (content, _, buffers) => window.sent.push([content, btoa(String.fromCharCode(...new Uint8Array(buffers[0])))]),
+  send: (content, _, buffers) =>
+    window.sent.push([content, btoa(String.fromCharCode(...new Uint8Array(buffers[0])))]),
 };
 window.leave = widget.render({ model, el: document.getElementById("place") });
 </script>"""
@@ -106,7 +107,8 @@ def test_a_file_may_be_dropped(open_recorder, tmp_path):
     page.evaluate(
         """data => { const transfer = new DataTransfer();
             transfer.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], "tone.wav"));
-            document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true })); }""",
+            const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true });
+            document.querySelector(".drop").dispatchEvent(drop); }""",
         base64.b64encode(file.read_bytes()).decode(),
     )
     assert sent(page)[4000] == pytest.approx(0.2, abs=1e-3)
@@ -147,10 +149,9 @@ def test_a_page_that_is_neither_localhost_nor_https_explains_why_and_takes_files
         ("OddError", "Recording failed (the reason)"),
     ],
 )
-def test_why_there_is_no_microphone_is_said(open_recorder, name, words):
-    page = open_recorder(
-        before=f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('the reason', '{name}'))"
-    )
+def test_the_page_explains_why_there_is_no_microphone(open_recorder, name, words):
+    refused = f"Promise.reject(new DOMException('the reason', '{name}'))"
+    page = open_recorder(before=f"navigator.mediaDevices.getUserMedia = () => {refused}")
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("status")).to_contain_text(words)
     expect(page.get_by_role("button", name="Record")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The play head on a page of its own: its position, the note of the current time, and clicks in the picture."""
+"""The play head on its own page: its position, the note of the current time, and clicks in the picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from omni_lib.course.widgets.sound_picture import SoundPicture
 
 pytestmark = pytest.mark.browser
 
-PAGE = """<!doctype html><title>picture</title><link rel="icon" href="data:,"><style>CSS</style><div id="place"></div><script type="module">
+PAGE = """<!doctype html><title>picture</title><link rel="icon" href="data:,"><style>CSS</style>
+<div id="place"></div><script type="module">
 import widget from "/sound_picture.js";
 const state = STATE;
 const bytes = text => new DataView(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer);
@@ -81,7 +82,8 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
         )
         page.goto("http://localhost/")
         page.wait_for_function(
-            "document.querySelector('audio').duration > 0 && document.querySelector('img').naturalWidth === 600"
+            "document.querySelector('audio').duration > 0"
+            " && document.querySelector('img').naturalWidth === 600"
         )
         return page
 
@@ -93,7 +95,8 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
 def head_share(page: Page) -> float:
     """Where the play-head stands, as a share of the picture's width."""
     return page.evaluate(
-        """() => { const [head, image] = [".play-head", "img"].map(part => document.querySelector(part).getBoundingClientRect());
+        """() => { const [head, image] = [".play-head", "img"]
+                       .map(part => document.querySelector(part).getBoundingClientRect());
                    return (head.left + head.width / 2 - image.left) / image.width; }"""
     )
 
