@@ -362,7 +362,7 @@ class Notebook:
     def _note(self, error: str) -> None:
         """Keep an error of the console.
 
-        JupyterLab's own errors about requests to a restarted kernel, or from a page that was left, are dropped.
+        Dropped are those of JupyterLab about requests to a restarted kernel or from a page that was left.
         """
         if not (self._cut_short and "Canceled future for" in error):
             self.console_errors.append(error)

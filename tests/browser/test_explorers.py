@@ -137,7 +137,7 @@ def test_the_error_explorer(explorer):
 
 
 def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
-    """The microphone plays "one zero zero one zero four" (conftest.py); the transcript must be close to it."""
+    """The microphone plays "one zero zero one zero four" (conftest.py); the transcript must be close."""
     notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
     record = part.locator("button.record")
     record.click()
