@@ -13,6 +13,7 @@ _ROUNDED_LATER = "The half that remains is cut off by the next whole division, e
 EQUIVALENT: dict[str, dict[str, str]] = {
     "01.empty_filters": {
         "filters.mean(dim=0) == 0": "A mean is zero where the sum is.",
+        "8000.0, n_mels, 16001)": "torchaudio uses `sample_rate // 2`, which is the same.",
     },
     "01.log_mel": {
         "unfold(-1, 1024, 160)": "A clip has one axis: the last is the first.",

@@ -13,6 +13,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 ARITHMETIC = {
@@ -64,6 +65,7 @@ class Mutant:
     function: Callable[..., Any]
 
 
+@cache
 def mutants(function: Callable[..., Any]) -> list[Mutant]:
     """Every mutant of a function, each with one change, in the order of its source."""
     source = textwrap.dedent(inspect.getsource(function))

@@ -1,13 +1,18 @@
 """Every exercise of the course: left blank, solved, solved in other ways, and wrong in the usual ways."""
 
+import ast
 import json
 import re
 from importlib import import_module
 
+import numpy as np
 import pytest
+import torch
 
-from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises import sandbox
+from omni_lib.course.exercises.checking import CodeExercise, source_of
 from omni_lib.course.exercises.questions import Choice
+from omni_lib.course.exercises.sandbox import MOST_NUMBERS, numbers_in
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.materials import ROOT
 from omni_lib.course.notebooks import LESSONS, right_answer
@@ -50,13 +55,67 @@ def test_other_right_answers_are_right(lesson, exercise):
 
 
 @everyone
-def test_wrong_answers_are_wrong_and_hear_why(lesson, exercise):
+def test_wrong_answers_are_wrong_and_the_reply_says_why_in_few_numbers(lesson, exercise, monkeypatch):
+    monkeypatch.setattr(sandbox, "SECONDS", 4.0)  # enough for all but those that never end
     wrong = WRONG[lesson].WRONG[short_name(exercise)]
     assert len(wrong) >= (len(exercise.options) - 1 if isinstance(exercise, Choice) else 3)
     for answer, says in wrong:
         verdict = exercise.check(answer)
         assert verdict.outcome is Outcome.NOT_YET, (answer, verdict)
         assert says and says in verdict.message, (answer, verdict)
+        if isinstance(exercise, CodeExercise):
+            ours = verdict.message.split(" raises ")[0]  # the rest is Python's own message
+            assert len(numbers_in(ours)) <= MOST_NUMBERS, verdict
+
+
+@everyone
+def test_no_praise_of_code_shows_more_than_three_numbers(lesson, exercise):
+    if isinstance(exercise, CodeExercise):
+        assert len(numbers_in(exercise.praise)) <= MOST_NUMBERS, exercise.praise
+
+
+@everyone
+def test_the_blank_in_the_notebook_has_the_docstring_of_the_solution(lesson, exercise):
+    """It says what is compared: types, tolerance, padding, which window and which variance."""
+    if isinstance(exercise, CodeExercise):
+        (stem,) = (stem for stem, name in LESSONS.items() if name == lesson)
+        cells = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+        blanks = [
+            "".join(cell["source"])
+            for cell in cells
+            if "exercise" in cell["metadata"].get("tags", [])
+            and cell["metadata"]["omni"]["exercise"] == short_name(exercise)
+        ]
+        (blank,) = (ast.parse(source).body[0] for source in blanks)
+        solution = ast.parse(source_of(exercise.answer)).body[0]
+        assert ast.get_docstring(blank) == ast.get_docstring(solution)
+        assert ast.unparse(blank.args) == ast.unparse(solution.args)
+        assert any(word in ast.get_docstring(blank) for word in ("ompared", "will do", "count"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda lengths, frames: np.arange(frames)[None] < lengths.numpy()[:, None],
+        lambda lengths, frames: [[t < length for t in range(frames)] for length in lengths.tolist()],
+    ],
+)
+def test_a_mask_of_arrays_or_lists_can_be_plugged_in(answer):
+    padding_mask = MODULES["encoder"].padding_mask
+    assert padding_mask.check(answer).outcome is Outcome.RIGHT
+    found = padding_mask.plug_in.adapt(answer)(torch.tensor([2, 0]), 3)
+    assert found.dtype is torch.bool and found.tolist() == [[True, True, False], [False, False, False]]
+
+
+@pytest.mark.parametrize("form", [tuple, torch.tensor, np.array])
+def test_a_collapsed_path_in_another_form_can_be_plugged_in(form):
+    collapse = MODULES["ctc_alignment"].collapse
+
+    def answer(path):
+        return form(collapse.answer(path))
+
+    assert collapse.check(answer).outcome is Outcome.RIGHT
+    assert collapse.plug_in.adapt(answer)([3, 3, 0, 3]) == [3, 3]
 
 
 @everyone

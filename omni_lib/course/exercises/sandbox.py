@@ -65,7 +65,7 @@ class Attempt:
         NotYet: it is not a function, raises, takes too long, changes its arguments, or returns None.
     """
 
-    def __init__(self, function: Any, seconds: float = SECONDS) -> None:
+    def __init__(self, function: Any, seconds: float | None = None) -> None:
         if function is ...:
             raise NotAttempted
         if not callable(function):
@@ -73,7 +73,8 @@ class Attempt:
                 "`check` needs your function itself, without brackets after its name; "
                 f"it was given {described(function)}"
             )
-        self.function, self.seconds = function, seconds
+        self.function = function
+        self.seconds = SECONDS if seconds is None else seconds
         self.printed = ""
 
     def __call__(self, *arguments: Any) -> Any:

@@ -78,8 +78,8 @@ count_alignments = CodeExercise(
         "`frames` rounds, add the last two states: a path may end in the last letter or in the blank "
         "behind it.",
     ),
-    praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited 11 states 16 times. Put "
-    "probabilities in place of the ones and you have the forward recursion.",
+    praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited every state once a frame. "
+    "Put probabilities in place of the ones and you have the forward recursion.",
 )
 
 

@@ -23,7 +23,10 @@ from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss, is_feasible
 from omni_lib.encoder import embedding_lengths
 
-WRAPPED = "A negative index does not fail in Python: it reads from the end of the list. Guard s-1 and s-2."
+WRAPPED = (
+    "A negative index does not fail in Python: it reads from the end of the list. Nothing stands before the "
+    "first state."
+)
 
 
 def collapse(attempt: Attempt) -> None:
@@ -223,7 +226,7 @@ def feasible(attempt: Attempt) -> None:
             frames = int(embedding_lengths(mel_frames)) * k
             for letters in (frames, frames + 1):
                 target = [2 + place % 2 for place in range(letters)]
-                text = f"{letters} unlike letters"
+                text = f"{letters} unlike letters" if letters != 1 else "one letter"
                 _expect_feasible(attempt, target, text, mel_frames, k, _frames_slip)
     for doubled, repeats in (("aabbcc", 3), ("aaaa", 3), ("abba", 1)):
         needed = len(doubled) + repeats
@@ -242,11 +245,11 @@ def _frames_slip(attempt: Attempt, mel_frames: int, k: int) -> str:
         ),
         (
             math.ceil(mel_frames / 8) * k,
-            "The encoder does not make ceil(mel / 8) embeddings: `embedding_lengths` counts as it does.",
+            "The encoder does not divide by eight and round up: `embedding_lengths` counts as it does.",
         ),
         (
             mel_frames // 8 * k,
-            "The encoder does not make mel // 8 embeddings: its convolutions round up.",
+            "The encoder does not divide by eight and round down: its convolutions round up.",
         ),
     ):
         if wrong != frames:

@@ -270,7 +270,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "feasible": [
         (_no_blank_for_doubled_letters, "needs a blank of its own"),
         (_rounds_down, "halved three times"),
-        (_rounds_up, "does not make ceil(mel / 8) embeddings"),
+        (_rounds_up, "does not divide by eight and round up"),
         (_multiplies_the_frames, "k multiplies the embeddings"),
         (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
         (_forgets_k, "Ten CTC frames for six"),

@@ -41,7 +41,7 @@ frame_count = CodeExercise(
         "Centred: frame t stands on sample `t * hop`, so count the multiples of `hop` from 0 to "
         "`samples`. Not centred: `1 + (samples - window) // hop`, but never less than 0.",
     ),
-    praise="98 and 101 frames a second are both in use. Ours are centred, and `LogMel` drops the last: 100, "
+    praise="Both ways of counting are in use. Ours are centred, and `LogMel` drops the last: 100, "
     "one every 10 ms.",
 )
 
@@ -78,7 +78,7 @@ empty_filters = CodeExercise(
         "A filter is a column. One that contains no bin is zero in all rows.",
         "`(filters.sum(dim=0) == 0).nonzero().flatten().tolist()`",
     ),
-    praise="Filters 0, 3, 6 and 13 are blind at 400 points, 0 at 512, and none at 1024. torchaudio only "
+    praise="Four filters are blind at 400 points, the first one at 512, and none at 1024. torchaudio only "
     "warns; the picture shows stripes.",
 )
 

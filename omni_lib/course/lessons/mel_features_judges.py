@@ -256,7 +256,7 @@ def normalise_padded(attempt: Attempt) -> None:
         ("Two clips, the second one padded", [7, 3], 5, 3.0),
         ("Three clips", [12, 1, 6], 128, 3.0),
         ("A clip without any real frame", [9, 0, 4], 4, 3.0),
-        ("Channels whose variance is as small as the 1e-5 under the root", [6, 4], 3, 3e-3),
+        ("Channels with a variance as tiny as the constant under the root", [6, 4], 3, 3e-3),
     ):
         frames, rows = max(lengths), len(lengths)
         clean = torch.randn(rows, frames, channels, generator=generator) * scale + 5 * scale

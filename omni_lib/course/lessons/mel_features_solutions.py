@@ -53,7 +53,7 @@ def log_mel(waveform: Tensor) -> Tensor:
     norm (torchaudio's default). The values are ln(power + 1e-6), power being the squared size of the
     transform.
 
-    Compared to three digits; float32 and float64 will do.
+    Compared to four digits (a pure tone to three); float32 and float64 will do.
     """
     padded = torch.nn.functional.pad(waveform, (512, 512))  # half a transform of silence at each end
     frames = padded.unfold(0, 1024, 160)  # (frames + 1, 1024)

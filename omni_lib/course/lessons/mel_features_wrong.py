@@ -228,7 +228,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_divides_by_all_frames, "of them are padding"),
         (_leaves_the_padding, "mask the result too"),
         (_one_mean_for_all_channels, "values that differ"),
-        (_without_epsilon, "1e-5 under the root"),
+        (_without_epsilon, "as tiny as the constant under the root"),
         (_unbiased, "the unbiased one"),
         (_in_place, "changes its input"),
         (lambda x, lengths: x.mean(dim=0), "An axis is missing"),

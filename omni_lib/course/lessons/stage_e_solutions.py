@@ -14,6 +14,7 @@ from omni_lib.encoder import AudioEncoder, valid_frames
 def load_encoder(path: Path) -> AudioEncoder:
     """The encoder that a checkpoint holds under 'enc', in evaluation mode; its 'config' describes the shape.
 
+    A file that holds objects of other classes must be refused (`weights_only=True`): building them runs code.
     Compared: every parameter and buffer exactly, the mode of every module in it, and the embeddings of a
     clip.
     """
