@@ -252,7 +252,7 @@ class Trainer:
         share = schedule(self.step, self.total_steps, self.config)  # of the peak learning rates
         loss: Loss = self.parallel(batch, share)
         self.optimizers.zero_grad()
-        loss.objective.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+        loss.objective.backward()
 
         # clip the gradient
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)

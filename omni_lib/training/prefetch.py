@@ -28,7 +28,7 @@ def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]
     waiting = iter(batches)
     copies: torch.cuda.Stream | None = None
     if device.type == "cuda":
-        copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it without types
+        copies = torch.cuda.Stream(device)
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(_take, waiting, device, copies)
         while (batch := coming.result()) is not None:
