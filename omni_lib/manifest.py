@@ -2,9 +2,10 @@
 
     audio_path,transcription[,speaker][,split][,kind][,accent]
 
-Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped in silence: rows
-in the file = `Manifest.utterances` + `Manifest.problems`, and each problem names its line and its reason. A manifest
-names whole files and holds words; tables of any other form are read by `omni data folder`, which writes a manifest.
+Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped in
+silence: rows in the file = `Manifest.utterances` + `Manifest.problems`, and each problem names its line and
+its reason. A manifest names whole files and holds words; tables of any other form are read by `omni data
+folder`, which writes a manifest.
 """
 
 from __future__ import annotations
@@ -67,8 +68,10 @@ class Manifest:
         if not chosen:
             present = ", ".join(sorted({utterance.split for utterance in self.utterances})) or "none"
             raise UserError(
-                f"{self.path} has no usable row of split '{name}' (it has: {present}): write {name} into the column split"
-                " of the rows of some speakers, or leave that column empty everywhere, and train, dev and test are dealt"
+                f"{self.path} has no usable row of split '{name}' (it has: {present}): write {name} into the"
+                " column split"
+                " of the rows of some speakers, or leave that column empty everywhere, and train, dev and"
+                " test are dealt"
             )
         return chosen
 
@@ -101,7 +104,8 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
 def read_table(
     path: Path, required: Sequence[str] = (), delimiter: str = ","
 ) -> list[tuple[int, dict[str | None, str]]]:
-    """The rows of a CSV file with their 1-based line numbers, as dictionaries of its header; blank lines are skipped.
+    """The rows of a CSV file with their 1-based line numbers, as dictionaries of its header; blank lines are
+    skipped.
 
     Cells beyond the header, if they are not all empty, stand under the key None, joined by the delimiter.
 
@@ -156,7 +160,8 @@ def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]
     for line, cells in rows:
         if any((cells.get(name) or "").strip() for name in names if columns[name] == "start"):
             raise UserError(
-                f"{path} has the columns {' and '.join(names)} (line {line}), and a manifest names whole files:"
+                f"{path} has the columns {' and '.join(names)} (line {line}), and a manifest names whole"
+                " files:"
                 f" 'omni data folder {path} --out DIR' cuts the segments out"
             )
 
@@ -198,7 +203,8 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
     if written in ("NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
         mind = f" (if somebody said the word: {written.lower()})" if written in ("NULL", "None") else ""
         raise UserError(
-            f"the transcription is {written!r}, which programs write where a text is missing: write what was said{mind}"
+            f"the transcription is {written!r}, which programs write where a text is missing: write what was"
+            f" said{mind}"
         )
     text = read(cell)
     if not text:
@@ -211,10 +217,11 @@ def assign_splits(
 ) -> list[Utterance]:
     """Give every utterance without a split one of its own, so that no speaker is in two splits.
 
-    The speaker with most utterances goes to train; the others are shuffled by a fixed seed and dealt to test and dev until
-    each has its share of utterances, and then to train. One who has a split in some rows keeps it in all, and an utterance
-    without a speaker counts as a speaker of its own. The same rows always get the same splits. One or two voices cannot be
-    dealt to three splits: where there are no more, each audio file counts for itself, and a voice is in several splits.
+    The speaker with most utterances goes to train; the others are shuffled by a fixed seed and dealt to test
+    and dev until each has its share of utterances, and then to train. One who has a split in some rows keeps
+    it in all, and an utterance without a speaker counts as a speaker of its own. The same rows always get the
+    same splits. One or two voices cannot be dealt to three splits: where there are no more, each audio file
+    counts for itself, and a voice is in several splits.
     """
     settled = {
         utterance.speaker: utterance.split

@@ -1,27 +1,29 @@
-"""Characters in, class indices out: the 29 symbols that the CTC head chooses from, and the one rule for texts.
+"""Characters in, class indices out: the 29 symbols that the CTC head chooses from, and the one rule for
+texts.
 
-The chapter's list of symbols is "26 letters + blank + space + EOS". Blank is not a letter and never a target: CTC emits
-it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is there so that the head has the chapter's
-shape; CTC ends an utterance when the frames run out, so no target ever contains it.
+The chapter's list of symbols is "26 letters + blank + space + EOS". Blank is not a letter and never a target:
+CTC emits it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is there so that the head
+has the chapter's shape; CTC ends an utterance when the frames run out, so no target ever contains it.
 
-The rule for texts is `normalise`. Nothing that was spoken is dropped: each character is a letter, is known to be silent,
-is written out as words, or the text is refused with that character in the message. `corpora/transcripts.py` writes
-figures out first and then uses the same rule; a manifest uses the rule alone.
+The rule for texts is `normalise`. Nothing that was spoken is dropped: each character is a letter, is known to
+be silent, is written out as words, or the text is refused with that character in the message.
+`corpora/transcripts.py` writes figures out first and then uses the same rule; a manifest uses the rule alone.
 
-Apostrophes     are deleted, whichever of their look-alikes was typed: don't, don’t, don`t and don´t become dont.
-Invisible       soft hyphens, zero-width characters, direction marks, byte order marks and variation selectors vanish.
+Apostrophes     are deleted, whichever of their look-alikes was typed: don't, don’t, don`t, don´t become dont.
+Invisible       soft hyphens, zero-width characters, direction marks and variation selectors vanish.
 HTML            entities are decoded (&amp; is &), and formatting tags such as <b> vanish.
-Signs           are said where there is one usual reading: & and, % percent, @ at, + plus between spaces, "ten $" dollars.
-                ™ and ® behind a word are silent. Every other sign (#, =, *, °, emoji …) is refused.
-Tags            [noise], <sil>, {breath} and (laughs) are not speech: they are removed, and no word is lost with them.
-                <unk>, [inaudible], (?) stand for words that somebody said: the text is refused, since without those
-                words it would not fit its sound. Any other text in [], {} or <> is refused as well: it may be
-                either. Text in round brackets is read aloud, unless it looks like the name of a sound.
-Abbreviations   Mr. mister, Dr. doctor and the like; St. is saint before a name and street after one; No. is number
-                before a number. The full stop is optional for Mr, Mrs, Ms, Dr, etc and vs alone, since Co and No are
-                words as well. Initials stay letters: U.S. becomes u s, as it is said.
-Letters         accents are folded (é is e), ligatures and full-width letters are taken apart (ﬁ is fi). Superscripts,
-                fractions, circled and Roman numeral characters, "Henry VIII" and other alphabets are refused.
+Signs           are said where there is one usual reading: & and, % percent, @ at, + plus between spaces,
+                "ten $" dollars. ™ and ® behind a word are silent. All others (#, =, *, ° …) are refused.
+Tags            [noise], <sil>, {breath} and (laughs) are not speech: without them no word is lost. But <unk>,
+                [inaudible] and (?) stand for words that somebody said: the text is refused, since without
+                those words it would not fit its sound. Any other text in [], {} or <> is refused as well, since it
+                may be either. Text in round brackets is read aloud, unless it looks like the name of a sound.
+Abbreviations   Mr. mister, Dr. doctor and the like; St. is saint before a name and street after one; No. is
+                number before a number. The full stop is optional for Mr, Mrs, Ms, Dr, etc and vs alone, since
+                Co and No are words as well. Initials stay letters: U.S. becomes u s, as it is said.
+Letters         accents are folded (é is e), ligatures and full-width letters are taken apart (ﬁ is fi).
+                Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
+                are refused.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ BLANK, SPACE = 0, 1
 
 _PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # what `normalise` makes: it has nothing to do there
 
-# Unicode's look-alikes of ' (confusables.txt), but for three letters of other alphabets, and the comma quotes.
+# Unicode's look-alikes of ' (confusables.txt), but for three letters of other alphabets, and the comma
+# quotes.
 _APOSTROPHES = re.compile(
     "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc\u1fbd"
     "\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
@@ -65,23 +68,32 @@ _FORMATTING = re.compile(
 _BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
 _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound
     r"(?:(?:begin|end|start|stop|background|bg|loud|soft|long|short|brief|heavy|v|n|vocalized|audience) )*"
-    r"(?:non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)|giggl(?:e|es|ing)|breath(?:s|e|es|ing)?"
-    r"|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s|ing)?"
-    r"|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his |her )?throat"
+    r"(?:non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)|giggl(?:e|es|ing)|breath(?:s|e"
+    r"|es|ing)?"
+    r"|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s"
+    r"|ing)?"
+    r"|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his "
+    r"|her )?throat"
     r"|clearing (?:his |her )?throat|throat clear(?:s|ing)?|lip ?smack(?:s|ing)?|click(?:s|ing)?|applause"
     r"|applauds|clap(?:s|ping)|cheer(?:s|ing)|silence|music(?: playing)?|static|beep(?:s|ing)?|dtmf"
     r"|phone ring(?:s|ing)?|door slam(?:s|ming)?|footsteps|typing|hiss(?:ing)?|buzz(?:ing)?)"
     r"(?: (?:noises?|sounds?|begins?|ends?))?"
 )
 _MARKER = re.compile(  # in any but round brackets: a mark of a model, a time or a speaker
-    r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause|ring(?:s|ing)?"
-    r"|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*| \w+)"
+    r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause"
+    r"|ring(?:s|ing)?"
+    r"|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*"
+    r"| \w+)"
 )
 _EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
-    r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat|smack|click"
-    r"|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|noise|nois"
-    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap|foreign"
-    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background|audience)"
+    r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"
+    r"|smack|click"
+    r"|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|noise"
+    r"|nois"
+    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap"
+    r"|foreign"
+    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background"
+    r"|audience)"
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 
@@ -130,14 +142,17 @@ _NO_WORDS = (
     "vs",
 )
 _WITH_STOP = re.compile(
-    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS))}|{'|'.join(map(str.lower, _NO_WORDS))})\."
+    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS))}"
+    rf"|{'|'.join(map(str.lower, _NO_WORDS))})\."
 )
 _BARE = re.compile(r"\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
 _SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 _STREET = re.compile(r"(?<=[a-z] )St\.(?!\s+[A-Z])")
 _COUNTED = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion"
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen"
+    " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
+    " billion trillion"
 ).split()
 _NUMBERED = re.compile(rf"\bNo\.(?=\s*(?:[0-9]|(?:{'|'.join(_COUNTED)})\b))", re.IGNORECASE)
 
@@ -199,8 +214,8 @@ def normalise(text: str) -> str:
 
     Raises:
         UserError: something in it has no single usual reading: a figure ("7" may be seven, seventh or part of
-            seventy), a letter of another alphabet, a sign, or a tag that stands for words. Dropping it would change
-            what was said.
+            seventy), a letter of another alphabet, a sign, or a tag that stands for words. Dropping it would
+            change what was said.
     """
     if _PLAIN.fullmatch(text) and not _BARE.search(text):
         return text
@@ -218,7 +233,8 @@ def normalise(text: str) -> str:
 
 
 def written_out(text: str) -> str:
-    """`text` without entities, tags and invisible characters, its abbreviations and amounts of money in words.
+    """`text` without entities, tags and invisible characters, its abbreviations and amounts of money in
+    words.
 
     It still holds capitals, punctuation, figures and signs.
 
@@ -241,7 +257,8 @@ def written_out(text: str) -> str:
 def _decoded(text: str) -> str:
     """HTML entities as the characters that they name, also where they were escaped twice (&amp;amp;).
 
-    The control characters U+0080 to U+009F are read as the characters of Windows-1252 in their place, as HTML does.
+    The control characters U+0080 to U+009F are read as the characters of Windows-1252 in their place, as HTML
+    does.
     """
     for _ in range(4):
         decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0].rstrip(";") + ";"), text)
@@ -274,7 +291,8 @@ def _without_tag(found: re.Match[str]) -> str:
     if tag[0] == "!":
         return tag
     raise UserError(
-        f"the text holds {tag[:40]!r}, which may stand for words that somebody said: write those words, or leave the"
+        f"the text holds {tag[:40]!r}, which may stand for words that somebody said: write those words, or"
+        " leave the"
         " row out; if it is only a sound, write [noise]"
     )
 
@@ -322,7 +340,8 @@ def _refusal(unknown: set[str]) -> str:
     signs = sorted(c for c in unknown if not c.isalnum())
     if signs and len(signs) == len(unknown):
         return (
-            f"the text holds {_named(signs)}, which has no single usual reading: write it out as spoken, or remove it"
+            f"the text holds {_named(signs)}, which has no single usual reading: write it out as spoken, or"
+            " remove it"
             " if nobody said it"
         )
     parts = {
@@ -332,11 +351,15 @@ def _refusal(unknown: set[str]) -> str:
     folded = sorted({part for c in unknown if c.isalnum() for part in (parts[c] or [c])})
     source = sorted(c for c in unknown if c.isalnum() and parts[c] != [c] and parts[c])
     written = f" (written {_named(source)})" if source else ""
-    return f"the text holds {_named(folded)}{written}, which the letters a-z cannot spell: write numbers and names out as spoken"
+    return (
+        f"the text holds {_named(folded)}{written}, which the letters a-z cannot spell:"
+        " write numbers and names out as spoken"
+    )
 
 
 def _named(characters: list[str]) -> str:
-    """'8' 'ß' (LATIN SMALL LETTER SHARP S): at most four of them, since a whole text may be in another alphabet."""
+    """'8' 'ß' (LATIN SMALL LETTER SHARP S): at most four of them, since a whole text may be in another
+    alphabet."""
     shown = [
         repr(c) if c.isascii() or c.isdecimal() else f"{c!r} ({unicodedata.name(c, f'U+{ord(c):04X}')})"
         for c in characters[:4]

@@ -1,4 +1,5 @@
-"""From a clean voice to a recording: another sample rate, a small room, noise, and a level. Only numpy, and in float64.
+"""From a clean voice to a recording: another sample rate, a small room, noise, and a level. Only numpy, and
+in float64.
 
 All powers and levels are means over samples of waveforms within -1…1; dB of a power is 10·log10.
 """
@@ -17,7 +18,8 @@ NOISES = ("white", "pink", "brown", "hum", "murmur")
 
 
 def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RATE) -> Waveform:
-    """Change the sample rate in the frequency domain: what the target rate cannot carry is faded out, so nothing aliases."""
+    """Change the sample rate in the frequency domain: what the target rate cannot carry is faded out, so
+    nothing aliases."""
     grain = source_rate // np.gcd(source_rate, target_rate)
     padded = np.pad(
         waveform, (0, -len(waveform) % grain + grain)
@@ -33,7 +35,8 @@ def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RAT
 def reverberate(waveform: Waveform, rt60: float, direct_db: float, rng: np.random.Generator) -> Waveform:
     """Speech in a small room: the direct sound, and a tail of noise that falls by 60 dB in `rt60` seconds.
 
-    `direct_db` is the direct sound's energy over the tail's. The room makes the waveform `rt60` seconds longer.
+    `direct_db` is the direct sound's energy over the tail's. The room makes the waveform `rt60` seconds
+    longer.
     """
     time = np.arange(int(rt60 * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / rt60)
@@ -46,7 +49,8 @@ def reverberate(waveform: Waveform, rt60: float, direct_db: float, rng: np.rando
 
 
 def band_limit(waveform: Waveform, low: float, high: float) -> Waveform:
-    """What a microphone or a telephone leaves of a sound: `low` to `high` Hz, faded out over half an octave beyond either end."""
+    """What a microphone or a telephone leaves of a sound: `low` to `high` Hz, faded out over half an octave
+    beyond either end."""
     frequencies = np.maximum(np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE), 1.0)
     octaves_outside = np.maximum(np.log2(low / frequencies), np.log2(frequencies / high))
     return np.fft.irfft(np.fft.rfft(waveform) * np.clip(1 - 2 * octaves_outside, 0, 1), len(waveform))
@@ -55,8 +59,9 @@ def band_limit(waveform: Waveform, low: float, high: float) -> Waveform:
 def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
     """Noise of one of the `NOISES`, of unit power.
 
-    white: the same power at every frequency; pink: falling by 3 dB an octave; brown: by 6; hum: a transformer at 50 or 60 Hz and its
-    harmonics, over pink noise; murmur: noise with the spectrum of speech, swelling about four times a second like people talking next door.
+    white: the same power at every frequency; pink: falling by 3 dB an octave; brown: by 6; hum: a transformer
+    at 50 or 60 Hz and its harmonics, over pink noise; murmur: noise with the spectrum of speech, swelling
+    about four times a second like people talking next door.
     """
     frequencies = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 1.0)
     gain = {
@@ -91,8 +96,9 @@ def record(
 ) -> Waveform:
     """Put speech between `lead` and `tail` seconds of background, add noise, set the level.
 
-    The signal-to-noise ratio is the speech's power, from its first sample to its last, over the noise's. A recording shorter than
-    `shortest` seconds gets a longer tail. `level_db` (dBFS) is the whole recording's power; it is lowered where it would clip.
+    The signal-to-noise ratio is the speech's power, from its first sample to its last, over the noise's. A
+    recording shorter than `shortest` seconds gets a longer tail. `level_db` (dBFS) is the whole recording's
+    power; it is lowered where it would clip.
     """
     before = int(lead * SAMPLE_RATE)
     samples = max(before + len(speech) + int(tail * SAMPLE_RATE), int(shortest * SAMPLE_RATE))

@@ -1,11 +1,12 @@
-"""CMU AN4, recorded about 1991: 84 people spell names, addresses and numbers, or speak control words. `omni data an4`.
+"""CMU AN4, recorded about 1991: 84 people spell names, addresses and numbers, or speak control words. `omni
+data an4`.
 
     an4/etc/an4_train.fileids        an4_clstk/fash/an251-fash-b              where the sound lies below wav/
     an4/etc/an4_train.transcription  <s> YES </s> (an251-fash-b)              what is said in it
     an4/wav/an4_clstk/fash/an251-fash-b.wav (or .sph, or .raw)
 
-The official test part (an4_test.*, wav/an4test_clstk) becomes the split test where it is at hand; dev is 10 speakers of
-the training part, the same ones for everybody.
+The official test part (an4_test.*, wav/an4test_clstk) becomes the split test where it is at hand; dev is 10
+speakers of the training part, the same ones for everybody.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ from omni_lib.manifest import SPLITS, Utterance, write_manifest
 from omni_lib.text import normalise
 
 WHERE = """\
-CMU AN4, also called the census or alphanumeric database: 948 training and 130 test utterances of 84 speakers, 16 kHz.
+CMU AN4, also called the census or alphanumeric database: 948 training and 130 test utterances of 84 speakers,
+16 kHz.
 Published by Carnegie Mellon University, in the databases section of its speech group: http://www.speech.cs.cmu.edu/databases/an4/
 Size: 64 MB (an4_sphere.tar.gz). Any of its archives will do, packed or unpacked: NIST sphere, raw, or WAV.
-Licence: (c) 1991-2005 Carnegie Mellon University; free for any purpose, commercial or otherwise; whoever passes the data on
-must keep the copyright notice, the conditions and the disclaimer with them; without warranty.
+Licence: (c) 1991-2005 Carnegie Mellon University; free for any purpose, commercial or otherwise; whoever
+passes the data on must keep the copyright notice, the conditions and the disclaimer with them; without warranty.
 When you have it: omni data an4 SOURCE --out data/an4"""
 
-# The 74 speakers of the training part, sorted, shuffled by random.Random(0): the first ten, then the next ten, each sorted.
+# The 74 speakers of the training part, sorted, shuffled by random.Random(0): the first ten, then the next
+# ten, each sorted.
 DEV_SPEAKERS = ("fnsv", "mcel", "mcfl", "mjbh", "mmdg", "mrcb", "mrjc2", "msrb", "mtos", "mtxj")
 # A second dev set, to be looked at once, after everything has been chosen on the first.
 CONFIRMATION_SPEAKERS = ("fbbh", "fjmd", "flmm2", "flrp", "fplp", "mdmc", "mema", "mrab", "mtje", "mwhw")
@@ -69,7 +72,8 @@ class _Row:
 def prepare(
     source: Path, out: Path, report: Callable[[str], None] = print, dev_speakers: Sequence[str] = DEV_SPEAKERS
 ) -> Path:
-    """Write `out/asr.csv` and `out/wav/<speaker>/<name>.wav` (16 kHz mono PCM16), and return the path of the CSV file.
+    """Write `out/asr.csv` and `out/wav/<speaker>/<name>.wav` (16 kHz mono PCM16), and return the path of the
+    CSV file.
 
     Utterances of the lists = rows written + rows that `report(line)` names with their reason.
 
@@ -130,7 +134,8 @@ def _read_lists(
     rows = [_Row(**{**vars(row), "split": "dev" if row.speaker in dev_speakers else "train"}) for row in rows]
     if not (root / "etc" / "an4_test.fileids").is_file():
         report(
-            "the list of the official test part (etc/an4_test.fileids) is not there: no row has the split test"
+            "the list of the official test part (etc/an4_test.fileids) is not there: no row has the split"
+            " test"
         )
         return rows, problems
     tested, test_problems = _read_part(root / "etc", "test")
@@ -214,9 +219,11 @@ def _read_sound(folder: Path, file_id: str) -> Tensor:
 
 
 def _read_raw(path: Path) -> Tensor:
-    """waveform (samples,) of headerless 16-bit samples at 16 kHz, in the byte order that makes sound and not noise.
+    """waveform (samples,) of headerless 16-bit samples at 16 kHz, in the byte order that makes sound and not
+    noise.
 
-    AN4 is published with either order, and the file does not say which: in the wrong one neighbouring samples jump.
+    AN4 is published with either order, and the file does not say which: in the wrong one neighbouring samples
+    jump.
 
     Raises:
         UserError: the file is empty or cannot be read.
@@ -251,7 +258,8 @@ def _find_root(folder: Path, source: Path) -> Path:
 
 
 def _fingerprint(source: Path) -> str:
-    """A hash that changes when the source does: of an archive's bytes, or of a folder's lists and the sizes of its files."""
+    """A hash that changes when the source does: of an archive's bytes, or of a folder's lists and the sizes
+    of its files."""
     if source.is_file():
         return file_sha256(source)
     root = _find_root(source, source)
@@ -267,7 +275,8 @@ def _fingerprint(source: Path) -> str:
 
 
 def _below(error: UserError, root: Path) -> str:
-    """The message with paths as the corpus has them, so that they mean something after an archive was unpacked."""
+    """The message with paths as the corpus has them, so that they mean something after an archive was
+    unpacked."""
     return str(error).replace(f"{root}{os.sep}", "")
 
 

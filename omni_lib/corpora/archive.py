@@ -1,4 +1,5 @@
-"""Unpack a stranger's .tar, .tar.gz or .tar.bz2 without letting it write anywhere else, fill the disk or fill the memory.
+"""Unpack a stranger's .tar, .tar.gz or .tar.bz2 without letting it write anywhere else, fill the disk or fill
+the memory.
 
 What an archive's header promises is not believed: bytes are counted as they come out of the decompressor.
 """
@@ -33,7 +34,8 @@ class _CheckedHeader(tarfile.TarInfo):
     """A header that refuses to announce more text about a file than any file name needs."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        """Where tarfile, of every version, reads what a header announces; newer ones do not come through `frombuf` any more."""
+        """Where tarfile, of every version, reads what a header announces; newer ones do not come through
+        `frombuf` any more."""
         if self.type in _EXTENDED and self.size > _MAX_EXTENDED_HEADER:
             raise UserError(f"a header of {self.size} bytes")
         return super()._proc_member(archive)
@@ -54,11 +56,13 @@ class _Counted:
 
 
 def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
-    """Write the files of `archive` below the new folder `into`; permissions, owners and times are left behind.
+    """Write the files of `archive` below the new folder `into`; permissions, owners and times are left
+    behind.
 
     Raises:
-        UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below its own top
-            (an absolute path, `..`, a link, a device, a name twice), or unpacks to more than the limits.
+        UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below
+            its own top (an absolute path, `..`, a link, a device, a name twice), or unpacks to more than the
+            limits.
     """
     try:
         into.mkdir(parents=True)
@@ -73,7 +77,8 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
                 pass
     except UserError as error:
         raise UserError(
-            f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is published"
+            f"{archive} holds {error}: nothing of it is used; fetch it again from where the corpus is"
+            " published"
         ) from None
     except (
         tarfile.TarError,

@@ -1,4 +1,5 @@
-"""Where all corpora are alike: a finished folder is put into place in one go, and known again. Nothing here needs torch."""
+"""Where all corpora are alike: a finished folder is put into place in one go, and known again. Nothing here
+needs torch."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.machine.tables import is_litter
 
-STAMP = "corpus.json"  # says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
+# says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
+STAMP = "corpus.json"
 
 
 def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
@@ -44,10 +46,12 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
-    """A folder beside `out` to make `asr.csv` and `wav/` in; when the block ends well they move to `out`, `asr.csv` last.
+    """A folder beside `out` to make `asr.csv` and `wav/` in; when the block ends well they move to `out`,
+    `asr.csv` last.
 
-    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it. Several processes may make the same
-    corpus at once: the first to be done puts its own into place, the others find it there.
+    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it. Several
+    processes may make the same corpus at once: the first to be done puts its own into place, the others find
+    it there.
 
     Raises:
         UserError: `out` cannot be written.

@@ -15,7 +15,8 @@ from omni_lib.errors import UserError
 def write_clip(path: Path, waveform: Tensor) -> None:
     """Write waveform (samples,), full scale ±1, as a 16 kHz mono WAV file of 16-bit samples.
 
-    A sample that came from 16 bits is written as it was; libsndfile's own rounding of floats would shift it by one.
+    A sample that came from 16 bits is written as it was; libsndfile's own rounding of floats would shift it
+    by one.
 
     Raises:
         UserError: the samples are far beyond full scale, so that clipping would leave a square wave.

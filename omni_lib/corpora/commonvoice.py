@@ -1,9 +1,11 @@
-"""Common Voice (Ardila et al. 2020): people at their own microphones reading a sentence. `omni data commonvoice SOURCE`
+"""Common Voice (Ardila et al. 2020): people at their own microphones reading a sentence. `omni data
+commonvoice SOURCE`
 
     cv-corpus-…/en/train.tsv  dev.tsv  test.tsv      client_id  path  …  sentence  …  accents  …
     cv-corpus-…/en/clips/common_voice_en_1.mp3
 
-The official splits are kept: train.tsv, dev.tsv and test.tsv share no speaker. validated.tsv holds more and is left alone.
+The official splits are kept: train.tsv, dev.tsv and test.tsv share no speaker. validated.tsv holds more and
+is left alone.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS
 
 WHERE = """\
-Common Voice, English: sentences read by volunteers at their own microphones, MP3. Published by Mozilla, a new version every few
-months, at https://commonvoice.mozilla.org/ (datasets). A version of English is an archive of tens of gigabytes; the delta
-segments between versions are small, but have no official splits.
-Licence: CC0 (public domain). You have to agree on the site not to try to find out who the speakers are, and every download has
-an address of its own; so the site has to hand it to you, and no command can.
+Common Voice, English: sentences read by volunteers at their own microphones, MP3. Published by Mozilla, a
+new version every few months, at https://commonvoice.mozilla.org/ (datasets). A version of English is an
+archive of tens of gigabytes; the delta segments between versions are small, but have no official splits.
+Licence: CC0 (public domain). You must agree on the site not to try to find out who the speakers are, and
+every download has an address of its own, so the site must give it to you: no command can.
 When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
 
 VERSION = 1  # of what is written
@@ -32,7 +34,8 @@ _SPEAKER = 16  # of the 128 hexadecimal digits of a client_id: enough to tell a 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
     """Write `out/asr.csv`, and return its path. The MP3 files stay where they are.
 
-    Lines of the three tables = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+    Lines of the three tables = rows written + rows that `report(line)` and `left_out.txt` name with their
+    reason.
 
     Raises:
         UserError: the source is not English Common Voice, or `out` holds something else.

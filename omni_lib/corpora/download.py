@@ -1,4 +1,5 @@
-"""Fetch an archive from where its corpus is published: goes on where it was cut off, and is checked at the end."""
+"""Fetch an archive from where its corpus is published: goes on where it was cut off, and is checked at the
+end."""
 
 from __future__ import annotations
 
@@ -38,13 +39,15 @@ def archive_name(url: str) -> str:
 
 
 def download(url: str, folder: Path, report: Callable[[str], None] = print) -> Path:
-    """The file behind `url`, in `folder`; what an earlier, interrupted call has fetched of it is not fetched again.
+    """The file behind `url`, in `folder`; what an earlier, interrupted call has fetched of it is not fetched
+    again.
 
-    Its length is held against what the server promised, and its MD5 sum against the list `md5sum.txt` beside it, where there
-    is one. While it is incomplete it is called `<name>.part`.
+    Its length is held against what the server promised, and its MD5 sum against the list `md5sum.txt` beside
+    it, where there is one. While it is incomplete it is called `<name>.part`.
 
     Raises:
-        UserError: there is no connection, the server refuses, the disk is full, or what arrived is not what was promised.
+        UserError: there is no connection, the server refuses, the disk is full, or what arrived is not what
+            was promised.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, part = folder / archive_name(url), folder / f"{archive_name(url)}.part"
@@ -60,7 +63,8 @@ def download(url: str, folder: Path, report: Callable[[str], None] = print) -> P
         raise UserError(f"another process is fetching {target}: let it end") from None
     except requests.RequestException as error:
         raise UserError(
-            f"{url} cannot be fetched ({_reason(error)}): when you are online, give the same command again and it goes on; "
+            f"{url} cannot be fetched ({_reason(error)}): when you are online, give the same command again"
+            " and it goes on; "
             "or fetch the file by other means and name it instead"
         ) from None
     except OSError as error:
@@ -71,7 +75,8 @@ def download(url: str, folder: Path, report: Callable[[str], None] = print) -> P
 
 
 def _fetch(url: str, part: Path, state: Path) -> None:
-    """Append to `part` what it lacks; `state` holds the server's name of the version, so that two are never joined."""
+    """Append to `part` what it lacks; `state` holds the server's name of the version, so that two are never
+    joined."""
     have, version = part.stat().st_size if part.exists() else 0, _read_version(state)
     headers = {"Accept-Encoding": "identity"}
     if have and version:
@@ -90,7 +95,8 @@ def _fetch(url: str, part: Path, state: Path) -> None:
         total = have + int(length) if length.isdigit() else None
         if total is not None and shutil.disk_usage(part.parent).free < total - have:
             raise UserError(
-                f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make room"
+                f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make"
+                " room"
             )
         # A weak ETag promises no equal bytes, so it cannot be gone on with.
         strong = answer.headers.get("ETag") if not answer.headers.get("ETag", "W/").startswith("W/") else None
@@ -151,7 +157,8 @@ def _check(url: str, part: Path, state: Path, report: Callable[[str], None]) -> 
         part.unlink()
         state.unlink(missing_ok=True)
         raise UserError(
-            f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same command again"
+            f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same"
+            " command again"
         )
     report(f"{name}: {part.stat().st_size:,} bytes, its MD5 sum is the published one")
 

@@ -1,11 +1,13 @@
 """A process of its own that speaks: `python -m omni_lib.corpora.espeak_worker < job.json`.
 
-Why a process of its own? First, espeak-ng's samples depend on what it said before in the same process, so only the same sequence
-of sentences in a fresh process gives the same corpus. Second, espeak-ng is licensed under the GPL: here it is a
-program that we start and whose output we use; it is never linked into the process that trains.
+Why a process of its own? First, espeak-ng's samples depend on what it said before in the same process, so
+only the same sequence of sentences in a fresh process gives the same corpus. Second, espeak-ng is licensed
+under the GPL: here it is a program that we start and whose output we use; it is never linked into the process
+that trains.
 
-The job is a list of `Take`s in JSON. Every finished recording is announced by a line on standard output. Exit code 2 means that
-espeak-ng is not there or cannot speak; the only line on standard error then says what to do about it.
+The job is a list of `Take`s in JSON. Every finished recording is announced by a line on standard output. Exit
+code 2 means that espeak-ng is not there or cannot speak; the only line on standard error then says what to do
+about it.
 """
 
 from __future__ import annotations
@@ -83,7 +85,8 @@ class Espeak:
         return 0  # go on
 
     def say(self, text: str, voice: str, rate: int, pitch: int, seed: int) -> Waveform:
-        """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them; `seed` is of the voice's breath."""
+        """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them; `seed` is of
+        the voice's breath."""
         self._pieces.clear()
         self._library.espeak_ng_SetRandSeed(
             ctypes.c_long(seed)

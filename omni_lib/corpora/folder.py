@@ -3,9 +3,10 @@
     audio_path,transcription                    clips/one.flac<tab>what is said in it
     clips/one.flac,what is said in it           clips/two.mp3<tab>and in the second
 
-The first line may name the columns or not; a header may add speaker, split, and start and end (or offset and duration),
-and then that segment is cut out of the recording. Paths are relative to the table's folder. Which tables are read, and
-under which names of columns, `table_reader.py` and `machine/tables.py` say; what becomes of the texts, `transcripts.py`.
+The first line may name the columns or not; a header may add speaker, split, and start and end (or offset and
+duration), and then that segment is cut out of the recording. Paths are relative to the table's folder. Which
+tables are read, and under which names of columns, `table_reader.py` and `machine/tables.py` say; what becomes
+of the texts, `transcripts.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ VERSION = 3  # of what is written: a change of it makes a corpus anew
 
 
 class _Recordings:
-    """The sound of the table's rows; the last file is kept, since the segments of one recording follow each other."""
+    """The sound of the table's rows; the last file is kept, since the segments of one recording follow each
+    other."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._sounds = folder, Sounds(folder)
@@ -90,8 +92,8 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         report: is told, line by line, what was left out and what was made.
 
     Raises:
-        UserError: there is no such table or no single one, it cannot be read, no row of it can be used, or `out` holds
-            something else.
+        UserError: there is no such table or no single one, it cannot be read, no row of it can be used, or
+            `out` holds something else.
     """
     path, out = find_table(Path(source)), Path(out)
     table, recordings = read_rows(path), _Recordings(path.parent)
@@ -171,7 +173,8 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
 
 
 def _free_name(shown: str, taken: set[str]) -> str:
-    """A file name made of a path, with letters that every system allows: a/x.flac → x.wav; b/x.mp3 → x_2.wav."""
+    """A file name made of a path, with letters that every system allows: a/x.flac → x.wav; b/x.mp3 →
+    x_2.wav."""
     stem = re.sub(r"[^\w-]", "_", Path(shown.replace("\\", "/")).stem, flags=re.ASCII)[:100] or "clip"
     name, number = f"{stem}.wav", 1
     while name.lower() in taken:

@@ -3,8 +3,8 @@
     LibriSpeech/dev-clean/84/121123/84-121123.trans.txt      84-121123-0000 GO DO YOU HEAR
     LibriSpeech/dev-clean/84/121123/84-121123-0000.flac      subset / speaker / chapter
 
-The official subsets are kept: those called train-… become the split train, dev-… dev, test-… test, and the column `kind` holds
-the subset's own name, so that `omni evaluate` shows clean and other apart.
+The official subsets are kept: those called train-… become the split train, dev-… dev, test-… test, and the
+column `kind` holds the subset's own name, so that `omni evaluate` shows clean and other apart.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ VERSION = 1  # of what is written
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
-    """Write `out/asr.csv` of the subsets that `sources` hold, and return its path. The FLAC files stay where they are.
+    """Write `out/asr.csv` of the subsets that `sources` hold, and return its path. The FLAC files stay where
+    they are.
 
-    Utterances of the lists = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+    Utterances of the lists = rows written + rows that `report(line)` and `left_out.txt` name with their
+    reason.
 
     Args:
         sources: folders, archives or addresses of LibriSpeech, of a subset, or of what holds some.

@@ -3,9 +3,10 @@
     LJSpeech-1.1/metadata.csv              LJ001-0001|as printed|with numbers written out
     LJSpeech-1.1/wavs/LJ001-0001.wav       22.05 kHz
 
-There is no official split. Neighbouring clips continue one another, so whole sections are held out, spread over the whole:
-those whose number ends in 0 (LJ010, LJ020, …) are test, those that end in 5 are dev, the other eight in ten are train. With
-one voice in all splits, a word error rate here tells nothing about other people's.
+There is no official split. Neighbouring clips continue one another, so whole sections are held out, spread
+over the whole: those whose number ends in 0 (LJ010, LJ020, …) are test, those that end in 5 are dev, the
+other eight in ten are train. With one voice in all splits, a word error rate here tells nothing about other
+people's.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 3 or cells[0] in seen:
             rows.problems.append(
-                f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form LJ001-0001|text|text"
+                f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form"
+                " LJ001-0001|text|text"
             )
             continue
         seen.add(cells[0])

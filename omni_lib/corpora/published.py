@@ -1,8 +1,9 @@
 """What the published corpora share: their archives, and a manifest of sound that stays where it is.
 
-Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate; a copy as 16 kHz WAV would take the 60 GB of
-LibriSpeech's FLAC to 115, and every log-mel is computed once anyway and kept (`feature_cache.py`). So `asr.csv` names the
-files themselves: by absolute paths in a folder of yours, by relative ones below `out/audio/` where an archive was unpacked.
+Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate; a copy as 16 kHz WAV would take
+the 60 GB of LibriSpeech's FLAC to 115, and every log-mel is computed once anyway and kept
+(`feature_cache.py`). So `asr.csv` names the files themselves: by absolute paths in a folder of yours, by
+relative ones below `out/audio/` where an archive was unpacked.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Rows:
         kind: str = "",
         accent: str = "",
     ) -> None:
-        """One row as it is published; `where` (a list and a line) is how it is called if it has to be left out."""
+        """One row as it is published; `where` (a list and a line) is how it is called if it has to be left
+        out."""
         try:
             if not path.is_file() or path.stat().st_size == 0:
                 raise UserError(f"its sound {path.name} is missing or empty")
@@ -61,7 +63,8 @@ class Rows:
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
-    """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`, addresses fetched first.
+    """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`,
+    addresses fetched first.
 
     What was fetched or unpacked by an earlier call is not again.
 
@@ -94,7 +97,8 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
     """
     if not rows.utterances:
         raise UserError(
-            f"no row of {corpus} can be used; the first problem: {rows.problems[0] if rows.problems else 'there is none'}"
+            f"no row of {corpus} can be used; the first problem:"
+            f" {rows.problems[0] if rows.problems else 'there is none'}"
         )
     for problem in rows.problems[:SHOWN]:
         report(f"left out, {problem}")
@@ -159,7 +163,8 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
         matches = sorted(path for path in folder.glob(pattern) if not is_litter(path))
         if len(matches) > 1:
             raise UserError(
-                f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name the folder of one"
+                f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name"
+                " the folder of one"
             )
         if matches:
             return matches[0]

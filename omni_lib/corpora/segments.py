@@ -1,9 +1,9 @@
 """Parts of long recordings: which samples a row of a table means by its start and end.
 
-Kaldi and Hugging Face write start and end, NeMo offset and duration, in seconds; SpeechBrain writes start and stop as numbers
-of samples. A name may hold the unit (start_ms, "duration [s]"). Where it does not, the unit is the only one in which the
-segments lie inside their recordings and their texts are spoken at a speed of people; where there are several such units,
-the table is refused, since a wrong unit would teach wrong.
+Kaldi and Hugging Face write start and end, NeMo offset and duration, in seconds; SpeechBrain writes start and
+stop as numbers of samples. A name may hold the unit (start_ms, "duration [s]"). Where it does not, the unit
+is the only one in which the segments lie inside their recordings and their texts are spoken at a speed of
+people; where there are several such units, the table is refused, since a wrong unit would teach wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from omni_lib.audio import SAMPLE_RATE
 from omni_lib.corpora.table_reader import Row, Table
 from omni_lib.errors import UserError
 
-_SLACK = 0.1  # seconds that a segment may end, or a duration lie, beside the recording's own: decoders pad, tables round
+# seconds that a segment may end, or a duration lie, beside the recording's own: decoders pad, tables round
+_SLACK = 0.1
 _SPEEDS = (1.5, 40.0)  # characters a second: of a slow list of words, and more than anybody says
 _TRIED = 50  # segments from which the unit is found out
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
@@ -32,7 +33,8 @@ class Segments:
 
         Args:
             table: rows with or without the columns start, end and duration.
-            length: (seconds, sample rate in Hz of the file) of the recording of a row; None where it cannot be read.
+            length: (seconds, sample rate in Hz of the file) of the recording of a row; None where it cannot
+                be read.
 
         Raises:
             UserError: a start without an end or a duration, or a unit that cannot be told.
@@ -49,7 +51,8 @@ class Segments:
             row.cells.get("start") not in (None, "", "0", "0.0") for row in table.rows
         ):
             raise UserError(
-                f"the column {self.shown} says where a text starts, and no column where it ends: add a column end or duration"
+                f"the column {self.shown} says where a text starts, and no column where it ends: add a"
+                " column end or duration"
             )
         self.units = dict(table.units)
         if self.cut and not all(table.units[name] for name in self.columns):
@@ -57,7 +60,8 @@ class Segments:
             self.units = {name: table.units[name] or found for name in self.columns}
 
     def bounds(self, row: Row, seconds: float, rate: int) -> tuple[int, int] | None:
-        """The first sample of a row and the one behind its last, at 16 kHz; None where it is the whole recording.
+        """The first sample of a row and the one behind its last, at 16 kHz; None where it is the whole
+        recording.
 
         Args:
             row: with its cells.
@@ -77,7 +81,8 @@ class Segments:
             raise UserError(f"its segment, {start:g} s to {end:g} s, has no length: correct {self.shown}")
         if end > seconds + _SLACK:
             raise UserError(
-                f"its segment ends at {end:g} s and the recording at {seconds:.2f} s: correct {self.shown}, or the file"
+                f"its segment ends at {end:g} s and the recording at {seconds:.2f} s: correct {self.shown},"
+                " or the file"
             )
         duration, whole = self._duration(row, rate), abs(end - start - seconds)
         if (
@@ -85,7 +90,8 @@ class Segments:
             and min(abs(duration - (end - start)), abs(duration - seconds), whole + 1) > _SLACK
         ):
             raise UserError(
-                f"its duration is {duration:g} s and its segment lasts {end - start:g} s: correct {self.shown}"
+                f"its duration is {duration:g} s and its segment lasts {end - start:g} s: correct"
+                f" {self.shown}"
             )
         return round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
 
@@ -109,7 +115,8 @@ class Segments:
                 rounded, slack
             ):
                 raise UserError(
-                    f"its {name} is {cell} and the recording lasts {seconds:.2f} s: if the text belongs to a part of it,"
+                    f"its {name} is {cell} and the recording lasts {seconds:.2f} s: if the text belongs to a"
+                    " part of it,"
                     " add a column start; if not, correct the one or the other"
                 )
 
@@ -173,7 +180,8 @@ class Segments:
         likely = {unit for unit in fitting if _SPEEDS[0] <= median(speeds[unit]) <= _SPEEDS[1]}
         if len(likely) > 1:
             raise UserError(
-                f"{self.shown} may be {' or '.join(sorted(likely))}: write the unit into the names of the columns,"
+                f"{self.shown} may be {' or '.join(sorted(likely))}: write the unit into the names of the"
+                " columns,"
                 " such as start_s, start_ms or start_samples"
             )
         return next(iter(likely or {"s"}))

@@ -1,9 +1,9 @@
 """What is said: a small grammar that writes sentences a person might say.
 
-A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random alternative of
-that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as syntax: what is cooked is food, and
-what barks is a dog. `write_lines` strings one to four sentences of a kind together into an utterance, and deals the utterances to the
-splits so that no sentence is ever said twice.
+A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random
+alternative of that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as
+syntax: what is cooked is food, and what barks is a dog. `write_lines` strings one to four sentences of a kind
+together into an utterance, and deals the utterances to the splits so that no sentence is ever said twice.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from omni_lib.errors import UserError
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 
-# What share of each split's utterances is of which kind. The free ones take the rest, whatever the rounding leaves.
+# What share of each split's utterances is of which kind. The free ones take the rest, whatever the rounding
+# leaves.
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
 _RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
 
-# Free sentences, dates and commands come one to four to an utterance, as many as this number of letters and spaces holds, so that
-# the slowest voice stays within ten seconds. Digits and spelled names come alone.
+# Free sentences, dates and commands come one to four to an utterance, as many as this number of letters and
+# spaces holds, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
 LONGEST_TEXT = 140
 _SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
 _MAX_ATTEMPTS = (
@@ -43,7 +44,8 @@ _MAX_ATTEMPTS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to four sentences."""
+    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to four
+    sentences."""
 
     split: str  # train, dev or test
     kind: str  # free, digits, spelling, date or command
@@ -58,8 +60,9 @@ class Line:
 class Writer:
     """Draws sentences from the grammar.
 
-    A rule hands out its alternatives as a dealer does cards: shuffled, and none again before all have been. Rare words thus come
-    up in the train split, which is written first, and a test sentence is new by its combination of words and not by its words.
+    A rule hands out its alternatives as a dealer does cards: shuffled, and none again before all have been.
+    Rare words thus come up in the train split, which is written first, and a test sentence is new by its
+    combination of words and not by its words.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -115,7 +118,8 @@ class Writer:
 def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
     """The corpus' utterances, `counts[split]` of each split; no sentence is said twice.
 
-    The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
+    The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice
+    holds them all.
 
     Raises:
         UserError: more sentences of some kind are asked for than its writer readily finds.

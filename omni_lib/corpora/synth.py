@@ -1,11 +1,13 @@
-"""The embedded default corpus: `omni data synth` speaks it on the spot, so that nobody has to download anything.
+"""The embedded default corpus: `omni data synth` speaks it on the spot, so that nobody has to download
+anything.
 
     sentences.py → what is said        voices.py → by whom        acoustics.py → in which room
-    espeak_worker.py speaks it, in processes of their own; this module plans, starts them and puts the result into place.
+    espeak_worker.py speaks it, in processes of their own; this module plans, starts them and puts the result
+    into place.
 
-The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md tells which drafts came before, and what was
-known of them. The samples are the same on every run on one machine, but not across machines, where espeak-ng and the processor may round
-differently.
+The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md tells which drafts
+came before, and what was known of them. The samples are the same on every run on one machine, but not across
+machines, where espeak-ng and the processor may round differently.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ TEXTS_SHA256 = (
     "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
 )
 
-# How many fresh processes speak the corpus. Never the number of workers: what a process said before changes espeak-ng's
-# samples, so the same corpus needs the same shards on a machine of any size.
+# How many fresh processes speak the corpus. Never the number of workers: what a process said before changes
+# espeak-ng's samples, so the same corpus needs the same shards on a machine of any size.
 SHARDS = 16
 
 _QUESTION_WORDS = tuple(
@@ -55,10 +57,11 @@ def synthesise(
     workers: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write `out/asr.csv` and `out/wav/*.wav` (16 kHz mono PCM16, 1-10 s), and return the path of the CSV file.
+    """Write `out/asr.csv` and `out/wav/*.wav` (16 kHz mono PCM16, 1-10 s), and return the path of the CSV
+    file.
 
-    The files are made in a folder beside `out` and moved into place when all are done, `asr.csv` last: an interrupted run leaves
-    nothing half-written. A folder that already holds this corpus is left as it is.
+    The files are made in a folder beside `out` and moved into place when all are done, `asr.csv` last: an
+    interrupted run leaves nothing half-written. A folder that already holds this corpus is left as it is.
 
     Args:
         out: the folder to write.
@@ -68,7 +71,8 @@ def synthesise(
         progress: show a progress bar on stderr.
 
     Raises:
-        UserError: an argument that makes no sense, a folder that holds something else, or espeak-ng not installed.
+        UserError: an argument that makes no sense, a folder that holds something else, or espeak-ng not
+            installed.
     """
     out = Path(out)
     counts = _checked_counts(DEFAULT_COUNTS if counts is None else counts)
@@ -104,7 +108,8 @@ def synthesise(
 
 
 def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Take]]:
-    """Who says what and how: the rows of `asr.csv` and, in the same order, the takes; paths relative to the corpus' folder."""
+    """Who says what and how: the rows of `asr.csv` and, in the same order, the takes; paths relative to the
+    corpus' folder."""
     cast = cast_voices(seed)
     turns = dict.fromkeys(counts, 0)
     utterances, takes = [], []
@@ -147,8 +152,8 @@ def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
 
 
 def _spoken(line: Line) -> str:
-    """What espeak is told to say: sentences with their full stop or question mark, for a pause and the tune; the letter a by its phoneme,
-    for espeak would take it for the article."""
+    """What espeak is told to say: sentences with their full stop or question mark, for a pause and the tune;
+    the letter a by its phoneme, for espeak would take it for the article."""
     if line.kind == "spelling":
         return line.text.replace("a", "[['eI]]")
     return " ".join(sentence + ("?" if _asks(sentence) else ".") for sentence in line.sentences)
@@ -159,7 +164,8 @@ def _asks(sentence: str) -> bool:
 
 
 def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -> None:
-    """Speak all takes, each shard in a process of its own, `workers` processes at a time; `done(1)` after each take."""
+    """Speak all takes, each shard in a process of its own, `workers` processes at a time; `done(1)` after
+    each take."""
     running: set[subprocess.Popen[str]] = set()
     stop = threading.Event()
 

@@ -1,8 +1,10 @@
-"""Anybody's table of recordings and texts, as rows in our own columns: CSV and its dialects, TSV, pipes, JSON lines.
+"""Anybody's table of recordings and texts, as rows in our own columns: CSV and its dialects, TSV, pipes, JSON
+lines.
 
-Known without being told: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), names of columns as Kaldi, NeMo,
-SpeechBrain, Hugging Face, DeepSpeech and Common Voice write them, a column of row numbers, empty columns at the end,
-LJ Speech's lines without a header (name|text|normalised text), and JSON with an object for each row.
+Known without being told: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), names of columns as
+Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice write them, a column of row numbers, empty
+columns at the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with an object
+for each row.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ def find_table(source: Path) -> Path:
         raise UserError(f"{source} holds no .csv and no .tsv file: {remedy}")
     if len(found) > 1:
         raise UserError(
-            f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you mean"
+            f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you"
+            " mean"
         )
     return found[0]
 
@@ -118,7 +121,8 @@ def _from_csv(path: Path, text: str) -> Table:
 
 
 def _delimiter(path: Path, first_line: str) -> str:
-    """The character that parts the known names of columns; without such names, the likeliest one in the first line."""
+    """The character that parts the known names of columns; without such names, the likeliest one in the first
+    line."""
 
     def known(delimiter: str) -> int:
         return len({column[0] for cell in first_line.split(delimiter) if (column := known_column(cell))})
@@ -179,7 +183,8 @@ def _refuse_unnamed_times(
             continue
         if grows:
             raise UserError(
-                f"{path} has a recording with several texts, and the columns {header[first]!r} and {header[second]!r}"
+                f"{path} has a recording with several texts, and the columns {header[first]!r} and"
+                f" {header[second]!r}"
                 " seem to say which part each belongs to: rename them to start and end"
             )
 
@@ -217,7 +222,8 @@ def _without_empty_end(header: Sequence[str]) -> list[str]:
 
 
 def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> dict[str, int] | None:
-    """LJ Speech's own form, with which many corpora of one voice are published: `name|text|normalised text`, wavs/name.wav."""
+    """LJ Speech's own form, with which many corpora of one voice are published: `name|text|normalised text`,
+    wavs/name.wav."""
     if delimiter != "|" or len(rows[0][1]) not in (2, 3):
         return None
     names = [cells[0] for _, cells in rows if cells and _LJ_NAME.fullmatch(cells[0])]
@@ -237,20 +243,23 @@ def _refuse_unknown_header(
     listed = ", ".join(repr(cell[:40]) for cell in header[:12])
     if len(header) == 1:
         raise UserError(
-            f"{path} has one column, {listed}: write a path and a text in each line, with a comma or a tab between them"
+            f"{path} has one column, {listed}: write a path and a text in each line, with a comma or a tab"
+            " between them"
         )
     if len(header) == 2 and (sounds or not names) and not _looks_like_header(header):
         return
     if sounds:
         raise UserError(
-            f"{path} has {len(header)} columns and no names for them: put a first line with their names above the rows,"
+            f"{path} has {len(header)} columns and no names for them: put a first line with their names"
+            " above the rows,"
             f" audio_path for the files and transcription for the texts, with {delimiter!r} between them"
         )
     lacking = [
         ours for ours, wanted in (("audio_path", "path"), ("transcription", "text")) if wanted not in names
     ]
     raise UserError(
-        f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the column of the"
+        f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the"
+        " column of the"
         f" {'files' if lacking[0] == 'audio_path' else 'texts'} to {lacking[0]}"
         + (f", and that of the texts to {lacking[1]}" if len(lacking) > 1 else "")
     )
@@ -264,7 +273,8 @@ def _looks_like_header(header: Sequence[str]) -> bool:
 
 
 def _from_json(path: Path, text: str) -> Table:
-    """JSON lines, as NeMo and Hugging Face write them, or one JSON list or object of all rows, as SpeechBrain does.
+    """JSON lines, as NeMo and Hugging Face write them, or one JSON list or object of all rows, as SpeechBrain
+    does.
 
     Raises:
         UserError: it is not JSON, or no object names a file and a text.
@@ -292,7 +302,8 @@ def _from_json(path: Path, text: str) -> Table:
     names, units = _columns(path, keys)
     if "path" not in names or "text" not in names:
         raise UserError(
-            f"{path} has the keys {', '.join(repr(key[:40]) for key in keys[:12]) or 'of nothing'}: name the file"
+            f"{path} has the keys {', '.join(repr(key[:40]) for key in keys[:12]) or 'of nothing'}: name the"
+            " file"
             " audio_path and the text transcription in each object"
         )
     return Table([_json_row(number, each, names) for number, each in objects], names, units)

@@ -1,19 +1,21 @@
-"""From a transcript to what was said, in the letters a-z: one rule for LibriSpeech, LJSpeech, Common Voice and your own.
+"""From a transcript to what was said, in the letters a-z: one rule for LibriSpeech, LJSpeech, Common Voice
+and your own.
 
-The rule of `text.normalise`, with the figures written out before. A figure is written out only where readers of English
-have one usual way of saying it. Anything else (B52, 3/4, 555-1234, 10:30, $1.5 million) is refused, and its row is left
-out by name: a wrong text teaches wrong, and one row less hardly teaches less.
+The rule of `text.normalise`, with the figures written out before. A figure is written out only where readers
+of English have one usual way of saying it. Anything else (B52, 3/4, 555-1234, 10:30, $1.5 million) is
+refused, and its row is left out by name: a wrong text teaches wrong, and one row less hardly teaches less.
 
 Numbers   121 → one hundred twenty one (American, without "and"; whoever read "and" is one word off)
           1,250,000 → one million two hundred fifty thousand        3.14 → three point one four
-          1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred, twenty
+          1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred,
+          twenty
           nineteen; 2000 to 2009 are two thousand and so on either way        1960s → nineteen sixties
           2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
-          Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens, 6′ and 6"
-          (feet and inches), units such as 5 km.
+          Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens,
+          6′ and 6" (feet and inches), units such as 5 km.
 Letters   æ and œ are two letters, ß is ss, ø is o, ł is l.
-Apostrophes are deleted: the 29 symbols have none, and nobody hears one. So we'll and well are one word to the encoder;
-a language model of the same transcripts makes the same of them.
+Apostrophes are deleted: the 29 symbols have none, and nobody hears one. So we'll and well are one word to the
+encoder; a language model of the same transcripts makes the same of them.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ _LETTERS = str.maketrans(
 )
 _FIGURES = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 _UNITS = r"(?:km|kg|mg|cm|mm|ml|mph|kph|lbs?|oz|ft|hrs?|mins?|secs?|ms|k?hz|[kmgt]b|k|bn|[cf])"
-# A figure stands by itself: no letter, digit, slash, colon or hyphen touches it, a full stop or comma only at its end,
-# and no unit follows.
+# A figure stands by itself: no letter, digit, slash, colon or hyphen touches it, a full stop or comma only at
+# its end, and no unit follows.
 _NUMBER = re.compile(
     rf"(?<![\w/:.,\-–^#])(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>[0-9]+))?"
     rf"(?P<end>st|nd|rd|th|'?s|\s?%)?(?![\w/:\-–%°²³]|[.,][0-9]|\s{_UNITS}\b)",

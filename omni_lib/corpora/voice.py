@@ -1,12 +1,13 @@
-"""The corpus of a model for a learner's own voice: people, people in noisy rooms, and synthetic sentences. `omni data voice`.
+"""The corpus of a model for a learner's own voice: people, people in noisy rooms, and synthetic sentences.
+`omni data voice`.
 
-    train   AN4's training speakers as they were recorded (kind an4), each clip once more in a small noisy room (an4_room),
-            and the embedded corpus' train split (free, digits, date, command, spelling)
+    train   AN4's training speakers as they were recorded (kind an4), each clip once more in a small
+            noisy room (an4_room), and the embedded corpus' train split (free, digits, date, command, spelling)
     dev     the same of AN4's dev speakers and of the embedded dev split
     test    the embedded test split; the official test part of AN4 is never touched
 
-AN4 was recorded with a headset in a quiet office; a learner sits at a laptop. The room copies are to AN4 what `synth.py`'s
-rooms are to the embedded corpus. `Evaluation.by("kind")` tells the parts apart.
+AN4 was recorded with a headset in a quiet office; a learner sits at a laptop. The room copies are to AN4 what
+`synth.py`'s rooms are to the embedded corpus. `Evaluation.by("kind")` tells the parts apart.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def draw_room(seed: int, name: str) -> Room:
 
 
 def hear_in(room: Room, clip: Waveform) -> Waveform:
-    """`clip` (samples,) at 16 kHz as a microphone in `room` picks it up: longer by lead, tail and reverberation."""
+    """`clip` (samples,) at 16 kHz as a microphone in `room` picks it up: longer by lead, tail and
+    reverberation."""
     rng = np.random.default_rng(room.seed)
     speech = reverberate(clip, room.rt60, room.direct_db, rng)
     recording = record(speech, room.lead, room.tail, 0.0, room.snr_db, room.noise, room.level_db, rng)
@@ -77,7 +79,8 @@ def hear_in(room: Room, clip: Waveform) -> Waveform:
 
 
 def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[str], None] = print) -> Path:
-    """Write `out/asr.csv` and `out/wav/{an4,an4_room,synth}/` (16 kHz mono PCM16), and return the path of the CSV file.
+    """Write `out/asr.csv` and `out/wav/{an4,an4_room,synth}/` (16 kHz mono PCM16), and return the path of the
+    CSV file.
 
     Args:
         an4: the folder that `omni data an4` made; its split decides who is in dev.
@@ -135,7 +138,8 @@ def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:
     manifest = read_manifest(folder / "asr.csv", deal_splits=False)
     if manifest.problems:
         raise UserError(
-            f"{manifest.path} {manifest.problems[0]} ({len(manifest.problems)} rows in all): remove {folder}, and {remedy}"
+            f"{manifest.path} {manifest.problems[0]} ({len(manifest.problems)} rows in all): remove"
+            f" {folder}, and {remedy}"
         )
     return manifest.utterances
 

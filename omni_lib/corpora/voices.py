@@ -1,4 +1,5 @@
-"""Who speaks: espeak-ng's voice variants in six English accents, dealt to the splits so that test voices are never heard in training."""
+"""Who speaks: espeak-ng's voice variants in six English accents, dealt to the splits so that test voices are
+never heard in training."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from dataclasses import dataclass
 
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-us-nyc")
 
-# The variants of espeak-ng 1.52, in families: variants whose spectra on the same sentence hardly differ (about 4 dB RMS over
-# 30 bands, or a chain of such), or whose settings say that one was made from the other. A family goes to one split whole; otherwise
-# a test voice would have a twin in training. Of `EXCLUDED`, nobody is cast.
+# The variants of espeak-ng 1.52, in families: variants whose spectra on the same sentence hardly differ
+# (about 4 dB RMS over 30 bands, or a chain of such), or whose settings say that one was made from the other.
+# A family goes to one split whole; otherwise a test voice would have a twin in training. Of `EXCLUDED`,
+# nobody is cast.
 FAMILIES = tuple(
     tuple(family.split(","))
     for family in """
@@ -26,18 +28,21 @@ FAMILIES = tuple(
 ) + tuple(
     (variant,)
     for variant in """
-        Alex Alicia Andrea Andy Annie AnxiousAndy anika Denis Jacky Lee Marco Mario Michael Mike Nguyen Storm Tweaky
-        announcer antonio aunty boris caleb david ed f1 f2 f3 f4 f5 grandma grandpa gustave ian m1 m2 m3 m4 m5 m6 m7 m8 marcelo
-        norbert pablo paul pedro quincy rob robert sandro shelby steph travis victor zac
+        Alex Alicia Andrea Andy Annie AnxiousAndy anika Denis Jacky Lee Marco Mario Michael Mike Nguyen Storm
+        Tweaky announcer antonio aunty boris caleb david ed f1 f2 f3 f4 f5 grandma grandpa gustave ian m1 m2
+        m3 m4 m5 m6 m7 m8 marcelo norbert pablo paul pedro quincy rob robert sandro shelby steph travis victor
+        zac
     """.split()
 )  # fmt: skip
 
 EXCLUDED = frozenset(
     # all but the same as another variant (about 2 dB apart, or by an echo alone)
     "steph2 steph3 klatt5 klatt6 benjamin edward2 RicishayMax3".split()
-    # not understood by a person at first hearing, by their names and settings: whispers, robots, a demon, a croak, and kaukovalta, whose
-    # first formant at 40% of its frequency can hardly leave vowels that a listener could tell
-    + "whisper whisperf anikaRobot UniRobot robosoft robosoft2 robosoft3 robosoft4 robosoft5 robosoft6 robosoft7 robosoft8".split()
+    # not understood by a person at first hearing, by their names and settings: whispers, robots, a demon, a
+    # croak, and kaukovalta, whose first formant at 40% of its frequency can hardly leave vowels that a
+    # listener could tell
+    + "whisper whisperf anikaRobot UniRobot robosoft robosoft2 robosoft3 robosoft4".split()
+    + "robosoft5 robosoft6 robosoft7 robosoft8".split()
     + "Demonic croak kaukovalta".split()
     + ["Mr serious"]  # for the space in its name
 )
@@ -48,7 +53,8 @@ LARGEST_TESTED_FAMILY = 3  # a larger one would be half of dev
 
 @dataclass(frozen=True)
 class Voice:
-    """A speaker: one variant (the vocal tract and the larynx) with one accent (the sounds it makes of a word)."""
+    """A speaker: one variant (the vocal tract and the larynx) with one accent (the sounds it makes of a
+    word)."""
 
     variant: str
     accent: str
@@ -67,8 +73,9 @@ class Voice:
 def cast_voices(seed: int) -> dict[str, list[Voice]]:
     """The voices of each split, in the order in which they take turns.
 
-    Families are shuffled and fill the test split first, then dev, then train: chance alone decides who is tested; only a family too
-    large for a small split always trains. Each train variant speaks in two accents, those of dev and test in one; accents take turns.
+    Families are shuffled and fill the test split first, then dev, then train: chance alone decides who is
+    tested; only a family too large for a small split always trains. Each train variant speaks in two accents,
+    those of dev and test in one; accents take turns.
     """
     rng = random.Random(f"voices {seed}")
     families = list(FAMILIES)

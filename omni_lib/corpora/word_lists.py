@@ -1,7 +1,9 @@
-"""The words of the embedded corpus: the grammar's rules, and the lists that dates, digits and spelled names draw on.
+"""The words of the embedded corpus: the grammar's rules, and the lists that dates, digits and spelled names
+draw on.
 
-Every entry is written as it is spoken, in the letters a-z. Of two words that sound alike, only one is here wherever that
-costs nothing (see but not sea): no listener could tell them apart, and the corpus is not about spelling.
+Every entry is written as it is spoken, in the letters a-z. Of two words that sound alike, only one is here
+wherever that costs nothing (see but not sea): no listener could tell them apart, and the corpus is not about
+spelling.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 UNITS = "zero one two three four five six seven eight nine".split()
 
 ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
+    " fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth"
 ).split()
 ORDINALS += [f"twenty {ordinal}" for ordinal in ORDINALS[:9]] + ["thirtieth", "thirty first"]
@@ -34,26 +37,29 @@ DATE_FORMS = [
 ]
 
 NAMES_TO_SPELL = """
-    adam agnes albert alice amber amelia andrew angela anna arthur barbara beatrice benjamin bertha boris bridget bruce carla
-    carmen caroline cecil charles chloe clara connor cynthia daisy daniel david deborah dennis diana donald dorothy edgar edith
-    edward elena elizabeth ellen emily emma eric esther ethan eva felix fiona florence frank frederick gabriel george gerald
-    gloria grace gregory hannah harold harriet harvey hazel hector helen henry hugo ingrid irene isaac isabel ivan ivy jack jacob
-    james jasper jenny joan joseph joyce julia karen keith kevin laura leo leonard lewis linda louise lucy luke mabel magnus
-    margaret maria martin mary matthew maurice max melissa michael miriam monica nancy nathan nina noah nora olga oliver oscar
-    otto owen pamela patrick paul paula peggy peter philip phoebe quentin quincy rachel ralph rebecca richard robert rosa roy
-    ruby rupert ruth samuel sandra sarah sidney simon sofia stanley stella steven susan sylvia teresa thomas tina toby ursula
-    valerie vera victor vincent violet virginia walter wanda wendy wilma winston xavier yasmin yvonne zack zelda zoe
+    adam agnes albert alice amber amelia andrew angela anna arthur barbara beatrice benjamin bertha boris
+    bridget bruce carla carmen caroline cecil charles chloe clara connor cynthia daisy daniel david deborah
+    dennis diana donald dorothy edgar edith edward elena elizabeth ellen emily emma eric esther ethan eva
+    felix fiona florence frank frederick gabriel george gerald gloria grace gregory hannah harold harriet
+    harvey hazel hector helen henry hugo ingrid irene isaac isabel ivan ivy jack jacob james jasper jenny joan
+    joseph joyce julia karen keith kevin laura leo leonard lewis linda louise lucy luke mabel magnus margaret
+    maria martin mary matthew maurice max melissa michael miriam monica nancy nathan nina noah nora olga
+    oliver oscar otto owen pamela patrick paul paula peggy peter philip phoebe quentin quincy rachel ralph
+    rebecca richard robert rosa roy ruby rupert ruth samuel sandra sarah sidney simon sofia stanley stella
+    steven susan sylvia teresa thomas tina toby ursula valerie vera victor vincent violet virginia walter
+    wanda wendy wilma winston xavier yasmin yvonne zack zelda zoe
 """.split()
 
 SURNAMES_TO_SPELL = """
-    adams bailey baker barnes bell bennett bishop black boyd brooks brown burke byrd campbell carter chavez clark cole collins cook
-    cooper cox craig cruz curtis davis dixon drake duncan dunn dyer evans farley ferguson fisher fleming flynn ford foster fox
-    franklin fuller garcia gibson gilbert goodwin graham grant green griffin hale hardy harper hayes hicks hoffman hopkins howard
-    hughes hunter jackson jenkins jennings johnson jordan kelly kennedy king knight lambert lawson lopez lynch marsh maxwell mccoy
-    mendez miller moody moore morgan murphy nash nelson newton obrien ortiz osborne owens page palmer parker perez phelps pierce
-    porter powell quinn ramsey reed reyes rhodes riley rivera rogers russell ryan schmidt sharp shaw silva skinner smith sparks
-    sullivan sutton taylor thompson tucker turner valdez vargas vaughn vazquez wagner walker walsh watkins webb weber white wolfe
-    woods wright yates york young zamora ziegler zimmerman
+    adams bailey baker barnes bell bennett bishop black boyd brooks brown burke byrd campbell carter chavez
+    clark cole collins cook cooper cox craig cruz curtis davis dixon drake duncan dunn dyer evans farley
+    ferguson fisher fleming flynn ford foster fox franklin fuller garcia gibson gilbert goodwin graham grant
+    green griffin hale hardy harper hayes hicks hoffman hopkins howard hughes hunter jackson jenkins jennings
+    johnson jordan kelly kennedy king knight lambert lawson lopez lynch marsh maxwell mccoy mendez miller
+    moody moore morgan murphy nash nelson newton obrien ortiz osborne owens page palmer parker perez phelps
+    pierce porter powell quinn ramsey reed reyes rhodes riley rivera rogers russell ryan schmidt sharp shaw
+    silva skinner smith sparks sullivan sutton taylor thompson tucker turner valdez vargas vaughn vazquez
+    wagner walker walsh watkins webb weber white wolfe woods wright yates york young zamora ziegler zimmerman
 """.split()
 
 GRAMMAR = {
@@ -62,7 +68,8 @@ GRAMMAR = {
     "relative": "mother | father | brother | sister | uncle | cousin",
     "worker": "teacher | doctor | farmer | nurse | baker | driver",
     "person": """
-        my <relative> | your <relative> | his <relative> | the <worker> | <name> | <name> | our neighbor | the old man |
+        my <relative> | your <relative> | his <relative> | the <worker> | <name> | <name> | our neighbor |
+        the old man |
         the young woman | my best friend
     """,
     "group": "the children | my parents | the guests | the students | our neighbors | her friends",
@@ -81,7 +88,8 @@ GRAMMAR = {
     "room": "kitchen | bedroom | bathroom | living room | office | garage",
     "shop": "market | corner shop | village shop",
     "place": """
-        the park | the library | the market | the river | the beach | the station | the museum | the hospital | the school |
+        the park | the library | the market | the river | the beach | the station | the museum |
+        the hospital | the school |
         the village | the bank
     """,
     "surface": "the kitchen table | the floor | the desk",
@@ -94,7 +102,8 @@ GRAMMAR = {
     "box": "box | basket | suitcase | bag | ladder | blanket",
     "size": "big | small | heavy | old | new",
     "dish": """
-        rice and beans | tomato soup | chicken with potatoes | an apple pie | fish and chips | a chocolate cake
+        rice and beans | tomato soup | chicken with potatoes | an apple pie | fish and chips |
+        a chocolate cake
     """,
     "drink": "a cup of tea | some coffee | a glass of water | some milk",
     "goods": "apples | bananas | lemons | eggs | carrots | onions | tomatoes | potatoes | oranges",
@@ -109,27 +118,38 @@ GRAMMAR = {
     "weather": "cold | hot | wet | windy | warm",
     "beast": "dog | cat | horse | rabbit | fox | duck | mouse",
     "pet": "dog | cat | horse | rabbit | duck",
-    "two_beasts": "the dog and the cat | the fox and the rabbit | the horse and the duck | the cat and the mouse",
+    "two_beasts": (
+        "the dog and the cat | the fox and the rabbit | the horse and the duck | the cat and the mouse"
+    ),
     "beast_size": "little | brown | hungry | young",
     "hid": "ran | jumped | slept | was sitting | was waiting",
     "hid_together": "ran | jumped | slept | were sitting | were waiting",
-    "beast_place": "under the tree | in the garden | near the bridge | under the bed | across the field | behind the house",
+    "beast_place": (
+        "under the tree | in the garden | near the bridge | under the bed | across the field | "
+        "behind the house"
+    ),
     "plants": "roses | trees",
     # --- what people do ---
     "activity": """
-        swim in the lake | visit <place> | play tennis | watch the <event> | paint the <room> | ride a bicycle |
+        swim in the lake | visit <place> | play tennis | watch the <event> | paint the <room> |
+        ride a bicycle |
         learn <subject> | go to <place> | go to <town>
     """,
     "outdoor": "swim | walk | ride a bicycle | eat outside | work in the garden | play football",
     "indoor": "stay at home | play cards | cook <dish> | watch a movie | clean the <room>",
     "chore": """
-        lock the door | water the roses | feed the <pet> | wash the dishes | pay the bill | call the <worker> | close the window |
+        lock the door | water the roses | feed the <pet> | wash the dishes | pay the bill |
+        call the <worker> | close the window |
         buy <ingredient> | clean the <room>
     """,
-    "request": "open the window | help me with the <box> | bring me <drink> | show me the <box> | close the door | buy <ingredient>",
+    "request": (
+        "open the window | help me with the <box> | bring me <drink> | show me the <box> | "
+        "close the door | buy <ingredient>"
+    ),
     "mischief": "run | eat | sleep | play football",
     "skill": """
-        swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck | get to <place> | use the <machine>
+        swim | cook <dish> | open this bottle | play <subject_game> | speak french | drive a truck |
+        get to <place> | use the <machine>
     """,
     "subject_game": "chess | the piano | the guitar | tennis | cards",
     "carried": "carried | dropped | found | moved | brought",
@@ -138,37 +158,52 @@ GRAMMAR = {
     "moved": "drove | traveled | returned | went",
     "injury": "head | back | finger | left foot | right arm",
     "feeling": "tired | happy | angry | worried",
-    "reason": "the <event> was boring | the <transport> was late | it was raining | the <machine> stopped working | the door was locked",
+    "reason": (
+        "the <event> was boring | the <transport> was late | it was raining | "
+        "the <machine> stopped working | the door was locked"
+    ),
     "opinion": "i think | i believe | everybody knows | he told me | we heard",
     "news": """
-        the <transport> to <town> is late | <person> is moving to <town> | the <event> starts at <hour> | the bridge is closed |
+        the <transport> to <town> is late | <person> is moving to <town> | the <event> starts at <hour> |
+        the bridge is closed |
         the shop opens at <hour>
     """,
-    "doing": "having breakfast | washing the dishes | playing cards | cleaning the <room> | waiting for the <transport> | drinking <drink>",
+    "doing": (
+        "having breakfast | washing the dishes | playing cards | cleaning the <room> | "
+        "waiting for the <transport> | drinking <drink>"
+    ),
     # --- whole sentences; a longer list of short ones keeps the average at seven words ---
     "free": """
         <person> <cooked> <dish> for <group> | <person> <cooked> <dish> <past> |
         <person> <carried> the <size> <box> <past> | <person> <carried> a <size> <box> |
         <group> <drove> to <place> <past> | <person> <moved> to <town> with <group> |
         we are going to <town> <future> | i will meet you at <place> <future> |
-        <person> wants to <activity> | <person> has never been to <town> | do you want to <activity> <future> |
+        <person> wants to <activity> | <person> has never been to <town> |
+        do you want to <activity> <future> |
         would you like <drink> | could you please <request> | please <request> before you go |
         where did you put the <possession> | where did <person> buy that <clothing> |
-        when does the <transport> to <town> leave | how much is the <color> <clothing> | how many <goods> do we need |
+        when does the <transport> to <town> leave | how much is the <color> <clothing> |
+        how many <goods> do we need |
         the <beast_size> <beast> <hid> <beast_place> | <two_beasts> <hid_together> <beast_place> |
-        it is too <weather> to <outdoor> today | it was <weather> in <town> <past> | if it rains we will <indoor> |
+        it is too <weather> to <outdoor> today | it was <weather> in <town> <past> |
+        if it rains we will <indoor> |
         there are <few> <goods> in the <box> | there is some <ingredient> on <surface> |
         i forgot to <chore> <past> | <person> forgot to <chore> | do not forget to <chore> |
-        <person> said the <event> was <verdict> | the <event> in <town> was <verdict> | why was the <event> so late |
+        <person> said the <event> was <verdict> | the <event> in <town> was <verdict> |
+        why was the <event> so late |
         the <color> <furniture> in the <room> is broken | the <furniture> in the <room> looks very old |
         do you know how to <skill> | i can teach you to <skill> | can <person> <skill> |
         <person> bought <few> <goods> at the <shop> | we need more <ingredient> and some <goods> |
-        <person> has studied <subject> for <duration> | have you ever studied <subject> | i am learning <subject> |
-        please do not <mischief> in the <room> | my <injury> hurts today | the <worker> looked at my <injury> |
-        <person> lost the <possession> near <place> | i left my <possession> on the <transport> | is this your <single_possession> |
+        <person> has studied <subject> for <duration> | have you ever studied <subject> |
+        i am learning <subject> |
+        please do not <mischief> in the <room> | my <injury> hurts today |
+        the <worker> looked at my <injury> |
+        <person> lost the <possession> near <place> | i left my <possession> on the <transport> |
+        is this your <single_possession> |
         the <machine> stopped working <past> | the <machine> in the <room> is too loud |
         when <person> arrived we were <doing> | i was <doing> when you called |
-        <person> was <feeling> because <reason> | are you <feeling> | why are you so <feeling> | <person> looks <feeling> today |
+        <person> was <feeling> because <reason> | are you <feeling> | why are you so <feeling> |
+        <person> looks <feeling> today |
         <opinion> <news> | <opinion> that <news> |
         the <vehicle> stopped in front of <place> | a <color> <vehicle> is waiting near <place> |
         we planted <plants> behind the <room_house> |
@@ -181,7 +216,8 @@ GRAMMAR = {
     "genre": "some music | the news",
     "task": "<chore> | call my <relative>",
     "command": """
-        turn on the <device> in the <room> | turn off the <device> in the <room> | switch off the <room> <device> |
+        turn on the <device> in the <room> | turn off the <device> in the <room> |
+        switch off the <room> <device> |
         set an alarm for <clock> | wake me up at <clock> | play <genre> in the <room> |
         add <goods> to the shopping list | add <ingredient> and <goods> to the list | remind me to <task> |
         remind me to <task> <future> | call my <relative> <future> | call the <worker> <future> |

@@ -1,4 +1,5 @@
-"""What people write into tables: CSV and its dialects, the names of columns, and files that are not where the table says."""
+"""What people write into tables: CSV and its dialects, the names of columns, and files that are not where the
+table says."""
 
 from __future__ import annotations
 
@@ -14,28 +15,37 @@ from typing import Any
 from omni_lib.errors import UserError
 
 SOUND_ENDINGS = (
-    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".m4a", ".aac", ".aif", ".aiff", ".au", ".sph", ".webm", ".wma", ".mp4",
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".m4a", ".aac", ".aif", ".aiff", ".au", ".sph",
+    ".webm", ".wma", ".mp4",
 )  # fmt: skip
 _MOST_FILES = 200_000  # that are looked through for one that is not where a table has it
 
-# What others call our columns: Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech, LJ Speech, Common Voice, torchaudio.
+# What others call our columns: Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech, LJ Speech, Common Voice,
+# torchaudio.
 _NAMES = {
     "path": (
-        "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename", "audio_filepath", "audio_file",
-        "audio_filename", "filepath", "file_path", "wav_path", "wav_file", "wav_filepath", "sound", "recording", "clip", "clip_path",
+        "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename",
+        "audio_filepath", "audio_file",
+        "audio_filename", "filepath", "file_path", "wav_path", "wav_file", "wav_filepath", "sound",
+        "recording", "clip", "clip_path",
     ),
     "text": (
-        "transcription", "text", "sentence", "transcript", "wrd", "words", "normalized_text", "normalised_text",
+        "transcription", "text", "sentence", "transcript", "wrd", "words", "normalized_text",
+        "normalised_text",
         "normalized_transcription", "utterance", "raw_text", "raw_transcription",
     ),
-    "speaker": ("speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker"),
+    "speaker": (
+        "speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker",
+    ),
     "split": ("split", "subset", "partition"),
     "start": (
-        "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset", "seg_start", "t_start",
+        "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset",
+        "seg_start", "t_start",
         "time_start", "audio_start", "xmin", "tmin",
     ),
     "end": (
-        "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end", "time_end", "audio_end",
+        "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end",
+        "time_end", "audio_end",
         "xmax", "tmax",
     ),
     "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
@@ -45,12 +55,15 @@ _UNIT = re.compile(
     r"(?P<name>.*?)[\s_.-]*(?:[\[(]\s*(?P<in>[a-z]+)\s*[\])]|[\s_.-](?:in_)?(?P<of>"
     r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?))"
 )
-_UNITS = {"s": "s", "sec": "s", "second": "s", "m": "ms", "msec": "ms", "milli": "ms", "millisecond": "ms", "sample": "samples",
-          "frame": "frames"}  # fmt: skip
+_UNITS = {
+    "s": "s", "sec": "s", "second": "s", "m": "ms", "msec": "ms", "milli": "ms", "millisecond": "ms",
+    "sample": "samples", "frame": "frames",
+}  # fmt: skip
 
 
 def known_column(name: str) -> tuple[str, str, int] | None:
-    """What a column of somebody else's table is to us, its unit (s, ms, samples, frames or "") and the rank of its name.
+    """What a column of somebody else's table is to us, its unit (s, ms, samples, frames or "") and the rank
+    of its name.
 
     `known_column("Start [ms]")` is `("start", "ms", 0)`, `known_column("up_votes")` is None.
     """
@@ -72,7 +85,8 @@ def known_column(name: str) -> tuple[str, str, int] | None:
 def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list[tuple[int, list[str]]]:
     """The rows of a CSV text that are not blank, with the 1-based number of the line that each ends on.
 
-    Spaces between a comma and a quote, and quotes inside a cell written as \\", are read where the text is CSV only so.
+    Spaces between a comma and a quote, and quotes inside a cell written as \\", are read where the text is
+    CSV only so.
 
     Args:
         path: of the table, for messages.
@@ -117,14 +131,15 @@ def too_many_cells(cells: Iterable[str]) -> str:
     if re.search("[“”„]", row):
         return 'the quotes around the text are typographic ones: write straight ones (")'
     if '"' in row:
-        return "a quote encloses a text only directly behind a comma: put one at either end of the text, and double those inside"
+        return "quotes enclose a text only at its two ends: put one at either end, and double those inside"
     if re.search(r"(?<!\w)'|'(?!\w)", row):
         return 'single quotes enclose nothing: put double quotes (") around a text that contains a comma'
     return "put quotes around a text that contains a comma"
 
 
 def is_litter(path: Path) -> bool:
-    """Whether an operating system left this file beside the user's own: ._x and .DS_Store, Thumbs.db, desktop.ini …"""
+    """Whether an operating system left this file beside the user's own: ._x and .DS_Store, Thumbs.db,
+    desktop.ini …"""
     name = path.name
     return (
         name.startswith("._")
@@ -143,8 +158,8 @@ class Sounds:
     def find(self, name: str) -> Path:
         """The file that is meant by `name`.
 
-        Backslashes are read as slashes, and letters with accents are found in whichever of Unicode's two forms the name has
-        on the disk. Everything else must be as it is written.
+        Backslashes are read as slashes, and letters with accents are found in whichever of Unicode's two
+        forms the name has on the disk. Everything else must be as it is written.
 
         Raises:
             UserError: there is no such file; the likeliest cause is named.
@@ -171,7 +186,8 @@ class Sounds:
         raise UserError(f"{name} {cause}")
 
     def of_that_name(self, name: str) -> str:
-        """The files below the folder of the table that have the name at the end of a path, as a message shows them."""
+        """The files below the folder of the table that have the name at the end of a path, as a message shows
+        them."""
         return _shown(self._named(Path(name.replace("\\", "/")).name.lower()))
 
     def _cause(self, name: str) -> str:
@@ -199,11 +215,14 @@ class Sounds:
         if stems:
             return f"does not exist, but one with another ending does: write {_shown(stems)}"
         if re.match(r"[A-Za-z]:/", name):
-            return "does not exist: it is a path of another computer, so copy the file here and write a path relative to the table"
+            return (
+                "does not exist: it is a path of another computer: copy the file here and write its new path"
+            )
         return f"does not exist (paths are relative to the folder of the CSV, {self.folder})"
 
     def _named(self, name: str, stem: bool = False) -> list[Path]:
-        """The sound files below the folder of this name, whatever its capitals; with `stem`, of this name without ending."""
+        """The sound files below the folder of this name, whatever its capitals; with `stem`, of this name
+        without ending."""
         if self._index is None:
             self._index = {}
             count = 0

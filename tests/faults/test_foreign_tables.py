@@ -1,4 +1,5 @@
-"""Tables in every form that people's programs write: the same rows come out of each, and rows in = rows used + rows named."""
+"""Tables in every form that people's programs write: the same rows come out of each, and rows in = rows used
++ rows named."""
 
 import csv
 import io
@@ -31,10 +32,14 @@ PATHS = [
 ]
 TEXTS = ["transcription", "text", "sentence", "transcript", "wrd", "Transcript", "normalized_text"]
 TIMES = [  # start, second column, whether that is the end, unit
-    ("start", "end", True, "s"), ("start", "stop", True, "samples"), ("offset", "duration", False, "s"), ("start", "duration", False, "s"),
-    ("start_time", "end_time", True, "s"), ("start_ms", "end_ms", True, "ms"), ("Start [s]", "End [s]", True, "s"), ("begin", "end", True, "s"),
-    ("startTime", "endTime", True, "s"), ("start_sample", "end_sample", True, "samples"), ("offset_ms", "duration_ms", False, "ms"),
-    ("start (ms)", "stop (ms)", True, "ms"), ("segment_start", "segment_end", True, "s"), ("start", "end", True, "ms"),
+    ("start", "end", True, "s"), ("start", "stop", True, "samples"), ("offset", "duration", False, "s"),
+    ("start", "duration", False, "s"),
+    ("start_time", "end_time", True, "s"), ("start_ms", "end_ms", True, "ms"),
+    ("Start [s]", "End [s]", True, "s"), ("begin", "end", True, "s"),
+    ("startTime", "endTime", True, "s"), ("start_sample", "end_sample", True, "samples"),
+    ("offset_ms", "duration_ms", False, "ms"),
+    ("start (ms)", "stop (ms)", True, "ms"), ("segment_start", "segment_end", True, "s"),
+    ("start", "end", True, "ms"),
     ("xmin", "xmax", True, "s"), ("onset", "offset", True, "s"), ("start_s", "duration_s", False, "s"),
 ]  # fmt: skip
 SAYINGS = [
@@ -62,7 +67,8 @@ def place(tmp_path_factory) -> Path:
 
 
 def a_table(rng: random.Random) -> tuple[str, bytes, list[tuple[str, str, float, float]], bool]:
-    """Name and bytes of a table, and its rows: file, text as said, start and end in seconds; and whether they are segments."""
+    """Name and bytes of a table, and its rows: file, text as said, start and end in seconds; and whether they
+    are segments."""
     rows = []
     for _ in range(rng.randint(1, 5)):
         name = rng.choice(list(SECONDS)[:3])

@@ -185,7 +185,8 @@ def test_a_table_that_is_spoilt_is_read_or_refused_in_one_line(omni, folder, inp
 
 
 def test_the_same_tables_beside_somebodys_own_recordings(omni, folder, tmp_path, inputs):
-    """`omni data folder`: rows = rows written + rows left out by line, and nothing is read from outside the folder."""
+    """`omni data folder`: rows = rows written + rows left out by line, and nothing is read from outside the
+    folder."""
     for number in range(inputs(0.04)):
         rng = random.Random(f"folder {number}")
         contents = a_spoilt_table(rng, folder) if rng.random() < 0.5 else a_sound_table(rng, folder)[0]

@@ -1,4 +1,5 @@
-"""Texts as people and programs write them: every word that was said is in the result and no other, or the text is refused."""
+"""Texts as people and programs write them: every word that was said is in the result and no other, or the
+text is refused."""
 
 import random
 import unicodedata
@@ -7,7 +8,9 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.text import normalise
 
-WORDS = "hello world the cat sat on mat how are you morning suitcase zero seven going away sister quite fine".split()
+WORDS = (
+    "hello world the cat sat on mat how are you morning suitcase zero seven going sister quite fine".split()
+)
 APOSTROPHES = [
     chr(c)
     for c in (0x27, 0x60, 0x91, 0x92, 0xB4, 0x2B9, *range(0x2BB, 0x2C0), 0x2C8, 0x2CA, 0x2CB, 0x2F4, 0x384)
@@ -90,10 +93,14 @@ FORMATTED = [
     "{}®",
 ]
 NOT_SPEECH = [
-    "[noise]", "<noise>", "{noise}", "(noise)", "[NOISE]", "[laughter]", "(laughs)", "[breath]", "{breath}", "<sil>", "<SIL>", "<s>",
-    "</s>", "(coughs)", "[background noise]", "<cough/>", "++noise++", "[clears throat]", "(clears throat)", "[00:01:02]", "<|en|>",
-    "<|0.00|>", "[spk1]", "<spk:1>", "[Speaker 1]", "[music]", "<MUSIC>", "(sighs)", "[sigh]", "[applause]", "<eps>", "{COUGH}",
-    "[[noise]]", "&lt;noise&gt;", "［noise］", "[door slam]", "<COMMA>", "<PERIOD>", "[pause]", "[vocalized-noise]", "&nbsp;", "<v Ann>",
+    "[noise]", "<noise>", "{noise}", "(noise)", "[NOISE]", "[laughter]", "(laughs)", "[breath]", "{breath}",
+    "<sil>", "<SIL>", "<s>",
+    "</s>", "(coughs)", "[background noise]", "<cough/>", "++noise++", "[clears throat]", "(clears throat)",
+    "[00:01:02]", "<|en|>",
+    "<|0.00|>", "[spk1]", "<spk:1>", "[Speaker 1]", "[music]", "<MUSIC>", "(sighs)", "[sigh]", "[applause]",
+    "<eps>", "{COUGH}",
+    "[[noise]]", "&lt;noise&gt;", "［noise］", "[door slam]", "<COMMA>", "<PERIOD>", "[pause]",
+    "[vocalized-noise]", "&nbsp;", "<v Ann>",
 ]  # fmt: skip
 SAID = {
     "&": "and",
@@ -106,11 +113,15 @@ SAID = {
     "±": "plus or minus",
 }
 UNKNOWN = [
-    "<unk>", "<UNK>", "[unk]", "[inaudible]", "(inaudible)", "(unintelligible)", "[?]", "(?)", "(...)", "[…]", "{unclear}", "[crosstalk]",
+    "<unk>", "<UNK>", "[unk]", "[inaudible]", "(inaudible)", "(unintelligible)", "[?]", "(?)", "(...)",
+    "[…]", "{unclear}", "[crosstalk]",
     "(speaking French)", "[laughter-yes]", "[foreign]", "*laughs*", "++um++", "%hesitation", "@reject@",
-    "#", "=", "*", "~", "^", "|", "\\n", "<", ">", "[", "}", "§", "°", "½", "x²", "Ⅷ", "№", "①", "℃", "ª", "😀", "♪", "→", "привет",
-    "日本", "h\u0435llo", "donâ€™t", "cafÃ©", "\ufffd", "don?t", "???", "km/h", "AT&T", "C++", "C#", "B52", "3/4", "10:30", "6'", "5′",
-    "$5 million", "5 km", "007", "¥", "ignore_time_segment_in_scoring", "Henry VIII", "©", "&foo;", "\\", "¨", "⟨noise⟩", "【noise】",
+    "#", "=", "*", "~", "^", "|", "\\n", "<", ">", "[", "}", "§", "°", "½", "x²", "Ⅷ", "№", "①", "℃", "ª",
+    "😀", "♪", "→", "привет",
+    "日本", "h\u0435llo", "donâ€™t", "cafÃ©", "\ufffd", "don?t", "???", "km/h", "AT&T", "C++", "C#", "B52",
+    "3/4", "10:30", "6'", "5′",
+    "$5 million", "5 km", "007", "¥", "ignore_time_segment_in_scoring", "Henry VIII", "©", "&foo;", "\\",
+    "¨", "⟨noise⟩", "【noise】",
 ]  # fmt: skip
 
 
@@ -184,7 +195,8 @@ def test_what_has_no_reading_is_refused_whatever_stands_beside_it(inputs, judged
 
 
 def test_any_characters_are_spelled_or_refused_and_letters_are_kept(inputs, judged):
-    """Characters of every kind in any order; and what is accepted holds each ASCII letter of the text in its order."""
+    """Characters of every kind in any order; and what is accepted holds each ASCII letter of the text in its
+    order."""
     pool = [chr(c) for c in range(0x20, 0x2FFF) if unicodedata.category(chr(c)) != "Cn"] + list(
         "abcdefgh  .,'"
     ) * 400

@@ -1,4 +1,5 @@
-"""CMU AN4: a small copy of its layout in every form, the real corpus where it is at hand, and hostile archives."""
+"""CMU AN4: a small copy of its layout in every form, the real corpus where it is at hand, and hostile
+archives."""
 
 import csv
 import io
@@ -310,9 +311,7 @@ def test_where_says_who_publishes_it_its_size_and_its_licence():
 
 def test_the_real_corpus(tmp_path):
     if not (REAL / "etc" / "an4_train.fileids").is_file():
-        pytest.skip(
-            reason=f"CMU AN4 is not at {REAL}: the drawing of dev speakers and its 948 rows are NOT tested here"
-        )
+        pytest.skip(reason=f"CMU AN4 is not at {REAL}: the dev speakers and its 948 rows are NOT tested here")
     rows, said = prepare(REAL, tmp_path / "out")
     assert len(rows) == 948 and said[-1].endswith("0 left out")
     speakers = sorted({row["speaker"] for row in rows})

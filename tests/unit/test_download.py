@@ -20,7 +20,8 @@ CONTENT = bytes(range(256)) * 5_000  # 1.28 MB
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; `break_after` bytes it hangs up, as often as `breaks` says; `requests` notes the ranges asked for."""
+    """Serves `files`; `break_after` bytes it hangs up, as often as `breaks` says; `requests` notes the ranges
+    asked for."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -121,7 +122,8 @@ def test_without_a_published_sum_it_says_so(server, tmp_path):
     said: list[str] = []
     download(server.address(), tmp_path, said.append)
     assert said == [
-        "speech.tar.gz: no md5sum.txt beside it names it; its length is right, and unpacking checks it once more"
+        "speech.tar.gz: no md5sum.txt beside it names it; its length is right, and unpacking checks it once"
+        " more"
     ]
 
 

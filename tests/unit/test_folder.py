@@ -13,7 +13,8 @@ from omni_lib.errors import UserError
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with four clips of other rates, channels and formats, two of them of the same name, and no table yet."""
+    """A folder with four clips of other rates, channels and formats, two of them of the same name, and no
+    table yet."""
     place = tmp_path / "my clips"
     for name, rate, channels in (
         ("a/hello.wav", 16_000, 1),

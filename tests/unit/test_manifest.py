@@ -38,7 +38,8 @@ def test_a_row_and_its_defaults(table, tmp_path):
         b"\xef\xbb\xbf" + HEADER + b"a.wav,one,s,train\nb.wav,two,t,dev\n",  # BOM
         (HEADER + b"a.wav,one,s,train\nb.wav,two,t,dev\n").replace(b"\n", b"\r\n"),
         HEADER + b'"a.wav","one","s","train"\n"b.wav","two","t","dev"',  # quotes, and no end of the last line
-        b"split,speaker,transcription,audio_path,note\ntrain,s,one,a.wav,x\ndev,t,two,b.wav,y\n",  # another order, one column more
+        # another order, one column more
+        b"split,speaker,transcription,audio_path,note\ntrain,s,one,a.wav,x\ndev,t,two,b.wav,y\n",
         HEADER + b"\n a.wav , one ,s,train\n\n\nb.wav,two,t,dev\n\n",  # blank lines and spaces
     ],
 )

@@ -52,7 +52,10 @@ def make_ljspeech(place: Path) -> Path:
     return root
 
 
-HEADER = "client_id\tpath\tsentence_id\tsentence\tsentence_domain\tup_votes\tdown_votes\tage\tgender\taccents\tvariant\tlocale\tsegment"
+HEADER = (
+    "client_id\tpath\tsentence_id\tsentence\tsentence_domain\tup_votes\tdown_votes\tage\tgender\taccents"
+    "\tvariant\tlocale\tsegment"
+)
 
 
 def make_commonvoice(place: Path) -> Path:
@@ -114,7 +117,8 @@ def test_librispeech_keeps_its_subsets_and_its_flac_where_it_lies(tmp_path):
         )
     assert (
         said[-1]
-        == "LibriSpeech: 6 utterances (train 2 of 1 speakers, dev 2 of 1 speakers, test 2 of 1 speakers), 0 left out"
+        == "LibriSpeech: 6 utterances (train 2 of 1 speakers, dev 2 of 1 speakers, test 2 of 1 speakers), "
+        "0 left out"
     )
     manifest = read_manifest(path)
     assert (

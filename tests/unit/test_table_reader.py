@@ -1,4 +1,5 @@
-"""Tables of other programs: what is read as it is, and what is refused with a remedy that helps when it is followed."""
+"""Tables of other programs: what is read as it is, and what is refused with a remedy that helps when it is
+followed."""
 
 import csv
 import unicodedata
@@ -112,11 +113,26 @@ def test_a_duration_alone_is_only_a_check(place):
 
 # Each refused table, the words of its remedy, and the table with the remedy followed
 REMEDIES = {
-    "names that nobody knows": ("clip id,what\na.wav,hi\n".replace("clip id", "soundfile"), "audio_path", ("soundfile,what", "audio_path,transcription")),
-    "no header and three columns": ("a.wav,x,hi\nb.wav,y,hi\n", "put a first line", ("a.wav,x", "audio_path,speaker,transcription\na.wav,x")),
-    "times of unknown names": ("path,text,t0,t1\na.wav,hi you,0.0,1.0\na.wav,bye,1.0,2.0\n", "rename them to start and end", ("t0,t1", "start,end")),
-    "a start without an end": ("path,text,start\na.wav,hi you,0.5\n", "add a column end", (",start\na.wav,hi you,0.5", ",start,end\na.wav,hi you,0.5,1.5")),
-    "frames": ("path,text,start_frame,end_frame\na.wav,hi you,0,8000\n", "_samples", ("start_frame,end_frame", "start_samples,end_samples")),
+    "names that nobody knows": (
+        "clip id,what\na.wav,hi\n".replace("clip id", "soundfile"), "audio_path",
+        ("soundfile,what", "audio_path,transcription"),
+    ),
+    "no header and three columns": (
+        "a.wav,x,hi\nb.wav,y,hi\n", "put a first line",
+        ("a.wav,x", "audio_path,speaker,transcription\na.wav,x"),
+    ),
+    "times of unknown names": (
+        "path,text,t0,t1\na.wav,hi you,0.0,1.0\na.wav,bye,1.0,2.0\n", "rename them to start and end",
+        ("t0,t1", "start,end"),
+    ),
+    "a start without an end": (
+        "path,text,start\na.wav,hi you,0.5\n", "add a column end",
+        (",start\na.wav,hi you,0.5", ",start,end\na.wav,hi you,0.5,1.5"),
+    ),
+    "frames": (
+        "path,text,start_frame,end_frame\na.wav,hi you,0,8000\n", "_samples",
+        ("start_frame,end_frame", "start_samples,end_samples"),
+    ),
     "other capitals": ("path,text\nA.WAV,hi\n", "write a.wav", ("A.WAV", "a.wav")),
     "no ending": ("path,text\na,hi\n", "write a.wav", ("\na,", "\na.wav,")),
     "another folder": ("path,text\nLJ001-0001.wav,hi\n", "write wavs/LJ001-0001.wav", ("LJ0", "wavs/LJ0")),
@@ -125,11 +141,17 @@ REMEDIES = {
     "a comma in a text": ("path,text\na.wav,hi, you\n", "put quotes around", ("hi, you", '"hi, you"')),
     "typographic quotes": ("path,text\na.wav,“hi, you”\n", "straight ones", ("“hi, you”", '"hi, you"')),
     "single quotes": ("path,text\na.wav,'hi, you'\n", "double quotes", ("'hi, you'", '"hi, you"')),
-    "a quote inside": ('path,text\na.wav,so "hi, you"\n', "double those inside", ('so "hi, you"', '"so ""hi, you"""')),
+    "a quote inside": (
+        'path,text\na.wav,so "hi, you"\n', "double those inside",
+        ('so "hi, you"', '"so ""hi, you"""'),
+    ),
     "a split of another name": ("path,text,split\na.wav,hi,validation\n", "write dev", ("validation", "dev")),
     "NULL": ("path,text\na.wav,NULL\n", "null", ("NULL", "null")),
     "a sound in a tag": ("path,text\na.wav,[door] hi\n", "write [noise]", ("[door]", "[noise]")),
-    "a duration of a part": ("path,text,duration\na.wav,hi you,1.0\n", "add a column start", ("duration\na.wav,hi you,1.0", "duration,start\na.wav,hi you,1.0,0.5")),
+    "a duration of a part": (
+        "path,text,duration\na.wav,hi you,1.0\n", "add a column start",
+        ("duration\na.wav,hi you,1.0", "duration,start\na.wav,hi you,1.0,0.5"),
+    ),
     "one column": ("a.wav hello\n", "with a comma", ("a.wav hello", "a.wav,hello")),
 }  # fmt: skip
 
@@ -199,8 +221,10 @@ def test_what_operating_systems_leave_is_never_data(place):
 @pytest.mark.parametrize(
     ("name", "column"),
     [
-        ("Start [ms]", ("start", "ms")), ("duration_seconds", ("duration", "s")), ("audioFilepath", ("path", "")),
-        ("num_samples", ("duration", "samples")), ("words", ("text", "")), ("up_votes", None), ("text (s)", None), ("", None),
+        ("Start [ms]", ("start", "ms")), ("duration_seconds", ("duration", "s")),
+        ("audioFilepath", ("path", "")),
+        ("num_samples", ("duration", "samples")), ("words", ("text", "")),
+        ("up_votes", None), ("text (s)", None), ("", None),
     ],
 )  # fmt: skip
 def test_names_of_columns(name, column):

@@ -1,4 +1,5 @@
-"""Texts become a-z and single spaces, or are refused; the 29 symbols have the places that checkpoints rely on."""
+"""Texts become a-z and single spaces, or are refused; the 29 symbols have the places that checkpoints rely
+on."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""What published transcripts become: written out where there is one usual reading, refused where there is none."""
+"""What published transcripts become: written out where there is one usual reading, refused where there is
+none."""
 
 import re
 
@@ -19,7 +20,9 @@ READINGS = {
     "St. John lives on Main St.": "saint john lives on main street",
     "No. 5 and no. six; No. Never.": "number five and number six no never",
     "The U.S. Army": "the u s army",
-    "0 and 12 and 121 and 12345": "zero and twelve and one hundred twenty one and twelve thousand three hundred forty five",
+    "0 and 12 and 121 and 12345": (
+        "zero and twelve and one hundred twenty one and twelve thousand three hundred forty five"
+    ),
     "1,250,000": "one million two hundred fifty thousand",
     "999,000,000,001": "nine hundred ninety nine billion one",
     "3.14, 0.5.": "three point one four zero point five",
