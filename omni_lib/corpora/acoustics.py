@@ -81,7 +81,7 @@ def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
     if colour == "murmur":
         for swell in rng.uniform(2.0, 6.0, size=3):
             result *= 1 + 0.4 * np.sin(2 * np.pi * (swell * time + rng.random()))
-    return result / np.sqrt(np.mean(result**2))
+    return result / float(np.sqrt(np.mean(result**2)))
 
 
 def record(
@@ -106,6 +106,6 @@ def record(
     clean[before : before + len(speech)] = speech
     background = noise(colour, samples, rng) * np.sqrt(np.mean(speech**2) * 10 ** (-snr_db / 10))
     recording = clean + background
-    return recording * min(
-        10 ** (level_db / 20) / np.sqrt(np.mean(recording**2)), PEAK / np.abs(recording).max()
-    )
+    loudness, peak = float(np.sqrt(np.mean(recording**2))), float(np.abs(recording).max())
+    gain: float = min(10.0 ** (level_db / 20) / loudness, PEAK / peak)
+    return recording * gain

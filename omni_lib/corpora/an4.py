@@ -40,7 +40,8 @@ CMU AN4, also called the census or alphanumeric database: 948 training and 130 t
 Published by Carnegie Mellon University, in the databases section of its speech group: http://www.speech.cs.cmu.edu/databases/an4/
 Size: 64 MB (an4_sphere.tar.gz). Any of its archives will do, packed or unpacked: NIST sphere, raw, or WAV.
 Licence: (c) 1991-2005 Carnegie Mellon University; free for any purpose, commercial or otherwise; whoever
-passes the data on must keep the copyright notice, the conditions and the disclaimer with them; without warranty.
+passes the data on must keep the copyright notice, the conditions and the disclaimer with them; without
+warranty.
 When you have it: omni data an4 SOURCE --out data/an4"""
 
 # The 74 speakers of the training part, sorted, shuffled by random.Random(0): the first ten, then the next
@@ -281,7 +282,8 @@ def _below(error: UserError, root: Path) -> str:
 
 
 def _summary(utterances: Sequence[Utterance], left_out: int) -> str:
-    count, voices = Counter(u.split for u in utterances), {split: set() for split in SPLITS}
+    count = Counter(u.split for u in utterances)
+    voices: dict[str, set[str]] = {split: set() for split in SPLITS}
     for utterance in utterances:
         voices[utterance.split].add(utterance.speaker)
     parts = ", ".join(

@@ -11,7 +11,7 @@ import gzip
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import is_litter
@@ -20,7 +20,7 @@ MAX_BYTES = 2**30  # unpacked, all files together: ten times the size of AN4
 MAX_FILES = 20_000
 _MAX_EXTENDED_HEADER = 2**16  # bytes; tarfile reads a long name or a pax header into memory whole
 _CHUNK = 2**18  # bytes
-_UNZIPPED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+_UNZIPPED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 _EXTENDED = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -34,11 +34,10 @@ class _CheckedHeader(tarfile.TarInfo):
     """A header that refuses to announce more text about a file than any file name needs."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        """Where tarfile, of every version, reads what a header announces; newer ones do not come through
-        `frombuf` any more."""
+        """Check the size before tarfile reads the text that a header announces; every version calls this."""
         if self.type in _EXTENDED and self.size > _MAX_EXTENDED_HEADER:
             raise UserError(f"a header of {self.size} bytes")
-        return super()._proc_member(archive)
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]  # private, so not in the stubs
 
 
 class _Counted:
@@ -56,8 +55,7 @@ class _Counted:
 
 
 def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
-    """Write the files of `archive` below the new folder `into`; permissions, owners and times are left
-    behind.
+    """Write the files of `archive` below the new folder `into`, without permissions, owners and times.
 
     Raises:
         UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below
@@ -71,7 +69,8 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
         with unzipped(archive, "rb") as file:
             # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
             stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:
+            # the stubs want more of a stream than tarfile uses of it: read
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:  # type: ignore[call-overload]
                 _write_members(members, into, max_bytes, max_files)
             while stream.read(_CHUNK):  # to the very end, where gzip and bzip2 have a checksum
                 pass
@@ -97,12 +96,14 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
 def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_files: int) -> None:
     written = count = 0
     for member in members:
-        members.members.clear()  # tarfile would remember all of them: gigabytes for a million clips
+        # tarfile would remember all of them: gigabytes for a million clips
+        members.members.clear()  # type: ignore[attr-defined]  # the stubs lack it
         count += 1
         if count > max_files:
             raise UserError(f"more than {max_files} files")
-        target = into / _checked_path(member)
-        if member.isdir() or is_litter(target):
+        path = _checked_path(member)
+        target = into / path
+        if member.isdir() or is_litter(path):
             continue  # folders are made when a file needs them; what an operating system added is no data
         if not member.isreg() or member.issparse():
             raise UserError(f"{member.name!r}, which is no plain file but a link, a device or the like")
@@ -110,6 +111,7 @@ def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_fil
             tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
         target.parent.mkdir(parents=True, exist_ok=True)
         source = members.extractfile(member)
+        assert source is not None  # it is a plain file
         try:
             file = open(target, "xb")  # x: a file of that name, or a link, is never written through
         except FileExistsError:

@@ -183,6 +183,7 @@ def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -
         )
         running.add(process)
         with process:
+            assert process.stdin and process.stdout and process.stderr  # pipes, all three
             process.stdin.write(json.dumps([asdict(take) for take in shard]))
             process.stdin.close()
             for _ in process.stdout:

@@ -2,7 +2,8 @@
 `omni data voice`.
 
     train   AN4's training speakers as they were recorded (kind an4), each clip once more in a small
-            noisy room (an4_room), and the embedded corpus' train split (free, digits, date, command, spelling)
+            noisy room (an4_room), and the embedded corpus' train split (free, digits, date, command,
+            spelling)
     dev     the same of AN4's dev speakers and of the embedded dev split
     test    the embedded test split; the official test part of AN4 is never touched
 
@@ -75,7 +76,7 @@ def hear_in(room: Room, clip: Waveform) -> Waveform:
     speech = reverberate(clip, room.rt60, room.direct_db, rng)
     recording = record(speech, room.lead, room.tail, 0.0, room.snr_db, room.noise, room.level_db, rng)
     recording = band_limit(recording, room.low, room.high)
-    return recording * min(1.0, PEAK / np.abs(recording).max())
+    return recording * min(1.0, PEAK / float(np.abs(recording).max()))
 
 
 def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[str], None] = print) -> Path:

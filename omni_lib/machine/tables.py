@@ -9,7 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from omni_lib.errors import UserError
@@ -137,7 +137,7 @@ def too_many_cells(cells: Iterable[str]) -> str:
     return "put quotes around a text that contains a comma"
 
 
-def is_litter(path: Path) -> bool:
+def is_litter(path: PurePath) -> bool:
     """Whether an operating system left this file beside the user's own: ._x and .DS_Store, Thumbs.db,
     desktop.ini …"""
     name = path.name
