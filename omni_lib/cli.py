@@ -1,6 +1,7 @@
 """The command line: `omni data | train | evaluate | lm | transcribe | export | doctor | lab`.
 
-Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a bug.
+Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a
+bug.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from omni_lib.errors import UserError
 
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
-        status = options.run(options)
+        status: int = options.run(options)
         sys.stdout.flush()
         return status
     except UserError as error:
@@ -147,7 +149,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=10.0,
         metavar="SECONDS",
-        help="of the clips that the model was trained on (default: 10); what is longer is heard in blocks, attention held to 2 s",
+        help="of the clips that the model was trained on (default: 10); longer sound is read in blocks, "
+        "with attention limited to 2 s",
     )
     transcribe.set_defaults(run=_transcribe)
 
@@ -292,7 +295,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'"
         )
     recogniser, config = load_recogniser(options.checkpoint)
-    decoders = {
+    decoders: dict[str, Callable[[], Any]] = {
         "greedy": lambda: recogniser.greedy,
         "prefix": lambda: recogniser.prefix_search,
         "beam": lambda: make_decoder(options.lm, recogniser.vocabulary, [row.text for row in rows]),

@@ -1,6 +1,7 @@
-"""Where this machine keeps what can be computed again: log-mels of large corpora, and what was found out about sound files.
+"""The folder for what can be computed again: log-mels of large corpora, findings about sound files.
 
-It is the system's folder for caches, or the one that the environment variable OMNI_CACHE names. It may be removed at any time.
+It is the system's folder for caches, or the one that the environment variable OMNI_CACHE names. It may be
+removed at any time.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     torchrun --standalone --nproc-per-node 4 -m omni_lib.train --config configs/librispeech_100h.json --resume
 
-starts four processes, "ranks" 0 to 3, on one machine: one a graphics card where there are as many, else on the processor. They
-hold the same weights and take the same steps, those that one process would take with the same settings: `batch_size` counts the
-utterances of all ranks together. Per step, the ranks add up the characters and the statistics of each batch norm on the way forward,
-and the gradients on the way back (torch's DistributedDataParallel). Rank 0 alone writes: lines, log and checkpoints.
+starts four processes, "ranks" 0 to 3, on one machine: one a graphics card where there are as many, else on
+the processor. They hold the same weights and take the same steps, those that one process would take with the
+same settings: `batch_size` counts the utterances of all ranks together. Per step, the ranks add up the
+characters and the statistics of each batch norm on the way forward, and the gradients on the way back
+(torch's DistributedDataParallel). Rank 0 alone writes: lines, log and checkpoints.
 
 Everything here is a no-op in a single process.
 """
@@ -24,6 +25,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.nn.parallel import DistributedDataParallel
 
 from omni_lib.errors import UserError
@@ -46,7 +48,7 @@ def rank() -> int:
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or something that says the same in the environment, has started several processes for one training."""
+    """Whether torchrun, or a program that sets the same variables, started several processes for one training."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys() and int(
         os.environ["WORLD_SIZE"]
     ) > 1
@@ -64,9 +66,12 @@ def local_rank() -> int:
 
 @contextlib.contextmanager
 def session() -> Iterator[None]:
-    """Join the other processes that torchrun has started, if it has: gloo carries what is on the processor, NCCL what is on the cards.
+    """Join the other processes that torchrun has started, if it has.
 
-    What a user can mend is said by the first rank that meets it; the others end in silence, with the same exit status.
+    Tensors on the processor travel by gloo, those on graphics cards by NCCL.
+
+    What a user can mend is said by the first rank that meets it; the others end in silence, with the same
+    exit status.
 
     Raises:
         UserError: another process has ended, so that this one cannot go on.
@@ -88,7 +93,8 @@ def session() -> Iterator[None]:
             raise
         _let_the_first_speak(store)
         raise UserError(
-            f"another process of this training has ended, and rank {here} with it: the same command with --resume goes on from the last "
+            f"another process of this training has ended, and rank {here} with it: the same command with "
+            f"--resume goes on from the last "
             "checkpoint ('torchrun --max-restarts' gives it again by itself)"
         ) from error
     finally:
@@ -96,10 +102,11 @@ def session() -> Iterator[None]:
             dist.destroy_process_group()
 
 
-def _meeting_point() -> dist.Store:
-    """Where the ranks find one another: a store that torchrun keeps, or rank 0 where something else has started them.
+def _meeting_point() -> Store:
+    """Where the ranks meet: a store that torchrun keeps, or that rank 0 keeps if another program started them.
 
-    torchrun keeps the same one over its restarts, so each attempt has keys of its own there: else it would call the dead.
+    torchrun keeps the same one over its restarts, so each attempt has keys of its own there: else it would
+    call the dead.
     """
     kept_by_rank_0 = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     host, port, world = (
@@ -107,11 +114,14 @@ def _meeting_point() -> dist.Store:
         int(os.environ["MASTER_PORT"]),
         int(os.environ["WORLD_SIZE"]),
     )
-    store = dist.TCPStore(host, port, world, is_master=kept_by_rank_0 and is_writer(), timeout=PATIENCE)
-    return dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    # torch's stubs do not export the class
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        host, port, world, is_master=kept_by_rank_0 and is_writer(), timeout=PATIENCE
+    )
+    return PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
-def _let_the_first_speak(store: dist.Store) -> None:
+def _let_the_first_speak(store: Store) -> None:
     """Return where no other rank has said yet why this attempt ends; else end, after the moment that it takes to say it."""
     try:
         others = store.add("has spoken", 1) - 1
@@ -138,8 +148,8 @@ def on_writer(context: contextlib.AbstractContextManager) -> contextlib.Abstract
 def shares(frames: Sequence[int], ranks: int) -> list[list[int]]:
     """Deal the rows of a batch to `ranks` so that all have about the same number of frames, and finish a step together.
 
-    The longest first, each to whoever has least so far (Graham 1969: within a third of the best deal). Where there are fewer rows than
-    ranks, some get none.
+    The longest first, each to whoever has least so far (Graham 1969: within a third of the best deal). Where
+    there are fewer rows than ranks, some get none.
 
     Returns:
         the places in `frames` of each rank's rows, in the order of the batch.
@@ -169,7 +179,8 @@ class _SumOverRanks(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _SumOverRanks.apply(gradient)
+        total: Tensor = _SumOverRanks.apply(gradient)
+        return total
 
 
 def sum_over_ranks(summand: Tensor) -> Tensor:
@@ -180,9 +191,9 @@ def sum_over_ranks(summand: Tensor) -> Tensor:
 def mean_over_ranks(count: int) -> float:
     """The mean of the ranks' counts.
 
-    DistributedDataParallel averages gradients over the ranks. A loss that is summed over a rank's rows and divided by the mean count of
-    a rank therefore gives the gradient of the sum over all rows divided by the count of all: each character weighs the same,
-    whichever rank has it.
+    DistributedDataParallel averages gradients over the ranks. A loss that is summed over a rank's rows and
+    divided by the mean count of a rank therefore gives the gradient of the sum over all rows divided by the
+    count of all: each character weighs the same, whichever rank has it.
     """
     if world_size() == 1:
         return count
@@ -218,7 +229,8 @@ def agree(value: Any, refusal: str) -> None:
 def data_parallel(model: nn.Module) -> nn.Module:
     """`model`, whose gradients are averaged over the ranks as they are computed; in a single process itself.
 
-    It begins with the weights of rank 0. Buffers need no broadcast: batch norms sum their statistics over the ranks.
+    It begins with the weights of rank 0. Buffers need no broadcast: batch norms sum their statistics over the
+    ranks.
     """
     if world_size() == 1:
         return model

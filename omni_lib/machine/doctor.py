@@ -6,8 +6,8 @@
     note  GPU: none found, none needed
     miss  soundfile: not installed; python -m pip install -c constraints.txt -e .[dev]
 
-Nothing that may be broken is imported here: torch and espeak-ng are tried in processes of their own, so that a crash in
-one is a finding and not the end of the doctor.
+Nothing that may be broken is imported here: torch and espeak-ng are tried in processes of their own, so that
+a crash in one is a finding and not the end of the doctor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from omni_lib.machine.clone import INSTALL, ROOT
 
@@ -77,7 +77,7 @@ def report(findings: Sequence[Finding]) -> int:
     return 2 if wrong else 0
 
 
-def _project(root: Path) -> dict:
+def _project(root: Path) -> dict[str, Any]:
     """The [project] table of pyproject.toml, or {} outside a clone."""
     file = root / "pyproject.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))["project"] if file.is_file() else {}
@@ -194,8 +194,10 @@ def _installed(name: str) -> str | None:
 TORCH_PROBE = """
 import json, torch, torchaudio
 log_probs = torch.zeros(1, 2, 2).log_softmax(-1)
-torchaudio.functional.forced_align(log_probs, torch.tensor([[1]], dtype=torch.int32))  # the compiled half of torchaudio
-gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "Apple MPS" if torch.backends.mps.is_available() else ""
+# the compiled half of torchaudio
+torchaudio.functional.forced_align(log_probs, torch.tensor([[1]], dtype=torch.int32))
+mps = "Apple MPS" if torch.backends.mps.is_available() else ""
+gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else mps
 print(json.dumps({"threads": torch.get_num_threads(), "gpu": gpu}))
 """
 
@@ -238,14 +240,19 @@ print(json.dumps({"version": espeak.espeak_Info(None).decode(), "rate": rate}))
 def _espeak() -> Iterator[Finding]:
     answer = _probe(ESPEAK_PROBE)
     if isinstance(answer, str):
-        remedy = f"{INSTALL}; if it is installed, its folder's path may be too long for it: move the project to a shorter one"
+        remedy = (
+            f"{INSTALL}; if it is installed, the path of its folder may be too long for it: "
+            "move the project to a shorter one"
+        )
         yield Finding("odds", "espeak-ng", f"does not start ({answer})", remedy)
     else:
         yield Finding("ok", "espeak-ng", f"{answer['version'].split()[0]}, {answer['rate']} Hz")
 
 
-def _probe(program: str) -> dict | str:
-    """What the program printed as JSON, or why it did not: run apart, since a library that does not fit may crash."""
+def _probe(program: str) -> dict[str, Any] | str:
+    """What the program printed as JSON, or why it failed. It runs apart, because a library that does not fit
+    may crash.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -253,7 +260,8 @@ def _probe(program: str) -> dict | str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return _first_line(error)
     if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
     last = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     return last[-1] if last and done.returncode > 0 else f"crashed with exit code {done.returncode}"
 
@@ -310,22 +318,20 @@ def _machine(root: Path) -> Iterator[Finding]:
     if hasattr(os, "getloadavg"):  # not on Windows
         load, cores = os.getloadavg()[0], _cores()
         if load > cores / 2:
-            detail = f"about {load:.1f} of {cores} cores in use; a training beside other work takes 3 to 30 times as long"
+            detail = (
+                f"about {load:.1f} of {cores} cores in use; a training beside other work takes 3 to 30 times "
+                "as long"
+            )
             yield Finding("note", "busy", detail, "let the other work end first")
 
 
 def _memory() -> int | None:
-    """Bytes a new process may take: of the machine, or of the container if that has less."""
+    """Bytes that a new process may take; None where psutil is missing."""
     try:
-        psutil = importlib.import_module("psutil")
+        from omni_lib.machine.resources import free_memory
     except ImportError:
         return None
-    available = int(psutil.virtual_memory().available)
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-    except OSError:
-        return available
-    return min(available, int(limit)) if limit.isdigit() else available
+    return free_memory()
 
 
 def _cores() -> int:

@@ -18,11 +18,12 @@ PARTIAL = ".partial"  # added to the name of a file while it is being written
 def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file opened for writing, which takes the place of `path` in one step when the `with` block ends.
 
-    A process that is killed at any instant leaves the old file or the new one, never a part of either. Where several
-    processes may write the same file, the caller holds a lock. A missing folder is made.
+    A process that is killed at any instant leaves the old file or the new one, never a part of either. Where
+    several processes may write the same file, the caller holds a lock. A missing folder is made.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written. An older file of that name is still whole then.
+        OSError: the disk is full, or the folder cannot be written. An older file of that name is still whole
+        then.
     """
     partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,8 @@ def write_atomically(
         remedy: what the user can do where the file cannot be written.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written. An older file of that name is still whole then.
+        UserError: the disk is full, or the folder cannot be written. An older file of that name is still
+        whole then.
     """
     try:
         with replaced_atomically(path) as file:
@@ -58,7 +60,7 @@ def write_atomically(
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make sure that the folder shows the new file after a power cut. Windows has no such call, and needs none."""
+    """Make sure that the folder shows the new file after a power cut. Windows needs no such call."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

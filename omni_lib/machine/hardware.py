@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,10 +19,13 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto": cuda where there is one, else cpu.
+    """Where this process computes: "cuda", "mps" (Apple's graphics processor), "cpu", or "auto".
 
-    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE answers for "auto". Of
-    several processes on one machine each takes a card of its own. They exchange nothing over MPS.
+    "auto" is cuda where there is one, else cpu.
+
+    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE
+    answers for "auto". Of several processes on one machine each takes a card of its own. They exchange
+    nothing over MPS.
 
     Raises:
         UserError: there is no such device, or there are fewer cards than processes on this machine.
@@ -43,7 +47,8 @@ def choose_device(wanted: str = "auto") -> torch.device:
         raise UserError(f"{setting} is {wanted}, and {why}: set it to auto or cpu")
     if kind == "cuda" and local_rank() >= cards:
         raise UserError(
-            f"more processes on this machine than its {cards} graphics cards: start one a card, or set device to cpu"
+            f"more processes on this machine than its {cards} graphics cards: start one per card, "
+            "or set device to cpu"
         )
     if kind == "cuda":
         torch.cuda.set_device(local_rank())
@@ -52,7 +57,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def fast_type(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where `device` multiplies it natively, else None: laptops' processors may only emulate it, slowly.
+    """bfloat16 where `device` multiplies it natively, else None: some processors only emulate it, slowly.
 
     Apple's MPS counts as one that does not: whether bfloat16 is faster there was not measured.
     """
@@ -71,24 +76,27 @@ def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
 def compile_blocks(
     blocks: Iterable[nn.Module], left_alone: type[nn.Module], backend: str = "inductor"
 ) -> None:
-    """Have torch.compile make one program of each block, once for all lengths and batch sizes; names in checkpoints stay.
+    """Let torch.compile make one program of each block, for all lengths and batch sizes. Names in checkpoints stay.
 
-    For graphics cards, where it was not measured. On a CPU, for which torch writes C++, the first step takes minutes, the program of a
-    depthwise convolution fits one length alone, and torch makes eight of them and no more. It needs a C++ compiler.
+    For graphics cards, where it was not measured. On a CPU, for which torch writes C++, the first step takes
+    minutes, the program of a depthwise convolution fits one length alone, and torch makes eight of them and
+    no more. It needs a C++ compiler.
 
     Args:
-        left_alone: modules inside that stay as they are. A masked batch norm picks the valid frames, so that no shape is known before,
+        left_alone: modules inside that stay as they are. A masked batch norm picks the valid frames, so that
+        no shape is known before,
             and exchanges its statistics with other processes.
     """
     for block in blocks:
         for module in block.modules():
             if isinstance(module, left_alone):
-                module.forward = torch.compiler.disable(module.forward)
+                disable: Callable[..., Any] = torch.compiler.disable  # has no type hints
+                module.forward = disable(module.forward)
         block.compile(dynamic=True, backend=backend)
 
 
 def remember_kernels(kernels: int = 16_384) -> None:
-    """Have oneDNN keep as many compiled kernels as a training has shapes: of its usual 1024 it would soon lose those it needs again.
+    """Let oneDNN keep as many compiled kernels as a training has shapes: its usual 1024 are too few.
 
     Heeded where oneDNN has not computed anything yet; a setting of your own stays.
     """
@@ -96,10 +104,10 @@ def remember_kernels(kernels: int = 16_384) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep the memory that tensors free, for the next ones; false where it cannot be told (not glibc).
+    """Let the C library keep the memory that tensors free, for the next ones; false if it is not glibc.
 
-    A step frees and asks for hundreds of megabytes in pieces. By default glibc hands the large ones back to the kernel, which
-    zeroes every page of them again a moment later.
+    A step frees and asks for hundreds of megabytes in pieces. By default glibc hands the large ones back to
+    the kernel, which zeroes every page of them again a moment later.
     """
     if not sys.platform.startswith("linux"):
         return False

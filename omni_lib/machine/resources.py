@@ -11,9 +11,12 @@ import psutil
 
 def peak_memory() -> int | None:
     """The most memory that this process has held, in bytes; None on Windows, which has no `resource`."""
-    try:  # Linux' `resource` counts what the parent held, a notebook for instance, before it started this process
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
-    except (OSError, TypeError):
+    # On Linux, `resource` also counts what the parent process held, for example a notebook, before it started
+    # this one.
+    try:
+        if held := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return int(held[1]) * 1024
+    except OSError:
         pass
     try:
         import resource
@@ -23,10 +26,10 @@ def peak_memory() -> int | None:
 
 
 def free_memory() -> int:
-    """Bytes that can be had without swapping: of the machine, or of the container that this process is held to."""
-    free = psutil.virtual_memory().available
+    """Bytes that this process can still take without swapping: of the machine, or of its container."""
+    free = int(psutil.virtual_memory().available)
     try:
         limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
         return max(0, min(free, limit - used))
-    except (OSError, ValueError):  # no container of Linux, or one whose limit is the word "max"
+    except (OSError, ValueError):  # not a container of Linux, or one whose limit is the word "max"
         return free
