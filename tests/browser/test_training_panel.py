@@ -37,7 +37,7 @@ def points(panel) -> int:
 
 
 def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tmp_path):
-    config = training(num_epochs=60)
+    config = training(num_epochs=30)
     notebook = open_notebook(
         source=[
             "from omni_lib.course.training_run import TrainingRun",
@@ -51,7 +51,7 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     panel.locator(".omni-stop").dblclick()  # the second click must not end it without saving
     expect(panel.get_by_text("stopped")).to_be_visible(timeout=120_000)
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
-    assert 0 < step < 360
+    assert 0 < step < 180
     expect(panel.get_by_text(f"it was asked to stop, and saved step {step} first")).to_be_visible()
     expect(panel.get_by_text(f"{step} of 360")).to_be_visible()
     expect(panel.locator(".omni-stop")).to_be_disabled()
@@ -64,14 +64,14 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     notebook.run_cell(1, f"run = TrainingRun.attach({str(tmp_path / 'run')!r})\nrun.panel()")
     assert points(panel) == step
     panel.locator(".omni-open-log").click()
-    expect(panel.locator(".omni-console")).to_contain_text(f"Stopped at step {step}/360")
+    expect(panel.locator(".omni-console")).to_contain_text(f"Stopped at step {step}/180")
     notebook.screenshots("training_panel_stopped", notebook.cell(1))
     panel.locator(".omni-open-log").click()
     expect(panel.locator(".omni-console")).to_be_hidden()
 
     panel.locator(".omni-resume").click()
     expect(panel.get_by_text("finished")).to_be_visible(timeout=300_000)
-    assert points(panel) == 360 and (tmp_path / "run" / "audio_enc_step_360.pt").exists()
+    assert points(panel) == 180 and (tmp_path / "run" / "audio_enc_step_180.pt").exists()
     expect(panel.locator(".omni-transcripts tr")).to_have_count(1 + 5)
     expect(panel.locator(".omni-resume")).to_be_disabled()
     assert TrainingRun(tmp_path / "run").status().state is State.FINISHED
