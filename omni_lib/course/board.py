@@ -161,4 +161,4 @@ def reset(number: str) -> str:
     if number not in numbers:
         raise UserError(f"there is no lesson {number!r}: it is one of {', '.join(numbers)}")
     Progress.mine().reset(number)
-    return f"Lesson {number} begins anew: none of its exercises counts as tried."
+    return f"Lesson {number} is reset: none of its exercises counts as tried."
