@@ -53,7 +53,7 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
     assert 0 < step < 180
     expect(panel.get_by_text(f"it was asked to stop, and saved step {step} first")).to_be_visible()
-    expect(panel.get_by_text(f"{step} of 360")).to_be_visible()
+    expect(panel.get_by_text(f"{step} of 180")).to_be_visible()
     expect(panel.locator(".omni-stop")).to_be_disabled()
 
     notebook.reload()  # the kernel lives on, and its widgets are shown again
