@@ -100,24 +100,32 @@ def learning_rate(attempt: Attempt) -> None:
         (1250, 2500, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
         (7, 40, 0.5, 20, "A long warm-up", ""),
     )
-    at_zero_last = _reaches_zero(attempt)
+    first, last = _ends_of_cosine(attempt)
     for step, total, peak, warmup, case, why in cases:
-        wanted = _rate(step, total - at_zero_last, peak, warmup)
+        wanted = _rate(step, total, peak, warmup, first, last)
         expect_close(attempt, (step, total, peak, warmup), wanted, why, tolerance=1e-6, case=case)
 
 
-def _rate(step: int, total: int, peak: float, warmup: int) -> float:
-    """The library's rate of a run of `total` steps."""
+def _rate(step: int, total: int, peak: float, warmup: int, first: int, last: int) -> float:
+    """The library's rate, with the cosine from step `warmup + first` to step `total + last`."""
     config = Config(learning_rate=peak, warmup_steps=warmup, schedule="cosine")
-    return peak * schedule(step, total, config)
+    if step < warmup:
+        return peak * schedule(step, total, config)
+    return peak * schedule(step - first, total + last - first, config)
 
 
-def _reaches_zero(attempt: Attempt) -> bool:
-    """Whether the answer's cosine is at 0 in the last step itself: right too, if it is so throughout."""
+def _ends_of_cosine(attempt: Attempt) -> tuple[int, int]:
+    """Where the answer's cosine begins and ends: one step earlier is right too, if it is so throughout."""
+    ends = ((0, 0), (0, -1), (-1, 0), (-1, -1))
     try:
-        return abs(float(attempt(99, 100, 1.0, 10))) < 1e-6
+        rates = [float(attempt(step, 100, 1.0, 10)) for step in (11, 98)]
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        return False
+        return ends[0]
+    for first, last in ends:
+        wanted = [_rate(step, 100, 1.0, 10, first, last) for step in (11, 98)]
+        if all(abs(mine - right) < 1e-6 for mine, right in zip(rates, wanted, strict=True)):
+            return first, last
+    return ends[0]
 
 
 def clip_gradient(attempt: Attempt) -> None:

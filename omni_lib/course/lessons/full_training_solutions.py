@@ -37,8 +37,8 @@ def learning_rate(step: int, total_steps: int, peak: float, warmup_steps: int) -
 
     A straight line up to `peak`, which the last step of the warm-up has. Then half a cosine, which is at
     `peak` in the first step after the warm-up, and would be at 0 in step `total_steps`, one after the last.
-    (A cosine that is at 0 in the last step itself will do as well.) Compared with an absolute tolerance of
-    1e-6 of the peak.
+    A cosine that is at 0 in the last step itself will do as well, and so will one that leaves the peak at the
+    last step of the warm-up. Compared with an absolute tolerance of 1e-6 of the peak.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps

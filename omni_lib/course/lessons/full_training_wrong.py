@@ -81,6 +81,13 @@ def _from_zero(step: int, total_steps: int, peak: float, warmup_steps: int) -> A
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))
 
 
+def _from_the_last_of_the_warmup(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step + 1 - warmup_steps) / (total_steps - warmup_steps)  # 0 in the last step of the warm-up
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
 def _cosine_of_everything(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
@@ -227,6 +234,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     ],
     "learning_rate": [
         lambda step, total, peak, warmup: solutions.learning_rate(step, total - 1, peak, warmup),
+        _from_the_last_of_the_warmup,
         lambda step, total, peak, warmup: torch.tensor(
             peak * (step + 1) / warmup
             if step < warmup
