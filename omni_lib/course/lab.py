@@ -3,16 +3,16 @@
     omni lab                        the copies are in notebooks/my (`make lab` does the same)
     omni lab --workspace FOLDER     the copies are in FOLDER
 
-The original notebooks are in `notebooks/`, where `git pull` may change them at any time. So a learner works on copies,
-which git ignores and no update overwrites:
+The original notebooks are in `notebooks/`, where `git pull` may change them at any time. So a learner works
+on copies, which git ignores and no update overwrites:
 
-- A notebook without a copy is copied.
-- A copy that the learner has not changed is updated with its original.
-- A copy that the learner has changed stays as it is. If its original changes, the new original is put beside it, as
+- A notebook without a copy is copied. - A copy that the learner has not changed is updated with its original.
+- A copy that the learner has changed stays as it is. If its original changes, the new original is put beside
+it, as
   `05_full_training.new.ipynb`.
 
-The learner has changed a copy if its bytes differ from those that were copied, whose hashes are in `.copies.json`. To
-start a notebook again from the beginning, delete the copy.
+The learner has changed a copy if its bytes differ from those that were copied, whose hashes are in
+`.copies.json`. To start a notebook again from the beginning, delete the copy.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def _refresh(original: Path, workspace: Path, hashes: dict[str, str], done: Copi
         write(mine)
         done.updated.append(mine.name)
         return
-    # The learner has changed this copy. Offer a new original once: if the learner deletes it, it stays deleted.
+    # The learner has changed this copy. Offer a new original once: if the learner deletes it, it stays
+    # deleted.
     offers = [mine.name, *(beside.name for beside in _names_beside(mine, hashes))]
     if latest in (hashes.get(name) for name in offers):
         return
@@ -161,8 +162,8 @@ def _write(target: Path, content: bytes) -> None:
 def lab_command(workspace: Path, first: str = "", extra: Sequence[str] = ()) -> list[str]:
     """The command that serves `workspace`, and opens the notebook `first` in it if one is named.
 
-    The server listens on this machine only. Jupyter draws a new token at each start and requires it. The token is not on
-    the command line, where other users of the machine could read it.
+    The server listens on this machine only. Jupyter draws a new token at each start and requires it. The
+    token is not on the command line, where other users of the machine could read it.
     """
     command = [
         sys.executable,
@@ -212,8 +213,8 @@ def _serve(command: Sequence[str]) -> int:
         if os.name == "posix":  # on Windows Ctrl-C reaches the server by itself
             server.terminate()
 
-    # The server gets a session of its own, so that it receives one signal, from here. If the terminal sent a second one,
-    # the server would cut its shutdown short, and might leave kernels running.
+    # The server gets a session of its own, so that it receives one signal, from here. If the terminal sent a
+    # second one, the server would cut its shutdown short, and might leave kernels running.
     server = subprocess.Popen(list(command), start_new_session=os.name == "posix")
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     previous = {number: signal.signal(number, stop) for number in numbers}

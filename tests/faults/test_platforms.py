@@ -18,7 +18,8 @@ from omni_lib.weights import load_checkpoint
 ROOT = Path(omni_lib.__file__).parent
 SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
-# What Windows does not have. Calls of these must stand behind a question: hasattr, os.name, sys.platform, or an except.
+# What Windows does not have. Calls of these must stand behind a question: hasattr, os.name, sys.platform, or
+# an except.
 POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "readline", "resource", "termios", "tty", "syslog"}
 POSIX_NAMES = {
     *(

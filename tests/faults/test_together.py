@@ -16,7 +16,8 @@ from omni_lib.weights import load_checkpoint
 
 STAMP = {"corpus": "of this test", "version": 1}
 
-# Builds a corpus of 40 files as soon as the file `go` is there, and says how it ended. Nothing of it needs torch.
+# Builds a corpus of 40 files as soon as the file `go` is there, and says how it ended. Nothing of it needs
+# torch.
 BUILDER = """
 import sys, time
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Several processes train as one would: the same weights, the same log, the same error rates.
 
-In double precision, without dropout and augmentation, nothing is left that could differ but the order of sums. So whatever is
-scaled, counted or normalised by rank instead of over all of them shows, and shows at once.
+In double precision, without dropout and augmentation, nothing is left that could differ but the order of
+sums. So whatever is scaled, counted or normalised by rank instead of over all of them shows, and shows at
+once.
 """
 
 import json

@@ -48,7 +48,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return versions
 
 
-# --- the report ---------------------------------------------------------------------------------------------------------
+# --- the report ---------------------------------------------------------------------------------------------
 
 
 def test_all_right(capsys: pytest.CaptureFixture):
@@ -68,7 +68,7 @@ def test_something_to_mend(state, capsys: pytest.CaptureFixture):
     ]
 
 
-# --- Python and packages ------------------------------------------------------------------------------------------------
+# --- Python and packages ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_without_packaging_it_says_so(root: Path, monkeypatch: pytest.MonkeyPatc
     assert [finding.state for finding in doctor._python(root)] == ["ok"]
 
 
-# --- what may crash is tried apart --------------------------------------------------------------------------------------
+# --- what may crash is tried apart --------------------------------------------------------------------------
 
 
 def test_a_probe_answers():
@@ -216,7 +216,7 @@ def test_libsndfile_without_mp3(monkeypatch: pytest.MonkeyPatch):
     assert finding.state == "note" and "cannot read MP3" in finding.detail
 
 
-# --- the machine and the folders ----------------------------------------------------------------------------------------
+# --- the machine and the folders ----------------------------------------------------------------------------
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -270,7 +270,7 @@ def test_corpus(tmp_path: Path):
     assert str(finding) == "ok    corpus data/audio/asr.csv, 1 rows"
 
 
-# --- all of it, here ----------------------------------------------------------------------------------------------------
+# --- all of it, here ----------------------------------------------------------------------------------------
 
 
 def test_this_machine_passes_but_for_what_a_test_machine_may_lack():

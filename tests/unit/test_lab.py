@@ -153,7 +153,7 @@ def test_lines_are_one_a_matter():
     assert len(list(copies.lines())) == 3 and not any("\n" in line for line in copies.lines())
 
 
-# --- the server ---------------------------------------------------------------------------------------------------------
+# --- the server ---------------------------------------------------------------------------------------------
 
 
 def test_the_server_is_local_and_its_token_is_jupyters_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
