@@ -81,7 +81,7 @@ def prepare(
     Args:
         source: the folder an4, the folder it lies in, or a .tar.gz of it.
         out: the folder to write; one that holds this very corpus already is left as it is.
-        report: is told, line by line, what was left out and what was made.
+        report: called with a line on each row that is left out, and on what was made.
         dev_speakers: who is held out of the training part.
 
     Raises:
@@ -162,7 +162,7 @@ def _read_part(folder: Path, part: str) -> tuple[list[_Row], list[str]]:
             reason = (
                 "does not end in the (name) of its utterance"
                 if match is None
-                else f"{match['name']} stands there twice"
+                else f"{match['name']} is listed twice"
             )
             problems.append(f"{text_list.name} line {line}: {reason}")
         else:
@@ -175,7 +175,7 @@ def _read_part(folder: Path, part: str) -> tuple[list[_Row], list[str]]:
             continue
         name = match["name"]
         if name in listed:
-            problems.append(f"{where}: {name} stands there twice")
+            problems.append(f"{where}: {name} is listed twice")
             continue
         listed.add(name)
         if name not in texts:

@@ -1,5 +1,4 @@
-"""Unpack a stranger's .tar, .tar.gz or .tar.bz2 without letting it write anywhere else, fill the disk or fill
-the memory.
+"""Unpack a stranger's .tar, .tar.gz or .tar.bz2: it cannot write elsewhere, or fill the disk or the memory.
 
 What an archive's header promises is not believed: bytes are counted as they come out of the decompressor.
 """
@@ -104,9 +103,9 @@ def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_fil
         path = _checked_path(member)
         target = into / path
         if member.isdir() or is_litter(path):
-            continue  # folders are made when a file needs them; what an operating system added is no data
+            continue  # folders are made when a file needs them; what an operating system added is not data
         if not member.isreg() or member.issparse():
-            raise UserError(f"{member.name!r}, which is no plain file but a link, a device or the like")
+            raise UserError(f"{member.name!r}, which is not a plain file but a link, a device or the like")
         if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
             tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One recording of somebody else's, written in the form of all our corpora."""
+"""One recording, written in the form that all corpora of this project have."""
 
 from __future__ import annotations
 

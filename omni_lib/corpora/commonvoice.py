@@ -74,7 +74,7 @@ def _read_split(folder: Path, split: str, rows: Rows) -> None:
         name, locale = row["path"], row.get("locale", "en")
         if name in seen or not name or Path(name).name != name:
             rows.problems.append(
-                f"{where}: the path {name[:80]!r} stands there twice, is empty or leads elsewhere"
+                f"{where}: the path {name[:80]!r} is listed twice, is empty or leads elsewhere"
             )
         elif locale.partition("-")[0] != "en":
             rows.problems.append(

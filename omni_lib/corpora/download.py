@@ -42,7 +42,7 @@ def download(url: str, folder: Path, report: Callable[[str], None] = print) -> P
     """The file behind `url`, in `folder`; what an earlier, interrupted call has fetched of it is not fetched
     again.
 
-    Its length is held against what the server promised, and its MD5 sum against the list `md5sum.txt` beside
+    Its length is compared with what the server promised, and its MD5 sum with the list `md5sum.txt` beside
     it, where there is one. While it is incomplete it is called `<name>.part`.
 
     Raises:

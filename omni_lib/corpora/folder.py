@@ -89,10 +89,10 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     Args:
         source: the table, or a folder with exactly one in it.
         out: the folder to write; one that holds this very corpus already is left as it is.
-        report: is told, line by line, what was left out and what was made.
+        report: called with a line on each row that is left out, and on what was made.
 
     Raises:
-        UserError: there is no such table or no single one, it cannot be read, no row of it can be used, or
+        UserError: there is no table or there are several, it cannot be read, no row of it can be used, or
             `out` holds something else.
     """
     path, out = find_table(Path(source)), Path(out)

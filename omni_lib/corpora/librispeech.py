@@ -87,7 +87,7 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
             where = f"{subset} {table.name} line {line}"
             name, _, transcript = content.partition(" ")
             if name in seen or Path(name).name != name:
-                rows.problems.append(f"{where}: {name!r} stands there twice or is no name of an utterance")
+                rows.problems.append(f"{where}: {name!r} is listed twice or is not the name of an utterance")
                 continue
             seen.add(name)
             rows.add(

@@ -51,7 +51,7 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 3 or cells[0] in seen:
             rows.problems.append(
-                f"{where}: {cells[0][:20]!r} stands there twice, or the line is not of the form"
+                f"{where}: {cells[0][:20]!r} is listed twice, or the line is not of the form"
                 " LJ001-0001|text|text"
             )
             continue

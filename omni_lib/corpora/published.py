@@ -66,10 +66,10 @@ def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None
     """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`,
     addresses fetched first.
 
-    What was fetched or unpacked by an earlier call is not again.
+    What an earlier call has fetched or unpacked is used as it is.
 
     Raises:
-        UserError: a source does not exist, cannot be fetched, or is no archive that can be trusted.
+        UserError: a source does not exist, cannot be fetched, or is not an archive that can be trusted.
     """
     found = []
     for source in map(str, sources):

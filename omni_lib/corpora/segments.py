@@ -69,7 +69,7 @@ class Segments:
             rate: in Hz, of its file.
 
         Raises:
-            UserError: the cells are no times, or those of no part of the recording.
+            UserError: the cells are not times, or not those of a part of the recording.
         """
         if not self.cut:
             self._check_whole(row, seconds, rate)

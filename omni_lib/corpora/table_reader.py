@@ -161,32 +161,38 @@ def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[st
 def _refuse_unnamed_times(
     path: Path, header: Sequence[str], names: Mapping[str, str], rows: Sequence[Sequence[str]]
 ) -> None:
-    """Where a recording is there with several texts and two columns of growing numbers, those are times.
+    """Two columns that stand side by side hold times, where they part each recording among its several texts.
 
     Raises:
         UserError: their names are not known, so that every text would get the whole recording.
     """
     if "start" in names:
         return
-    texts: dict[str, set[str]] = {}
-    for cells in rows:
-        if len(cells) >= len(header):
-            recording, text = (cells[header.index(names[ours])] for ours in ("path", "text"))
-            texts.setdefault(recording, set()).add(text)
-    if all(len(found) < 2 for found in texts.values()):
-        return
+    recording, text = header.index(names["path"]), header.index(names["text"])
     full = [cells for cells in rows if len(cells) >= len(header)]
-    for first, second in pairwise(place for place, name in enumerate(header) if name not in names.values()):
+    for first, second in pairwise(range(len(header))):
+        if header[first] in names.values() or header[second] in names.values():
+            continue
+        parts: dict[str, set[tuple[float, float, str]]] = {}
         try:
-            grows = all(0 <= float(cells[first]) < float(cells[second]) for cells in full)
+            for cells in full:
+                part = (float(cells[first]), float(cells[second]), cells[text])
+                parts.setdefault(cells[recording], set()).add(part)
         except ValueError:
             continue
-        if grows:
+        if all(_in_turn(found) for found in parts.values()) and any(
+            len(found) > 1 for found in parts.values()
+        ):
             raise UserError(
                 f"{path} has a recording with several texts, and the columns {header[first]!r} and"
-                f" {header[second]!r}"
-                " seem to say which part each belongs to: rename them to start and end"
+                f" {header[second]!r} seem to say which part each belongs to: rename them to start and end"
             )
+
+
+def _in_turn(parts: Iterable[tuple[float, float, str]]) -> bool:
+    """Whether each part has a length and none begins before the one before it ends."""
+    ends = [0.0] + [end for _, end, _ in sorted(parts)]
+    return all(before <= start < end for before, (start, end, _) in zip(ends, sorted(parts), strict=False))
 
 
 def _row(
@@ -234,7 +240,7 @@ def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: s
 def _refuse_unknown_header(
     path: Path, header: Sequence[str], names: Mapping[str, str], delimiter: str
 ) -> None:
-    """A first line that is no row may name the columns in words that are not known here.
+    """A first line that is not a row may name the columns in words that are not known here.
 
     Raises:
         UserError: it seems so, or there are more than two columns and none is named.

@@ -75,7 +75,7 @@ def _shown(transcript: str) -> str:
 
 
 def _say(number: re.Match[str]) -> str:
-    """One figure with its sign and ending, in words; as it stood where there is no one way of saying it."""
+    """One figure with its sign and ending, in words; unchanged where there are several ways of saying it."""
     sign, digits, part, end = (
         number["sign"],
         number["whole"].replace(",", ""),

@@ -38,7 +38,7 @@ VERSION = 1  # of what is written: a change of it makes a corpus anew
 
 @dataclass(frozen=True)
 class Room:
-    """The circumstances under which a clip is heard once more."""
+    """The circumstances under which a clip is recorded once more."""
 
     rt60: float  # seconds that the room takes to fall by 60 dB
     direct_db: float  # direct sound over reverberation
@@ -88,7 +88,7 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
         synth: the folder that `omni data synth` made.
         out: the folder to write; one that holds this very corpus already is left as it is.
         seed: of the rooms and the noise.
-        report: is told, line by line, what was made.
+        report: called with a line on what was made.
 
     Raises:
         UserError: one of the two corpora is not there, or is damaged, or `out` holds something else.

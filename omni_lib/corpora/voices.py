@@ -1,5 +1,5 @@
-"""Who speaks: espeak-ng's voice variants in six English accents, dealt to the splits so that test voices are
-never heard in training."""
+"""Who speaks: espeak-ng's voice variants in six English accents, dealt to the splits so that no
+test voice is used in training."""
 
 from __future__ import annotations
 
