@@ -217,3 +217,22 @@ def test_the_remedy_for_samples_beyond_full_scale_helps(tmp_path, scale):
 def test_samples_a_little_over_full_scale_are_noted(tmp_path):
     written(tmp_path / "a.wav", SINE * 5, subtype="FLOAT")
     assert "reaches 1.5, over full scale" in examine_audio(tmp_path / "a.wav").notes[0]
+
+
+def test_a_first_frame_alone_is_empty_and_a_text_is_no_mp3(tmp_path):
+    contents = bytes(written(tmp_path / "a.mp3"))
+    first = bytearray(contents[: contents.index(contents[:2], 4)])
+    (tmp_path / "a.mp3").write_bytes(first)
+    assert "0 are there" in refusal(tmp_path / "a.mp3")
+    tag = max(first.find(b"Xing"), first.find(b"Info"))
+    first[tag + 8 : tag + 12] = bytes(4)
+    (tmp_path / "a.mp3").write_bytes(first)
+    assert "is empty" in refusal(tmp_path / "a.mp3")
+    (tmp_path / "a.txt").write_bytes("\ufeffDear listener".encode("utf-16-le"))
+    assert "cannot be read as sound" in refusal(tmp_path / "a.txt")
+
+
+def test_thousands_of_joined_files_are_refused(tmp_path):
+    header = bytes(written(tmp_path / "a.wav", np.zeros(0, np.float32)))
+    (tmp_path / "a.wav").write_bytes(header * 1002)
+    assert "more than 1000 parts" in refusal(tmp_path / "a.wav")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, replaced
+from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, refuse_many, replaced
 
+_MOST_TRAILING = 50  # chunks after the samples
 _MOST_CHUNKS = 10_000  # beyond that a file is no recording
 _W64 = {  # the 16 bytes that Wave64 has for a name
     b"riff": bytes.fromhex("726966662e91cf11a5d628db04c10000"),
@@ -81,6 +83,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
                 raise Damaged(f"is truncated: {promise}; {AGAIN}")
             end = _after(data, sound)
             parts.append(Part(((at, end),), bytes_of_sound=sound.size))
+        refuse_many(parts)
         at = end
     if parts and not data.is_blank(at, data.size) and data.at(at, 3) not in (b"TAG", b"ID3"):
         notes.append(f"has {data.size - at} bytes after its sound, which its header does not count: not read")
@@ -131,7 +134,7 @@ def _is_open(size: int, width: int = 4) -> bool:
 def _ends_with_chunks(data: Bytes, at: int, order: str) -> bool:
     """Whether chunks fill the file from `at` to its end: then a data chunk of size 0 is really empty."""
     end = at
-    for chunk in _chunks(data, at, data.size, order):
+    for chunk in islice(_chunks(data, at, data.size, order), _MOST_TRAILING):
         end = chunk.start + chunk.size + chunk.size % 2
     return end in (data.size, data.size + 1)
 

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 
 import soundfile
 
-from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, View, replaced
+from omni_lib.machine.sound.parts import (
+    AGAIN,
+    CONVERT,
+    Bytes,
+    Contents,
+    Damaged,
+    Part,
+    View,
+    refuse_many,
+    replaced,
+)
 
 MAGIC = b"fLaC"
 _STARTS = (
@@ -56,6 +66,7 @@ def contents(data: Bytes, start: int) -> Contents:
         end = min((found for found in following if found >= 0), default=data.size)
         part, cut = _part(data, start, end)
         parts.append(part)
+        refuse_many(parts)
         notes += ["ends within a FLAC frame, which is left out: the recording was cut off"] if cut else []
         start = end
     return Contents(tuple(parts), tuple(notes), framed=True)

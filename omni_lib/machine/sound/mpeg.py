@@ -12,7 +12,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, after_id3
+from omni_lib.machine.sound.parts import (
+    AGAIN,
+    CONVERT,
+    Bytes,
+    Contents,
+    Damaged,
+    Part,
+    after_id3,
+    refuse_many,
+)
 
 _KBITS = {  # by MPEG version 1 or not, and layer
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -86,13 +95,13 @@ def _is_chain(data: Bytes, at: int, whole: bool = False) -> bool:
     At the end of the file fewer will do, and the last may be cut, unless all three must be `whole`.
     """
     kind = None
-    for _ in range(_CHAIN):
+    for number in range(_CHAIN):
         frame = _frame(data.at(at, 4))
         if frame is None or (kind or frame.kind) != frame.kind:
             return False
         kind, at = frame.kind, at + frame.length
         if at >= data.size:
-            return not whole
+            return not whole and (number > 0 or at == data.size)
     return True
 
 
@@ -108,6 +117,7 @@ def contents(data: Bytes, start: int) -> Contents:
     while at < data.size:
         part, at = _part(data, at)
         parts += [part] if part else []
+        refuse_many(parts)
     return Contents(tuple(parts), framed=True)
 
 

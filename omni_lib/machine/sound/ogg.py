@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part
+from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, refuse_many
 
 MAGIC = b"OggS"
 _FIRST, _LAST = 2, 4  # bits of a page: it begins, or ends, a stream
@@ -36,6 +36,7 @@ def contents(data: Bytes, start: int) -> Contents:
         flags, stream, number = page[5], page[14:18], int.from_bytes(page[18:22], "little")
         if flags & _FIRST and not heads:  # another file was joined to the one before
             parts += [Part(((begin, at),))] if at > begin else []
+            refuse_many(parts)
             begin, numbers = at, {}
         elif not flags & _FIRST and number != numbers.get(stream, number):
             raise Damaged(f"is damaged: Ogg pages are missing before byte {at}; {CONVERT}")

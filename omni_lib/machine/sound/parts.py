@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO
 
+_MOST_PARTS = 1000
 _BLOCK = 2**20  # bytes that are read at a time
 
 
@@ -100,6 +101,15 @@ def after_id3(data: Bytes, start: int) -> int:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         start += 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the header
     return start
+
+
+def refuse_many(parts: Sequence[Part]) -> None:
+    """
+    Raises:
+        Damaged: a file has more parts than anybody joins, as one that is made to fill the memory.
+    """
+    if len(parts) > _MOST_PARTS:
+        raise Damaged(f"is joined of more than {_MOST_PARTS} parts: take it apart")
 
 
 def replaced(

@@ -82,6 +82,8 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
                 rates.append(sound.samplerate)
                 channels = max(channels, sound.channels)
                 notes += _unchecked(part, sound)
+        if not parts:
+            raise Damaged("is empty: it holds no samples")
         if len(set(rates)) > 1:
             raise Damaged(
                 f"is joined of parts with {' and '.join(map(str, sorted(set(rates))))} Hz: take it apart"
