@@ -16,8 +16,8 @@ Signs           are said where there is one usual reading: & and, % percent, @ a
                 "ten $" dollars. ™ and ® behind a word are silent. All others (#, =, *, ° …) are refused.
 Tags            [noise], <sil>, {breath} and (laughs) are not speech: without them no word is lost. But <unk>,
                 [inaudible] and (?) stand for words that somebody said: without those words the text would not
-                fit its sound, so it is refused. Any other text in [], {} or <> is refused as well, since it may
-                be either. Text in round brackets is read aloud, unless it looks like the name of a sound.
+                fit its sound, so it is refused. Other text in [], {} or <> is refused too, since it may be
+                either. Text in round brackets is read aloud, unless it looks like the name of a sound.
 Abbreviations   Mr. mister, Dr. doctor and the like; St. is saint before a name and street after one; No. is
                 number before a number. The full stop is optional for Mr, Mrs, Ms, Dr, etc and vs alone, since
                 Co and No are words as well. Initials stay letters: U.S. becomes u s, as it is said.

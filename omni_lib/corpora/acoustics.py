@@ -105,7 +105,7 @@ def record(
     clean = np.zeros(samples)
     clean[before : before + len(speech)] = speech
     background = noise(colour, samples, rng) * np.sqrt(np.mean(speech**2) * 10 ** (-snr_db / 10))
-    recording = clean + background
+    recording: Waveform = clean + background
     loudness, peak = float(np.sqrt(np.mean(recording**2))), float(np.abs(recording).max())
     gain: float = min(10.0 ** (level_db / 20) / loudness, PEAK / peak)
     return recording * gain
