@@ -45,7 +45,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
-_TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config"}
+_TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config", "bench"}  # bench: test_experiments.py
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,6 +30,8 @@ PLUGGABLE = [
 ]
 COLLAPSE = PlugIn(("omni_lib.decoding:collapse",))
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(autouse=True)
 def my_home_without_corpus(tmp_path, monkeypatch):
