@@ -178,10 +178,12 @@ def forward_recursion(attempt: Attempt) -> None:
 def _same(got: Any, wanted: Tensor) -> bool:
     """Whether an answer is a tensor, an array or a list of these values."""
     try:
-        mine = torch.as_tensor(got).detach().double()
+        mine = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
         return False
-    return mine.shape == wanted.shape and bool(torch.allclose(mine, wanted.double(), atol=1e-4))
+    if mine.is_complex() or mine.shape != wanted.shape:
+        return False
+    return bool(torch.allclose(mine.double(), wanted.double(), atol=1e-4))
 
 
 def _wrapped_forward(log_probs: Tensor, target: list[int]) -> Tensor:
