@@ -1,6 +1,6 @@
 """The table of mutants: for each code exercise, how many wrong solutions its check refuses.
 
-python tests/mutants/table.py                   # the table, in Markdown (about five minutes)
+python tests/mutants/table.py                   # the table, in Markdown (about a minute)
 python tests/mutants/table.py 03.collapse …     # these exercises only, and the survivors by name
 """
 
