@@ -29,9 +29,7 @@ def test_a_sample_of_mutants_is_refused_in_few_numbers(exercise):
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(
-    not os.environ.get("OMNI_NIGHTLY"), reason="all mutants take a minute: OMNI_NIGHTLY=1"
-)
+@pytest.mark.skipif(not os.environ.get("OMNI_NIGHTLY"), reason="all mutants take a minute: OMNI_NIGHTLY=1")
 @each_exercise
 def test_every_mutant_is_refused_or_equivalent(exercise):
     for mutant in mutants(exercise.answer):
