@@ -108,3 +108,11 @@ def test_slow_is_not_called_endless():
 )
 def test_arguments_are_written_out_where_they_are_few(arguments, written):
     assert as_written(arguments) == written and described(arguments[0])
+
+
+def test_only_the_first_line_of_an_exception_is_told():
+    def raises(_):
+        raise RuntimeError("shapes differ:\n" + "\n".join(f"row {n} is {n} x {n}" for n in range(50)))
+
+    with pytest.raises(NotYet, match="raises RuntimeError: shapes differ:$"):
+        Attempt(raises)(0)

@@ -81,9 +81,7 @@ class Attempt:
         given = copy.deepcopy(arguments)
         result, self.printed = call(self.function, given, self.seconds, as_written(arguments))
         if not same_values(arguments, given):
-            raise NotYet(
-                f"your function changes its input, which was {as_written(arguments)}. Work on a copy"
-            )
+            raise NotYet(f"your function changes its input ({as_written(arguments)}). Work on a copy")
         if result is ...:
             raise NotAttempted
         if result is None:
@@ -135,8 +133,9 @@ def call(
     if isinstance(error, NotImplementedError):
         raise NotAttempted
     if error is not None:
+        first_line = (str(error).splitlines() or [""])[0][:200]  # torch lists every tensor that does not fit
         raise NotYet(
-            f"called with {example}, your function raises {type(error).__name__}: {error}"
+            f"called with {example}, your function raises {type(error).__name__}: {first_line}"
         ) from error
     return outcome["result"], printed.getvalue()
 

@@ -116,8 +116,7 @@ def count_alignments(attempt: Attempt) -> None:
         elif value == _wrapped_count(target, frames):
             why = WRAPPED
         raise NotYet(
-            f"{text!r} in {frames} frames: your function counts {value}, and there are {expected} paths. "
-            f"{why}"
+            f"{text!r} in {frames} frames: your function counts {value}, and it should be {expected}. {why}"
         )
 
 

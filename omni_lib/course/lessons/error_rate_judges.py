@@ -122,8 +122,8 @@ def edit_counts(attempt: Attempt) -> None:
             raise NotYet(f"{begins} counts that add up to {sum(counts)}; the fewest are {fewest}. {why}")
         s, d, i = min(expected)
         raise NotYet(
-            f"{begins} counts whose sum is right, but no alignment has them: one has {s} substitutions, "
-            f"{d} deletions and {i} insertions. {why}"
+            f"{begins} counts whose sum is right, but no alignment has them: one has "
+            f"S = {s}, D = {d} and I = {i}. {why}"
         )
 
 

@@ -61,7 +61,7 @@ def training_time(attempt: Attempt) -> None:
             raise NotYet(f"your function returns {described(got)}; two numbers are wanted: (steps, hours)")
         steps, hours = solutions.training_time(utterances, batch_size, epochs, seconds)
         if found[0] == round(utterances / batch_size) * epochs != steps:
-            why = f"`round` drops a last batch that is less than half full; round up (`math.ceil`). {why}"
+            why = f"`//` and `round` drop a last batch that is not even half full: use `math.ceil`. {why}"
         require(
             found[0] == steps,
             f"{case}: your function returns {found[0]:g} steps, and it should be {steps}. {why}",

@@ -180,7 +180,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "read_range": _other_options(read_range),
     "training_time": [
         (_floored, "126 an epoch"),
-        (_rounded, "`round` drops a last batch"),
+        (_rounded, "`round` drop a last batch"),
         (_minutes, "3600 s"),
         (_one_long_epoch, "126 an epoch"),
         (_hours_only, "(steps, hours)"),
