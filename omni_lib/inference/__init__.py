@@ -1,1 +1,1 @@
-"""What is done with a trained recogniser: evaluate, report, transcribe, stream, search with a language model, export."""
+"""What is done with a trained recogniser: evaluation, reports, transcription, language models, export."""

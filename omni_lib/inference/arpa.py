@@ -19,7 +19,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from omni_lib.errors import UserError
 from omni_lib.inference.language_model import END, NEVER, START, UNKNOWN, LanguageModel
@@ -76,7 +76,7 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 )
             if start.startswith(b"\x1f\x8b"):
                 with gzip.open(file) as unpacked:
-                    return _Reader(path, unpacked).model()
+                    return _Reader(path, cast(BinaryIO, unpacked)).model()
             return _Reader(path, file).model()
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -88,7 +88,7 @@ def read_arpa(path: str | Path) -> LanguageModel:
 class _Reader:
     """Reads one ARPA file, line by line."""
 
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
+    def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.number = path, 0
         self.lines = self._lines(file)
         self.line = b""  # the current one, without white space at its ends
@@ -115,7 +115,7 @@ class _Reader:
         self.probability.setdefault((UNKNOWN,), NEVER)
         return LanguageModel(len(counts), self.probability, self.backoff)
 
-    def _lines(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _lines(self, file: BinaryIO) -> Iterator[bytes]:
         while line := file.readline(LONGEST_LINE):
             self.number += 1
             if len(line) == LONGEST_LINE:

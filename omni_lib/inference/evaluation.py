@@ -1,4 +1,4 @@
-"""Transcribe a list of utterances and count what is wrong, over all of them, by kind of sentence, or by speaker."""
+"""Transcribe utterances and count the errors: over all of them, by kind of sentence, or by speaker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from omni_lib.machine.distributed import gathered, rank, world_size
 from omni_lib.manifest import Utterance
 from omni_lib.metrics import ErrorCount, bootstrap_interval, character_errors, total, word_errors
 from omni_lib.recogniser import Recogniser
-from omni_lib.training.batching import Batch, FeatureCache, evaluation_batches
+from omni_lib.training.batching import Batch, evaluation_batches
+from omni_lib.training.feature_cache import FeatureCache
 
 # log_probs (B, T, symbols), lengths (B,) → B texts
 Decoder = Callable[[Tensor, Tensor], list[str]]
@@ -21,7 +22,7 @@ Decoder = Callable[[Tensor, Tensor], list[str]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was heard in some utterances, in the order of the batches: shortest clip first."""
+    """Utterances and their transcripts, in the order of the batches: shortest clip first."""
 
     utterances: list[Utterance]
     hypotheses: list[str]
@@ -30,15 +31,16 @@ class Evaluation:
     def words(self) -> list[ErrorCount]:
         """Word errors of each utterance."""
         return [
-            word_errors(row.text, heard) for row, heard in zip(self.utterances, self.hypotheses, strict=True)
+            word_errors(row.text, hypothesis)
+            for row, hypothesis in zip(self.utterances, self.hypotheses, strict=True)
         ]
 
     @cached_property
     def characters(self) -> list[ErrorCount]:
         """Character errors of each utterance."""
         return [
-            character_errors(row.text, heard)
-            for row, heard in zip(self.utterances, self.hypotheses, strict=True)
+            character_errors(row.text, hypothesis)
+            for row, hypothesis in zip(self.utterances, self.hypotheses, strict=True)
         ]
 
     @property
@@ -51,8 +53,13 @@ class Evaluation:
         """Corpus character error rate, a fraction."""
         return total(self.characters).rate
 
+    @property
+    def resampled_by(self) -> str:
+        """What `interval` draws: "speaker", or "utterance" where no speaker is known."""
+        return "speaker" if any(row.speaker for row in self.utterances) else "utterance"
+
     def interval(self) -> tuple[float, float]:
-        """95% bootstrap interval of the WER, resampled by speaker (by utterance where no speaker is named)."""
+        """95% bootstrap interval of the WER; an utterance without a speaker counts as one of its own."""
         return bootstrap_interval(self.words, [row.speaker or str(row.path) for row in self.utterances])
 
     def summary(self) -> dict[str, float | int | list[float]]:
@@ -82,7 +89,8 @@ def evaluate(
 ) -> Evaluation:
     """Transcribe every utterance, greedily unless another decoder is given; no dropout, no augmentation.
 
-    Within a distributed run every rank must call it: each transcribes some of the batches, and all get the whole result.
+    In a distributed run every rank must call it: each transcribes some of the batches, and all get the whole
+    result.
     """
     return evaluate_each(recogniser, utterances, [decoder or recogniser.greedy], batch_size)[0]
 
@@ -93,23 +101,23 @@ def evaluate_each(
     decoders: Sequence[Decoder],
     batch_size: int = 16,
 ) -> list[Evaluation]:
-    """`evaluate` by several decoders, for which the encoder hears every utterance once."""
+    """`evaluate` by several decoders, for which the encoder runs once over every utterance."""
     cache = utterances if isinstance(utterances, FeatureCache) else FeatureCache(utterances)
     was_training, device = recogniser.training, next(recogniser.parameters()).device
     recogniser.eval()
     rows: list[Utterance] = []
-    heard: dict[int, list[list[str]]] = {}  # by number of the batch, then by decoder
+    texts: dict[int, list[list[str]]] = {}  # by number of the batch, then by decoder
     with torch.inference_mode():
         batch: Batch
         for number, batch in enumerate(evaluation_batches(cache, batch_size)):
             rows += batch.utterances
             if number % world_size() == rank():
                 log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
-                heard[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
+                texts[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
     recogniser.train(was_training)
-    for others in gathered(heard):
-        heard |= others
+    for others in gathered(texts):
+        texts |= others
     return [
-        Evaluation(rows, [text for number in sorted(heard) for text in heard[number][place]])
+        Evaluation(rows, [text for number in sorted(texts) for text in texts[number][place]])
         for place in range(len(decoders))
     ]

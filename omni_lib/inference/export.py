@@ -1,6 +1,7 @@
-"""What has been trained, as a file to hand on.
+"""A trained model as a small file for others to use.
 
-The recogniser in half precision, without the optimiser, its measured error rate inside; or the encoder alone, as safetensors.
+Either the recogniser in half precision, without the optimiser's state and with its measured error rate
+inside, or the encoder alone, as safetensors.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from omni_lib.weights import REQUIRED, checkpoint_config, load_checkpoint
 
 
 def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
-    """Write the averaged weights of `checkpoint` to `out`, matrices in half precision: about a tenth of the file.
+    """Write the averaged weights of `checkpoint` to `out`, matrices in half precision: about a tenth of
+    its size.
 
-    Vectors stay in single precision: the statistics of a batch norm or of the features may span more than half precision can
-    tell apart, and they take hardly any room. Loaded again, everything is single precision.
+    Vectors stay in single precision, because half precision is too coarse for the statistics of a batch norm
+    or of the features, and they take little room. Whoever loads the file gets single precision throughout.
 
     Raises:
         UserError: the checkpoint cannot be read, or `out` cannot be written.
@@ -32,18 +34,20 @@ def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
     contents = load_checkpoint(checkpoint)
     kept = {key: contents[key] for key in REQUIRED}
     kept["enc"], kept["head"] = _halved(contents["enc"]), _halved(contents["head"])
-    kept[
-        "metrics"
-    ] = {}  # what the full-precision weights reached is not what these reach: `record` puts it here
+    # Empty, because the metrics of the full-precision weights do not hold for these: `record` writes new
+    # ones.
+    kept["metrics"] = {}
     save_checkpoint(Path(out), kept)
     return Path(out)
 
 
 def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
-    """Write the encoder of `checkpoint` alone as safetensors, in single precision: tensors by name, and nothing that could run.
+    """Write the encoder of `checkpoint` alone as safetensors, in single precision: tensors by name, and
+    no code.
 
-    `stage_e.load_encoder(out)` gives the same encoder. So does any reader of safetensors: the names and shapes are those of
-    `AudioEncoder`, whose settings are JSON under "config" in the file's metadata.
+    `stage_e.load_encoder(out)` returns the same encoder. Other readers of safetensors get tensors with
+    the names and shapes of `AudioEncoder`, and its settings as JSON under "config" in the file's
+    metadata.
 
     Raises:
         UserError: the checkpoint cannot be read, or `out` cannot be written.
@@ -57,18 +61,18 @@ def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
 
 
 def record(path: str | Path, measured: dict[str, Any], limits: str) -> None:
-    """Write into an exported file what it was measured to reach, and on what it should not be trusted.
+    """Write into an exported file its measured error rates and its limits.
 
     Args:
         measured: JSON-like figures, such as `Evaluation.summary()`.
-        limits: a sentence or two for whoever uses it.
+        limits: a sentence or two about what the model should not be used for.
 
     Raises:
-        UserError: `path` is no exported file.
+        UserError: `path` is not an exported file.
     """
     contents = load_checkpoint(path)
     if "resume" in contents:
-        raise UserError(f"{path} is a training's checkpoint: export it first ('omni export')")
+        raise UserError(f"{path} is a checkpoint of a training: export it first ('omni export')")
     save_checkpoint(Path(path), contents | {"metrics": measured, "limits": limits})
 
 

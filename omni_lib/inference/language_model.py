@@ -15,9 +15,7 @@ from omni_lib.errors import UserError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 NEVER = -99.0  # ARPA's logarithm of zero
-ORDERS = range(
-    1, 7
-)  # of the models built here; other tools (KenLM) read no higher one, and transcripts do not fill it
+ORDERS = range(1, 7)  # of the models built here: KenLM, which other decoders use, reads no longer n-grams
 
 
 class LanguageModel:

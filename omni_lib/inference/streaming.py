@@ -1,16 +1,19 @@
-"""Recordings of any length in constant memory, without seams: blocks of sound in, the best path of their CTC frames out.
+"""Recordings of any length in constant memory: blocks of sound in, the likeliest symbol of each CTC frame
+out.
 
-Windows that overlap are usually merged by rule of thumb, because attention sees the whole window: a word at its edge comes out
-another way than in its middle, and there is no overlap that cures it. Here attention is held to `REACH` before and after each
-frame. Then nothing in the network depends on what lies beyond a known distance (`AudioEncoder.context`), and what windows with that
-much overlap say in their middles is what the whole recording would say, frame for frame.
+Long recordings are usually cut into overlapping windows. Since attention spans the whole window, a word
+near its edge is then transcribed differently from one in its middle, however much the windows overlap.
+Here attention is limited to `REACH` frames before and after each frame. No output of the network then
+depends on anything beyond a known distance (`AudioEncoder.context`), so windows that overlap by that
+distance give exactly the output of the whole recording.
 
-It also hears better: an encoder that was trained on clips of ten seconds has never attended to what is further away
-(`tests/benchmarks/long_audio.py` measures both on clips put end to end).
+This also lowers the error rate: an encoder trained on clips of ten seconds has never attended to anything
+further away (`tests/benchmarks/long_audio.py` measures it on concatenated clips).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -23,8 +26,8 @@ from omni_lib.config import Config
 from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
-REACH = 200  # frames: attention sees 2 s before and 2 s after; measured, 1.5 to 2.5 s are about as good as one another
-BLOCK_SECONDS = 40.0  # of sound that is heard at a time, beside its surroundings
+REACH = 200  # frames, 2 s before and after; anything from 1.5 to 2.5 s was about as good when measured
+BLOCK_SECONDS = 40.0  # of sound in one block, without the context on both sides of it
 
 _MEL_MARGIN = 4 * HOP_LENGTH  # samples: more than half a window of the Fourier transform
 
@@ -32,18 +35,20 @@ _MEL_MARGIN = 4 * HOP_LENGTH  # samples: more than half a window of the Fourier 
 def in_blocks(
     blocks: Iterable[Tensor], function: Callable[[Tensor], Tensor], step: int, becomes: int, margin: int
 ) -> Iterator[Tensor]:
-    """`function` of a stream, as if of all its blocks at once.
+    """Apply `function` to a stream, with the same result as for all its blocks at once.
 
     Args:
-        blocks: pieces (n, …) of what `function` would be given.
-        function: makes `becomes` rows of every `step` rows, and looks at most `margin` rows to either side of them.
+        blocks: pieces (n, …) of the input, in order.
+        function: turns every `step` rows into `becomes` rows, which depend on at most `margin` rows on either
+            side of them.
 
     Yields:
-        pieces (m, …) of what it would return, in order.
+        pieces (m, …) of the output, in order.
     """
     margin += -margin % step
-    left, buffer = 0, None  # rows of the buffer that are there as surroundings only
-    for block in chain(blocks, [None]):
+    buffer: Tensor | None = None
+    left = 0  # rows at the beginning of the buffer that are there only as context
+    for block in chain(blocks, [None]):  # None: the stream has ended
         if block is not None:
             buffer = block if buffer is None else torch.cat([buffer, block])
         if buffer is None:
@@ -66,7 +71,7 @@ def sound_stream(
     """The file as `read_audio` reads it, 16 kHz mono, in blocks (samples,) of about `seconds`.
 
     Args:
-        content: is told what goes by, as in `read_blocks`.
+        content: collects what the samples are like, as in `read_blocks`.
 
     Raises:
         UserError: as `read_audio`, perhaps only at the end.
@@ -76,9 +81,8 @@ def sound_stream(
     if ratio == 1:
         yield from blocks
         return
-    margin = (
-        int(8 * max(1, ratio)) + 8
-    )  # samples: torchaudio's filter reaches six of the slower rate's to either side
+    # samples; torchaudio's filter spans six samples of the slower rate on either side
+    margin = 8 * max(1, math.ceil(ratio)) + 8
     yield from in_blocks(
         blocks, lambda samples: resample(samples, rate), ratio.numerator, ratio.denominator, margin
     )
@@ -93,7 +97,8 @@ def greedy_path(mel: Tensor, recogniser: Recogniser, reach: int | None = None) -
     """The likeliest symbol of each CTC frame of mel (frames, 128): (ctc_frames,)."""
     with torch.inference_mode():
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]), reach)
-    return log_probs[0, : lengths[0]].argmax(dim=-1)
+    path: Tensor = log_probs[0, : lengths[0]].argmax(dim=-1)
+    return path
 
 
 def greedy_path_stream(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from omni_lib.alignment import Word, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
@@ -18,12 +19,12 @@ from omni_lib.inference.streaming import greedy_path, greedy_path_stream, mel_st
 from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
-LONGEST = 10.0  # seconds; the corpora's longest utterance, hence the longest the encoder has met
+LONGEST = 10.0  # seconds, the longest utterance of the corpora, and so the longest in training
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard in one file."""
+    """The text of one file."""
 
     path: Path
     text: str
@@ -31,10 +32,8 @@ class Transcript:
 
 
 def shortest(recogniser: Recogniser) -> int:
-    """The least sound, in ms, that makes an embedding."""
-    frames = 1
-    while recogniser.encoder.output_lengths(frames) == 0:
-        frames += 1
+    """The shortest sound, in ms, that gives an embedding."""
+    frames = next(n for n in itertools.count(1) if recogniser.encoder.output_lengths(n) > 0)
     return frames * HOP_LENGTH * 1000 // SAMPLE_RATE
 
 
@@ -49,21 +48,23 @@ def transcribe(
 
     Args:
         recogniser: in evaluation mode, with the settings `config` that it was trained with.
-        warn: called with a line where the answer needs a caution (silence).
-        longest: seconds of the longest clip that the recogniser was trained on. A longer file is heard with
-            attention held to what is near (`streaming.py`), and a shorter one as in training.
+        warn: called with a line about anything in the sound that makes the text doubtful (silence, clipping).
+        longest: seconds of the longest clip that the recogniser was trained on. In longer files attention is
+            limited to a neighbourhood (`streaming.py`); shorter ones are transcribed as in training.
 
     Raises:
         UserError: the file cannot be read, or is shorter than one embedding.
     """
     path = Path(path)
     warn = warn or (lambda line: print(line, file=sys.stderr))
-    content, begin = Content(), []
+    content, sound_read, samples = Content(), list[Tensor](), 0
     sound = sound_stream(path, content=content)
-    while sum(map(len, begin)) <= longest * SAMPLE_RATE and (block := next(sound, None)) is not None:
-        begin.append(block)
-    mel = mel_stream(itertools.chain(begin, sound))
-    if sum(map(len, begin)) <= longest * SAMPLE_RATE:  # that was all
+    while samples <= longest * SAMPLE_RATE and (block := next(sound, None)) is not None:
+        sound_read.append(block)
+        samples += len(block)
+    mel = mel_stream(itertools.chain(sound_read, sound))
+    pieces: Iterable[Tensor]
+    if samples <= longest * SAMPLE_RATE:  # the file has ended
         pieces = [greedy_path(torch.cat(list(mel)), recogniser)]
     else:
         pieces = greedy_path_stream(mel, recogniser, config)
