@@ -5,6 +5,7 @@ import os
 import pytest
 
 from omni_lib.course.exercises.sandbox import MOST_NUMBERS, numbers_in
+from omni_lib.machine.clone import ROOT
 from tests.mutants.equivalent import EQUIVALENT, reason
 from tests.mutants.mutation import mutants
 from tests.mutants.table import code_exercises, reply
@@ -57,3 +58,12 @@ def test_there_are_mutants_and_each_has_a_name_of_its_own(exercise):
 def few_numbers(text):
     """Whether a reply shows three numbers at most, not counting what Python's own exception says."""
     return len(numbers_in(text.split("raises ")[0])) <= MOST_NUMBERS
+
+
+@each_exercise
+def test_the_table_in_the_readme_is_up_to_date(exercise):
+    readme = (ROOT / "omni_lib" / "course" / "README.md").read_text(encoding="utf-8")
+    made, equivalent = len(mutants(exercise.answer)), len(EQUIVALENT.get(exercise.key, {}))
+    assert f"| `{exercise.key}` | {made} | {made - equivalent} | {equivalent} |" in readme, (
+        "python tests/mutants/table.py"
+    )
