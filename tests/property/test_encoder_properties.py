@@ -11,6 +11,8 @@ from torch import Tensor
 
 from omni_lib.encoder import AudioEncoder, valid_frames
 
+pytestmark = pytest.mark.slow
+
 FEWER = settings(
     max_examples=settings.default.max_examples // 2
 )  # each example runs an encoder several times

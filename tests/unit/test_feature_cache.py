@@ -180,6 +180,7 @@ def start(csv: Path, seconds_a_clip: float) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_processes_share_the_work_and_a_killed_one_does_not_block_the_others(folder, tones_csv):
     killed = start(tones_csv, 3600)
     killed.stdout.readline()  # it holds the lock of the first shard

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from omni_lib.config import config_from_dict
 from omni_lib.course.exercises import sandbox
 from omni_lib.course.exercises.checking import CodeExercise, source_of
 from omni_lib.course.exercises.questions import Choice
 from omni_lib.course.exercises.sandbox import MOST_NUMBERS, numbers_in
 from omni_lib.course.exercises.verdict import Outcome
+from omni_lib.course.lessons import stage_e
 from omni_lib.course.materials import ROOT
 from omni_lib.course.notebooks import LESSONS, right_answer
+from omni_lib.encoder import AudioEncoder
 
 MODULES = {name: import_module(f"omni_lib.course.lessons.{name}") for name in LESSONS.values()}
 WRONG = {name: import_module(f"omni_lib.course.lessons.{name}_wrong") for name in LESSONS.values()}
@@ -160,3 +163,16 @@ def test_the_tables_of_minutes_agree_with_the_exercises():
     assert way == pytest.approx(5 * 60, abs=20) and beyond == pytest.approx(2.5 * 60, abs=20), (
         "as both of them say"
     )
+
+
+def test_loading_a_checkpoint_that_may_run_code_is_refused():
+    """It stands here because omni_lib itself contains no unsafe `torch.load`, not even as a wrong answer."""
+
+    def load_encoder(path):
+        checkpoint = torch.load(path, weights_only=False)
+        encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
+        encoder.load_state_dict(checkpoint["enc"])
+        return encoder.eval()
+
+    verdict = stage_e.load_encoder.check(load_encoder)
+    assert verdict.outcome is Outcome.NOT_YET and "`weights_only=True`" in verdict.message

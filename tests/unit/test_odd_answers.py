@@ -11,6 +11,8 @@ from omni_lib.course.exercises.questions import Number, ShortText
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.notebooks import LESSONS
 
+pytestmark = pytest.mark.slow
+
 ODD = [
     *(-1, True, 1.5, float("nan"), float("inf"), 10**400, 1j, "a", "", b"x", None, object(), range(3)),
     *([], [1], [[1], [2, 3]], ["a"], [None], (), (1, 2, 3), {}, {"a": 1}, set()),

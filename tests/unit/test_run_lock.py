@@ -19,6 +19,8 @@ from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint
 
+pytestmark = pytest.mark.training
+
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
 
 

@@ -30,6 +30,8 @@ from omni_lib.manifest import read_manifest
 from omni_lib.metrics import total, word_errors
 from omni_lib.recogniser import load_recogniser
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -24,6 +24,8 @@ from omni_lib.corpora.voices import ACCENTS, EXCLUDED, FAMILIES, cast_voices
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(synth.__file__).parents[2]
 SMALL = {"train": 24, "dev": 4, "test": 4}
 

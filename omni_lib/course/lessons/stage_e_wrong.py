@@ -53,13 +53,6 @@ def _sets_the_attribute(path: Path) -> Any:
     return encoder
 
 
-def _builds_any_object(path: Path) -> Any:
-    checkpoint = torch.load(path, weights_only=False)
-    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
-    encoder.load_state_dict(checkpoint["enc"])
-    return encoder.eval()
-
-
 def _only_the_weights(path: Path) -> Any:
     return torch.load(path, weights_only=True)["enc"]
 
@@ -180,7 +173,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_never_filled, "are not those of checkpoint['enc']"),
         (_in_training_mode, "training mode"),
         (_sets_the_attribute, "you set `.training` of the encoder alone"),
-        (_builds_any_object, "`weights_only=True`"),
         (_only_the_weights, "an AudioEncoder is wanted"),
         (_without_buffers, "feature_mean"),
     ],
