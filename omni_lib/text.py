@@ -68,12 +68,10 @@ _FORMATTING = re.compile(
 _BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
 _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound
     r"(?:(?:begin|end|start|stop|background|bg|loud|soft|long|short|brief|heavy|v|n|vocalized|audience) )*"
-    r"(?:non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)|giggl(?:e|es|ing)|breath(?:s|e"
-    r"|es|ing)?"
-    r"|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s"
-    r"|ing)?"
-    r"|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his "
-    r"|her )?throat"
+    r"(?:blank audio|no (?:audio|speech)|non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)"
+    r"|giggl(?:e|es|ing)|breath(?:s|e|es|ing)?|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?"
+    r"|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s|ing)?|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?"
+    r"|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his |her )?throat"
     r"|clearing (?:his |her )?throat|throat clear(?:s|ing)?|lip ?smack(?:s|ing)?|click(?:s|ing)?|applause"
     r"|applauds|clap(?:s|ping)|cheer(?:s|ing)|silence|music(?: playing)?|static|beep(?:s|ing)?|dtmf"
     r"|phone ring(?:s|ing)?|door slam(?:s|ming)?|footsteps|typing|hiss(?:ing)?|buzz(?:ing)?)"
@@ -81,19 +79,14 @@ _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a so
 )
 _MARKER = re.compile(  # in any but round brackets: a mark of a model, a time or a speaker
     r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause"
-    r"|ring(?:s|ing)?"
-    r"|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*"
+    r"|ring(?:s|ing)?|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*"
     r"| \w+)"
 )
 _EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
     r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"
-    r"|smack|click"
-    r"|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|noise"
-    r"|nois"
-    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap"
-    r"|foreign"
-    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background"
-    r"|audience)"
+    r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|nois"
+    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap|foreign"
+    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background|audience)"
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 
@@ -124,23 +117,7 @@ _ABBREVIATIONS = {
     "etc": "et cetera",
     "vs": "versus",
 }
-_NO_WORDS = (
-    "Mr",
-    "Mrs",
-    "Messrs",
-    "Dr",
-    "Drs",
-    "Jr",
-    "Sr",
-    "Lt",
-    "Sgt",
-    "Capt",
-    "Esq",
-    "Ltd",
-    "Prof",
-    "etc",
-    "vs",
-)
+_NO_WORDS = "Mr Mrs Messrs Dr Drs Jr Sr Lt Sgt Capt Esq Ltd Prof etc vs".split()
 _WITH_STOP = re.compile(
     rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS))}"
     rf"|{'|'.join(map(str.lower, _NO_WORDS))})\."
@@ -179,24 +156,45 @@ _SPLIT_OFF = re.compile(
 )  # do n't, it 's, don 't
 _NEVER_SAID = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
-    (re.compile(r"\b(?:UNK|OOV)\b"), "stands for a word that somebody said: write it, or leave the row out"),
+    (
+        re.compile(r"\b(?:UNK|OOV)\b|(?<!\S)SPN(?!\S)"),
+        "stands for a word that somebody said: write it, or leave the row out",
+    ),
+    (re.compile(r"(?<!\S)(?:SIL|NSN)(?!\S)"), "marks a stretch without words: write [noise], or remove it"),
     (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
     (
         re.compile(r"ignore_time_segment_in_scoring|inter_segment_gap", re.IGNORECASE),
         "marks a stretch without a transcript: leave the row out",
     ),
     (
-        re.compile(r"(?<=[A-Za-z])[\"?¿,‚;](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
+        re.compile(r"(?<=[A-Za-z])(?:[\"?¿,‚;]|\"\")(?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
         "stands inside a word: if it is an apostrophe, write '",
+    ),
+    (  # ’ in the encodings of old Macs and of DOS, read as another
+        re.compile(r"(?<=[a-z])[ÕÆ](?=(?:t|s|m|d|re|ve|ll)\b)"),
+        "was an apostrophe in another encoding: save the table as UTF-8 again",
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
     (
-        re.compile(r"(?<!\S)\?{2,}(?!\S)"),
+        re.compile(r"(?<!\S)(?:\?{2,}|⁇+)(?!\S)"),
         "stands for words that somebody said: write them, or leave the row out",
     ),
     (
-        re.compile(r"^\s*(?:speaker|spk)[\s_-]*\w{0,3}\s*:", re.IGNORECASE),
+        re.compile(
+            r"^\s*(?:(?i:speaker|spk)[\s_-]*\w{0,3}\s*:|(?!PS|NB)[A-Z]+(?: [A-Z]+)?\s?\d*:(?=\s.*[a-z]))"
+        ),
         "names a speaker: use a column speaker, and write only what was said",
+    ),
+    (
+        re.compile(r"^\s*\(?\d{1,2}[.)](?=\s+\w)"),
+        "may be the number of the line: remove it, or write it in words",
+    ),
+    (
+        re.compile(
+            r"\bPh\. ?D\b|\b(?:Inc|Corp|Dept|Blvd|approx)\."
+            r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\.(?=\s*\d)|\b\d+\s+(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\."
+        ),
+        "is an abbreviation: write it out as spoken",
     ),
     (
         re.compile(r"\b[A-Z]{2,3}&[A-Z]{1,3}\b|\b[A-Z]&[A-Z]{2,3}\b"),
@@ -286,7 +284,11 @@ def _without_tag(found: re.Match[str]) -> str:
     name = " ".join(re.findall("[^\\W_]+", inside)).lower()
     if _NOT_SPEECH.fullmatch(name) or (tag[0] != "(" and _MARKER.fullmatch(name)) or tag.startswith("<|"):
         return " "
-    if tag[0] == "(" and name and not (len(name.split()) <= 4 and _EVENT.search(name)):
+    beside = found.string[max(0, found.start() - 1) : found.start()] + found.string[found.end() :][:1]
+    within_word = " " not in name and any(map(str.isalpha, beside))  # (be)cause, wan(t)
+    pause = re.fullmatch(r"[0-9]*\.[0-9]+", inside)  # (0.5), of so many seconds
+    event = len(name.split()) <= 4 and _EVENT.search(name)
+    if tag[0] == "(" and name and not (event or within_word or pause):
         return f" {inside} "
     if tag[0] == "!":
         return tag

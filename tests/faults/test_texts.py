@@ -100,7 +100,7 @@ NOT_SPEECH = [
     "<|0.00|>", "[spk1]", "<spk:1>", "[Speaker 1]", "[music]", "<MUSIC>", "(sighs)", "[sigh]", "[applause]",
     "<eps>", "{COUGH}",
     "[[noise]]", "&lt;noise&gt;", "［noise］", "[door slam]", "<COMMA>", "<PERIOD>", "[pause]",
-    "[vocalized-noise]", "&nbsp;", "<v Ann>",
+    "[vocalized-noise]", "&nbsp;", "<v Ann>", "[BLANK_AUDIO]", "(no speech)",
 ]  # fmt: skip
 SAID = {
     "&": "and",
@@ -121,7 +121,8 @@ UNKNOWN = [
     "日本", "h\u0435llo", "donâ€™t", "cafÃ©", "\ufffd", "don?t", "???", "km/h", "AT&T", "C++", "C#", "B52",
     "3/4", "10:30", "6'", "5′",
     "$5 million", "5 km", "007", "¥", "ignore_time_segment_in_scoring", "Henry VIII", "©", "&foo;", "\\",
-    "¨", "⟨noise⟩", "【noise】",
+    "¨", "⟨noise⟩", "【noise】", "⁇", "SPN", "SIL", "donÕt", "itÆs", 'don""t', "(be)cause", "wan(t)", "(2.5)",
+    "Ph.D.", "Inc.", "5 Jan.", "Dec. 25",
 ]  # fmt: skip
 
 

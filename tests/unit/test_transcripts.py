@@ -58,6 +58,24 @@ def test_what_has_no_single_reading_is_refused_by_name(transcript):
     assert "\n" not in str(refusal.value)
 
 
+AT_THE_START = [
+    "JOHN: hello",
+    "A: hello",
+    "OFFICER 2: stop",
+    "MARY ANN: hello there",
+    "1. hello",
+    "(2) hello",
+]
+
+
+@pytest.mark.parametrize("transcript", AT_THE_START)
+def test_names_of_speakers_and_numbers_of_lines_are_not_words(transcript):
+    with pytest.raises(UserError, match="names a speaker|number of the line"):
+        spoken(transcript)
+    assert spoken("PS: I love you") == "ps i love you"
+    assert spoken("The answer: nothing") == "the answer nothing"
+
+
 def test_capitals_alone_make_no_roman_numeral():
     assert spoken("THE XI OF THEM") == "the xi of them"
 
