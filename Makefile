@@ -44,7 +44,7 @@ notebooks: setup ## run the notebooks again and store what they show, for those 
 	@$(OMNI) data synth --out data/audio
 	@$(VENV_PYTHON) -m omni_lib.course.notebooks
 
-doctor: setup ## say what is missing on this machine, and the remedy
+doctor: setup ## report what is missing on this machine, and the remedy
 	@$(OMNI) doctor
 
 setup: ## make .venv and install into it, if that is not done yet
@@ -106,7 +106,7 @@ done
 if ready; then rm -f .venv-installing; exit 0; fi
 
 if [ -n "$$renew" ]; then :
-elif [ ! -d .venv ]; then renew="there is none yet"
+elif [ ! -d .venv ]; then renew="it does not exist yet"
 elif ! fits $(VENV_PYTHON) || ! $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then renew="the one here does not work"
 elif ! as_asked; then renew="$(PYTHON) was asked for"
 elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then renew="the folder was moved or copied"
@@ -120,7 +120,7 @@ fi
 echo "installing into .venv what constraints.txt names: some minutes and 6 GB the first time"
 if ! $(VENV_PYTHON) -m pip --disable-pip-version-check install -c constraints.txt -e '.[dev]'; then
     [ -n "$$renew" ] || rm -f .venv-installing
-    refuse "the installation failed, see above; once that is mended, run make again"
+    refuse "the installation failed, see above; once that is fixed, run make again"
 fi
 state > .venv/ready
 rm -f .venv-installing

@@ -10,18 +10,22 @@ Read these seven files, in this order:
     trainer.py      the training loop: batches, loss, gradient, step, log, checkpoint
     stage_e.py      the trained encoder as the next stage loads it
 
-Beside them stand `text` (the symbols), `manifest` (the list of utterances), `alignment` (which frame says which letter),
-`recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every setting) and `errors`.
+The other modules here: `text` (the symbols), `manifest` (the list of utterances), `alignment` (which frame
+belongs to which letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config`
+(every setting) and `errors`.
 
 The folders:
 
-    course/      the lessons: exercises and how an answer is judged (`exercises/checking.py`), widgets, figures
-    inference/   what a trained recogniser does: evaluate, transcribe, stream, search with a language model, export
-    runs/        one run in one folder: start and resume it in the background, lock, log, status, stop
-    training/    what a step and an epoch are made of: pad a batch (`batching.py`), augment, loss, optimiser, checkpoints
+    course/      the lessons: exercises, their judges (`exercises/checking.py`), widgets, figures
+    inference/   using a trained model: evaluate, transcribe, stream, beam search, export
+    runs/        one run in one folder: start it in the background, lock, log, status, stop
+    training/    the parts of an epoch: padding (`batching.py`), augmentation, loss, optimiser, checkpoints
     corpora/     where speech comes from: the synthesiser, published corpora, your own folder
-    machine/     what this computer is and can: devices, processes, memory, files, `omni doctor`
+    machine/     this computer: devices, processes, memory, files written whole, `omni doctor`; the
+                 readers of others' files: sound containers (`sound/`) and tables
 
-`cli.py` is the command `omni`, and `train.py` is `python -m omni_lib.train`. A stopped run is resumed in `trainer.py`
-(`Trainer.restore`). Imports run one way: command line, course, trainer, inference, runs, training, model, corpora, machine.
+`cli.py` is the command `omni`, and `train.py` is `python -m omni_lib.train`. To resume a stopped run,
+`training/resumption.py` loads its newest checkpoint and refuses changed settings or data, and
+`Trainer.restore` (`trainer.py`) restores its state. Imports run one way: command line, course, trainer,
+inference, runs, training, model, corpora, machine.
 """

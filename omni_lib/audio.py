@@ -33,7 +33,7 @@ _BYTES_PER_SAMPLE = 16  # of the mono signal at its own rate and at 16 kHz, with
 
 @dataclass(frozen=True)
 class ExaminedAudio:
-    """A file that was read to its end, and what there is to be said about it.
+    """A file that was read to its end, and what was found in it.
 
     Attributes:
         waveform: (samples,), float32, 16 kHz, mono.
@@ -56,7 +56,7 @@ def examine_audio(path: str | Path) -> ExaminedAudio:
     file without a LAME header keeps the silence that its encoder put before the sound, up to 0.1 s.
 
     Raises:
-        UserError: the file is missing, is no sound file, is truncated, damaged, empty, or far beyond full
+        UserError: the file is missing, is not a sound file, is truncated, damaged, empty, or far beyond full
             scale, or holds values that are not finite.
     """
     path = Path(path)
@@ -89,7 +89,7 @@ def read_blocks(path: str | Path, seconds: float, content: Content) -> tuple[int
         the sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
 
     Raises:
-        UserError: as `examine_audio`, here or when the block in question is wanted.
+        UserError: as `examine_audio`, here or when the block in question is read.
     """
     path = Path(path)
     with open_sound(path) as sound:

@@ -1,7 +1,7 @@
 """The command line: `omni data | train | evaluate | lm | transcribe | export | doctor | lab`.
 
-Exit status: 0 done; 2 something the user can mend, said in one line; 130 interrupted after a clean save; 1 a
-bug.
+Exit status: 0 done; 2 an error that the user can fix, reported in one line; 130 interrupted after a clean
+save; 1 a bug.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from omni_lib.errors import UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # Windows consoles may not know ✓
+        if hasattr(stream, "reconfigure"):  # a Windows console may be unable to show ✓
             stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
@@ -35,16 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("omni: interrupted", file=sys.stderr)
         return 130
-    except (
-        BrokenPipeError
-    ):  # `omni … | head` has read enough; Python must not find that out again when it flushes
+    except BrokenPipeError:
+        # `omni … | head` has closed the pipe; without this, Python's own flush at exit would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="omni", description="Train a speech encoder, and see how well it hears."
+        prog="omni", description="Train a speech encoder, and measure how well it recognises speech."
     )
     commands = parser.add_subparsers(title="commands", required=True)
 
@@ -89,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     folder.set_defaults(run=_data_folder)
     cache = data.add_parser("cache", help="where log-mels of large corpora are kept, and how much of them")
     cache.add_argument(
-        "--clear", action="store_true", help="remove them all; they are computed again when they are wanted"
+        "--clear", action="store_true", help="remove them all; they are computed again when they are needed"
     )
     cache.set_defaults(run=_data_cache)
     check = data.add_parser("check", help="audit a manifest")
     check.add_argument("csv", type=Path)
     check.add_argument(
-        "--config", type=Path, help="settings to judge the CTC paths by (default: the chapter's)"
+        "--config", type=Path, help="settings by which CTC paths are checked (default: the chapter's)"
     )
     check.set_defaults(run=_data_check)
 
@@ -105,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in save_dir, if there is one; if you have changed its data on purpose, "
+        help="resume the run in save_dir, if there is one; if you have changed its data on purpose, "
         "add --set accept_changed_data=true",
     )
     train.add_argument(
@@ -122,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "--decoder",
         choices=decoders,
         default="greedy",
-        help="prefix: the likeliest text, not path; beam: with --lm",
+        help="prefix: the most probable text instead of path; beam: needs --lm",
     )
     evaluate.add_argument(
         "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
@@ -140,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--order", type=_positive, default=3)
     build.set_defaults(run=_lm_build)
 
-    transcribe = commands.add_parser("transcribe", help="write down what is said in sound files")
+    transcribe = commands.add_parser("transcribe", help="transcribe sound files")
     transcribe.add_argument("--checkpoint", type=Path, required=True)
     transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE")
     transcribe.add_argument("--json", action="store_true", help="with the times of the words")
@@ -149,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=10.0,
         metavar="SECONDS",
-        help="of the clips that the model was trained on (default: 10); longer sound is read in blocks, "
+        help="longest clip that the model was trained on (default: 10); longer sound is read in blocks, "
         "with attention limited to 2 s",
     )
     transcribe.set_defaults(run=_transcribe)
@@ -172,7 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
 
-    commands.add_parser("doctor", help="what is missing or at odds, and the remedy").set_defaults(run=_doctor)
+    commands.add_parser(
+        "doctor", help="check this machine: what is missing or does not match, and the remedy"
+    ).set_defaults(run=_doctor)
     lab = commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks")
     lab.add_argument(
         "--workspace", type=Path, metavar="FOLDER", help="where your copies are (default: notebooks/my)"
@@ -183,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -193,11 +194,11 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
     return seconds
 
 
-# Imports stand inside the commands: `omni doctor` must run where torch does not, and `omni --help` at once.
+# Each command imports what it needs: `omni doctor` must run without torch, and `omni --help` must be fast.
 
 
 def _data_synth(options: argparse.Namespace) -> int:
@@ -270,14 +271,14 @@ def _train(options: argparse.Namespace) -> int:
     from omni_lib.machine.distributed import is_writer, session
     from omni_lib.trainer import train
 
-    with session():  # if torchrun has started several of us
+    with session():  # joins the other processes, if torchrun started this one
         config = load_config(options.config, options.set)
         result = train(config, resume=options.resume, max_steps=options.max_steps)
     if not is_writer():
         return 0
     if result.interrupted:
         print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
-        print("Go on with the same command and --resume.")
+        print("To resume, run the same command with --resume.")
         return 0 if options.max_steps and result.step >= options.max_steps else 130
     print(final_report(result.checkpoint, config, result.seconds))
     return 0
@@ -332,7 +333,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     for path in options.files:
         try:
             transcripts.append(transcribe(path, recogniser, config, longest=options.longest))
-        except UserError as error:  # the other files still get their answer
+        except UserError as error:  # the other files are still transcribed
             print(f"omni: {error}", file=sys.stderr)
             failures += 1
             continue
@@ -361,7 +362,7 @@ def _export(options: argparse.Namespace) -> int:
         raise UserError(f"{options.out} exists: remove it, or choose another name")
     if options.safetensors:
         if options.out.suffix != ".safetensors":
-            raise UserError(f"{options.out}: a name that ends in .safetensors, by which it is known")
+            raise UserError(f"{options.out}: the name must end in .safetensors")
         export_encoder(options.checkpoint, options.out)
         print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
         return 0

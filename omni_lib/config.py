@@ -139,7 +139,7 @@ class Config:
         return dataclasses.asdict(self)
 
 
-# Settings that may differ when a run is resumed: they say where it happens, not what it learns. Another
+# Settings that may differ when a run is resumed: they affect where it runs, not what it learns. Another
 # data_path may hold the same data; training/fingerprint.py compares the data itself.
 MAY_DIFFER = ("data_path", "save_dir", "device", "compile", "tensorboard", "accept_changed_data")
 
@@ -168,7 +168,7 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """`value` in JSON, or its type: a value from a stranger's checkpoint may not be representable in JSON."""
+    """`value` in JSON, or its type: a value from an untrusted checkpoint may not be representable in JSON."""
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError):

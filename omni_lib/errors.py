@@ -1,4 +1,4 @@
-"""The exception for errors that the user can mend.
+"""The exception for errors that the user can fix.
 
 Whenever the library refuses a file, a row, a setting or a checkpoint, it raises `UserError` with a single
 line that names the thing and the remedy. The command line prints that line and exits with status 2; a
@@ -18,7 +18,7 @@ class UserError(Exception):
 def one_line(text: str) -> str:
     """`text` as one line without control characters, cut in the middle if it is very long.
 
-    A name that a message quotes may come from a stranger's file and contain line breaks or terminal commands.
+    A name that a message quotes may come from an untrusted file and contain line breaks or terminal commands.
     """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"

@@ -32,7 +32,7 @@ class Utterance:
 
     path: Path
     text: str  # normalised: a-z and single spaces
-    speaker: str = ""  # "" when the manifest does not say
+    speaker: str = ""  # "" when the manifest does not name one
     split: str = ""  # train, dev or test
     kind: str = ""  # kind of sentence (free, digits, …), for WER by kind
     accent: str = ""

@@ -79,8 +79,8 @@ _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a so
 )
 _MARKER = re.compile(  # in any but round brackets: a mark of a model, a time or a speaker
     r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause"
-    r"|ring(?:s|ing)?|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*"
-    r"| \w+)"
+    r"|ring(?:s|ing)?|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?"
+    r"|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*| \w+)"
 )
 _EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
     r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"

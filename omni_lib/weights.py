@@ -35,7 +35,7 @@ class Damaged(UserError):
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint on the CPU.
 
-    `weights_only=True` refuses anything but tensors and plain values, so that a stranger's file cannot run
+    `weights_only=True` refuses anything but tensors and plain values, so that an untrusted file cannot run
     code. The archive's checksums are tested first, because `torch.load` accepts a weight with a flipped bit.
 
     Raises:
@@ -90,7 +90,7 @@ def filled(make: Callable[[], Module], state: dict[str, Tensor], path: str | Pat
     """The module that `make()` builds, with the weights of `state`.
 
     It is first built without memory (on torch's device "meta") to compare shapes, because the settings in a
-    stranger's file may describe a model of any size.
+    untrusted file may describe a model of any size.
 
     Raises:
         UserError: names, shapes or types differ from the module's.

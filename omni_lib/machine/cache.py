@@ -29,7 +29,8 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"the cache folder {folder} cannot be made ({error.strerror}): set {VARIABLE} to a folder of yours"
+            f"the cache folder {folder} cannot be made ({error.strerror}): "
+            f"set {VARIABLE} to a folder of yours"
         ) from None
     return folder.resolve()
 

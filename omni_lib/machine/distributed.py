@@ -48,7 +48,7 @@ def rank() -> int:
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or a program that sets the same variables, started several processes for one training."""
+    """Whether torchrun, or a program that sets the same variables, started several processes for one run."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys() and int(
         os.environ["WORLD_SIZE"]
     ) > 1
@@ -86,12 +86,12 @@ def session() -> Iterator[None]:
         dist.init_process_group(backends, store=store, rank=here, world_size=world, timeout=PATIENCE)
         yield
     except UserError:
-        _let_the_first_speak(store)
+        _exit_unless_first_to_report(store)
         raise
     except RuntimeError as error:
         if not _is_lost_connection(error):
             raise
-        _let_the_first_speak(store)
+        _exit_unless_first_to_report(store)
         raise UserError(
             f"another process of this training has ended, and rank {here} with it: the same command with "
             f"--resume goes on from the last "
@@ -103,7 +103,7 @@ def session() -> Iterator[None]:
 
 
 def _meeting_point() -> Store:
-    """Where the ranks meet: a store that torchrun keeps, or that rank 0 keeps if another program started them.
+    """The store of the ranks: torchrun's, or one that rank 0 keeps if another program started them.
 
     torchrun keeps the same one over its restarts, so each attempt has keys of its own there: else it would
     call the dead.
@@ -121,8 +121,8 @@ def _meeting_point() -> Store:
     return PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
-def _let_the_first_speak(store: Store) -> None:
-    """Return where no other rank has said yet why this attempt ends; else end, after the moment that it takes to say it."""
+def _exit_unless_first_to_report(store: Store) -> None:
+    """Return if no other rank has reported an error in this attempt yet; else wait for its report and exit."""
     try:
         others = store.add("has spoken", 1) - 1
     except RuntimeError:  # whoever kept the store is gone
@@ -146,7 +146,7 @@ def on_writer(context: contextlib.AbstractContextManager) -> contextlib.Abstract
 
 
 def shares(frames: Sequence[int], ranks: int) -> list[list[int]]:
-    """Deal the rows of a batch to `ranks` so that all have about the same number of frames, and finish a step together.
+    """Distribute the rows of a batch over `ranks` so that all have about the same number of frames.
 
     The longest first, each to whoever has least so far (Graham 1969: within a third of the best deal). Where
     there are fewer rows than ranks, some get none.
@@ -169,7 +169,7 @@ def my_share(rows: Sequence[T], frames: Sequence[int]) -> list[T]:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """The sum of each rank's tensor. Every rank's loss depends on every summand, so the gradients are summed likewise."""
+    """The sum of a tensor over all ranks. Every loss depends on every summand: gradients are summed too."""
 
     @staticmethod
     def forward(context: Any, summand: Tensor) -> Tensor:

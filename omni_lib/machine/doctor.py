@@ -1,6 +1,6 @@
-"""What is missing on this machine or at odds with the project, and the remedy.
+"""What is missing on this machine or does not match the project, and the remedy.
 
-    omni doctor         a line a finding; exit 0 if the project can run, 2 if something has to be mended
+    omni doctor         one line per finding; exit 0 if the project can run, 2 if something must be fixed
 
     ok    torch 2.14.1
     note  GPU: none found, none needed
@@ -41,7 +41,7 @@ PATIENCE = 120.0  # seconds for a probe: the first import of torch from a cold d
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `miss` and `odds` have to be mended; `ok` and `note` do not."""
+    """The result of one check. `miss` and `odds` must be fixed; `ok` and `note` need not."""
 
     state: Literal["ok", "note", "miss", "odds"]
     what: str
@@ -69,7 +69,7 @@ def examine(root: Path = ROOT) -> list[Finding]:
 
 
 def report(findings: Sequence[Finding]) -> int:
-    """Print the findings and a verdict; 0 if all is right, 2 if something has to be mended."""
+    """Print the findings and a verdict; 0 if all is right, 2 if something must be fixed."""
     for finding in findings:
         print(finding)
     wrong = sum(finding.state in ("miss", "odds") for finding in findings)
@@ -88,7 +88,7 @@ def _python(root: Path) -> Iterator[Finding]:
     wanted = _project(root).get("requires-python", "")
     try:
         from packaging.specifiers import SpecifierSet
-    except ImportError:  # _packages says that it is missing
+    except ImportError:  # _packages reports that it is missing
         fits = True
     else:
         fits = SpecifierSet(wanted).contains(version, prereleases=True)
@@ -98,7 +98,7 @@ def _python(root: Path) -> Iterator[Finding]:
         yield Finding(
             "odds",
             "Python",
-            f"{version}, the project wants {wanted}",
+            f"{version}, the project needs {wanted}",
             "install such a one, then `make setup PYTHON=python3.11`",
         )
 
@@ -357,7 +357,7 @@ def _folders(root: Path) -> Iterator[Finding]:
 
 
 def _writable(folder: Path) -> bool:
-    """Try it for real: permission bits say little to root, on Windows, or on a read-only disk."""
+    """Try to write: permission bits prove little for root, on Windows, or on a read-only disk."""
     while not folder.exists():
         folder = folder.parent
     try:

@@ -76,7 +76,7 @@ def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
 def compile_blocks(
     blocks: Iterable[nn.Module], left_alone: type[nn.Module], backend: str = "inductor"
 ) -> None:
-    """Let torch.compile make one program of each block, for all lengths and batch sizes. Names in checkpoints stay.
+    """Compile each block once for all lengths and batch sizes. The names in checkpoints stay the same.
 
     For graphics cards, where it was not measured. On a CPU, for which torch writes C++, the first step takes
     minutes, the program of a depthwise convolution fits one length alone, and torch makes eight of them and

@@ -101,7 +101,7 @@ class BackgroundRun:
             found = [cls(path.parent) for path in latest]
             if not found:
                 raise UserError(
-                    "no training is to be found in checkpoints/: start one with TrainingRun.start(config), "
+                    "there is no training run in checkpoints/: start one with TrainingRun.start(config), "
                     "or name its folder"
                 )
             return next((run for run in found if run.process()), found[0])
@@ -167,7 +167,7 @@ class BackgroundRun:
         return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
 
     def stop_requested(self) -> bool:
-        """Whether the run is to save and end after the current step."""
+        """Whether the run has been told to save and end after the current step."""
         return asked_to_stop(self.folder)
 
     def console(self, lines: int = 20) -> str:
@@ -229,7 +229,7 @@ class BackgroundRun:
         record = read_record(self.folder)
         if record is None or not record.is_command:
             raise UserError(
-                f"{self.folder} does not say how its run was started: use TrainingRun.start(config)"
+                f"{self.folder} does not record how its run was started: use TrainingRun.start(config)"
             )
         command = list(record.command)
         if "--max-steps" in command:

@@ -104,7 +104,7 @@ def has_ended(process: psutil.Process) -> bool:
     A process keeps its locks until its last thread has ended, and a kill ends that one after the first.
 
     Raises:
-        psutil.Error: the system does not know the process any more.
+        psutil.Error: the process no longer exists.
     """
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 

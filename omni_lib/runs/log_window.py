@@ -23,10 +23,10 @@ class Window:
     posteriors: Posteriors = Posteriors()
     errors: ErrorCount = NO_ERRORS  # of the greedy transcripts of the training batches
 
-    def add(self, loss: Loss, batch: Batch, heard: list[str]) -> None:
+    def add(self, loss: Loss, batch: Batch, hypotheses: list[str]) -> None:
         """Add one step: this process' share of the batch and its transcripts; every process must call it."""
         errors = total(
-            [word_errors(row.text, text) for row, text in zip(batch.utterances, heard, strict=True)]
+            [word_errors(row.text, text) for row, text in zip(batch.utterances, hypotheses, strict=True)]
         )
         of_ranks = gathered((loss.per_utterance.cpu(), posteriors(loss.log_probs, loss.lengths), errors))
         self.steps += 1

@@ -46,7 +46,7 @@ def refuse_early(config: Config, directory: Path) -> None:
 
 
 def _refuse_unwritable(folder: Path) -> None:
-    """Try to write into the folder, or into the one where it would be made: permission bits are no proof.
+    """Try to write into the folder, or into the one where it would be made: permission bits prove nothing.
 
     Raises:
         UserError: that is impossible.

@@ -38,7 +38,7 @@ class TensorBoard:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # Figures of an earlier process from after its last checkpoint are removed: they are written again.
+            # What an earlier process wrote after its last checkpoint is removed: it is written again.
             self._writer = SummaryWriter(str(self.folder), purge_step=entry["step"])
         for name, value in entry.items():
             if isinstance(value, float):

@@ -158,7 +158,7 @@ def _rows(columns: Any) -> tuple[Row, ...]:
         raise TypeError(f"the rows of a fingerprint are a dictionary, not a {type(columns).__name__}")
     for key in _KEYS:
         kind = int if key == "lines" else str
-        # it must be a list before it is walked: a stranger's checkpoint may hold a tensor of a billion zeros
+        # it must be a list before it is walked: an untrusted checkpoint may hold a tensor of a billion zeros
         if not isinstance(columns[key], list) or not all(type(value) is kind for value in columns[key]):
             raise TypeError(f"the {key} of a fingerprint are a list of {kind.__name__}")
     return tuple(Row(*values) for values in zip(*(columns[key] for key in _KEYS), strict=True))

@@ -129,7 +129,7 @@ class Optimizers:
         Raises:
             ValueError, TypeError, KeyError: `states` is something else, or belongs to other parameters.
         """
-        # a stranger's checkpoint may hold a tensor of a billion zeros here, which takes no space but cannot
+        # an untrusted checkpoint may hold a tensor of a billion zeros here, which takes no space but cannot
         # be walked
         if not isinstance(states, list):
             raise TypeError(f"the state of {len(self.members)} optimisers is not a {type(states).__name__}")

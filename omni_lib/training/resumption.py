@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from, and whether its settings and its data are still the same."""
+"""The checkpoint from which a run is resumed, and whether its settings and its data are still the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACCEPT = "add --set accept_changed_data=true"
 
 @dataclass(frozen=True)
 class Resumption:
-    """A checkpoint to go on from, and what must be known of it before the data is read."""
+    """A checkpoint to resume from, and what is needed from it before the data is read."""
 
     path: Path
     contents: dict[str, Any]
@@ -73,7 +73,7 @@ class Resumption:
 
 
 def load_to_resume(folder: Path, config: Config) -> Resumption | None:
-    """The newest checkpoint of the run in `folder`, to go on from with `config`; None where there is none.
+    """The newest checkpoint of the run in `folder`, to be resumed with `config`; None if there is none.
 
     Nothing in the folder changes.
 
@@ -90,7 +90,7 @@ def load_to_resume(folder: Path, config: Config) -> Resumption | None:
     total_steps = state.get("total_steps")
     if type(total_steps) is not int:
         raise UserError(
-            f"{path} does not say how many steps its run has and cannot be resumed: "
+            f"{path} does not record how many steps its run has and cannot be resumed: "
             "train into another save_dir"
         )
     try:

@@ -206,7 +206,8 @@ def test_a_run_whose_length_is_not_a_whole_number_is_not_resumed(tmp_path, resum
         saved | {"resume": saved["resume"] | {"total_steps": length}}, tmp_path / "audio_enc_step_1.pt"
     )
     with pytest.raises(
-        UserError, match=r"audio_enc_step_1\.pt does not say how many steps its run has and cannot be resumed"
+        UserError,
+        match=r"audio_enc_step_1\.pt does not record how many steps its run has and cannot be resumed",
     ):
         train(replace(config, save_dir=str(tmp_path)), resume=True, report=quiet)
 

@@ -377,12 +377,12 @@ def test_a_kernel_does_not_kill_itself(tmp_path):
 def test_nothing_to_attach_to_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(background, "ROOT", tmp_path)
-    with pytest.raises(UserError, match="no training is to be found in checkpoints/"):
+    with pytest.raises(UserError, match="there is no training run in checkpoints/"):
         TrainingRun.attach()
     with pytest.raises(UserError, match="holds no training"):
         TrainingRun.attach(tmp_path)
     (tmp_path / "training_log.json").write_text('{"entries": []}')
-    with pytest.raises(UserError, match="does not say how its run was started"):
+    with pytest.raises(UserError, match="does not record how its run was started"):
         TrainingRun.attach(tmp_path).resume()
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, refuse_many, replaced
 
 _MOST_TRAILING = 50  # chunks after the samples
-_MOST_CHUNKS = 10_000  # beyond that a file is no recording
+_MOST_CHUNKS = 10_000  # a file with more is not a recording
 _W64 = {  # the 16 bytes that Wave64 has for a name
     b"riff": bytes.fromhex("726966662e91cf11a5d628db04c10000"),
     b"wave": bytes.fromhex("77617665f3acd3118cd100c04f8edb8a"),
@@ -221,7 +221,7 @@ def _nist(data: Bytes, start: int) -> _Sound:
     fields = {name: int(value) for name, value in found}
     if start + length > data.size:
         raise Damaged(f"is truncated: it ends within its header; {AGAIN}")
-    packed = b"embedded-" in text  # shorten: fewer bytes than the number of samples says
+    packed = b"embedded-" in text  # shorten: fewer bytes than the number of samples implies
     if packed or not fields.get(b"sample_count"):
         return _Sound(start + length, None)
     each = fields.get(b"sample_n_bytes", 1) * fields.get(b"channel_count", 1)

@@ -73,7 +73,7 @@ class Content:
             return ""
         if self.peak < SILENCE:
             return "is silent: nothing to transcribe or to learn; record it again, or leave it out"
-        return f"is constant at {self.highest:.3g}, which is no sound: record it again, or leave it out"
+        return f"is constant at {self.highest:.3g}, which is not sound: record it again, or leave it out"
 
     @property
     def notes(self) -> tuple[str, ...]:

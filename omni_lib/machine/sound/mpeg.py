@@ -38,7 +38,7 @@ _SEARCH = (
     2**16
 )  # bytes before the first frame; a stream that was entered midway begins with a part of a frame
 _DECODER_DELAY = 529  # samples that mpg123 drops at the start where there is a tag
-_TRIMMED = 2 * 4095  # samples at most that LAME's header says are no sound: 12 bits at either end
+_TRIMMED = 2 * 4095  # samples at most that LAME's header marks as padding: 12 bits at either end
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Frame:
 
 
 def _frame(head: bytes) -> _Frame | None:
-    """What the four bytes of a header announce, or None where they are none."""
+    """What the four bytes of a header describe, or None if they are not a header."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)  # version 3: MPEG 1, 2: MPEG 2, 0: MPEG 2.5
@@ -73,7 +73,7 @@ def _frame(head: bytes) -> _Frame | None:
 
 
 def first_frame(data: Bytes, start: int) -> int | None:
-    """Where the frames begin, at `start` or a little behind it; None where the file is no MP3."""
+    """Where the frames begin, at `start` or a little behind it; None if the file is not an MP3."""
     if _is_chain(data, start):
         return start
     for at in _syncs(data, start, min(data.size, start + _SEARCH)):
@@ -109,7 +109,7 @@ def contents(data: Bytes, start: int) -> Contents:
     """The parts of an MP3 file whose first frame begins at `start`.
 
     Raises:
-        Damaged: something that is no frame stands between frames, or there are fewer frames than the file's
+        Damaged: there is something else between frames, or there are fewer frames than the file's
             own header counts.
     """
     parts: list[Part] = []
@@ -160,7 +160,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     """Where the frames go on behind the tags at `at`; None where nothing but tags and other bytes follow.
 
     Raises:
-        Damaged: they go on behind bytes that are no tag.
+        Damaged: frames continue after bytes that are not a tag.
     """
     known = _after_tags(data, at)
     if _is_chain(data, known):

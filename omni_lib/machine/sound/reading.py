@@ -67,12 +67,12 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
     """Look a file through and open it.
 
     Raises:
-        UserError: it does not exist, is no sound file, is truncated or damaged, or is joined of parts with
+        UserError: it does not exist, is not a sound file, is truncated or damaged, or is joined of parts with
             different rates.
     """
     with _refusals(path), contextlib.ExitStack() as stack:
         if not path.is_file():
-            raise UserError(f"{path} does not exist or is no file")
+            raise UserError(f"{path} does not exist or is not a file")
         file = stack.enter_context(open(path, "rb"))
         found = _contents(Bytes(file))
         parts, rates, channels, notes = [], [], 1, list(found.notes)
@@ -172,7 +172,7 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _refusals(path: Path) -> Iterator[None]:
-    """What libsndfile and the system say against a file, in our words."""
+    """Turns the errors of libsndfile and of the system about a file into a `UserError`."""
     try:
         yield
     except Damaged as damage:
