@@ -57,7 +57,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
 
 # The set-up, in plain sh. `.venv/ready` holds what was installed, and where: as long as that still holds, nothing is
-# done. The link `.venv-installing` names the process that is at it, so that two do not work on one venv; an install that
+# done. The link `.venv-installing` names the process that installs, so that two never work on one venv; an install that
 # was cut short leaves it behind, and is done again from nothing, because half a package looks to pip like a whole one.
 define SETUP
 set -eu

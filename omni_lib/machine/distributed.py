@@ -122,7 +122,7 @@ def _meeting_point() -> Store:
 
 
 def _exit_unless_first_to_report(store: Store) -> None:
-    """Return if no other rank has reported an error in this attempt yet; else wait for its report and exit."""
+    """Return if no other rank has reported an error in this attempt; else wait for its report and exit."""
     try:
         others = store.add("has spoken", 1) - 1
     except RuntimeError:  # whoever kept the store is gone

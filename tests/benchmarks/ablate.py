@@ -1,12 +1,13 @@
-"""Rerun any setting against the config as it stands.
+"""Train with any setting changed, and compare with the config itself.
 
-    python tests/benchmarks/ablate.py --config configs/an4.json --seeds 0 1 2                    the config itself
-    python tests/benchmarks/ablate.py --config configs/an4.json --seeds 0 1 2 --set muon_rate=0  without Muon
-    python tests/benchmarks/ablate.py --table                                                    all rows so far
+    python tests/benchmarks/ablate.py --config configs/an4.json --seeds 0 1 2   # the config itself
+    python tests/benchmarks/ablate.py --config configs/an4.json --seeds 0 1 2 --set muon_rate=0   # no Muon
+    python tests/benchmarks/ablate.py --table   # all rows so far
 
-Each seed is a whole training by `omni_lib.train`, evaluated on dev with the averaged weights of its last step. A row holds the mean
-and the standard deviation of the WER over the seeds, the seconds until dev first fell to 12.3% (the chapter's headline), the median
-seconds of a step, and where it was measured. Rows are only ever added: what lost keeps its figures, and names the commit that had it.
+Each seed is a full training run by `omni_lib.train`, evaluated on dev with the averaged weights of its last
+step. A row holds the mean and the standard deviation of the WER over the seeds, the seconds until the dev WER
+first fell to 12.3% (the chapter's headline), the median seconds per step, and where it was measured. Rows are
+only ever added: a rejected setting keeps its figures and names the commit that had it.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         )
         step = statistics.median(run["seconds_per_step"] for run in row["runs"])
         lines.append(
-            f"| {Path(row['config']).stem} | {', '.join(row['set']) or '–'} | {len(row['runs'])} | {row['wer_mean']:.1%}{spread} | "
+            f"| {Path(row['config']).stem} | {', '.join(row['set']) or '–'} | {len(row['runs'])} | "
+            f"{row['wer_mean']:.1%}{spread} | "
             f"{step:.2f} | {to_headline} | {row['commit']} |"
         )
     return "\n".join(lines)

@@ -1,9 +1,10 @@
-"""How long each explorer takes to follow one of its controls, in the kernel: new pictures, words and sound, ready to be sent.
+"""The time that each explorer's kernel code takes to respond to one of its controls.
 
     python tests/benchmarks/explorers.py [--times 15]
 
-The promise is 200 ms on an idle machine. Each control is moved back and forth between two values; the median and the slowest
-of the moves are printed, by the wall clock and in processor time, on the shortest and on the longest of the course's clips.
+A response is the new pictures, words and sound, ready to be sent. It should take at most 200 ms on an idle
+machine. Each control is moved back and forth between two values. The median and the slowest response are
+printed, in wall-clock and in processor time, on the shortest and on the longest of the course's clips.
 """
 
 from __future__ import annotations

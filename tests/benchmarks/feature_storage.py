@@ -1,9 +1,10 @@
-"""Ways to keep log-mels on the disk: how long they take to write and to read back in batches, and what they take there.
+"""Ways to store log-mels on disk: time to write, time to read back in batches, and space.
 
     python tests/benchmarks/feature_storage.py [--clips 2000]
 
-Clips of 1 to 15 s, float32, a batch of 8 at random from all of them, as a training reads them; read twice, the second time from the
-system's page cache. h5py, lmdb and safetensors take part where they are installed. Every way is checked to give back what it was given.
+Clips of 1 to 15 s, float32, are read in random batches of 8, as in training. Each batch is read twice,
+the second time from the system's page cache. h5py, lmdb and safetensors are included if they are installed.
+Each way is checked to return exactly what was written.
 """
 
 from __future__ import annotations
@@ -169,14 +170,15 @@ def main() -> None:
             del read
         add_row(RESULTS / "feature_storage.json", row)
         print(
-            f"{name}: written at {row['write_mb_per_s']:.0f} MB/s, a batch {row['batch_ms']:.2f} ms, then {row['batch_again_ms']:.2f} ms, "
+            f"{name}: written at {row['write_mb_per_s']:.0f} MB/s, a batch {row['batch_ms']:.2f} ms, "
+            f"then {row['batch_again_ms']:.2f} ms, "
             f"{row['disk_over_data']:.2f} bytes a byte",
             flush=True,
         )
 
 
 def psutil_load() -> float:
-    """Processes that wanted a processor in the last minute: above the number of cores, times say little."""
+    """The load average of the last minute: above the number of cores, times are unreliable."""
     import psutil
 
     return round(psutil.getloadavg()[0], 1)

@@ -1,10 +1,11 @@
-"""Does a step of training stay as it is when the corpus grows? Time and memory over 1,000, 10,000 and 100,000 rows.
+"""Whether the time and memory of a training step stay constant from 1,000 to 100,000 rows.
 
     python tests/benchmarks/growth.py [--rows 1000 10000 100000] [--steps 60] [--memory 0]
 
-Clips of a second of tones, hard links to a few hundred files, so that 100,000 of them take no room. Each size is a process of its own:
-it opens the manifest, audits it, computes the features (with --memory 0 all of them go to the disk), and takes the first steps
-of epochs 1 and 2. Then it opens all of it once more, as --resume would. Draws results/growth.svg from results/growth.json.
+The clips are one second of tones. They are hard links to a few hundred files, so that 100,000 of them take
+little space. Each size runs in its own process, which opens the manifest, audits it, computes the features
+(with --memory 0 all of them are stored on disk), and takes the first steps of epochs 1 and 2. Then it opens
+everything again, as --resume would. Draws results/growth.svg from results/growth.json.
 """
 
 from __future__ import annotations
@@ -99,14 +100,14 @@ def measure(csv: Path, steps: int) -> dict[str, Any]:
 
 
 def memory_mb(process: psutil.Process) -> tuple[float, float]:
-    """What the process has for itself, and the pages of files (features, libraries) that it has mapped and the system can take back."""
+    """The private memory of the process, and its mapped file pages, which the system can reclaim."""
     memory = process.memory_info()
     mapped = getattr(memory, "shared", 0)  # Linux alone tells
     return (memory.rss - mapped) / 1e6, mapped / 1e6
 
 
 def draw(results: Path) -> Path:
-    """Median step and memory of the process' own over rows, as the newest run measured them: sizes of other runs met another load."""
+    """Median step time and private memory over rows, of the newest run only: other runs had other load."""
     import matplotlib.pyplot as plt
 
     from omni_lib.course.figures import page_style

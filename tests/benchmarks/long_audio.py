@@ -1,8 +1,9 @@
-"""What holding attention to its surroundings does to clips, and to clips put end to end: the choice of `streaming.REACH`.
+"""The effect of limited attention on single clips and on concatenated clips: the choice of `streaming.REACH`.
 
     python tests/benchmarks/long_audio.py [--seconds 30 60] [--recordings 12] [--clips 80]
 
-WER of the pretrained model of the embedded corpus on test clips, alone and end to end, by reach; `whole` is attention over all of it.
+WER of the pretrained model of the embedded corpus on test clips, single and concatenated, by reach; `whole`
+is unlimited attention.
 """
 
 from __future__ import annotations

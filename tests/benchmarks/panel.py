@@ -1,9 +1,10 @@
-"""What the training panel costs: the processor time of the kernel's process while the panel watches a training, as a share of one core.
+"""The cost of the training panel: processor time of the kernel that watches a run, in shares of one core.
 
     python tests/benchmarks/panel.py [--seconds 60] [--lines-every 2]
 
-The training is a stand-in that only writes log lines, so that a loaded machine disturbs nothing: processor time is counted, not time.
-Lines come every two seconds by default, ten times as often as the embedded corpus' training writes them on two cores.
+The training run is a substitute that only writes log lines. Processor time is measured, not wall-clock time,
+so that other load on the machine does not matter. By default a line is written every two seconds, ten times
+as often as training on the embedded corpus writes them on two cores.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ heard = [{"said": "turn on the light in the kitchen", "heard": "turn on the liht
 with RunLock(folder):
     log = TrainingLog(folder, {})
     for step in range(1, 100_000):
-        log.add(type="step", step=step, epoch=1, ctc_loss=100 / step, wer=1 / step, blank_rate=0.8, peakiness=0.5, entropy=0.5,
-                learning_rate=1e-3, seconds_per_step=0.2, total_steps=100_000)
+        log.add(type="step", step=step, epoch=1, ctc_loss=100 / step, wer=1 / step, blank_rate=0.8,
+                peakiness=0.5, entropy=0.5, learning_rate=1e-3, seconds_per_step=0.2, total_steps=100_000)
         if step % 5 == 0:
-            log.add(type="epoch", step=step, epoch=step // 5, dev_wer=1 / step, dev_cer=0.5 / step, transcripts=heard)
+            log.add(type="epoch", step=step, epoch=step // 5, dev_wer=1 / step, dev_cer=0.5 / step,
+                    transcripts=heard)
         if step > lines:  # a run that has gone on for a while
             time.sleep(every)
 """

@@ -1,6 +1,7 @@
-"""The systems that are compared: ours, and three peers from libraries, all from scratch and fed the same batches.
+"""The systems that are compared: ours, and three peers from libraries, trained on the same batches.
 
-Each is a `System`: a module that maps mel (B, T, 128), lengths (B,) to log_probs (B, T', 29), lengths (B,), a loss, and an optimiser.
+Each is a `System`: a loss, an optimiser, and a module that maps mel (B, T, 128), lengths (B,) to
+log_probs (B, T', 29), lengths (B,).
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class System:
 
 
 def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
-    """omni_lib's recogniser as `config` has it: Muon, CTC on the way, entropy of the alignments, averaged weights."""
+    """omni_lib's recogniser as `config` sets it: Muon, intermediate CTC, entropy, averaged weights."""
     recogniser = Recogniser(config)
     recogniser.encoder.feature_mean.copy_(corpus.mean)
     recogniser.encoder.feature_deviation.copy_(corpus.deviation)
@@ -140,10 +141,10 @@ def ours(config: Config, corpus: Corpus, rate: float | None = None) -> System:
 
 
 def peer(name: str, model: Hearing, optimizers: Optimizers, config: Config) -> System:
-    """A peer in a plain CTC training with `optimizers`.
+    """A peer trained with plain CTC and `optimizers`.
 
-    At 80 ms a frame some texts have more letters than frames. Such a row has no path, and a loss that is no number; it does not count,
-    as in the library's own loss (`ctc_zero_infinity`).
+    At 80 ms per frame some texts have more letters than frames. Such a row has no CTC path and an infinite
+    loss. It does not count, as in the library's own loss (`ctc_zero_infinity`).
     """
 
     def step(batch: Batch, number: int, total: int) -> None:
@@ -169,7 +170,7 @@ def parakeet(factor: int, config: Config, corpus: Corpus, rate: float | None) ->
 
 
 def conformer(config: Config, corpus: Corpus, rate: float | None) -> System:
-    """torchaudio's Conformer in our loop: Muon for the matrices of its blocks (at our rate), AdamW at peak `rate` for the rest."""
+    """torchaudio's Conformer in our loop: Muon (our rate) for block matrices, else AdamW at peak `rate`."""
     settings = replace(config, learning_rate=rate, warmup_steps=WARM_UP_STEPS)
     model = TorchaudioConformer(corpus.mean, corpus.deviation)
     return peer("torchaudio_conformer", model, Optimizers(model.blocks, model, settings), settings)

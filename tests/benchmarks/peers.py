@@ -1,17 +1,18 @@
-"""Word error rate against wall-clock: ours and three peers, on the same data, machine and budget, in one run.
+"""Word error rate against time: ours and three peers, on the same data, machine and budget, in one run.
 
-    python tests/benchmarks/peers.py                     everything: some three hours on one core
-    python tests/benchmarks/peers.py --minutes 5         one budget
-    python tests/benchmarks/peers.py --systems ours      one system; several such processes may run side by side
-    python tests/benchmarks/peers.py --config configs/an4_long.json    the batches of other settings, for all systems
-    python tests/benchmarks/peers.py --smoke             seconds a budget: proves that it runs, measures nothing
-    python tests/benchmarks/peers.py --draw              the figure again, from the results
+    python tests/benchmarks/peers.py                   everything: about three hours on one core
+    python tests/benchmarks/peers.py --minutes 5       one budget
+    python tests/benchmarks/peers.py --systems ours    one system; several such processes may run in parallel
+    python tests/benchmarks/peers.py --config configs/an4_long.json    all systems on other batch settings
+    python tests/benchmarks/peers.py --smoke           seconds per budget: only checks that the script runs
+    python tests/benchmarks/peers.py --draw            the figure again, from the results
 
-It makes a venv of its own (.venv-peers) for the peers. Every peer first tries four peak rates for `--screen` minutes each; the best goes
-on to the budgets. A budget is seconds of training on one core: every system computes in one thread, and the clock is the processor time of
-the process, which is the wall-clock of an idle core, whatever else the machine is doing. The schedule follows that clock: the rate is as
-far down as the budget is spent. Evaluation stops the clock. Rows that are in the result file already are not run again, so an interrupted
-run goes on where it was. The rates are tried once, with the batches of the config that comes first.
+The script makes its own venv (.venv-peers) for the peers. Every peer first tries four peak rates for
+`--screen` minutes each; the best rate is used for the budgets. A budget is seconds of training on one core:
+every system computes in one thread, and the clock is the processor time of the process, which equals the
+wall-clock time of an idle core whatever else the machine does. The learning rate schedule follows that clock,
+and evaluation stops it. Rows that are already in the result file are not run again, so an interrupted script
+continues where it stopped. The rates are tried once, with the batches of the config that is run first.
 """
 
 from __future__ import annotations
@@ -174,7 +175,8 @@ def compare(options: argparse.Namespace) -> None:
         fresh = wanted | measure(name, rate, 60 * budget, corpus, config) | provenance()
         add_row(options.out, fresh)
         print(
-            f"{stage} {name} rate {rate} {budget} min: dev WER {fresh['wer']:.1%}, {fresh['steps']} steps, {fresh['seconds']:.0f} s",
+            f"{stage} {name} rate {rate} {budget} min: dev WER {fresh['wer']:.1%}, {fresh['steps']} steps, "
+            f"{fresh['seconds']:.0f} s",
             flush=True,
         )
         return fresh

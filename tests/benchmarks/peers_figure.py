@@ -38,7 +38,7 @@ def draw(results: Path) -> Path:
 
 
 def figure_of(rows: list[dict[str, Any]]) -> Figure:
-    """Dev WER at each budget, with its 95% interval by speaker, the longest run's curve; hollow marks: settings other than `USUAL`."""
+    """Dev WER and 95% interval (by speaker) per budget, and the longest run's curve; hollow: not `USUAL`."""
     import matplotlib.pyplot as plt
 
     rows = [row for row in rows if row["stage"] == "budget"]

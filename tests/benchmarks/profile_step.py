@@ -1,10 +1,11 @@
-"""Where the time of a training step goes, and how near the arithmetic comes to what the cores can do.
+"""Where the time of a training step goes, and how close its arithmetic comes to the peak of the cores.
 
     python tests/benchmarks/profile_step.py [--config configs/audio_enc_tiny.json] [--steps 60]
 
-The parts are timed from outside, by wrapping the calls of a real `Trainer` on its real data; the library carries no clocks. Multiplications
-and additions are counted by torch's FlopCounterMode on the same batches (Muon's products included), and held against the best rate of a
-matrix product found in the same run, of the type that the settings compute in.
+The parts are timed from outside, by wrapping the calls of a real `Trainer` on its real data; the library
+contains no timers. Multiplications and additions are counted by torch's FlopCounterMode on the same batches
+(Muon's products included). They are compared with the fastest matrix product measured in the same run, in the
+data type of the settings.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def run(
 
 
 def arithmetic(trainer: training.Trainer, batches: list[Batch]) -> float:
-    """Floating-point operations of a step, the mean over `batches`: products of matrices, convolutions and attention."""
+    """Mean floating-point operations per step over `batches`: matrix products, convolutions and attention."""
     counter = FlopCounterMode(display=False)
     with counter:
         for batch in batches:
@@ -186,7 +187,8 @@ def table(result: dict[str, Any]) -> str:
     lines += [
         f"| **a step** (median of {result['steps']}) | **{1000 * result['seconds_per_step']:.1f}** | |",
         "",
-        f"{result['gflop_per_step']:.1f} GFLOP a step, {result['gflops_reached']:.0f} GFLOP/s: {result['share_of_best']:.0%} of the best "
+        f"{result['gflop_per_step']:.1f} GFLOP a step, {result['gflops_reached']:.0f} GFLOP/s: "
+        f"{result['share_of_best']:.0%} of the best "
         f"{result['product_type']} matrix product here ({result['gflops_best_product']:.0f} GFLOP/s). "
         f"Padding: {result['padding_share']:.1%} of the frames.",
     ]

@@ -1,4 +1,4 @@
-"""What every result is filed with: the command, the commit and the machine; and how results reach the disk."""
+"""Result files: the command, the commit and the machine of each result, and writing rows safely."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def provenance() -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a result file; none where there is no file yet."""
+    """The rows of a result file; an empty list if there is no file yet."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def add_row(path: Path, row: dict[str, Any]) -> None:
-    """Append one row: the file is whole at every instant, and two benchmarks that run side by side lose none."""
+    """Append one row; the file is always complete, and benchmarks run in parallel lose no rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         write_atomically(path, (json.dumps([*read_rows(path), row], indent=1) + "\n").encode())
