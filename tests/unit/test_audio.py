@@ -87,9 +87,9 @@ def test_silence_is_sound(tmp_path):
 
 def test_what_cannot_be_read_is_named(tmp_path):
     assert "does not exist" in refusal(tmp_path / "nowhere.wav")
-    assert "no file" in refusal(tmp_path)
+    assert "not a file" in refusal(tmp_path)
     (tmp_path / "zero.wav").touch()
-    refusal(tmp_path / "zero.wav")
+    assert "is empty" in refusal(tmp_path / "zero.wav")
     (tmp_path / "letter.wav").write_text("Dear listener, " * 100)
     assert "cannot be read as sound" in refusal(tmp_path / "letter.wav")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)

@@ -93,7 +93,7 @@ def filled(path: Path, contents: bytes) -> Path:
     [
         (lambda folder: folder / "none.wav", "does not exist"),
         (lambda folder: folder, "does not exist or is not a file"),
-        (lambda folder: filled(folder / "a.wav", b""), "cannot be read as sound"),
+        (lambda folder: filled(folder / "a.wav", b""), "is empty"),
         (
             lambda folder: filled(folder / "a.wav", b"not a sound at all, but a letter"),
             "cannot be read as sound",

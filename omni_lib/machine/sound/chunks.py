@@ -16,6 +16,7 @@ from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, 
 
 _MOST_TRAILING = 50  # chunks after the samples
 _MOST_CHUNKS = 10_000  # a file with more is not a recording
+_MP3 = 0x55  # in the place where 1 stands for PCM
 _W64 = {  # the 16 bytes that Wave64 has for a name
     b"riff": bytes.fromhex("726966662e91cf11a5d628db04c10000"),
     b"wave": bytes.fromhex("77617665f3acd3118cd100c04f8edb8a"),
@@ -51,6 +52,7 @@ class _Sound:
     size: int | None  # bytes that the header promises; None where it leaves that open
     fields: tuple[_Field, ...] = ()  # what libsndfile must find in the header, where the size was left open
     order: str | None = None  # of the bytes in the sizes of chunks that may follow; None where none do
+    unpadded: tuple[int, ...] = ()  # where a byte lacks behind a chunk of odd size, which libsndfile wants
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,60 @@ def contents(data: Bytes, start: int) -> Contents | None:
         if sound.size is None or whole_file:
             end = _next_header(data, at, sound.start)
             patches = [field.patch(end - sound.start) for field in sound.fields]
-            parts.append(Part(replaced(at, end, patches), bytes_of_sound=end - sound.start))
+            pieces = _padded(replaced(at, end, patches), sound.unpadded)
+            parts.append(Part(pieces, bytes_of_sound=end - sound.start))
             notes += ["counts its header as sound: it is read to the end of the file"] if whole_file else []
         else:
             if (there := data.size - sound.start) < sound.size:
                 promise = f"its header promises {sound.size} bytes of sound, {there} are there"
                 raise Damaged(f"is truncated: {promise}; {AGAIN}")
             end = _after(data, sound)
-            parts.append(Part(((at, end),), bytes_of_sound=sound.size))
+            parts.append(Part(_padded(((at, end),), sound.unpadded), bytes_of_sound=sound.size))
         refuse_many(parts)
         at = end
     if parts and not data.is_blank(at, data.size) and data.at(at, 3) not in (b"TAG", b"ID3"):
-        notes.append(f"has {data.size - at} bytes after its sound, which its header does not count: not read")
+        left = data.size - at
+        longer = left > 1000 and data.at(start, 4) == b"RIFF"
+        remedy = "; if they are sound: ffmpeg -ignore_length 1 -i FILE NEW.wav" if longer else ""
+        notes.append(f"has {left} bytes after its sound, which its header does not count: not read{remedy}")
     return Contents(tuple(parts), tuple(notes)) if parts else None
+
+
+def mp3_within(data: Bytes, start: int) -> int | None:
+    """Where the MP3 frames begin in a WAV file that holds them in place of samples; None in another file.
+
+    Raises:
+        Damaged: fewer bytes are there than their chunk promises.
+    """
+    if data.at(start, 4) != b"RIFF" or data.at(start + 8, 4) != b"WAVE":
+        return None
+    tag = 0
+    for chunk in _chunks(data, start + 12, data.size, "little"):
+        if chunk.name == b"fmt ":
+            tag = int.from_bytes(data.at(chunk.start, 2), "little")
+        if chunk.name == b"data":
+            there = data.size - chunk.start
+            if tag == _MP3 and not _is_open(chunk.size) and chunk.size > there:
+                raise Damaged(
+                    f"is truncated: its header promises {chunk.size} bytes of MP3, {there} are there; {AGAIN}"
+                )
+            return chunk.start if tag == _MP3 else None
+    return None
+
+
+def _padded(
+    pieces: tuple[tuple[int, int] | bytes, ...], unpadded: tuple[int, ...]
+) -> tuple[tuple[int, int] | bytes, ...]:
+    """`pieces` with the byte that lacks at each place in `unpadded`."""
+    for place in unpadded:
+        split: list[tuple[int, int] | bytes] = []
+        for piece in pieces:
+            if isinstance(piece, tuple) and piece[0] < place <= piece[1]:
+                split += [(piece[0], place), b"\0", (place, piece[1])]
+            else:
+                split.append(piece)
+        pieces = tuple(split)
+    return pieces
 
 
 def _container(data: Bytes, start: int) -> Callable[[Bytes, int], _Sound | None] | None:
@@ -128,6 +171,8 @@ def _is_open(size: int, width: int = 4) -> bool:
     some room for a header, by sox and espeak.
     """
     largest = 256**width
+    if width == 4 and 0x7F000000 <= size < 0x7F000100:  # AIFF by sox
+        return True
     return size == 0 or size >= largest - 256 or largest // 2 - 0x1000 <= size <= largest // 2 + 0x100
 
 
@@ -143,18 +188,22 @@ def _wave(data: Bytes, start: int) -> _Sound | None:
     order = "big" if data.at(start, 4) == b"RIFX" else "little"
     wide = data.at(start, 4) in (b"RF64", b"BW64")
     long_size = None
+    unpadded: list[int] = []
     for chunk in _chunks(data, start + 12, data.size, order):
         if chunk.name == b"ds64":
             long_size = chunk.start + 8
         if chunk.name == b"data":
+            lacking = tuple(unpadded)
             if wide and long_size is not None and chunk.size == 0xFFFFFFFF:
                 size, field, width = data.number(long_size, 8, "little"), long_size, 8
             else:
                 size, field, width = chunk.size, chunk.field, 4
             if not _is_open(size, width) or size <= data.size - chunk.start:
                 if size or _ends_with_chunks(data, chunk.start, order):
-                    return _Sound(chunk.start, size, (_Field(field, width, order),), order)
-            return _Sound(chunk.start, None, (_Field(field, width, order),))
+                    return _Sound(chunk.start, size, (_Field(field, width, order),), order, lacking)
+            return _Sound(chunk.start, None, (_Field(field, width, order),), unpadded=lacking)
+        if chunk.size % 2 and _is_name(data.at(chunk.start + chunk.size, 4)):
+            unpadded.append(chunk.start + chunk.size)
     return None
 
 

@@ -113,16 +113,21 @@ def contents(data: Bytes, start: int) -> Contents:
             own header counts.
     """
     parts: list[Part] = []
-    at = start
+    at, partial = start, False
     while at < data.size:
-        part, at = _part(data, at)
+        part, at, partial = _part(data, at)
         parts += [part] if part else []
         refuse_many(parts)
-    return Contents(tuple(parts), framed=True)
+    notes = ("ends within an MP3 frame: the recording may have been cut off",) if partial else ()
+    return Contents(tuple(parts), notes, framed=True)
 
 
-def _part(data: Bytes, start: int) -> tuple[Part | None, int]:
-    """Count frames of one kind, up to the next header of a file; the part, and where the next begins."""
+def _part(data: Bytes, start: int) -> tuple[Part | None, int, bool]:
+    """Count frames of one kind, up to the next header of a file.
+
+    Returns:
+        the part, where the next begins, and whether the last frame is cut.
+    """
     head = _frame(data.at(start, 4))
     assert head is not None
     promised = _promised_frames(data.at(start, head.length), head)
@@ -147,13 +152,12 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int]:
     if promised is not None and promised > frames + (not partial):  # some encoders count their header, too
         raise Damaged(f"is truncated: its header promises {promised} MP3 frames, {frames} are there; {AGAIN}")
     if frames == 0:
-        return None, at
+        return None, at, partial
     samples = frames * head.samples
     if head.kind[1] != 3 or promised == frames:
-        return Part(((start, end),), most=samples, least=samples - _TRIMMED), at
-    return Part(
-        (_info_frame(data.at(sound, 4), frames), (sound, end)), most=samples, least=samples - _DECODER_DELAY
-    ), at
+        return Part(((start, end),), most=samples, least=samples - _TRIMMED), at, partial
+    pieces = (_info_frame(data.at(sound, 4), frames), (sound, end))
+    return Part(pieces, most=samples, least=samples - _DECODER_DELAY), at, partial
 
 
 def _next_frame(data: Bytes, at: int) -> int | None:

@@ -1,12 +1,19 @@
-"""Ogg (RFC 3533): pages with a length, a number and a checksum. Vorbis and Opus are packed in them."""
+"""Ogg (RFC 3533): pages with a length, a number and a checksum. Vorbis, Opus and FLAC are packed in them.
+
+libsndfile cannot read FLAC in Ogg. The pages of such a stream hold a FLAC file, cut up (xiph.org, "Ogg FLAC
+mapping"), so it is shown what they hold.
+"""
 
 from __future__ import annotations
 
 import zlib
 
+from omni_lib.machine.sound.foreign import TO_WAV
 from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, refuse_many
 
 MAGIC = b"OggS"
+_FLAC = b"\x7fFLAC"  # and four more bytes stand before the FLAC file
+_FOREIGN = {b"Speex   ": "Speex", b"\x80theora": "a video", b"fishead\0": "several streams"}
 _FIRST, _LAST = 2, 4  # bits of a page: it begins, or ends, a stream
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -18,6 +25,8 @@ def contents(data: Bytes, start: int) -> Contents:
         Damaged: a page is missing, damaged or incomplete.
     """
     parts: list[Part] = []
+    pages: list[tuple[int, int]] = []  # what those of a FLAC stream hold
+    samples = 0  # of it, by its last page
     begin = at = start
     numbers: dict[bytes, int] = {}  # of the next page, by stream
     ended = heads = False
@@ -35,16 +44,42 @@ def contents(data: Bytes, start: int) -> Contents:
             raise Damaged(f"is damaged: the Ogg page at byte {at} does not fit its checksum; {CONVERT}")
         flags, stream, number = page[5], page[14:18], int.from_bytes(page[18:22], "little")
         if flags & _FIRST and not heads:  # another file was joined to the one before
-            parts += [Part(((begin, at),))] if at > begin else []
+            parts += [_part(data, begin, at, pages, samples)] if at > begin else []
             refuse_many(parts)
-            begin, numbers = at, {}
+            begin, numbers, pages = at, {}, []
         elif not flags & _FIRST and number != numbers.get(stream, number):
             raise Damaged(f"is damaged: Ogg pages are missing before byte {at}; {CONVERT}")
+        body = at + 27 + len(lacing)
+        if flags & _FIRST:
+            _refuse_foreign(data.at(body, 8))
+        if pages or data.at(body, 5) == _FLAC:
+            pages.append((body if pages else body + 9, at + length))
+            samples = max(0, int.from_bytes(page[6:14], "little", signed=True)) or samples
         heads, ended = bool(flags & _FIRST), bool(flags & _LAST)
         numbers[stream] = number + 1
         at += length
     cut = () if ended else ("has no page that ends the Ogg stream: the recording may have been cut off",)
-    return Contents((*parts, Part(((begin, at),))), cut, framed=True)
+    return Contents((*parts, _part(data, begin, at, pages, samples)), cut, framed=True)
+
+
+def _part(data: Bytes, begin: int, end: int, pages: list[tuple[int, int]], samples: int) -> Part:
+    """A stream as it is, or the FLAC file in its pages, with the number of samples in its header."""
+    if not pages:
+        return Part(((begin, end),))
+    (first, first_end), *others = pages
+    header = bytearray(data.at(first, first_end - first))
+    if header[:4] != b"fLaC" or len(header) < 42:
+        raise Damaged(f"is damaged: its FLAC stream has no header; {CONVERT}")
+    header[21:26] = bytes([header[21] & 0xF0 | samples >> 32 & 0x0F]) + (samples & 0xFFFFFFFF).to_bytes(
+        4, "big"
+    )
+    return Part((bytes(header), *others), most=samples, least=samples)
+
+
+def _refuse_foreign(beginning: bytes) -> None:
+    for mark, kind in _FOREIGN.items():
+        if beginning.startswith(mark):
+            raise Damaged(f"holds {kind} in its Ogg pages, which cannot be read: {TO_WAV}")
 
 
 def _checksum(page: bytes) -> int:

@@ -13,6 +13,7 @@ import soundfile
 
 from omni_lib.errors import UserError
 from omni_lib.machine.sound import chunks, flac, mpeg, ogg
+from omni_lib.machine.sound.foreign import TO_WAV, refuse_foreign
 from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, View, after_id3
 
 _WIDTHS = {  # bytes of a sample
@@ -106,9 +107,14 @@ def _contents(data: Bytes) -> Contents:
         return flac.contents(data, start)
     if data.at(start, 4) == ogg.MAGIC:
         return ogg.contents(data, start)
+    if (inside := chunks.mp3_within(data, start)) is not None:
+        if (first := mpeg.first_frame(data, inside)) is None:
+            raise Damaged(f"is damaged: it should hold MP3 frames, and none is there; {AGAIN}")
+        return mpeg.contents(data, first)
     if found := chunks.contents(data, start):
         return found
     if _is_other(data, start) or (first := mpeg.first_frame(data, start)) is None:
+        refuse_foreign(data, start)
         return Contents((Part(((start, data.size),)),))
     found = mpeg.contents(data, first)
     if data.is_blank(start, first):
@@ -170,6 +176,12 @@ def _reason(error: Exception) -> str:
     return "an unknown format, or headerless samples" if "Format not recognised" in reason else reason
 
 
+def _remedy(error: Exception) -> str:
+    if isinstance(error, soundfile.SoundFileError) and "Format not recognised" not in str(error):
+        return TO_WAV
+    return "use WAV, FLAC, OGG or MP3"
+
+
 @contextlib.contextmanager
 def _refusals(path: Path) -> Iterator[None]:
     """Turns the errors of libsndfile and of the system about a file into a `UserError`."""
@@ -178,9 +190,7 @@ def _refusals(path: Path) -> Iterator[None]:
     except Damaged as damage:
         raise UserError(f"{path} {damage}") from None
     except (soundfile.SoundFileError, OSError) as error:
-        raise UserError(
-            f"{path} cannot be read as sound ({_reason(error)}): use WAV, FLAC, OGG or MP3"
-        ) from None
+        raise UserError(f"{path} cannot be read as sound ({_reason(error)}): {_remedy(error)}") from None
     except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
         raise UserError(
             f"{path} is damaged or too long: its header promises more samples than the memory holds"

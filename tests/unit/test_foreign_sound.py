@@ -1,0 +1,149 @@
+"""Sound in wrappings that libsndfile does not know, or knows in another form."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from omni_lib.audio import examine_audio, read_audio
+from omni_lib.errors import UserError
+
+RATE = 16_000
+SINE = (0.3 * np.sin(np.arange(RATE) / 9)).astype(np.float32)
+
+
+def checksum(page: bytes) -> int:
+    """RFC 3533, section 6: CRC-32 with the polynomial 0x04c11db7, bit by bit."""
+    remainder = 0
+    for byte in page:
+        remainder ^= byte << 24
+        for _ in range(8):
+            remainder = (remainder << 1 ^ (0x04C11DB7 if remainder >> 31 else 0)) & 0xFFFFFFFF
+    return remainder
+
+
+def ogg(packets: list[bytes], samples: int) -> bytes:
+    """An Ogg stream with a page for each packet; the last page gives the number of samples."""
+    pages = b""
+    for number, packet in enumerate(packets):
+        lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        flags = (2 if number == 0 else 0) | (4 if number == len(packets) - 1 else 0)
+        position = samples if flags & 4 else 0
+        head = b"OggS\0" + struct.pack("<BqIII", flags, position, 7, number, 0) + bytes([len(lacing)])
+        page = head + lacing + packet
+        pages += page[:22] + struct.pack("<I", checksum(page)) + page[26:]
+    return pages
+
+
+def flac_in_ogg(path: Path, samples: np.ndarray, counted: bool) -> bytes:
+    soundfile.write(path, samples, RATE, format="FLAC")
+    contents = path.read_bytes()
+    start = contents.index(b"\xff\xf8", 42)  # of the frames
+    if not counted:
+        contents = contents[:21] + bytes([contents[21] & 0xF0, 0, 0, 0, 0]) + contents[26:]
+    first = b"\x7fFLAC\1\0" + struct.pack(">H", 1) + contents[:42]
+    frames = contents[start:]
+    packets = [frames[at : at + 9000] for at in range(0, len(frames), 9000)]
+    return ogg([first, contents[42:start], *packets], len(samples))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_flac_in_ogg_is_read_whole_alone_and_joined(tmp_path, counted):
+    path = tmp_path / "a.oga"
+    contents = flac_in_ogg(path, SINE, counted)
+    path.write_bytes(contents)
+    found = examine_audio(path)
+    assert len(found.waveform) == RATE and not found.notes
+    assert np.abs(found.waveform.numpy() - SINE).max() < 1e-4
+    path.write_bytes(contents + contents)
+    assert len(read_audio(path)) == 2 * RATE
+    path.write_bytes(contents[: len(contents) // 2])
+    with pytest.raises(UserError, match="truncated"):
+        read_audio(path)
+
+
+def wav(fmt: bytes, sound: bytes, before: bytes = b"", size: int | None = None) -> bytes:
+    body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + before
+    body += b"data" + struct.pack("<I", len(sound) if size is None else size) + sound
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_mp3_in_a_wav_file_is_read_whole_and_named_where_it_is_cut(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SINE, RATE, format="MP3")
+    frames = path.read_bytes()
+    contents = wav(struct.pack("<HHIIHHHHIHHH", 0x55, 1, RATE, 4000, 1, 0, 12, 1, 2, 144, 1, 0), frames)
+    path.write_bytes(contents)
+    assert 0 <= len(read_audio(path)) / RATE - 1 < 0.15
+    path.write_bytes(contents[:-500])
+    with pytest.raises(UserError, match="truncated"):
+        read_audio(path)
+
+
+PCM = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+INTEGERS = (SINE * 32_767).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("size", [None, 0xFFFFFFFF])
+def test_a_chunk_of_odd_size_without_its_padding_before_the_sound(tmp_path, size):
+    odd = b"LIST" + struct.pack("<I", 17) + b"INFOISFT\5\0\0\0hello"
+    (tmp_path / "a.wav").write_bytes(wav(PCM, INTEGERS, odd, size))
+    found = examine_audio(tmp_path / "a.wav")
+    assert len(found.waveform) == RATE and np.abs(found.waveform.numpy() - SINE).max() < 1e-4
+
+
+def test_an_aiff_file_that_sox_wrote_into_a_pipe(tmp_path):
+    path = tmp_path / "a.aiff"
+    soundfile.write(path, SINE, RATE, format="AIFF", subtype="PCM_16")
+    contents = bytearray(path.read_bytes())
+    place, common = contents.index(b"SSND") + 4, contents.index(b"COMM")
+    contents[4:8] = struct.pack(">I", 0x7F000000 + place)
+    contents[place : place + 4] = struct.pack(">I", 0x7F000008)
+    contents[common + 10 : common + 14] = struct.pack(">I", 0x7F000000 // 2)
+    path.write_bytes(contents)
+    assert len(read_audio(path)) == RATE
+
+
+def test_an_mp3_stream_that_ends_within_a_frame_is_noted(tmp_path):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, SINE, RATE, format="MP3", bitrate_mode="CONSTANT")
+    contents = path.read_bytes()
+    path.write_bytes(contents[contents.index(contents[:2], 4) : len(contents) - 50])
+    (note,) = examine_audio(path).notes
+    assert "ends within an MP3 frame" in note and path.name in note
+
+
+def test_much_that_the_header_does_not_count_is_noted_with_a_remedy(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(PCM, INTEGERS, size=len(INTEGERS) // 2))  # samples, where bytes belong
+    (note,) = examine_audio(path).notes
+    assert "ffmpeg -ignore_length 1" in note
+
+
+FOREIGN = {
+    b"": "is empty",
+    b"\x1a\x45\xdf\xa3\x9f\x42\x86": "WebM",
+    b"\0\0\0\x20ftypM4A \0\0": "MP4 or M4A",
+    b"\xff\xf1\x60\x40\x0c\x3f\xfc": "AAC",
+    b"#!AMR\n": "AMR",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMA",
+    b"RIFF\x10\0\0\0AVI LIST": "AVI",
+    b"\x1f\x8b\x08\0": "gzip archive, which cannot be read whatever its name is: unpack it",
+    b"PK\x03\x04\x14\0": "ZIP archive",
+    b"<!DOCTYPE html><html>": "web page",
+    b"version https://git-lfs.github.com/spec/v1\n": "git lfs pull",
+    ogg([b"Speex   1.2.1" + bytes(67)], 0): "Speex",
+    ogg([b"\x80theora\3\2\1" + bytes(30)], 0): "video",
+}
+
+
+@pytest.mark.parametrize("contents", FOREIGN)
+@pytest.mark.parametrize("tag", [b"", b"ID3\3\0\0\0\0\0\4abcd"])
+def test_what_cannot_be_read_is_named_by_what_it_is(tmp_path, contents, tag):
+    path = tmp_path / "a.wav"
+    path.write_bytes(tag + contents + bytes(400 if contents and contents[:4] != b"OggS" else 0))
+    with pytest.raises(UserError, match=FOREIGN[contents]) as refusal:
+        read_audio(path)
+    assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
