@@ -1,5 +1,5 @@
-"""What people write into tables: CSV and its dialects, the names of columns, and files that are not where the
-table says."""
+"""Reading tables from elsewhere: dialects of CSV, names of columns, and sound files at another path than the
+table gives."""
 
 from __future__ import annotations
 

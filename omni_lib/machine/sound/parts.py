@@ -104,9 +104,10 @@ def after_id3(data: Bytes, start: int) -> int:
 
 
 def refuse_many(parts: Sequence[Part]) -> None:
-    """
+    """Refuse a file of very many parts, such as one that is made to fill the memory.
+
     Raises:
-        Damaged: a file has more parts than anybody joins, as one that is made to fill the memory.
+        Damaged: there are more than `_MOST_PARTS`.
     """
     if len(parts) > _MOST_PARTS:
         raise Damaged(f"is joined of more than {_MOST_PARTS} parts: take it apart")
