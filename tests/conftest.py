@@ -1,4 +1,4 @@
-"""What the tests share: one thread, no GPU, and a corpus of tones that a small encoder learns in seconds.
+"""Fixtures of all tests: one thread, no GPU, and a corpus of tones that an encoder learns in seconds.
 
 In the corpus each letter is a tone of its own pitch and each space a pause. A model can learn to transcribe
 such clips, and no synthesiser is needed.
@@ -49,7 +49,7 @@ _TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config", "bench"}  # 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what trains, so that `make check` can leave it out."""
+    """Mark the tests that train, so that `make check` can leave them out."""
     for item in items:
         if _TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.training)
@@ -92,8 +92,8 @@ def make_corpus(folder: Path, sizes: dict[str, int]) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def hang_ups_are_heard() -> Iterator[None]:
-    """Under `nohup` the tests would pass on to their victims that a hang-up is no reason to stop."""
+def hang_up_ends_a_process() -> Iterator[None]:
+    """Restore SIGHUP: under `nohup` the processes that the tests start would inherit that it is ignored."""
     if not hasattr(signal, "SIGHUP"):
         yield
         return

@@ -35,9 +35,8 @@ from omni_lib.machine.clone import INSTALL, ROOT
 from omni_lib.machine.files import replaced_atomically, sha256
 
 RECORD = ".copies.json"
-LOCK = (
-    ".copies.lock"  # held while the copies are refreshed: two terminals may open JupyterLab at the same time
-)
+# Held while the copies are refreshed: two terminals may open JupyterLab at the same time.
+LOCK = ".copies.lock"
 
 
 @dataclass
@@ -204,7 +203,7 @@ def open_lab(workspace: Path | None = None, extra: Sequence[str] = ()) -> int:
 
 
 def _serve(command: Sequence[str]) -> int:
-    """Run the server until it ends. Ctrl-C, a closed terminal and SIGTERM stop it cleanly, with exit code 0."""
+    """Run the server until it ends. Ctrl-C, SIGHUP and SIGTERM stop it cleanly, with exit code 0."""
     asked_to_stop = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

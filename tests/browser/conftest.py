@@ -21,7 +21,7 @@ NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """Where the browser is; without one the tests are skipped, and where one is required they fail."""
+    """The path of the browser; without one the tests are skipped, or fail where one is required."""
     path = chromium()
     if path is None:
         missing = "no Chromium here: apt-get install chromium"

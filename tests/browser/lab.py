@@ -133,7 +133,7 @@ class LabServer:
             return False
 
     def api(self, path: str, method: str = "GET") -> Any:
-        """What the server's REST interface answers."""
+        """The response of the server's REST interface."""
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
         try:
             connection.request(method, f"/{path}", headers={"Authorization": f"token {self.token}"})
@@ -212,7 +212,7 @@ class Notebook:
         self.wait_idle()
 
     def reload(self) -> None:
-        """Save, and load the page anew."""
+        """Save, and reload the page."""
         self._cut_short = True
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         self._load(self.page.url)
@@ -320,7 +320,7 @@ class Notebook:
             timeout=1000 * timeout,
         )
 
-    # Inside
+    # Internal
 
     def _load(self, url: str) -> None:
         self.page.goto(url)
@@ -341,7 +341,7 @@ class Notebook:
     def _fit(self, width: int) -> None:
         """Make the window so high that nothing of the notebook has to be scrolled to."""
         height = 1000
-        for _ in range(3):  # what is laid out anew may need some more
+        for _ in range(3):  # the new layout may be higher still
             self.page.set_viewport_size({"width": width, "height": min(height, 15_000)})
             self.page.evaluate(
                 "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"

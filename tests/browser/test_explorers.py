@@ -136,7 +136,7 @@ def test_the_error_explorer(explorer):
     notebook.assert_clean()
 
 
-def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
+def test_the_voice_recorder_transcribes_the_microphone(explorer, tmp_path):
     """The microphone plays "one zero zero one zero four" (conftest.py); the transcript must be close."""
     notebook, part = explorer("voice", repr(str(tmp_path / "recordings")))
     record = part.locator("button.record")
@@ -148,9 +148,7 @@ def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
     record.click()
     expect(part.locator(".omni-summary")).to_contain_text("is transcribed as '", timeout=60_000)
     heard = re.search(r"is transcribed as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
-    assert (
-        character_errors("one zero zero one zero four", heard).rate < 0.2
-    )  # a letter may be amiss, as anywhere else
+    assert character_errors("one zero zero one zero four", heard).rate < 0.2  # a letter may be wrong
     assert notebook.play(part.locator(".omni-voice audio")) > 2.5
     part.get_by_label("what I said").fill("one zero zero one zero four")
     expect(part.locator(".omni-comparison")).to_contain_text("zero")
@@ -162,7 +160,7 @@ def test_the_voice_recorder_hears_the_microphone(explorer, tmp_path):
     notebook.assert_clean()
 
 
-def test_a_check_says_wrong_and_right(open_notebook):
+def test_a_check_shows_wrong_and_right(open_notebook):
     """Notebook 01 as it is shipped: blank, then a plausible wrong answer, then a right one."""
     notebook = open_notebook("01_mel_features")
     stub = notebook.index_of("exercise", "hertz_to_mel")

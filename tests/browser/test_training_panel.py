@@ -1,4 +1,4 @@
-"""A training started from a cell in JupyterLab: watched, stopped, resumed, found by another kernel and page."""
+"""A training started from a cell in JupyterLab: watched, stopped, resumed, and found by another kernel."""
 
 import json
 import re

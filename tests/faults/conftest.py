@@ -29,11 +29,11 @@ MADE: dict[tuple[str, str], int] = {}  # how many inputs each test made, by its 
 PATIENCE = (
     120  # seconds for one input; after that it counts as hanging: the test process ends with a traceback
 )
-LONGEST_LINE = 2000  # characters: what still is one line to a reader
+LONGEST_LINE = 2000  # characters: the longest message that counts as one line
 
 
 class Victims:
-    """Processes that run `omni` commands, forked by one server that has imported everything before."""
+    """Processes that run `omni` commands, forked by one server that has already imported everything."""
 
     def __init__(self) -> None:
         self.server = subprocess.Popen(
@@ -61,7 +61,7 @@ class Victims:
         """Start `omni ARGUMENTS` in `folder`, with out.txt and error.txt there; return its process id.
 
         Args:
-            strike: where it is to kill itself; see victim_server.py.
+            strike: where the process kills itself; see victim_server.py.
             ignored: names of signals that it ignores, as `nohup` has it.
         """
         texts = {"out": str(folder / "out.txt"), "error": str(folder / "error.txt")}
@@ -77,7 +77,7 @@ class Victims:
         return self.wait(self.start(arguments, folder, strike))
 
     def kill_after(self, seconds: float, number: int, arguments: list[str], folder: Path) -> int:
-        """Start a command and send it the signal `number` so much later; its exit status is returned."""
+        """Start a command, send it the signal `number` after a delay, and return its exit status."""
         pid = self.start(arguments, folder)
         time.sleep(seconds)
         os.kill(
@@ -128,7 +128,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 
 def assert_one_line(message: str) -> None:
-    """What a user is told: something, in one line, without characters that a terminal would obey."""
+    """Check that a message is one line, not empty, and free of terminal control characters."""
     assert message.strip() and len(message) <= LONGEST_LINE, message[:LONGEST_LINE]
     assert message.isprintable(), repr(message)
 

@@ -148,7 +148,7 @@ STRANGE = [
 
 
 def strange_contents(rng: random.Random, contents: dict) -> dict:
-    """A checkpoint in which something is of another kind: a whole part, or something inside one."""
+    """A checkpoint in which a part, or a value inside a part, has the wrong type."""
     made = {key: dict(value) if isinstance(value, dict) else value for key, value in contents.items()}
     for _ in range(rng.randint(1, 2)):
         part = rng.choice(list(made))
@@ -169,7 +169,7 @@ def strange_contents(rng: random.Random, contents: dict) -> dict:
 
 @pytest.mark.filterwarnings("ignore:Validating sparse tensor")
 def test_strange_contents_are_refused_in_one_line_or_load(judged, contents, inputs, tmp_path):
-    """Whatever plain values a file holds, loading it for inference or Stage E answers in one line."""
+    """Whatever plain values a file holds, loading it for inference or Stage E works or is refused."""
     path, refused = tmp_path / "a.pt", 0
     for number in range(inputs(0.04)):
         torch.save(strange_contents(random.Random(f"strange {number}"), contents), path)
@@ -301,7 +301,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_offered(
         train(config, resume=True, report=quiet)
     message = str(refusal.value)
     assert f"{newest} is damaged" in message and f"delete it to go on from {before.name}" in message
-    newest.unlink()  # as it was told
+    newest.unlink()  # as the message advises
     result = train(config, resume=True, report=quiet)
     unbroken = train(make_tiny_config(tmp_path / "unbroken"), report=quiet)
     assert unlike(load_checkpoint(result.checkpoint), load_checkpoint(unbroken.checkpoint)) == []
@@ -321,7 +321,7 @@ def test_only_an_undamaged_checkpoint_is_offered(stopped):
         train(config, resume=True, report=quiet)
     for path in (first, before, newest):
         path.unlink()
-    shutil.copy(first.with_name(BEST), first.with_name("audio_enc_step_6.pt"))  # as it was told
+    shutil.copy(first.with_name(BEST), first.with_name("audio_enc_step_6.pt"))  # as the message advises
     lines = []
     train(config, resume=True, report=lines.append)
     assert "Resuming at step 6/18" in lines
@@ -356,7 +356,7 @@ def test_the_deletion_of_old_checkpoints_never_deletes_the_only_good_one_nor_the
 
 
 def test_a_log_that_was_damaged_does_not_stop_the_run(stopped, unlike):
-    """It is named, and when it is gone the run goes on with a new one."""
+    """The message names the log; after it is deleted, the run resumes with a new one."""
     config, _ = stopped
     log = periodic_checkpoints(stopped[1][0].parent)[0].with_name("training_log.json")
     log.write_text(log.read_text(encoding="utf-8")[:-30], encoding="utf-8")

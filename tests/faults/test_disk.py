@@ -87,7 +87,7 @@ def test_a_full_disk_is_reported_in_one_line_and_the_run_goes_on_when_there_is_r
 
 @needs_mount
 def test_a_disk_that_turns_read_only(make_tiny_config, tmp_path, ends_like_the_unbroken_run):
-    """As Linux does with a failed disk: refused before a run; during a run the saved files are kept."""
+    """Linux remounts a failed disk like this: refused before a run; during a run the saved files are kept."""
     with mounted(tmp_path / "disk", "size=100m"):
         config = make_tiny_config(tmp_path / "disk" / "run")
 
@@ -191,7 +191,7 @@ def test_a_save_dir_that_cannot_be_a_folder_is_refused_before_anything_is_read(
         train(make_tiny_config(target, data_path="nowhere.csv"), report=quiet)
 
 
-# Nobody listens any more
+# The reader of the output is gone
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no terminals of this kind")

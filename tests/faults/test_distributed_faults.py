@@ -1,4 +1,4 @@
-"""A run of several processes, one of which is killed or asked to stop: all end, nothing is lost, and the run goes on.
+"""A run of several processes, one of which is killed or stopped: all end and the run can be resumed.
 
 Every kill is a real one, of a process that torchrun has started.
 """
@@ -28,11 +28,11 @@ pytestmark = [
         reason="no gloo, or a system whose processes take no signals from others (Windows)",
     ),
 ]
-PATIENCE = 180  # seconds, on a machine that does much else
+PATIENCE = 180  # seconds, on a busy machine
 
 
 class Job:
-    """`torchrun … -m omni_lib.train --config CONFIG --resume`, its processes and what they said."""
+    """`torchrun … -m omni_lib.train --config CONFIG --resume`, its processes and their output."""
 
     def __init__(self, config: Path, *options: str) -> None:
         launcher = [
@@ -63,7 +63,7 @@ class Job:
         return ranks[str(number)]
 
     def wait_for(self, found) -> None:
-        """Until `found()` is true; an assertion fails where the job ends before."""
+        """Wait until `found()` is true; fail if the job ends first."""
         end = time.monotonic() + PATIENCE
         while not found():
             assert self.process.poll() is None and time.monotonic() < end, self.process.communicate()
@@ -75,7 +75,7 @@ class Job:
 
     @property
     def refusals(self) -> list[str]:
-        """What our own processes said went wrong; the rest is torchrun's report."""
+        """The error messages of our own processes, without torchrun's report."""
         return [line for line in self.error.splitlines() if line.startswith("omni: ")]
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Job:
 
 @pytest.fixture
 def started(make_tiny_config, tmp_path) -> Iterator:
-    """`started(settings, *options of torchrun)` → Job; what of it is left at the end is killed."""
+    """`started(settings, *options of torchrun)` → Job; processes that are left at the end are killed."""
     jobs = []
 
     def start(settings: dict, *options: str) -> Job:
@@ -116,7 +116,7 @@ def test_a_killed_rank_ends_the_job_cleanly_and_one_process_can_go_on(started, t
     (line,) = job.refusals
     assert "another process of this training has ended" in line and "--resume" in line
     assert "omni_lib/" not in job.error, "no traceback of ours"
-    assert "Signal 9" in job.error, "torchrun says which one was killed"
+    assert "Signal 9" in job.error, "torchrun reports which one was killed"
     assert not [process for process in job.seen if process.is_running()]
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
     assert 0 < step < 60
@@ -127,7 +127,7 @@ def test_a_killed_rank_ends_the_job_cleanly_and_one_process_can_go_on(started, t
 
 
 def test_torchrun_goes_on_from_the_last_checkpoint(started, tmp_path):
-    """Rank 0 is killed, the one that writes and holds the lock of the run."""
+    """Rank 0, which writes the files and holds the lock of the run, is killed."""
     job = started({"num_epochs": 5}, "--max-restarts", "1")
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     job.rank(0).kill()
@@ -140,7 +140,7 @@ def test_torchrun_goes_on_from_the_last_checkpoint(started, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "whom"), [(signal.SIGTERM, "rank 1"), (signal.SIGINT, "torchrun")])
-def test_who_asks_one_to_stop_stops_all_after_the_same_step(started, tmp_path, number, whom):
+def test_a_stop_signal_to_one_rank_stops_all_after_the_same_step(started, tmp_path, number, whom):
     job = started({"num_epochs": 40})
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     (job.rank(1) if whom == "rank 1" else job.process).send_signal(number)
@@ -152,7 +152,7 @@ def test_who_asks_one_to_stop_stops_all_after_the_same_step(started, tmp_path, n
     assert not job.refusals and "omni_lib/" not in job.error, "no traceback of ours"
 
 
-def test_what_all_ranks_must_refuse_is_said_once(started, tmp_path):
+def test_an_error_of_all_ranks_is_printed_once(started, tmp_path):
     job = started({"data_path": str(tmp_path / "nowhere.csv")})
     assert job.finish() == 1
     (line,) = job.refusals

@@ -152,7 +152,7 @@ def test_the_same_rows_come_out_of_every_form(place, tmp_path, inputs):
         said: list[str] = []
         try:
             path = folder_corpus.prepare(place, tmp_path / "out", said.append)
-        except UserError as refusal:  # a short table may fit several units: then it says so, with a remedy
+        except UserError as refusal:  # a short table may fit several units: then the message gives the remedy
             assert "write the unit into the names" in str(refusal) and segments, (number, contents, refusal)
             continue
         finally:

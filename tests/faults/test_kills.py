@@ -17,14 +17,14 @@ LAST_STEP = 18
 
 
 def entries(folder) -> list[dict]:
-    """The entries of the log of a run, without the seconds; it is valid JSON or this fails."""
+    """The entries of a run's log, without the times. Fails if the log is not valid JSON."""
     log = json.loads((folder / "training_log.json").read_text(encoding="utf-8"))
     return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in log["entries"]]
 
 
 @pytest.fixture(scope="module")
 def command(make_tiny_config, tmp_path_factory):
-    """`command(folder)`: what trains the tiny run in `folder`, or goes on with it."""
+    """`command(folder)`: the arguments that train the tiny run in `folder`, or resume it."""
 
     def make(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def ends_like_the_unbroken_run(victims, command, unbroken, unlike):
 
 
 def drawn_strike(rng: random.Random) -> dict:
-    """A write to be killed in: the run writes four periodic checkpoints, a best, and the log eight times."""
+    """A write in which the run is killed, out of four periodic checkpoints, a best one, and eight logs."""
     file, count = rng.choice([("audio_enc_step", 4), ("audio_enc_best", 1), ("training_log", 8)])
     return {"file": file, "number": rng.randint(1, count), "at": rng.choice(STAGES)}
 
@@ -96,7 +96,7 @@ def test_a_run_killed_at_random_instants_ends_like_an_undisturbed_one(
                 status = victims.run(arguments, folder, strike)
             else:
                 status = victims.kill_after(rng.uniform(0, unbroken[1]), signal.SIGKILL, arguments, folder)
-                while status == 0 and again == 0:  # it was done before: this run still has to be killed once
+                while status == 0 and again == 0:  # it ended first; kill it once
                     shutil.rmtree(folder / "run")
                     status = victims.kill_after(
                         rng.uniform(0, unbroken[1] / 2), signal.SIGKILL, arguments, folder
@@ -146,7 +146,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_exits_130(
     for number in range(max(1, runs // 10)):
         rng, folder = random.Random(f"{name} {number}"), tmp_path / f"{number}"
         pid = victims.start(command(folder), folder)
-        while not (folder / "run" / "training_log.json").exists():  # its first words, after four steps
+        while not (folder / "run" / "training_log.json").exists():  # its first line, after four steps
             time.sleep(0.005)
         time.sleep(rng.uniform(0, unbroken[1] / 4))
         os.kill(pid, getattr(signal, name))

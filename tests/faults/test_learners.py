@@ -1,4 +1,4 @@
-"""What learners submit: any answer is judged in words; any recording is read, or refused in one line."""
+"""Any answer of a learner gets a verdict in words; any recording is read, or refused in one line."""
 
 import math
 import random
@@ -56,7 +56,7 @@ def with_keywords(*, needed):
 
 
 class Hostile:
-    """Fails at whatever it is asked."""
+    """Raises an error in every operation."""
 
     def __call__(self, *arguments):
         return self
@@ -95,7 +95,7 @@ def an_answer(rng: random.Random):
 
 
 def test_any_answer_is_judged_in_words(inputs, tmp_path, monkeypatch):
-    """Not one of these is right, none raises, and each verdict can be shown."""
+    """No such answer is accepted, no check raises, and each verdict can be displayed."""
     monkeypatch.setenv("OMNI_HOME", str(tmp_path))
     exercises = [
         exercise

@@ -93,9 +93,9 @@ def test_a_value_that_is_not_finite_stops_the_run_before_it_is_saved(broken_run,
 
 
 def test_a_learning_rate_far_too_high_is_refused_or_warned_of(make_tiny_config, tmp_path):
-    """A run that diverges by itself: the message says to lower the learning rate."""
+    """A run that diverges by itself: the message advises a lower learning rate."""
     lines = []
-    # It learns while the rate still rises, and comes apart where it has risen.
+    # It learns during warm-up and diverges at the full learning rate.
     wild = {
         "learning_rate": 1.0,
         "muon_rate": 1.0,
@@ -125,7 +125,7 @@ def test_a_run_on_the_blank_plateau_is_warned_with_the_remedy(make_tiny_config, 
     )
     trainer = Trainer(config, Path(config.save_dir), lines.append)
     with torch.no_grad():
-        trainer.recogniser.head.linear.bias.view(2, -1)[:, 0] = 20.0  # blank, whatever is heard
+        trainer.recogniser.head.linear.bias.view(2, -1)[:, 0] = 20.0  # blank, whatever the input
     trainer.run()
     said = [line for line in lines if "blank plateau" in line]
     assert said and all(

@@ -1,4 +1,4 @@
-"""Linux, macOS and Windows; paths of any kind; an installation that cannot be written; processes that are spawned."""
+"""Linux, macOS and Windows; paths of any kind; a read-only installation; spawned processes."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ from omni_lib.weights import load_checkpoint
 ROOT = Path(omni_lib.__file__).parent
 SOURCES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
-# What Windows does not have. Calls of these must stand behind a question: hasattr, os.name, sys.platform, or
+# What Windows does not have. Calls of these must be guarded by hasattr, os.name, sys.platform, or
 # an except.
 POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "readline", "resource", "termios", "tty", "syslog"}
 POSIX_NAMES = {
@@ -76,7 +76,7 @@ GUARDS = ("hasattr(", "os.name", "sys.platform", "platform.system(", "getattr(",
 
 
 def unguarded(tree: ast.AST) -> list[str]:
-    """Uses of what only POSIX systems have, outside a branch or a `try` that asks for it."""
+    """Uses of POSIX-only functions outside a branch or a `try` that guards them."""
     found: list[str] = []
 
     def asks(test: ast.AST) -> bool:
@@ -139,13 +139,13 @@ def test_no_posix_only_call_outside_a_guarded_branch(path):
         ("import os\nx = os.getuid() if hasattr(os, 'getuid') else 0", 0),
     ],
 )
-def test_that_test_finds_what_it_is_for(source, uses):
+def test_an_unguarded_posix_call_is_found(source, uses):
     assert len(unguarded(ast.parse(source))) == uses
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_text_is_read_and_written_as_utf_8(path):
-    """Windows has another default. Binary modes, and calls that are not on files, need none."""
+    """Windows has another default encoding. Binary modes and calls that are not on files need none."""
     for node in ast.walk(SOURCES[path]):
         if (
             isinstance(node, ast.Call)
@@ -169,7 +169,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=["unicode", "long", "quotes", "dash"])
 def test_a_run_in_a_folder_of_any_name(make_tiny_config, tones_csv, tmp_path, omni, monkeypatch, name):
-    """Config, corpus and run in it, by relative paths, from the command line: trained, resumed, transcribed."""
+    """Train, resume and transcribe in it, with relative paths, from the command line."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tones_csv.parent, tmp_path / name)
     config = make_tiny_config(Path(name) / "run", data_path=f"{name}/asr.csv")
@@ -183,19 +183,23 @@ def test_a_run_in_a_folder_of_any_name(make_tiny_config, tones_csv, tmp_path, om
 
 
 def test_an_installation_that_cannot_be_written(make_tiny_config, tmp_path):
-    """A shared one, for a class: the package lies in a folder without write permission, and no byte code is written there."""
+    """Shared by a class: the package's folder is read-only, and no byte code is written there."""
     if sys.platform != "linux" or not shutil.which("mount"):
         pytest.skip("needs Linux' mount to make a folder that root cannot write either")
     shutil.copytree(ROOT, tmp_path / "installed" / "omni_lib", ignore=shutil.ignore_patterns("__pycache__"))
     installed = tmp_path / "installed"
-    done = [subprocess.run(["mount", *how, installed], capture_output=True, check=False).returncode for how in (
-        ["--bind", str(installed)], ["-o", "remount,bind,ro"])]  # fmt: skip
+    options = (["--bind", str(installed)], ["-o", "remount,bind,ro"])
+    mounts = [["mount", *option, str(installed)] for option in options]
+    done = [subprocess.run(mount, capture_output=True, check=False).returncode for mount in mounts]
     if any(done):
         pytest.skip("needs the right to mount (root on Linux)")
     try:
         (tmp_path / "config.json").write_text(json.dumps(make_tiny_config(tmp_path / "run").to_dict()))
         environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
-        program = "import omni_lib.cli, sys; assert 'installed' in omni_lib.cli.__file__; sys.exit(omni_lib.cli.main(sys.argv[1:]))"
+        program = (
+            "import omni_lib.cli, sys; assert 'installed' in omni_lib.cli.__file__; "
+            "sys.exit(omni_lib.cli.main(sys.argv[1:]))"
+        )
         command = [sys.executable, "-c", program, "train", "--config", "config.json", "--max-steps", "2"]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -207,7 +211,7 @@ def test_an_installation_that_cannot_be_written(make_tiny_config, tmp_path):
 
 
 def _quiet(line: str) -> None:
-    """Receives what training reports, and says nothing."""
+    """Receives what training reports, and drops it."""
 
 
 def _train(config) -> None:
@@ -230,7 +234,7 @@ def test_a_training_in_a_spawned_process_ends_with_the_same_weights(make_tiny_co
     assert unlike(load_checkpoint(here.checkpoint), there) == []
 
 
-def test_this_python_is_one_of_those_that_are_promised():
+def test_this_python_is_a_supported_version():
     assert (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 

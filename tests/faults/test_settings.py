@@ -1,4 +1,4 @@
-"""Settings, overrides and logs of any kind: understood, or refused in one line."""
+"""Settings, overrides and logs of any kind are accepted, or refused in one line."""
 
 import dataclasses
 import json

@@ -62,13 +62,12 @@ def some_samples(rng: random.Random) -> np.ndarray:
 
 
 def a_sound(rng: random.Random, path) -> str:
-    """Write something like a sound file, and say what became of it."""
+    """Write something like a sound file, and return what was written."""
     samples, rate, (form, subtype) = some_samples(rng), rng.choice(RATES), rng.choice(FORMS)
-    if (
-        form in ("MP3", "OGG") or subtype == "IMA_ADPCM"
-    ):  # their encoders, not on trial here, end the process on what no sound has
+    # These encoders, which are not tested here, abort the process on values that no sound has.
+    if form in ("MP3", "OGG") or subtype == "IMA_ADPCM":
         samples, rate = np.random.default_rng(rng.getrandbits(32)).uniform(-0.3, 0.3, (3000, 1)), 16_000
-    if subtype not in ("FLOAT", "DOUBLE"):  # nor can any other hold them
+    if subtype not in ("FLOAT", "DOUBLE"):  # the integer formats cannot hold them
         samples = np.clip(np.nan_to_num(samples), -1, 1)
     try:
         with np.errstate(all="ignore"):

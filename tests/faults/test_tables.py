@@ -66,7 +66,7 @@ SPEAKERS = ["", "me", "you", "Zoë", "s" * 1000, "\x1b]0;title\x07", "0"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder of three short sounds and one file that is none."""
+    """A folder of three short sound files and one file that is not sound."""
     folder = tmp_path_factory.mktemp("tables")
     (folder / "sub dir").mkdir()
     for name in ("a.wav", "b.wav", "sub dir/ü ß.wav"):
@@ -87,7 +87,7 @@ def a_row(rng: random.Random, folder) -> list[str]:
 
 
 def a_sound_table(rng: random.Random, folder) -> tuple[bytes, int]:
-    """A table that is CSV, whatever stands in its cells, and the number of its rows."""
+    """A table that is valid CSV, with anything in its cells, and the number of its rows."""
     text = io.StringIO(newline="")
     writer = csv.writer(
         text,
@@ -230,8 +230,8 @@ def test_ten_megabytes_in_one_line(omni, folder, line):
         assert re.search(r"from line 3 on", error)
 
 
-def test_a_column_that_stands_twice_is_refused(omni, folder):
-    """Which of the two texts was said? The last would win in silence."""
+def test_a_duplicate_column_is_refused(omni, folder):
+    """Otherwise the last of the two texts would be used without a warning."""
     (folder / "asr.csv").write_bytes(b"audio_path,transcription,transcription\na.wav,yes,no\n")
     status, _, error = omni(["data", "check", str(folder / "asr.csv")])
     assert status == 2 and "transcription" in error and "twice" in error

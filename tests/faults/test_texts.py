@@ -131,7 +131,7 @@ def plain(word: str) -> str:
 
 
 def disguised(rng: random.Random, word: str) -> str:
-    """The same word in another dress."""
+    """The same word written with other characters."""
     if "'" in word:
         word = "".join(rng.choice([*APOSTROPHES, *ENTITIES]) if c == "'" else c for c in word)
     match rng.randrange(9):
@@ -159,7 +159,7 @@ def disguised(rng: random.Random, word: str) -> str:
 
 
 def a_text(rng: random.Random) -> tuple[str, str]:
-    """A text that has one reading, and that reading."""
+    """A text that can be read aloud in one way only, and that reading."""
     written, read = [], []
     for _ in range(rng.randint(1, 6)):
         word = rng.choice(WORDS if rng.random() < 0.7 else CONTRACTIONS)

@@ -16,7 +16,7 @@ from omni_lib.weights import load_checkpoint
 
 STAMP = {"corpus": "of this test", "version": 1}
 
-# Builds a corpus of 40 files as soon as the file `go` is there, and says how it ended. Nothing of it needs
+# Builds a corpus of 40 files as soon as the file `go` is there, and prints how it ended. It does not need
 # torch.
 BUILDER = """
 import sys, time
@@ -29,7 +29,8 @@ while not go.exists():
 with building(out, {"corpus": "of this test", "version": 1}) as partial:
     for number in range(40):
         (partial / "wav" / f"{number}.wav").write_text(mine)
-    (partial / "asr.csv").write_text("audio_path,transcription\\n" + "".join(f"wav/{n}.wav,yes\\n" for n in range(40)))
+    lines = "".join(f"wav/{n}.wav,yes\\n" for n in range(40))
+    (partial / "asr.csv").write_text("audio_path,transcription\\n" + lines)
 print("done")
 """
 
@@ -46,7 +47,7 @@ def started(program: str, *arguments: str | Path) -> subprocess.Popen:
 
 @pytest.mark.parametrize("there", ["nothing", "an older one"])
 def test_several_processes_that_build_one_corpus_end_with_one_good_corpus(tmp_path, there):
-    """Six at once, three times over: all end well, and every file comes from the same one."""
+    """Six at once, three times: all succeed, and all files come from the same process."""
     out = tmp_path / "corpus"
     for attempt in range(3):
         if there == "an older one":
@@ -101,10 +102,10 @@ def test_a_build_that_is_killed_leaves_no_lock_behind(tmp_path):
     assert is_built(tmp_path / "corpus", STAMP)
 
 
-def test_two_trainings_into_one_folder_are_refused_and_the_first_is_none_the_worse(
+def test_a_second_training_into_one_folder_is_refused_and_the_first_is_unharmed(
     victims, make_tiny_config, tmp_path
 ):
-    """The second is told who is there; when the first is killed, the folder is free at once."""
+    """The refusal names the first process; when that is killed, the folder is free at once."""
     (tmp_path / "config.json").write_text(
         json.dumps(make_tiny_config(tmp_path / "run", num_epochs=30).to_dict())
     )
@@ -124,7 +125,7 @@ def test_two_trainings_into_one_folder_are_refused_and_the_first_is_none_the_wor
 def test_learners_share_a_corpus_that_they_cannot_write_and_nothing_else(
     victims, make_tiny_config, tones_csv, tmp_path
 ):
-    """Three at once, each in a folder of their own (the names are not the easiest): nothing is written beside the corpus."""
+    """Three at once, each in a folder with a difficult name: nothing is written beside the corpus."""
     before = sorted(tones_csv.parent.rglob("*"))
     pids = {}
     for name in ("Zoë & co", "名前", "x" * 120):

@@ -70,7 +70,7 @@ class DyingFile:
 
 
 def arm(strike: dict) -> None:
-    """Have this process die inside the write that `strike` describes."""
+    """Make this process kill itself inside the write that `strike` describes."""
     seen, true_open, true_replace = 0, builtins.open, os.replace
     armed = False
 
@@ -99,7 +99,7 @@ def arm(strike: dict) -> None:
 
 
 def victim(request: dict) -> None:
-    """The child's whole life."""
+    """Run the command in the child process, and end it."""
     for descriptor, name in ((1, "out"), (2, "error")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

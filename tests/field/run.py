@@ -70,9 +70,7 @@ def published(folder: Path) -> str | None:
 
 
 def said(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    """The exit status of a command and the lines that it printed on either stream; a bug is one of these
-    lines.
-    """
+    """The exit status of a command, and its lines on both streams; an unexpected exception is one line."""
     out, error = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         try:
@@ -85,7 +83,7 @@ def said(arguments: Sequence[str]) -> tuple[int, list[str]]:
 
 
 def tried(kind: str, path: Path, checkpoint: Path) -> list[str]:
-    """What the product makes of one input, in its own words."""
+    """The result of the product's own command for one input."""
     if kind == "sound":
         return [*length(path), *said(["transcribe", "--checkpoint", str(checkpoint), str(path)])[1]]
     if kind == "arpa":
@@ -102,7 +100,7 @@ def tried(kind: str, path: Path, checkpoint: Path) -> list[str]:
 
 
 def length(path: Path) -> list[str]:
-    """Seconds and rate of a sound file; nothing where it cannot be read, which `omni transcribe` says."""
+    """Seconds and rate of a sound file; empty if it cannot be read, which `omni transcribe` reports."""
     try:
         with open_sound(path) as sound:
             return [f"{sound.frames / sound.rate:.2f} s at {sound.rate} Hz"]

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import soundfile
@@ -13,10 +12,9 @@ import torch
 
 from omni_lib.cli import main
 from omni_lib.inference.evaluation import evaluate, evaluate_each
+from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

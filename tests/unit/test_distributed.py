@@ -44,7 +44,7 @@ needs_gloo = pytest.mark.skipif(
 )
 
 
-# How a batch is dealt
+# How a batch is split among the ranks
 
 
 @given(st.lists(st.integers(1, 3000), max_size=40), st.integers(1, 9))
@@ -66,7 +66,7 @@ def test_long_rows_are_spread_out():
 # One process
 
 
-def test_alone_everything_is_as_if_there_were_no_ranks(monkeypatch):
+def test_a_single_process_trains_without_communication(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     summand, model = torch.ones(2, requires_grad=True), torch.nn.Linear(1, 1)
     with session():
@@ -79,7 +79,7 @@ def test_alone_everything_is_as_if_there_were_no_ranks(monkeypatch):
         agree(3, "one process agrees with itself")
 
 
-def test_who_is_not_rank_0_does_not_write(monkeypatch):
+def test_only_rank_0_writes(monkeypatch):
     monkeypatch.setenv("RANK", "2")
     assert is_writer(), "a variable that something else has set"
     for name, value in {"WORLD_SIZE": "4", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
@@ -98,7 +98,7 @@ def test_ranks_that_differ_are_refused(monkeypatch):
 
 @dataclass
 class Run:
-    """What a training left behind: each rank's state and shares, and the log."""
+    """The result of a training: each rank's state and shares, and the log."""
 
     ranks: list[dict]
     folder: Path
@@ -187,7 +187,7 @@ def largest_difference(left, right) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("together", ["of_two", "of_four"])
 def test_the_weights_are_those_of_one_process(alone, together, request):
-    """Encoder, heads, batch norms, averages and both optimisers' moments, after 50 steps; and every rank has the same to the last bit."""
+    """After 50 steps, with batch norms, averages and optimiser moments; all ranks are bit-identical."""
     run = request.getfixturevalue(together)
     (expected,) = [rank["state"] for rank in alone.ranks]
     assert expected["enc"]["norm.weight"].dtype == torch.float64

@@ -1,4 +1,4 @@
-"""The doctor's findings: each kind of ill is found, named in one line, and comes with its remedy."""
+"""The doctor's findings: each kind of problem is found, and named in one line with its remedy."""
 
 import shutil
 import sys
@@ -10,8 +10,6 @@ import pytest
 from omni_lib.machine import doctor
 from omni_lib.machine.doctor import GIGABYTE, Finding, report
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def only(findings, what: str) -> Finding:
     (finding,) = [finding for finding in findings if finding.what == what]
@@ -22,7 +20,8 @@ def only(findings, what: str) -> Finding:
 def root(tmp_path: Path) -> Path:
     """A clone with small files of its own."""
     (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "omni-lib"\nrequires-python = ">=3.11,<3.14"\ndependencies = ["numpy>=2", "No_Such.Package>=1"]\n'
+        '[project]\nname = "omni-lib"\nrequires-python = ">=3.11,<3.14"\n'
+        'dependencies = ["numpy>=2", "No_Such.Package>=1"]\n'
         "[project.optional-dependencies]\n"
         'beam = [\'flashlight-text>=0.0.7; python_version < "3.13"\']\ndev = ["omni-lib[beam]", "pytest"]\n'
     )
@@ -34,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What pretends to be installed: all of `root`'s wishes at first."""
+    """The versions that appear to be installed: at first all that `root` pins."""
     versions = {
         "omni-lib": "0.1.0",
         "numpy": "2.1.0",
@@ -57,7 +56,7 @@ def test_all_right(capsys: pytest.CaptureFixture):
 
 
 @pytest.mark.parametrize("state", ["miss", "odds"])
-def test_something_to_mend(state, capsys: pytest.CaptureFixture):
+def test_a_problem_is_reported_and_the_status_is_2(state, capsys: pytest.CaptureFixture):
     assert (
         report([Finding("ok", "numpy", "2.1.0"), Finding(state, "torch", "not installed", "pip install it")])
         == 2
@@ -85,7 +84,7 @@ def test_packages_as_they_should_be(root: Path, installed: dict[str, str]):
     assert {finding.state for finding in findings} == {"ok"}
     assert str(findings[0]) == "ok    numpy 2.1.0"
     assert str(findings[-1]) == "ok    1 further packages as in constraints.txt", (
-        "tqdm is pinned but not installed, and that is no matter"
+        "tqdm is pinned but not installed, which is acceptable"
     )
 
 
@@ -109,7 +108,7 @@ def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
     assert "certifi 2025.1" in only(findings, "versions").detail
 
 
-def test_tools_for_tests_are_no_must(root: Path, installed: dict[str, str]):
+def test_tools_for_tests_are_optional(root: Path, installed: dict[str, str]):
     del installed["pytest"]
     assert only(doctor._packages(root), "pytest").state == "note"
 
@@ -140,7 +139,7 @@ def test_outside_a_clone(tmp_path: Path):
     assert finding.state == "odds" and "clone" in finding.remedy
 
 
-def test_without_packaging_it_says_so(root: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_packaging_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch):
     for module in ("packaging", "packaging.requirements", "packaging.specifiers", "packaging.utils"):
         monkeypatch.setitem(sys.modules, module, None)
     (finding,) = doctor._packages(root)
@@ -148,7 +147,7 @@ def test_without_packaging_it_says_so(root: Path, monkeypatch: pytest.MonkeyPatc
     assert [finding.state for finding in doctor._python(root)] == ["ok"]
 
 
-# --- what may crash is tried apart --------------------------------------------------------------------------
+# --- checks that may crash run in a process of their own -----------------------------------------------
 
 
 def test_a_probe_answers():
@@ -168,7 +167,7 @@ def test_a_probe_that_fails_is_one_line(program: str, why: str):
     assert isinstance(answer, str) and why in answer and "\n" not in answer
 
 
-def test_a_probe_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
+def test_a_probe_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "PATIENCE", 0.5)
     assert "timed out" in doctor._probe("import time; time.sleep(60)")
 
@@ -184,7 +183,9 @@ def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("threads", "gpu", "states"), [(2, "", ["ok", "ok", "note"]), (8, "A100", ["ok", "note", "ok"])]
 )
-def test_threads_and_gpu_are_said(monkeypatch: pytest.MonkeyPatch, threads: int, gpu: str, states: list[str]):
+def test_threads_and_gpu_are_reported(
+    monkeypatch: pytest.MonkeyPatch, threads: int, gpu: str, states: list[str]
+):
     monkeypatch.setattr(doctor, "_probe", lambda program: {"threads": threads, "gpu": gpu})
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
     assert [finding.state for finding in doctor._torch()] == states
@@ -238,7 +239,7 @@ def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: floa
 
 
 @pytest.mark.parametrize(("load", "notes"), [(0.1, 0), (1.9, 1)])
-def test_a_busy_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float, notes: int):
+def test_a_busy_machine_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float, notes: int):
     monkeypatch.setattr(doctor.os, "getloadavg", lambda: (load, 0, 0), raising=False)
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
     assert len([finding for finding in doctor._machine(tmp_path) if finding.what == "busy"]) == notes
@@ -270,7 +271,7 @@ def test_corpus(tmp_path: Path):
     assert str(finding) == "ok    corpus data/audio/asr.csv, 1 rows"
 
 
-# --- all of it, here ----------------------------------------------------------------------------------------
+# --- this machine ----------------------------------------------------------------------------------------
 
 
 def test_this_machine_passes_but_for_what_a_test_machine_may_lack():

@@ -1,4 +1,4 @@
-"""What the pretrained encoder heard, as a file: it is complete, it agrees with the checkpoint, and what is wrong with it is said."""
+"""The file of the pretrained encoder's transcripts: complete, equal to the checkpoint's, errors reported."""
 
 from pathlib import Path
 

@@ -148,7 +148,7 @@ def test_without_the_clone_the_remedy_is_named(tmp_path: Path):
         lab.shipped_notebooks(tmp_path)
 
 
-def test_lines_are_one_a_matter():
+def test_each_change_is_reported_in_one_line():
     copies = lab.Copies(fresh=["a", "b"], updated=["c"], offered={"d": "d.new"})
     assert len(list(copies.lines())) == 3 and not any("\n" in line for line in copies.lines())
 
@@ -183,7 +183,7 @@ def test_open_lab_copies_and_then_serves(
     monkeypatch.setattr(lab, "ROOT", root)
     monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
     monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
-    monkeypatch.chdir(tmp_path)  # the folder one happens to be in plays no part
+    monkeypatch.chdir(tmp_path)  # the current folder does not matter
     assert lab.open_lab(extra=["--no-browser"]) == 0
     assert lab.open_lab(workspace=Path("own folder")) == 0
     assert lab.open_lab() == 0
@@ -210,7 +210,7 @@ def test_the_servers_exit_code_is_ours():
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to one process")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_stop_ends_the_server_and_is_no_failure(name: str, tmp_path: Path):
+def test_a_stop_ends_the_server_without_an_error(name: str, tmp_path: Path):
     number = getattr(signal, name)
     started = tmp_path / "started"
     server = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"

@@ -230,7 +230,7 @@ class House:
         return subprocess.run(**self.command(*arguments), capture_output=True, timeout=60, check=False)
 
     def calls(self) -> list[str]:
-        """What was called since the last time of asking."""
+        """The calls since the last time this was called."""
         file = self.folder / "calls.txt"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
@@ -299,7 +299,7 @@ def test_an_installation_cut_short_is_done_again(house: House):
 
 
 @needs_make
-def test_a_failed_installation_is_no_installation(house: House):
+def test_a_failed_installation_is_repeated(house: House):
     house.interpreter(pip=1)
     done = house.make("setup")
     assert done.returncode != 0 and "run make again" in done.stderr

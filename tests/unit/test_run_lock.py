@@ -120,7 +120,7 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
 
 
 def test_a_refused_run_puts_the_record_of_the_run_before_it_back(tmp_path, monkeypatch):
-    """Else `resume` would repeat the refused command. A run that has trained keeps its own record."""
+    """Otherwise `resume` would repeat the refused command. A run that has trained keeps its own record."""
     before = RunRecord(2**22 + 1, 0.0, "here", ["omni", "train", "--config", "first.json"], "/")
     before.write(tmp_path)
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "omni_lib.train", "--config=second.json"])
@@ -146,14 +146,14 @@ def test_the_record_of_an_earlier_run_is_not_taken_for_the_holder(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_record_tells_the_settings_that_its_command_names(tmp_path):
+def test_a_record_holds_the_settings_that_its_command_names(tmp_path):
     (tmp_path / "tiny.json").write_text('{"num_epochs": 7}')
     command = ["python", "-m", "omni_lib.train", "--config", "tiny.json", "--set", "seed=3", "--resume"]
     settings = RunRecord(1, 0.0, "here", command, str(tmp_path)).settings
     assert (settings.num_epochs, settings.seed, settings.save_dir) == (7, 3, "checkpoints/tiny")
 
 
-def test_a_record_names_one_process_for_good(tmp_path):
+def test_a_record_does_not_match_a_reused_process_id(tmp_path):
     record = RunRecord.of(os.getpid(), ["python"], tmp_path)
     assert record.process().pid == os.getpid()
     later = RunRecord(

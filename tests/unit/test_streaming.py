@@ -1,4 +1,4 @@
-"""Without seams: what is heard in blocks is what is heard in the whole."""
+"""A recording transcribed in blocks gives the same result as the whole recording."""
 
 import json
 import os
@@ -26,13 +26,12 @@ from omni_lib.inference.streaming import (
     sound_stream,
 )
 from omni_lib.inference.transcription import transcribe
+from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import read_manifest
 from omni_lib.metrics import total, word_errors
 from omni_lib.recogniser import load_recogniser
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def pretrained():
 
 @pytest.fixture(scope="module")
 def speech() -> tuple[torch.Tensor, str]:
-    """The committed clips of the embedded corpus end to end, three times: (samples,) and what is said."""
+    """The committed clips of the embedded corpus end to end, three times: (samples,) and their text."""
     rows = read_manifest(ROOT / "data" / "clips" / "asr.csv").utterances
     waveform = torch.cat([read_audio(row.path) for row in rows]).repeat(3)
     assert 50 < len(waveform) / 16_000 < 120
@@ -118,7 +117,7 @@ def test_half_a_minute_is_the_same_text_in_blocks_and_at_once(pretrained, speech
     assert transcribe(tmp_path / "a.flac", recogniser, config) == at_once
 
 
-def test_a_long_recording_is_heard_better_than_with_attention_over_all_of_it(pretrained, speech):
+def test_a_long_recording_has_fewer_errors_than_with_attention_over_all_of_it(pretrained, speech):
     recogniser, _ = pretrained
     waveform, said = speech
     errors = {}
@@ -136,7 +135,8 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
     )
     own = transcribe(clip, *load_recogniser(checkpoint)).words
     torch.manual_seed(0)
-    # All on whole embeddings, as the clip alone: half an embedding off, an encoder may hear "salt" for "sat", with or without seams.
+    # All starts are at whole embeddings, as in the clip alone: shifted by half an embedding, an encoder may
+    # transcribe "salt" for "sat", with or without seams.
     waveform, sound, starts = 0.001 * torch.randn(130 * 16_000), read_audio(clip), (5.04, 40.0, 79.04, 121.28)
     for start in starts:  # 40 s: across the first seam
         waveform[int(start * 16_000) :][: len(sound)] += sound
@@ -156,8 +156,8 @@ def test_times_of_words_go_on_past_the_seams(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["audio_enc_tiny.pt", "audio_enc_voice.pt"])
 @pytest.mark.parametrize("level", [0.0, 1e-4, 1e-3, 1e-2])
-def test_where_nobody_speaks_nothing_is_written(name, level):
-    """Trained on clips alone, an encoder that has no speech to attend to hears words in the faintest noise: some hundred a minute."""
+def test_silence_is_transcribed_as_nothing(name, level):
+    """An encoder trained on clips alone transcribes noise as words if it attends to nothing else."""
     recogniser, _ = load_recogniser(ROOT / "data" / "pretrained" / name)
     noise = level * torch.randn(40 * 16_000, generator=torch.Generator().manual_seed(0))
     path = greedy_path(LogMel()(noise), recogniser, REACH)

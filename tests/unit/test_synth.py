@@ -1,4 +1,4 @@
-"""The embedded corpus: who says it, how it sounds, and that a folder never holds half of one."""
+"""The embedded corpus: its voices and acoustics, and that a folder never holds an incomplete one."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def test_every_split_has_its_voices_and_accents():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_variant_nor_a_sibling_of_it_is_heard_in_two_splits(seed):
+def test_no_variant_or_sibling_of_it_is_in_two_splits(seed):
     cast = cast_voices(seed)
     split_of = {voice.variant: split for split, voices in cast.items() for voice in voices}
     assert sum(len({voice.variant for voice in voices}) for voices in cast.values()) == len(split_of)
@@ -256,13 +256,13 @@ def test_a_file_as_folder_is_refused(tmp_path):
         synthesise(tmp_path / "audio", counts=SMALL)
 
 
-def test_a_missing_espeak_is_said_with_its_remedy(tmp_path, monkeypatch):
+def test_a_missing_espeak_is_reported_with_its_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UserError, match="pip install espeakng-loader"):
         synthesise(tmp_path / "audio", counts=SMALL)
 
 
-def test_a_library_that_does_not_load_is_said_with_its_remedy(tmp_path, monkeypatch):
+def test_a_library_that_does_not_load_is_reported_with_its_remedy(tmp_path, monkeypatch):
     package = tmp_path / "broken" / "espeakng_loader"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(
@@ -329,7 +329,7 @@ def test_a_loud_recording_is_turned_down_instead_of_clipped_and_a_short_one_padd
     assert len(recording) == int(1.02 * SAMPLE_RATE) and np.abs(recording).max() == pytest.approx(PEAK)
 
 
-def test_a_room_falls_by_60_db_in_its_time():
+def test_reverberation_decays_by_60_db_in_rt60():
     click = np.zeros(10)
     click[0] = 1.0
     response = reverberate(click, 0.4, 3.0, np.random.default_rng(0))

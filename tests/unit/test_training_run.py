@@ -67,7 +67,7 @@ def long_run(write_config):
 
 @contextlib.contextmanager
 def suspended(run: TrainingRun):
-    """Inside, the process of the run does nothing; it may be killed."""
+    """Suspend the process of the run inside the block; it may be killed there."""
     process = run.process()
     process.suspend()
     try:
@@ -115,7 +115,7 @@ def test_a_run_that_is_over_is_shown_as_it_ended_unless_the_settings_are_others(
     assert not TrainingRun(result.folder).trained_with(replace(config, seed=7))
 
 
-def test_the_log_keeps_what_was_heard_of_the_first_three_dev_clips(trained):
+def test_the_log_keeps_the_transcripts_of_the_first_three_dev_clips(trained):
     entries = TrainingRun(trained[0].folder).status().of_type("epoch")
     assert all([len(entry["transcripts"]) for entry in entries])
     assert {tuple(each["said"] for each in entry["transcripts"]) for entry in entries} == {
@@ -200,7 +200,7 @@ def test_it_outlives_who_started_it_and_can_be_stopped_by_who_finds_it(write_con
         TrainingRun(tmp_path / "run").kill()
 
 
-def test_a_process_of_nobodys_is_started_and_writes_its_log(tmp_path):
+def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
     """How Windows does it; there a kernel that is shut down takes its children along."""
     command = [
         sys.executable,
@@ -215,12 +215,12 @@ def test_a_process_of_nobodys_is_started_and_writes_its_log(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_killed_run_says_so_and_can_be_resumed(long_run):
+def test_a_killed_run_is_reported_and_can_be_resumed(long_run):
     long_run.process().kill()
     with pytest.raises(UserError, match="died, killed by SIGKILL: the system does that when memory runs out"):
         long_run.wait()
     assert long_run.status().exit_code == -signal.SIGKILL
-    training_process._children.clear()  # as after a restart of the kernel: nobody knows the exit code
+    training_process._children.clear()  # as after a restart of the kernel: the exit code is lost
     with pytest.raises(UserError, match="died, killed without a last word"):
         long_run.wait()
     with RunLock(long_run.folder):
@@ -358,7 +358,7 @@ def test_a_run_that_the_training_refuses_later_says_why(write_config, tmp_path, 
 
 
 def test_a_folder_taken_meanwhile_is_refused_with_the_holders_name(write_config, tmp_path, monkeypatch):
-    """The check before the start may come too early; then the lock refuses, and `start` says what it said."""
+    """The check before the start may come too early; then the lock refuses, and its message is reported."""
     config = write_config()
     with RunLock(tmp_path / "run"):
         monkeypatch.setattr(TrainingRun, "process", lambda self: None)
@@ -374,7 +374,7 @@ def test_a_kernel_does_not_kill_itself(tmp_path):
         TrainingRun(tmp_path).kill()
 
 
-def test_nothing_to_attach_to_is_said(tmp_path, monkeypatch):
+def test_a_folder_without_a_run_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(background, "ROOT", tmp_path)
     with pytest.raises(UserError, match="there is no training run in checkpoints/"):

@@ -16,7 +16,7 @@ from omni_lib.recogniser import load_recogniser
 
 @pytest.fixture(scope="module")
 def hear(trained):
-    """A function that transcribes a file with the trained model and returns the transcript and the warnings."""
+    """A function that transcribes a file with the trained model, and returns transcript and warnings."""
     recogniser, config = load_recogniser(trained[0].checkpoint)
 
     def hear(path):
