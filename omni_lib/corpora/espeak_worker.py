@@ -42,11 +42,11 @@ class Take:
     """How one utterance is said and recorded."""
 
     path: str  # of the WAV file to write
-    spoken: str  # what espeak is told to say
+    spoken: str  # the text given to espeak
     voice: str  # espeak's name of accent and variant
     rate: int  # words a minute
     pitch: int  # 0…99; 50 is the voice's own
-    rt60: float  # seconds that the room takes to fall by 60 dB; 0 is no room
+    rt60: float  # seconds that the reverberation takes to decay by 60 dB; 0 means no reverberation
     direct_db: float  # direct sound over reverberation
     noise: str  # one of acoustics.NOISES
     snr_db: float

@@ -64,7 +64,7 @@ class KnownSound:
         try:
             name, status = str(path.resolve()), path.stat()
         except OSError:
-            return _read(path)  # which says what is wrong
+            return _read(path)  # which reports what is wrong
         state = (status.st_size, status.st_mtime_ns)
         if known := self._look_up(name):
             if known[:2] == state:

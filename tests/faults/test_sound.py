@@ -62,7 +62,7 @@ def some_samples(rng: random.Random) -> np.ndarray:
 
 
 def a_sound(rng: random.Random, path) -> str:
-    """Write something like a sound file, and return what was written."""
+    """Write something like a sound file, and return the kind of damage that was done to it."""
     samples, rate, (form, subtype) = some_samples(rng), rng.choice(RATES), rng.choice(FORMS)
     # These encoders, which are not tested here, abort the process on values that no sound has.
     if form in ("MP3", "OGG") or subtype == "IMA_ADPCM":

@@ -1,4 +1,4 @@
-"""The parts of the benchmarks that decide what a result file says. The measurements themselves run by hand."""
+"""The parts of the benchmarks that decide what a result file holds. Measurements are run by hand."""
 
 import json
 import sys
