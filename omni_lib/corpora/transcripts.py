@@ -14,7 +14,7 @@ Numbers   121 → one hundred twenty one (American, without "and"; whoever read 
           Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens,
           6′ and 6" (feet and inches), units such as 5 km.
 Letters   æ and œ are two letters, ß is ss, ø is o, ł is l.
-Apostrophes are deleted: the 29 symbols have none, and they are not audible. So we'll and well are one word to the
+Apostrophes are deleted: the 29 symbols have none, and they are silent. So we'll and well are one word to the
 encoder; a language model of the same transcripts makes the same of them.
 """
 
