@@ -12,7 +12,7 @@ of the texts, `transcripts.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -114,6 +114,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         problems: list[Problem] = []
         notes: dict[str, int] = {}  # on recordings that are used, and the first row of each
         taken: set[str] = set()
+        whole: dict[Path, dict[str, int]] = {}
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
                 said = _utterance(recordings, row)
@@ -125,11 +126,13 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
                 problems.append(Problem(row.line, str(error)))
                 continue
             notes |= {note: row.line for note in sound.notes if note not in notes}
+            if bounds is None:
+                whole.setdefault(said.path, {}).setdefault(said.text, row.line)
             taken.add(target.name.lower())
             utterances.append(Utterance(target, said.text, said.speaker, said.split))
         for problem in problems:
             report(f"left out, {path.name} {problem}")
-        for note, line in notes.items():
+        for note, line in (notes | _contested(whole)).items():
             report(f"note, {path.name} {Problem(line, note)}")
         if not utterances:
             raise UserError(
@@ -139,6 +142,21 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         report(f"{path.name}: {len(table.rows)} rows, {len(utterances)} written, {len(problems)} left out")
         write_manifest(partial / "asr.csv", utterances)
     return out / "asr.csv"
+
+
+def _contested(whole: Mapping[Path, Mapping[str, int]]) -> dict[str, int]:
+    """Remarks on whole recordings that have several texts, since at most one of them is all that is said in
+    it; and the line of each.
+
+    Args:
+        whole: texts of each recording that was not cut, and the first line of each text.
+    """
+    return {
+        f"{path} has another text at line {list(lines.values())[1]}: if each belongs to a part of it, add"
+        " columns start and end": min(lines.values())
+        for path, lines in whole.items()
+        if len(lines) > 1
+    }
 
 
 def _part(waveform: Tensor, bounds: tuple[int, int] | None) -> Tensor:

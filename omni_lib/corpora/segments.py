@@ -153,6 +153,8 @@ class Segments:
         """
         speeds: dict[str, list[float]] = {"s": [], "ms": [], "samples": []}
         fractions = tried = 0
+        # SpeechBrain writes start and stop in samples beside a duration in seconds
+        ends = [name for name in self.columns if name != "duration" or "end" not in self.columns]
         rows = list(rows)
         if rows and all(
             ":" in cell for row in rows for name in self.columns if (cell := row.cells.get(name))
@@ -163,8 +165,8 @@ class Segments:
                 continue
             seconds, rate = known
             tried += 1
-            numbers = [_number(row.cells.get(name, "")) for name in self.columns]
-            fractions += any(value is not None and value != int(value) for value in numbers)
+            numbers = [value for value in map(_number, (row.cells.get(name, "") for name in ends)) if value]
+            fractions += any(value != int(value) for value in numbers)
             for unit, found in speeds.items():
                 try:
                     start, end = self._ends(row, rate, dict.fromkeys(self.columns, unit))

@@ -86,6 +86,8 @@ def read_rows(path: Path) -> Table:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8: save it as UTF-8 text") from None
+    if text.count("\0") > len(text) / 4:  # every other byte of UTF-16 without a mark at its start
+        raise UserError(f"{path} is UTF-16, not UTF-8: save it as UTF-8 text")
     if not text.strip():
         raise UserError(f"{path} is empty: write a path and a text in each line")
     if text.lstrip()[0] in "{[" and path.suffix.lower() not in (".csv", ".tsv"):

@@ -116,7 +116,8 @@ def test_bad_rows_are_listed_by_line_and_the_others_used(source, tmp_path, bad):
     soundfile.write(source / "empty.wav", np.zeros(0), 16_000)
     soundfile.write(source / "loud.wav", np.full(16_000, 20_000.0), 16_000, subtype="FLOAT")
     (source / "link.wav").symlink_to(tmp_path / "outside.wav")
-    (source / "t.csv").write_text(f"path,text\nc.wav,first\n{bad}\nc.wav,last\n", encoding="utf-8")
+    (source / "d.wav").write_bytes((source / "c.wav").read_bytes())
+    (source / "t.csv").write_text(f"path,text\nc.wav,first\n{bad}\nd.wav,last\n", encoding="utf-8")
     rows, said = prepare(source, tmp_path / "out")
     assert [row["transcription"] for row in rows] == ["first", "last"]
     assert len(said) == 2 and BAD_ROWS[bad] in said[0]
@@ -160,3 +161,35 @@ def test_the_source_is_never_overwritten(source):
     with pytest.raises(UserError, match="was not made by this command"):
         folder.prepare(source, source)
     assert (source / "asr.csv").read_text() == "c.wav,see\n"
+
+
+@pytest.mark.parametrize("header", ["path,time,text", "path,channel,text"])
+def test_a_whole_recording_with_several_texts_is_noted(tmp_path, header):
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.wav", 0.3 * np.sin(np.arange(16_000) / 9), 16_000)
+    rows = "a.wav,0-1,the cat\na.wav,1-2,sat on the mat\nb.wav,0-1,Hello\nb.wav,0-1,hello\n"
+    (tmp_path / "t.csv").write_text(f"{header}\n{rows}", encoding="utf-8")
+    said: list[str] = []
+    path = folder.prepare(tmp_path, tmp_path / "out", said.append)
+    notes = [line for line in said if line.startswith("note, ")]
+    assert len(notes) == 1 and "a.wav has another text at line 3" in notes[0] and "start and end" in notes[0]
+    with open(path, encoding="utf-8", newline="") as file:
+        texts = [row["transcription"] for row in csv.DictReader(file)]
+    assert texts == ["the cat", "sat on the mat", "hello", "hello"]
+
+
+def test_samples_beside_a_duration_in_seconds_are_cut_out(tmp_path):
+    """SpeechBrain: ID,duration,wav,start,stop,wrd."""
+    soundfile.write(tmp_path / "a.wav", 0.3 * np.sin(np.arange(32_000) / 9), 16_000)
+    rows = "1,0.75,a.wav,0,12000,the cat\n2,1.25,a.wav,12000,32000,sat on the mat\n"
+    (tmp_path / "t.csv").write_text(f"ID,duration,wav,start,stop,wrd\n{rows}", encoding="utf-8")
+    path = folder.prepare(tmp_path, tmp_path / "out", lambda line: None)
+    lengths = [soundfile.info(clip).frames for clip in sorted((path.parent / "wav").iterdir())]
+    assert lengths == [12_000, 20_000]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_table_in_utf_16_is_named(tmp_path, encoding):
+    (tmp_path / "t.tsv").write_bytes("path\ttext\na.wav\thello world\n".encode(encoding))
+    with pytest.raises(UserError, match="not UTF-8: save it as UTF-8"):
+        folder.prepare(tmp_path, tmp_path / "out")
