@@ -178,7 +178,7 @@ def _utterance(sounds: Sounds, line: int, cells: dict[str | None, str]) -> Utter
     text = words_in(values["transcription"])
     if values["split"] and values["split"] not in SPLITS:
         raise UserError(
-            f"split '{values['split']}' is none of {', '.join(SPLITS)}{split_hint(values['split'])}"
+            f"split '{values['split']}' must be one of {', '.join(SPLITS)}{split_hint(values['split'])}"
         )
     return Utterance(audio, text, values["speaker"], values["split"], values["kind"], values["accent"], line)
 

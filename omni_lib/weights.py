@@ -1,4 +1,4 @@
-"""Reading a checkpoint: no code in the file is run, and every checksum and every shape is tested.
+"""Reading a checkpoint. No code in the file is run, and every checksum and every shape is checked.
 
 The file is a dictionary of tensors and plain values (`REQUIRED` names its keys); `training/checkpoint.py`
 writes it.
@@ -24,8 +24,8 @@ Module = TypeVar("Module", bound=nn.Module)
 REQUIRED = ("enc", "head", "config", "vocabulary", "feature_stats", "step", "metrics")
 
 
-class Damaged(UserError):
-    """A checkpoint whose bytes are not those that were written."""
+class DamagedCheckpoint(UserError):
+    """A checkpoint file was changed or cut short after it was written."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} is damaged or not a checkpoint ({reason}): use the previous checkpoint")
@@ -36,20 +36,20 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint on the CPU.
 
     `weights_only=True` refuses anything but tensors and plain values, so that an untrusted file cannot run
-    code. The archive's checksums are tested first, because `torch.load` accepts a weight with a flipped bit.
+    code. The archive's checksums are checked first, because `torch.load` accepts a weight with a flipped bit.
 
     Raises:
-        UserError: the file is missing, damaged (`Damaged`), or not a checkpoint of omni train.
+        UserError: the file is missing, damaged (`DamagedCheckpoint`), or not a checkpoint of omni train.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path} does not exist: train first ('omni train'), or name a checkpoint")
     if reason := damage(path):
-        raise Damaged(path, reason)
+        raise DamagedCheckpoint(path, reason)
     try:
         contents: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle and torch raise many kinds; in each case the file is wrong
-        raise Damaged(path, type(error).__name__) from None
+    except Exception as error:  # pickle and torch raise many types; each means that the file is damaged
+        raise DamagedCheckpoint(path, type(error).__name__) from None
     missing = [key for key in REQUIRED if not isinstance(contents, dict) or key not in contents]
     if missing:
         raise UserError(f"{path} is not a checkpoint of omni train: it lacks {', '.join(missing)}")
@@ -63,22 +63,22 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with the bytes of a checkpoint, by their checksums; None if nothing is."""
+    """What is wrong with the bytes of a checkpoint according to its checksums; None if they are intact."""
     try:
         with zipfile.ZipFile(path) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 return "compressed, which torch never does: it may unpack to any size"
             changed = archive.testzip()
-    except Exception as error:  # zipfile raises a dozen kinds
+    except Exception as error:  # zipfile raises a dozen types
         return type(error).__name__
     return f"checksum of {changed}" if changed else None
 
 
 def checkpoint_config(contents: dict[str, Any], path: str | Path) -> Config:
-    """The settings that the checkpoint `path` was trained with; those it lacks have their defaults.
+    """The settings that the checkpoint `path` was trained with; missing ones get their defaults.
 
     Raises:
-        UserError: this version has no such setting.
+        UserError: a setting is unknown to this version, or its value is wrong.
     """
     try:
         return config_from_dict(contents["config"])
@@ -89,7 +89,7 @@ def checkpoint_config(contents: dict[str, Any], path: str | Path) -> Config:
 def filled(make: Callable[[], Module], state: dict[str, Tensor], path: str | Path) -> Module:
     """The module that `make()` builds, with the weights of `state`.
 
-    It is first built without memory (on torch's device "meta") to compare shapes, because the settings in a
+    It is first built without memory (on torch's device "meta") to compare shapes, because the settings in an
     untrusted file may describe a model of any size.
 
     Raises:

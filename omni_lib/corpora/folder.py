@@ -186,7 +186,7 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
     text = words_in(row.cells["text"], spoken)
     split = row.cells.get("split", "").lower()
     if split and split not in SPLITS:
-        raise UserError(f"split '{split}' is none of {', '.join(SPLITS)}{split_hint(split)}")
+        raise UserError(f"split '{split}' must be one of {', '.join(SPLITS)}{split_hint(split)}")
     return Utterance(path, text, row.cells.get("speaker", ""), split, line=row.line)
 
 

@@ -52,7 +52,7 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         out: the folder to write.
 
     Raises:
-        UserError: a source is none of these, or `out` holds something else.
+        UserError: a source is not one of these, or `out` holds something else.
     """
     rows = Rows()
     subsets: dict[str, Path] = {}

@@ -210,7 +210,7 @@ def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -
 def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
     for split, count in counts.items():
         if split not in SPLITS:
-            raise UserError(f"counts names the split '{split}': it is none of {', '.join(SPLITS)}")
+            raise UserError(f"counts names the split '{split}': it must be one of {', '.join(SPLITS)}")
         if count < 0:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be 0 or more")
     if not any(counts.values()):

@@ -12,7 +12,7 @@ import torch
 
 from omni_lib.errors import UserError
 from omni_lib.machine.files import PARTIAL, write_atomically
-from omni_lib.weights import Damaged, damage, load_checkpoint
+from omni_lib.weights import DamagedCheckpoint, damage, load_checkpoint
 
 BEST = "audio_enc_best.pt"
 _PERIODIC = re.compile(r"audio_enc_step_(\d+)\.pt")
@@ -40,7 +40,7 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         return None
     try:
         return paths[-1], load_checkpoint(paths[-1])
-    except Damaged as error:
+    except DamagedCheckpoint as error:
         raise UserError(f"{paths[-1]} is damaged ({error.reason}): {_way_back(folder, paths[:-1])}") from None
 
 

@@ -67,7 +67,7 @@ BAD_ROWS = {
     b"a.wav,,,": "holds no word",
     b"a.wav": "holds no word",
     b"a.wav,one 1,,": "'1'",
-    b"a.wav,one,s,training": "split 'training' is none of train, dev, test",
+    b"a.wav,one,s,training": "split 'training' must be one of train, dev, test",
     b"a.wav,one, two,s,train": "more cells than the header",
     b'a.wav,"one\nb.wav,two",s,train': "several lines",
     b"x" * 300 + b",one,,": "File name too long",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Damaged, Part, refuse_many, replaced
+from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Part, UnreadableSound, refuse_many, replaced
 
 _MOST_TRAILING = 50  # chunks after the samples
 _MOST_CHUNKS = 10_000  # a file with more is not a recording
@@ -36,7 +36,7 @@ class _Field:
     def patch(self, there: int) -> tuple[int, bytes]:
         number = (there + self.plus) // self.per
         if number >= 256**self.width - 256:
-            raise Damaged(
+            raise UnreadableSound(
                 "has more sound than its format can hold, with its length left open: convert it to FLAC"
             )
         return self.position, max(0, number).to_bytes(
@@ -67,7 +67,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
     """The parts of a file in one of these containers; None where it is in another.
 
     Raises:
-        Damaged: fewer bytes of sound are there than their chunk promises.
+        UnreadableSound: fewer bytes of sound are there than their chunk promises.
     """
     parts: list[Part] = []
     notes: list[str] = []
@@ -83,7 +83,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
         else:
             if (there := data.size - sound.start) < sound.size:
                 promise = f"its header promises {sound.size} bytes of sound, {there} are there"
-                raise Damaged(f"is truncated: {promise}; {AGAIN}")
+                raise UnreadableSound(f"is truncated: {promise}; {AGAIN}")
             end = _after(data, sound)
             parts.append(Part(_padded(((at, end),), sound.unpadded), bytes_of_sound=sound.size))
         refuse_many(parts)
@@ -100,7 +100,7 @@ def mp3_within(data: Bytes, start: int) -> int | None:
     """Where the MP3 frames begin in a WAV file that holds them in place of samples; None in another file.
 
     Raises:
-        Damaged: fewer bytes are there than their chunk promises.
+        UnreadableSound: fewer bytes are there than their chunk promises.
     """
     if data.at(start, 4) != b"RIFF" or data.at(start + 8, 4) != b"WAVE":
         return None
@@ -111,7 +111,7 @@ def mp3_within(data: Bytes, start: int) -> int | None:
         if chunk.name == b"data":
             there = data.size - chunk.start
             if tag == _MP3 and not _is_open(chunk.size) and chunk.size > there:
-                raise Damaged(
+                raise UnreadableSound(
                     f"is truncated: its header promises {chunk.size} bytes of MP3, {there} are there; {AGAIN}"
                 )
             return chunk.start if tag == _MP3 else None
@@ -243,7 +243,7 @@ def _au(data: Bytes, start: int) -> _Sound:
     order = "big" if data.at(start, 1) == b"." else "little"
     offset, size = data.number(start + 4, 4, order), data.number(start + 8, 4, order)
     if offset < 24 or start + offset > data.size:
-        raise Damaged(f"is truncated or damaged: its samples should begin after its end; {AGAIN}")
+        raise UnreadableSound(f"is truncated or damaged: its samples should begin after its end; {AGAIN}")
     return _Sound(start + offset, None if _is_open(size) else size, (_Field(start + 8, 4, order),))
 
 
@@ -269,7 +269,7 @@ def _nist(data: Bytes, start: int) -> _Sound:
     found = re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -i (\d{1,12})\s*$", text, re.MULTILINE)
     fields = {name: int(value) for name, value in found}
     if start + length > data.size:
-        raise Damaged(f"is truncated: it ends within its header; {AGAIN}")
+        raise UnreadableSound(f"is truncated: it ends within its header; {AGAIN}")
     packed = b"embedded-" in text  # shorten: fewer bytes than the number of samples implies
     if packed or not fields.get(b"sample_count"):
         return _Sound(start + length, None)

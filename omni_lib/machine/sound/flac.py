@@ -17,8 +17,8 @@ from omni_lib.machine.sound.parts import (
     CONVERT,
     Bytes,
     Contents,
-    Damaged,
     Part,
+    UnreadableSound,
     View,
     refuse_many,
     replaced,
@@ -57,7 +57,7 @@ def contents(data: Bytes, start: int) -> Contents:
     """The parts of a FLAC file whose mark begins at `start`.
 
     Raises:
-        Damaged: frames are missing.
+        UnreadableSound: frames are missing.
     """
     parts: list[Part] = []
     notes: list[str] = []
@@ -80,7 +80,9 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
     first = next(frames, None)
     if first is None:
         if promised:
-            raise Damaged(f"is truncated: its header promises {promised} samples, none are there; {AGAIN}")
+            raise UnreadableSound(
+                f"is truncated: its header promises {promised} samples, none are there; {AGAIN}"
+            )
         return Part(((start, end),), most=0), False
     last, length, before = first, first.samples, 0
     ahead: tuple[int, int] | None = (
@@ -92,13 +94,17 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
             before, last, length, ahead = length, frame, length + frame.samples, None
         elif frame.number > expected:
             if ahead and frame.number == ahead[1]:
-                raise Damaged(f"is damaged: FLAC frames are missing after {length} samples; {CONVERT}")
+                raise UnreadableSound(
+                    f"is damaged: FLAC frames are missing after {length} samples; {CONVERT}"
+                )
             ahead = (frame.number, frame.number + (frame.samples if first.varies else 1))
     if length < promised:
-        raise Damaged(f"is truncated: its header promises {promised} samples, {length} are there; {AGAIN}")
+        raise UnreadableSound(
+            f"is truncated: its header promises {promised} samples, {length} are there; {AGAIN}"
+        )
     cut = not _is_whole(data, start, sound, last, end)
     if cut and promised:
-        raise Damaged(
+        raise UnreadableSound(
             f"is truncated or damaged: the last of its {promised} samples cannot be decoded; {AGAIN}"
         )
     if cut:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from omni_lib.machine.sound.parts import Bytes, Damaged
+from omni_lib.machine.sound.parts import Bytes, UnreadableSound
 
 TO_WAV = "convert it: ffmpeg -i FILE -ar 16000 -ac 1 NEW.wav"
 _UNPACK = "unpack it, and use the sound files in it"
@@ -27,10 +27,10 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
 def refuse_foreign(data: Bytes, start: int) -> None:
     """
     Raises:
-        Damaged: the file is empty, or begins as one of a kind that cannot be read.
+        UnreadableSound: the file is empty, or begins as one of a kind that cannot be read.
     """
     if start >= data.size:
-        raise Damaged("is empty: it holds no samples")
+        raise UnreadableSound("is empty: it holds no samples")
     for beginning, kind, remedy in _FOREIGN:
         if re.match(beginning, data.at(start, 64), re.DOTALL | re.IGNORECASE):
-            raise Damaged(f"is {kind}, which cannot be read whatever its name is: {remedy}")
+            raise UnreadableSound(f"is {kind}, which cannot be read whatever its name is: {remedy}")

@@ -17,8 +17,8 @@ from omni_lib.machine.sound.parts import (
     CONVERT,
     Bytes,
     Contents,
-    Damaged,
     Part,
+    UnreadableSound,
     after_id3,
     refuse_many,
 )
@@ -109,7 +109,7 @@ def contents(data: Bytes, start: int) -> Contents:
     """The parts of an MP3 file whose first frame begins at `start`.
 
     Raises:
-        Damaged: there is something else between frames, or there are fewer frames than the file's
+        UnreadableSound: there is something else between frames, or there are fewer frames than the file's
             own header counts.
     """
     parts: list[Part] = []
@@ -150,7 +150,9 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int, bool]:
             frames, at = frames + 1, at + frame.length
             end = at
     if promised is not None and promised > frames + (not partial):  # some encoders count their header, too
-        raise Damaged(f"is truncated: its header promises {promised} MP3 frames, {frames} are there; {AGAIN}")
+        raise UnreadableSound(
+            f"is truncated: its header promises {promised} MP3 frames, {frames} are there; {AGAIN}"
+        )
     if frames == 0:
         return None, at, partial
     samples = frames * head.samples
@@ -164,14 +166,14 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     """Where the frames go on behind the tags at `at`; None where nothing but tags and other bytes follow.
 
     Raises:
-        Damaged: frames continue after bytes that are not a tag.
+        UnreadableSound: frames continue after bytes that are not a tag.
     """
     known = _after_tags(data, at)
     if _is_chain(data, known):
         return known
     for sync in _syncs(data, known, data.size):
         if _is_chain(data, sync, whole=True):
-            raise Damaged(
+            raise UnreadableSound(
                 f"is damaged: bytes {known} to {sync} are not MP3 frames, sound may be missing; {CONVERT}"
             )
     return None

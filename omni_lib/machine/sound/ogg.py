@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 
 from omni_lib.machine.sound.foreign import TO_WAV
-from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Damaged, Part, refuse_many
+from omni_lib.machine.sound.parts import CONVERT, Bytes, Contents, Part, UnreadableSound, refuse_many
 
 MAGIC = b"OggS"
 _FLAC = b"\x7fFLAC"  # and four more bytes stand before the FLAC file
@@ -22,7 +22,7 @@ def contents(data: Bytes, start: int) -> Contents:
     """The streams of an Ogg file whose first page begins at `start`, one after the other.
 
     Raises:
-        Damaged: a page is missing, damaged or incomplete.
+        UnreadableSound: a page is missing, damaged or incomplete.
     """
     parts: list[Part] = []
     pages: list[tuple[int, int]] = []  # what those of a FLAC stream hold
@@ -35,20 +35,22 @@ def contents(data: Bytes, start: int) -> Contents:
         if page[:4] != MAGIC:
             if ended and data.find(MAGIC, at, data.size) < 0:
                 break  # something else was appended
-            raise Damaged(f"is damaged: byte {at} should begin an Ogg page; {CONVERT}")
+            raise UnreadableSound(f"is damaged: byte {at} should begin an Ogg page; {CONVERT}")
         lacing = data.at(at + 27, page[26]) if len(page) == 27 else b""
         length = 27 + len(lacing) + sum(lacing)
         if len(page) < 27 or len(lacing) < page[26] or at + length > data.size:
-            raise Damaged(f"is truncated: it ends within an Ogg page; {CONVERT}")
+            raise UnreadableSound(f"is truncated: it ends within an Ogg page; {CONVERT}")
         if _checksum(data.at(at, length)) != int.from_bytes(page[22:26], "little"):
-            raise Damaged(f"is damaged: the Ogg page at byte {at} does not fit its checksum; {CONVERT}")
+            raise UnreadableSound(
+                f"is damaged: the Ogg page at byte {at} does not fit its checksum; {CONVERT}"
+            )
         flags, stream, number = page[5], page[14:18], int.from_bytes(page[18:22], "little")
         if flags & _FIRST and not heads:  # another file was joined to the one before
             parts += [_part(data, begin, at, pages, samples)] if at > begin else []
             refuse_many(parts)
             begin, numbers, pages = at, {}, []
         elif not flags & _FIRST and number != numbers.get(stream, number):
-            raise Damaged(f"is damaged: Ogg pages are missing before byte {at}; {CONVERT}")
+            raise UnreadableSound(f"is damaged: Ogg pages are missing before byte {at}; {CONVERT}")
         body = at + 27 + len(lacing)
         if flags & _FIRST:
             _refuse_foreign(data.at(body, 8))
@@ -69,7 +71,7 @@ def _part(data: Bytes, begin: int, end: int, pages: list[tuple[int, int]], sampl
     (first, first_end), *others = pages
     header = bytearray(data.at(first, first_end - first))
     if header[:4] != b"fLaC" or len(header) < 42:
-        raise Damaged(f"is damaged: its FLAC stream has no header; {CONVERT}")
+        raise UnreadableSound(f"is damaged: its FLAC stream has no header; {CONVERT}")
     header[21:26] = bytes([header[21] & 0xF0 | samples >> 32 & 0x0F]) + (samples & 0xFFFFFFFF).to_bytes(
         4, "big"
     )
@@ -79,7 +81,7 @@ def _part(data: Bytes, begin: int, end: int, pages: list[tuple[int, int]], sampl
 def _refuse_foreign(beginning: bytes) -> None:
     for mark, kind in _FOREIGN.items():
         if beginning.startswith(mark):
-            raise Damaged(f"holds {kind} in its Ogg pages, which cannot be read: {TO_WAV}")
+            raise UnreadableSound(f"holds {kind} in its Ogg pages, which cannot be read: {TO_WAV}")
 
 
 def _checksum(page: bytes) -> int:

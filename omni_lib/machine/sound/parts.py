@@ -17,19 +17,20 @@ AGAIN = "copy it again"
 CONVERT = "copy it again, or convert what is left: ffmpeg -i FILE -ar 16000 -ac 1 NEW.wav"
 
 
-class Damaged(Exception):
-    """Why a file cannot be read whole; the words follow the file's name."""
+class UnreadableSound(Exception):
+    """A sound file cannot be read completely. The message completes a sentence that begins with its name."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One stretch of sound that stands alone. Two files joined by `cat` make two parts.
+    """A section of the file that can be decoded by itself. Two files joined by `cat` make two parts.
 
     Attributes:
-        pieces: what libsndfile is shown, in order: bytes of the file from `start` to `end`, or bytes that
+        pieces: the input of libsndfile, in order: a range (start, end) of bytes of the file, or bytes that
             replace some of them.
-        bytes_of_sound: of the chunk of samples, where the container has one.
-        most, least: samples of each channel by our own count of frames; `most` is None where none was made.
+        bytes_of_sound: the size of the chunk that holds the samples, if the container has such a chunk.
+        most, least: the largest and the smallest number of samples per channel by our own count of the
+            frames. `most` is None if they were not counted.
     """
 
     pieces: tuple[tuple[int, int] | bytes, ...]
@@ -40,17 +41,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Contents:
-    """What was found in a file: its parts in order, and remarks that the reader of the sound should see."""
+    """What was found in a file: its parts in order, and remarks to report to the user."""
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
-    framed: bool = (
-        False  # whether every frame of it was found: what cannot be decoded then is damaged, not unknown
-    )
+    # whether every frame of the file was found; if so, a frame that cannot be decoded is damaged
+    framed: bool = False
 
 
 class Bytes:
-    """An open file, read in blocks of 1 MB: no length that a header claims is ever allocated."""
+    """An open file, read in blocks of 1 MB. Memory is never allocated by a length given in a header."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -69,15 +69,15 @@ class Bytes:
         """An unsigned integer of `count` bytes, `order` "little" or "big".
 
         Raises:
-            Damaged: the file ends before it.
+            UnreadableSound: the file ends before the integer does.
         """
         found = self.at(start, count)
         if len(found) < count:
-            raise Damaged(f"is truncated: it ends within its header; {AGAIN}")
+            raise UnreadableSound(f"is truncated: it ends within its header; {AGAIN}")
         return int.from_bytes(found, "little" if order == "little" else "big")
 
     def find(self, wanted: bytes, start: int, end: int) -> int:
-        """Where `wanted` first begins in [start, end), or -1."""
+        """The first position of `wanted` in [start, end), or -1."""
         while start + len(wanted) <= end:
             block = self.at(start, min(_BLOCK, end - start))
             if (index := block.find(wanted)) >= 0:
@@ -86,7 +86,7 @@ class Bytes:
         return -1
 
     def is_blank(self, start: int, end: int) -> bool:
-        """Whether nothing but zeros stands in [start, end)."""
+        """Whether all bytes in [start, end) are zero."""
         while start < end:
             block = self.at(start, min(_BLOCK, end - start))
             if not block or block.strip(b"\0"):
@@ -104,19 +104,19 @@ def after_id3(data: Bytes, start: int) -> int:
 
 
 def refuse_many(parts: Sequence[Part]) -> None:
-    """Refuse a file of very many parts, such as one that is made to fill the memory.
+    """Refuse a file with a very large number of parts, for example one built to exhaust the memory.
 
     Raises:
-        Damaged: there are more than `_MOST_PARTS`.
+        UnreadableSound: there are more than `_MOST_PARTS`.
     """
     if len(parts) > _MOST_PARTS:
-        raise Damaged(f"is joined of more than {_MOST_PARTS} parts: take it apart")
+        raise UnreadableSound(f"consists of more than {_MOST_PARTS} parts: split it into separate files")
 
 
 def replaced(
     start: int, end: int, patches: Sequence[tuple[int, bytes]]
 ) -> tuple[tuple[int, int] | bytes, ...]:
-    """The bytes [start, end) of the file with `patches` (position, bytes) laid over them, in rising order."""
+    """The bytes [start, end) of the file, overwritten by `patches` (position, bytes), sorted by position."""
     pieces: list[tuple[int, int] | bytes] = []
     for position, patch in patches:
         pieces += [(start, position), patch]
@@ -125,7 +125,7 @@ def replaced(
 
 
 class View(io.RawIOBase):
-    """The pieces of a part as one file that can be read and searched, for libsndfile."""
+    """The pieces of a part as one file that libsndfile can read and seek in."""
 
     def __init__(self, file: BinaryIO, pieces: Sequence[tuple[int, int] | bytes]) -> None:
         self._file, self._pieces = file, pieces
@@ -147,7 +147,8 @@ class View(io.RawIOBase):
         self._position = max(0, origin + offset)
         return self._position
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # soundfile hands over a cffi buffer
+    # soundfile passes a cffi buffer
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         wanted, done = min(len(buffer), max(0, self._starts[-1] - self._position)), 0
         while done < wanted:
             index = bisect_right(self._starts, self._position) - 1
@@ -158,7 +159,7 @@ class View(io.RawIOBase):
             else:
                 self._file.seek(piece[0] + within)
                 found = self._file.read(left)
-            if not found:  # the file has become shorter while it was read
+            if not found:  # the file was shortened while it was read
                 break
             buffer[done : done + len(found)] = found
             done += len(found)

@@ -14,7 +14,16 @@ import soundfile
 from omni_lib.errors import UserError
 from omni_lib.machine.sound import chunks, flac, mpeg, ogg
 from omni_lib.machine.sound.foreign import TO_WAV, refuse_foreign
-from omni_lib.machine.sound.parts import AGAIN, CONVERT, Bytes, Contents, Damaged, Part, View, after_id3
+from omni_lib.machine.sound.parts import (
+    AGAIN,
+    CONVERT,
+    Bytes,
+    Contents,
+    Part,
+    UnreadableSound,
+    View,
+    after_id3,
+)
 
 _WIDTHS = {  # bytes of a sample
     **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
@@ -68,7 +77,7 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
     """Look a file through and open it.
 
     Raises:
-        UserError: it does not exist, is not a sound file, is truncated or damaged, or is joined of parts with
+        UserError: it does not exist, is not a sound file, is truncated or damaged, or consists of parts with
             different rates.
     """
     with _refusals(path), contextlib.ExitStack() as stack:
@@ -84,10 +93,11 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
                 channels = max(channels, sound.channels)
                 notes += _unchecked(part, sound)
         if not parts:
-            raise Damaged("is empty: it holds no samples")
+            raise UnreadableSound("is empty: it holds no samples")
         if len(set(rates)) > 1:
-            raise Damaged(
-                f"is joined of parts with {' and '.join(map(str, sorted(set(rates))))} Hz: take it apart"
+            raise UnreadableSound(
+                f"consists of parts with {' and '.join(map(str, sorted(set(rates))))} Hz: "
+                "split it into separate files"
             )
         yield OpenSound(
             path,
@@ -109,7 +119,7 @@ def _contents(data: Bytes) -> Contents:
         return ogg.contents(data, start)
     if (inside := chunks.mp3_within(data, start)) is not None:
         if (first := mpeg.first_frame(data, inside)) is None:
-            raise Damaged(f"is damaged: it should hold MP3 frames, and none is there; {AGAIN}")
+            raise UnreadableSound(f"is damaged: it should hold MP3 frames, and none is there; {AGAIN}")
         return mpeg.contents(data, first)
     if found := chunks.contents(data, start):
         return found
@@ -132,16 +142,18 @@ def _agreed_frames(part: Part, sound: soundfile.SoundFile) -> int:
     """The samples that libsndfile is going to decode, which must be as many as were counted.
 
     Raises:
-        Damaged: they are not.
+        UnreadableSound: they are not.
     """
     frames = int(sound.frames)
     if part.most is not None and not part.least <= frames <= part.most:
-        raise Damaged(f"is damaged: it has {part.most} samples, of which {frames} can be decoded; {CONVERT}")
+        raise UnreadableSound(
+            f"is damaged: it has {part.most} samples, of which {frames} can be decoded; {CONVERT}"
+        )
     width = _WIDTHS.get(sound.subtype)
     if part.bytes_of_sound is not None and width:
         there = max(0, part.bytes_of_sound - _HEADED.get(sound.format, 0)) // (width * sound.channels)
         if frames != there:
-            raise Damaged(
+            raise UnreadableSound(
                 f"is damaged: its header leads to {frames} samples, its data to {there}; export it again"
             )
     return frames
@@ -160,14 +172,14 @@ def _opened(file: BinaryIO, part: Part, framed: bool) -> Iterator[soundfile.Soun
     """A part, open for decoding.
 
     Raises:
-        Damaged: it cannot be decoded, though its frames are there.
+        UnreadableSound: it cannot be decoded, though its frames are there.
     """
     try:
         with soundfile.SoundFile(View(file, part.pieces)) as sound:
             yield sound
     except soundfile.SoundFileError as error:
         if framed:
-            raise Damaged(f"is damaged ({_reason(error)}): {CONVERT}") from None
+            raise UnreadableSound(f"is damaged ({_reason(error)}): {CONVERT}") from None
         raise
 
 
@@ -187,7 +199,7 @@ def _refusals(path: Path) -> Iterator[None]:
     """Turns the errors of libsndfile and of the system about a file into a `UserError`."""
     try:
         yield
-    except Damaged as damage:
+    except UnreadableSound as damage:
         raise UserError(f"{path} {damage}") from None
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} cannot be read as sound ({_reason(error)}): {_remedy(error)}") from None
