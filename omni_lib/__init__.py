@@ -16,7 +16,7 @@ belongs to which letter), `recogniser` (encoder and head together), `weights` (r
 
 The folders:
 
-    course/      the lessons: exercises, their judges (`exercises/checking.py`), widgets, figures
+    course/      the lessons: exercises, how an answer is judged (`exercises/checking.py`), widgets, figures
     inference/   using a trained model: evaluate, transcribe, stream, beam search, export
     runs/        one run in one folder: start it in the background, lock, log, status, stop
     training/    the parts of an epoch: padding (`batching.py`), augmentation, loss, optimiser, checkpoints
