@@ -1,11 +1,12 @@
-# Each target does its own set-up: on a machine with Python 3.11 to 3.13, make and git, any of them may come first.
+# Each target does the set-up that it needs. On a machine with Python 3.11 to 3.13, make and git, you can start
+# with any of them:
 #
 #     make train    make test    make lab    make help
 #
-# Windows has no make: README gives the two lines that do the same there.
+# Windows has no make: README.md gives two commands that do the same there.
 
 PYTHON ?= python3
-# A Python that was asked for is used or refused; if none was asked for, any that fits will do.
+# If PYTHON is given, only that Python is used; otherwise the first one with a suitable version.
 ifeq ($(origin PYTHON),file)
 PYTHONS := python3 python3.11 python3.12 python3.13
 else
@@ -24,10 +25,10 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 test: lint ## check the code and run every test: about ten minutes on two cores
 	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
 
-check: lint ## the daily form: check the code and run the unit tests that train nothing
+check: lint ## a faster `make test`: check the code and run the unit tests that train nothing
 	@$(VENV_PYTHON) -m pytest --numprocesses auto -m "not slow and not training" tests/unit tests/property
 
-lint: setup ## style, types, and which part of omni_lib may import which
+lint: setup ## check style, types, and which part of omni_lib imports which
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy
@@ -40,14 +41,14 @@ lab: setup ## open JupyterLab on your own copies of the notebooks
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) lab
 
-notebooks: setup ## run the notebooks again and store what they show, for those who change them
+notebooks: setup ## run the notebooks again and store their outputs, after changing them
 	@$(OMNI) data synth --out data/audio
 	@$(VENV_PYTHON) -m omni_lib.course.notebooks
 
-doctor: setup ## report what is missing on this machine, and the remedy
+doctor: setup ## report what is missing on this machine, and how to fix it
 	@$(OMNI) doctor
 
-setup: ## make .venv and install into it, if that is not done yet
+setup: ## create .venv and install the project into it, unless that is done already
 	@eval "$$SETUP"
 
 clean: ## remove .venv (trainings, corpora and your notebooks stay)
@@ -56,9 +57,10 @@ clean: ## remove .venv (trainings, corpora and your notebooks stay)
 help: ## this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
 
-# The set-up, in plain sh. `.venv/ready` holds what was installed, and where: as long as that still holds, nothing is
-# done. The link `.venv-installing` names the process that installs, so that two never work on one venv; an install that
-# was cut short leaves it behind, and is done again from nothing, because half a package looks to pip like a whole one.
+# The set-up, in POSIX sh. `.venv/ready` records what was installed, and in which folder; while that is still
+# true, there is nothing to do. The link `.venv-installing` names the process that is installing, so that two
+# processes never change one venv at the same time. An interrupted installation leaves the link behind. It is
+# then repeated from an empty venv, because pip cannot tell a half-installed package from a complete one.
 define SETUP
 set -eu
 
