@@ -1,4 +1,4 @@
-"""When each symbol was said: the best path of a known text, and the times of its words."""
+"""Forced alignment: the best path of a known text, and the times of its words."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Word:
 def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
     """The most probable of all paths that collapse to `target`, by the Viterbi algorithm.
 
-    It is the forward recursion of Graves et al. (2006, section 4.1) with a maximum in place of the sum. The
-    states are the target with a blank before, between and after its symbols. From one frame to the next a
-    path stays, moves on by one state, or skips the blank between two different symbols.
+    This is the forward recursion of Graves et al. (2006, section 4.1) with a maximum in place of the sum. The
+    states are the symbols of the target, with a blank before, between and after them. From one frame to the
+    next, a path stays in its state, moves on by one state, or skips the blank between two different symbols.
 
     Args:
         log_probs: (T, symbols), natural logarithms, of one utterance without padding.
@@ -48,13 +48,13 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
     if frames == 0:
         return []
 
-    # the states, and whether a path may enter each by skipping a blank
+    # the states, and for each one whether a path may enter it by skipping a blank
     states = torch.full((2 * len(target) + 1,), BLANK)  # (S,)
     states[1::2] = torch.tensor(target, dtype=torch.long)
     may_skip = torch.zeros(len(states), dtype=torch.bool)
     may_skip[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
 
-    # forward: the best score of each state, and the step that led to it
+    # forward: the best score of each state, and the move that led to it
     emitted = log_probs[:, states].double()  # (T, S)
     score = torch.full((len(states),), -math.inf, dtype=torch.float64)
     score[:2] = emitted[0, :2]
@@ -78,10 +78,10 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
 
 
 def word_times(path: Sequence[int], vocabulary: Vocabulary, seconds_per_frame: float) -> list[Word]:
-    """The words of a path: each lasts from the first frame of its first letter to the last frame of its last.
+    """The words of a path, each from the first frame of its first letter to the last frame of its last.
 
-    A word ends at a space, or where no letter follows for `PAUSE` seconds. Long pauses are rare in the
-    training data, so that a model may omit the space between two words that are far apart.
+    A word ends at a space, or if no letter follows for `PAUSE` seconds. Long pauses are rare in the training
+    data, so a model may omit the space between two words that are far apart.
     """
     words: list[Word] = []
     letters, start, end, previous = "", 0, 0, BLANK

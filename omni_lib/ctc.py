@@ -1,8 +1,8 @@
 """Connectionist temporal classification (Graves et al. 2006): from embeddings to text without an alignment.
 
-A path has one symbol per CTC frame; collapsing it (merge repeated symbols, then drop the blanks) gives the
-text. The loss is minus the logarithm of the summed probability of all paths that collapse to the text, not of
-the best path alone.
+A path has one symbol per CTC frame. Collapsing it (merge repeated symbols, then drop the blanks) gives the
+text. The loss is the negative logarithm of the summed probability of all paths that collapse to the text, not
+only of the best path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CTCHead(nn.Module):
     """embeddings (B, T', d_model), lengths (B,) → log_probs (B, T' · k, symbols), lengths (B,).
 
     Each 80 ms embedding emits k = `frames_per_embedding` CTC frames. With k = 1 there are 12.5 frames per
-    second, fewer than the letters of ordinary speech, and an utterance with more letters than frames has no
+    second. Ordinary speech has more letters per second, and an utterance with more letters than frames has no
     path at all.
     """
 
@@ -41,8 +41,8 @@ class CTCHead(nn.Module):
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
     """Negative log-likelihood of each target, in nats: (B,).
 
-    A target without a path has an infinite loss. `zero_infinity` would hide that; instead, training checks
-    all rows before it starts (`training/audit.py`).
+    A target without a path has an infinite loss. PyTorch's option `zero_infinity` would hide that; instead,
+    training checks all rows before its first step (`training/audit.py`).
 
     Args:
         log_probs: (B, T, symbols), natural logarithms.
@@ -51,9 +51,8 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     """
     if not targets:
         return log_probs.sum(dim=(1, 2))  # (0,): no loss, and a gradient of zero
-    if (
-        log_probs.device.type == "mps"
-    ):  # torch's CTC for MPS was not tested here; autograd copies the gradient back
+    # torch's CTC for MPS was not tested, so it runs on the CPU; autograd copies the gradient back
+    if log_probs.device.type == "mps":
         log_probs, lengths = log_probs.cpu(), lengths.cpu()
     device = log_probs.device
     target_lengths = torch.tensor([len(target) for target in targets], device=device)
@@ -66,22 +65,22 @@ def entropic_ctc_loss(
 ) -> Tensor:
     """`ctc_loss` minus `weight` times the entropy of the alignments, in nats: (B,).
 
-    CTC sums over all paths, but the gradient of each path is proportional to its probability: the most
-    probable path gains most, until the model has settled on one path early and by chance (Zeyer et al. 2021,
-    "Why does CTC result in peaky behavior?"). A bonus for the entropy of the paths keeps several of them
-    probable (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum entropy
-    regularization"). With Rényi's entropy of order β = 1 / (1 + weight), the sum of both is a CTC loss of
-    flatter frames:
+    CTC sums over all paths, but the gradient of each path is proportional to its probability. So the most
+    probable path gains most, and early in training the model settles on one path by chance (Zeyer et al.
+    2021, "Why does CTC result in peaky behavior?"). A bonus for the entropy of the paths keeps several of
+    them probable (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum entropy
+    regularization"). With Rényi's entropy of order β = 1 / (1 + weight), the loss with the bonus is again a
+    CTC loss, of flatter distributions:
 
         -log Σ P(path) - weight · log Σ (P(path) / Σ P)^β / (1 - β)  =  -log Σ P(path)^β / β
 
-    where Σ goes over the paths to the target. The flattened probabilities P^β of a frame no longer sum to 1,
-    but torch's gradient assumes that they do: they are divided by their sum before the loss, and its
-    logarithm is added afterwards.
+    where Σ is the sum over the paths to the target. The flattened probabilities P^β of a frame no longer sum
+    to 1, but torch's gradient assumes that they do. So they are divided by their sum before the loss, and the
+    logarithm of the sum is added afterwards.
 
     Args:
-        weight: of the entropy, at least 0; with 0 this is `ctc_loss`. The other arguments are those of
-            `ctc_loss`.
+        weight: the weight of the entropy, at least 0; with 0 the result is that of `ctc_loss`. The other
+            arguments are those of `ctc_loss`.
     """
     order = 1 / (1 + weight)
     flat = order * log_probs
@@ -98,10 +97,10 @@ def collapse(path: Sequence[int]) -> list[int]:
 
 
 def frames_needed(target: Sequence[int]) -> int:
-    """The fewest CTC frames with a path to `target`: one per symbol, and a blank between equal neighbours."""
+    """The fewest CTC frames for `target`: one per symbol, and a blank between equal neighbours."""
     return len(target) + sum(left == right for left, right in zip(target, target[1:], strict=False))
 
 
 def is_feasible(target: Sequence[int], frames: int) -> bool:
-    """Whether a path exists, so that the loss is finite."""
+    """Whether `target` has a path of this many CTC frames, which makes the loss finite."""
     return frames >= frames_needed(target)

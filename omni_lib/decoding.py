@@ -1,4 +1,4 @@
-"""From log-probabilities to text, without a language model; `inference/beam_search.py` uses one."""
+"""Decoding log-probabilities to text without a language model (`inference/beam_search.py` uses one)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 from omni_lib.ctc import collapse
 from omni_lib.text import BLANK, SPACE, Vocabulary
 
-LEAST = math.log(1e-3)  # a symbol less probable than this in a frame extends no prefix there
+LEAST = math.log(1e-3)  # a symbol that is less probable in a frame does not extend any prefix there
 
 
 def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[str]:
     """Collapse the most probable symbol of every frame: log_probs (B, T, symbols), lengths (B,) → B texts.
 
-    Surplus spaces (two in a row, or one at an end) are removed.
+    Surplus spaces (repeated, leading or trailing) are removed.
     """
     paths = log_probs.argmax(dim=-1).tolist()
     texts = (
@@ -27,15 +27,15 @@ def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[s
 
 
 def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, beam: int = 16) -> list[str]:
-    """The most probable text, not path: log_probs (B, T, symbols), lengths (B,) → B texts.
+    """The most probable text, summed over its paths: log_probs (B, T, symbols), lengths (B,) → B texts.
 
-    A path is one alignment of a text, and CTC is trained on the sum over all of them. Where the alignment is
-    uncertain, many paths of one text can together be more probable than the best path of another text, which
-    is what greedy decoding gives (Graves et al. 2006, section 3.2). The search is algorithm 1 of Graves &
-    Jaitly (2014), without a language model.
+    A path is one alignment of a text, and CTC is trained on the sum over all paths. Greedy decoding returns
+    the text of the best path. If the alignment is uncertain, the many paths of another text can together be
+    more probable (Graves et al. 2006, section 3.2). The search is algorithm 1 of Graves & Jaitly (2014),
+    without a language model.
 
     Args:
-        beam: prefixes kept from frame to frame.
+        beam: the number of prefixes kept after each frame.
     """
     return [
         _likeliest_text(row[:length], vocabulary, beam)
@@ -44,7 +44,7 @@ def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, be
 
 
 def _likeliest_text(log_probs: Tensor, vocabulary: Vocabulary, beam: int) -> str:
-    """The text of one utterance, log_probs (T, symbols); surplus spaces do not change a prefix."""
+    """The text of one utterance, log_probs (T, symbols); surplus spaces are not added to a prefix."""
     letters = range(SPACE, len(vocabulary) - 1)  # without the blank and <eos>, which no target contains
     index = {vocabulary.symbols[letter]: letter for letter in letters}
     # prefix → log-probability of its paths that end in a blank, and of those that end in its last symbol

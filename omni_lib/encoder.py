@@ -5,12 +5,12 @@
     PairPool       40 ms frames → 80 ms     two neighbouring frames become one
 
 The pool comes after the last block, or earlier if `blocks_before_pool` is smaller. A block after the pool
-costs half as much; but most letters are shorter than 80 ms, and a block can tell them apart more easily while
-each has frames of its own. Which matters more depends on the speech.
+costs half as much. But most letters are shorter than 80 ms, and a block can distinguish them more easily
+while each letter has its own frames. Which effect is larger depends on the speech.
 
-Every operation that combines several frames is given the mask of valid frames: convolutions get zeros beyond
-the end of an utterance, attention ignores the padding, and batch statistics count valid frames only. So an
-utterance has the same embeddings alone as in any padded batch.
+Every operation that combines several frames uses the mask of valid frames: convolutions get zeros beyond the
+end of an utterance, attention ignores the padding, and batch statistics count valid frames only. So an
+utterance has the same embeddings by itself as in any padded batch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from omni_lib.audio import N_MELS
 from omni_lib.config import Config
 from omni_lib.machine.distributed import sum_over_ranks, world_size
 
-Length = TypeVar("Length", int, Tensor)  # a number of frames, or those of each row (B,)
+Length = TypeVar("Length", int, Tensor)  # a number of frames, or the numbers of all rows (B,)
 
 HIDDEN_TIME = 4  # 10 ms frames per frame of the subsampler's output and of the blocks before the pool
 
@@ -79,7 +79,7 @@ class MaskedBatchNorm(nn.Module):
         ).view_as(frames)
 
     def _normalise_over_ranks(self, frames: Tensor) -> Tensor:
-        """The same with the statistics of all ranks' frames (torch.nn.SyncBatchNorm works on a GPU only)."""
+        """`_normalise` by the statistics of all ranks' frames (torch.nn.SyncBatchNorm needs a GPU)."""
         rows = frames.flatten(0, -2).to(torch.promote_types(frames.dtype, torch.float32))
         sums = sum_over_ranks(torch.cat([rows.sum(dim=0), rows.new_tensor([len(rows)])]))
         count = sums[-1].clamp_min(1)
@@ -98,7 +98,7 @@ class Subsampler(nn.Module):
 
     The log-mel is treated as an image, because a sound that is a little higher or later is still the same
     sound. Three convolutions over time and frequency halve one or both axes; a fourth has a residual
-    connection. Each is followed by a batch norm, without which training leaves the all-blank plateau late.
+    connection. A batch norm follows each; without it, training stays longer on the plateau of all blanks.
     """
 
     STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 128 filters become 16 bands
@@ -133,16 +133,16 @@ class Subsampler(nn.Module):
 
 
 def convolve_time_and_frequency(conv: nn.Module, x: Tensor) -> Tensor:
-    """A Conv2d of an image whose channels come last in memory: (B, T, F, C) → (B, T', F', C')."""
+    """Apply a Conv2d to an image in channels-last layout: (B, T, F, C) → (B, T', F', C')."""
     y: Tensor = conv(x.permute(0, 3, 1, 2))  # (B, C', T', F')
     return y.permute(0, 2, 3, 1)
 
 
 def convolve_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
-    """A Conv1d of frames whose channels come last in memory: (B, T, C) → (B, T, C').
+    """Apply a Conv1d to frames in channels-last layout: (B, T, C) → (B, T, C').
 
-    It is computed as an image with one band, because torch has the channels-last layout for images only. A
-    Conv1d of (B, C, T) would copy all numbers to another order before and after, and a depthwise convolution
+    The frames are treated as an image with one frequency band, because torch has the channels-last layout for
+    images only. A Conv1d of (B, C, T) would reorder all values before and after, and a depthwise convolution
     would take three times as long.
     """
     image = x[:, :, None].permute(0, 3, 1, 2)  # (B, C, T, 1)
@@ -151,17 +151,17 @@ def convolve_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
 
 
 def halve_up(length: Length) -> Length:
-    """Frames that a convolution of stride 2 makes of `length`, an int or a tensor: ceil(length / 2)."""
+    """Output frames of a convolution with stride 2, for an int or a tensor: ceil(length / 2)."""
     return (length + 1) // 2
 
 
 def halve_down(length: Length) -> Length:
-    """Frames that pooling pairs makes of `length` frames, an int or a tensor: floor(length / 2)."""
+    """Output frames of pooling in pairs, for an int or a tensor: floor(length / 2)."""
     return length // 2
 
 
 def embedding_lengths(frames: Length, downsample_time: int = 8) -> Length:
-    """Embeddings that the encoder makes of `frames`: halve up twice, and for 8x halve down."""
+    """The number of embeddings of `frames` mel frames: `halve_up` twice, then `halve_down` if 8."""
     quarter = halve_up(halve_up(frames))
     return halve_down(quarter) if downsample_time == 8 else quarter
 
@@ -169,8 +169,8 @@ def embedding_lengths(frames: Length, downsample_time: int = 8) -> Length:
 class PairPool(nn.Linear):
     """Pool pairs of frames by a learned linear map: (B, T, C) → (B, T // 2, C).
 
-    It is initialised as their mean. A fixed mean would lose their order, and with it which of two letters was
-    first.
+    It is initialised to their mean. A fixed mean would lose the order of the two frames, and so the order of
+    two letters in them.
     """
 
     def __init__(self, d_model: int) -> None:
@@ -180,7 +180,7 @@ class PairPool(nn.Linear):
             self.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, T, C) → (B, T // 2, C); an odd last frame is dropped."""
+        """x (B, T, C) → (B, T // 2, C); if T is odd, the last frame is dropped."""
         pairs = torch.unflatten(x[:, : x.shape[1] // 2 * 2], 1, (-1, 2))  # (B, T // 2, 2, C)
         return super().forward(pairs.flatten(2))
 
@@ -192,7 +192,7 @@ def apply_rotary(x: Tensor) -> Tensor:
     product of a query and a key depends on the distance between them and not on their positions.
     """
     half = x.shape[-1] // 2
-    exact = torch.promote_types(x.dtype, torch.float32)  # bfloat16 cannot count past 256
+    exact = torch.promote_types(x.dtype, torch.float32)  # bfloat16 has no odd integers above 256
     rates = 10_000.0 ** (-torch.arange(half, device=x.device, dtype=exact) / half)
     angles = torch.arange(x.shape[-2], device=x.device, dtype=exact)[:, None] * rates  # (T, D/2)
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
@@ -223,9 +223,8 @@ class SelfAttention(nn.Module):
             torch.unflatten(each, -1, (self.n_heads, -1)).transpose(1, 2)
             for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
-        if (
-            x.device.type == "cpu" and query.dtype == torch.bfloat16
-        ):  # slower than float32 in torch's attention
+        # torch's attention on the CPU is slower in bfloat16 than in float32
+        if x.device.type == "cpu" and query.dtype == torch.bfloat16:
             query, key, value = query.float(), key.float(), value.float()
         allowed = mask[:, None, None, :]
         if reach is not None:
@@ -275,7 +274,7 @@ class FeedForward(nn.Sequential):
 
 
 class EncoderBlock(nn.Module):
-    """Attention, convolution, feed-forward, each with a layer norm before it and a residual connection."""
+    """Attention, convolution and feed-forward, each after a layer norm and with a residual connection."""
 
     def __init__(self, d_model: int, n_heads: int, d_ff: int, dropout: float, kernel_size: int = 15) -> None:
         super().__init__()
@@ -298,7 +297,7 @@ class EncoderBlock(nn.Module):
 class AudioEncoder(nn.Module):
     """mel (B, T, 128), lengths (B,) → embeddings (B, T', d_model), lengths (B,); T' ≈ T / downsample_time.
 
-    It takes raw log-mels: the mean and deviation that normalise them are buffers, saved with the weights.
+    The input is raw log-mels. The mean and deviation that normalise them are buffers, saved with the weights.
     """
 
     feature_mean: Tensor  # (128,)
@@ -332,12 +331,12 @@ class AudioEncoder(nn.Module):
 
     @classmethod
     def from_config(cls, config: Config) -> AudioEncoder:
-        """An untrained encoder of the shape that the settings describe."""
+        """An untrained encoder with the sizes given in the settings."""
         shape = ("d_model", "n_layers", "n_heads", "d_ff", "dropout", "downsample_time", "blocks_before_pool")
         return cls(*(getattr(config, name) for name in shape))
 
     def output_lengths(self, lengths: Length) -> Length:
-        """Embeddings made from `lengths` frames, an int or a tensor: 100 → 12, 38 → 5."""
+        """The number of embeddings of `lengths` mel frames, an int or a tensor: 100 → 12, 38 → 5."""
         return embedding_lengths(lengths, self.downsample_time)
 
     def forward(self, mel: Tensor, lengths: Tensor, reach: int | None = None) -> tuple[Tensor, Tensor]:
@@ -352,9 +351,9 @@ class AudioEncoder(nn.Module):
     def hidden_states(
         self, mel: Tensor, lengths: Tensor, reach: int | None = None
     ) -> list[tuple[Tensor, Tensor]]:
-        """The output of each block, (B, T / `block_time`, d_model), lengths (B,), for the losses there."""
+        """The output of each block, (B, T / `block_time`, d_model), with lengths (B,), for the CTC losses."""
         x = (mel - self.feature_mean) / self.feature_deviation  # (B, T, 128)
-        x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # at least 8 frames, or the convolutions fail
+        x = F.pad(x, (0, 0, 0, max(0, 8 - x.shape[1])))  # with fewer than 8 frames the convolutions fail
         x, lengths = self.subsampler(x, lengths)  # (B, T / 4, C)
         x = self.dropout(x)
         states = []
@@ -376,8 +375,8 @@ class AudioEncoder(nn.Module):
         return (x, lengths) if self.pool is None else (self.pool(x), halve_down(lengths))
 
     def context(self, reach: int) -> int:
-        """How many 10 ms frames to either side an embedding can depend on, if attention has this reach."""
-        frames = 16  # the subsampler's convolutions reach at most nine, PairPool four
+        """The number of 10 ms frames on each side that an embedding can depend on, with this `reach`."""
+        frames = 16  # the subsampler's convolutions reach at most 9 frames, PairPool 4
         for index, block in enumerate(self.blocks):
             assert isinstance(block, EncoderBlock)
             time = block_time(index, self.blocks_before_pool, self.downsample_time)
@@ -386,15 +385,15 @@ class AudioEncoder(nn.Module):
 
 
 def block_time(index: int, blocks_before_pool: int, downsample_time: int) -> int:
-    """Mel frames (10 ms) that become one frame of block `index`, from 0."""
+    """Mel frames (10 ms) per frame of block `index`, which counts from 0."""
     return HIDDEN_TIME if index < blocks_before_pool else downsample_time
 
 
 def attention_mask(lengths: Tensor, frames: int) -> Tensor:
-    """`valid_frames` with at least one true frame a row: a softmax over no frame is NaN on some backends."""
+    """`valid_frames` with at least one true frame per row: a softmax over none is NaN on some backends."""
     return valid_frames(lengths.clamp_min(1), frames)
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Trainable parameters in `module`."""
+    """The number of trainable parameters of `module`."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""How wrong a transcript is: word and character error rates, and their confidence intervals."""
+"""Word and character error rates, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jiwer
 
 @dataclass(frozen=True)
 class ErrorCount:
-    """Errors of some hypotheses against their references, in words or characters."""
+    """Errors in one or more hypotheses compared with their references, in words or in characters."""
 
     substitutions: int
     deletions: int
@@ -24,7 +24,7 @@ class ErrorCount:
 
     @property
     def rate(self) -> float:
-        """Errors over reference length, a fraction; above 1 with many insertions, NaN without a reference."""
+        """Errors / reference length: above 1 if there are many insertions, NaN if the reference is empty."""
         return self.errors / self.reference if self.reference else float("nan")
 
     def __add__(self, other: ErrorCount) -> ErrorCount:
@@ -47,7 +47,7 @@ def word_errors(reference: str, hypothesis: str) -> ErrorCount:
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCount:
-    """The same for characters, spaces included."""
+    """The fewest character edits that turn `reference` into `hypothesis`; spaces count as characters."""
     if not reference:
         return ErrorCount(0, 0, len(hypothesis), 0)
     return _count(jiwer.process_characters(reference, hypothesis))
@@ -63,7 +63,7 @@ def _count(output: jiwer.WordOutput | jiwer.CharacterOutput) -> ErrorCount:
 
 
 def total(counts: Sequence[ErrorCount]) -> ErrorCount:
-    """The corpus count: errors of all over words of all, which is not the mean of the utterances' rates."""
+    """The sum of all counts. Its `rate` is the corpus rate, not the mean of the utterances' rates."""
     return sum(counts, start=NO_ERRORS)
 
 
@@ -76,8 +76,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the corpus error rate (Bisani & Ney 2004, "Bootstrap estimates").
 
-    Whole groups are drawn with replacement. The errors of one speaker's utterances are correlated, and
-    drawing the utterances one by one would give an interval that is too narrow.
+    Whole groups are drawn with replacement. Since the errors in one speaker's utterances are correlated,
+    drawing single utterances would give an interval that is too narrow.
 
     Args:
         counts: one per utterance.

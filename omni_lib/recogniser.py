@@ -1,4 +1,4 @@
-"""Encoder and head together: what is trained and evaluated, and what transcribes."""
+"""Encoder and CTC head together: the model that is trained, evaluated and used for transcription."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Recogniser(nn.Module):
         return log_probs, lengths
 
     def greedy(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
-        """Collapse the most probable symbol of every frame: B texts."""
+        """Collapse the most probable symbol of each frame: log_probs (B, T, 29), lengths (B,) → B texts."""
         return greedy(log_probs, lengths, self.vocabulary)
 
     def prefix_search(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
-        """The most probable texts, each summed over its paths: B texts."""
+        """The texts whose summed path probability is highest: same shapes as `greedy`."""
         return prefix_search(log_probs, lengths, self.vocabulary)
 
 
 def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
-    """Encoder and head of a checkpoint, in evaluation mode, and the settings that they were trained with.
+    """Encoder and head from a checkpoint, in evaluation mode, and the settings that they were trained with.
 
     Raises:
         UserError: the file is missing, damaged or not a checkpoint of omni train.

@@ -1,4 +1,4 @@
-"""What the next stage loads: the encoder alone, and the projection to the Thinker's 256 channels."""
+"""For the next stage, Stage E: the encoder alone, and a projection to the Thinker's channels."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from omni_lib.weights import checkpoint_config, filled, load_checkpoint
 
 
 def load_encoder(path: str | Path) -> AudioEncoder:
-    """The trained encoder of a checkpoint, in evaluation mode, with its feature statistics among its weights.
+    """The trained encoder from a checkpoint, in evaluation mode; its state includes the feature statistics.
 
     Args:
         path: a checkpoint, or a file that `omni export --safetensors` wrote.
 
     Raises:
-        UserError: the file is missing, damaged or of another kind.
+        UserError: the file is missing, is damaged or has another format.
     """
     if Path(path).suffix == ".safetensors":
         return _load_safetensors(Path(path))
@@ -56,7 +56,7 @@ def _load_safetensors(path: Path) -> AudioEncoder:
 
 
 class AudioProjector(nn.Linear):
-    """embeddings (B, T', 192) → (B, T', 256): from the encoder's channels to the Thinker's."""
+    """Linear map from the encoder's channels to the Thinker's: embeddings (B, T', 192) → (B, T', 256)."""
 
     def __init__(self, d_model: int = 192, d_thinker: int = 256) -> None:
         super().__init__(d_model, d_thinker)

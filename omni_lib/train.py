@@ -1,7 +1,7 @@
 """`python -m omni_lib.train --config configs/audio_enc_tiny.json` is the same as `omni train`.
 
-The loop is in `omni_lib.trainer`; its names `Trainer`, `TrainingResult` and `train` can be imported from here
-too.
+The training loop is in `omni_lib.trainer`. `Trainer`, `TrainingResult` and `train` can also be imported from
+here.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python -m omni_lib.train --config configs/audio_enc_tiny.json
 
-is the same as `omni train`; the notebook, the command line and the tests all call `train` of this file.
+is the same as `omni train`. The notebooks, the command line and the tests all call `train` in this file.
 
-A run is determined by its settings, its data and the machine: batches, masks and dropout are drawn from
-(seed, epoch, row) or (seed, step), never from a stream of random numbers that a restart would lose. A run
-that is stopped at any step and resumed ends with the same weights as one that was not stopped.
+The settings, the data and the machine determine a run. The random numbers for batches, masks and dropout are
+seeded with (seed, epoch, row) or (seed, step), never drawn from a generator whose state a restart would lose.
+So a run that was stopped at any step and resumed ends with the same weights as one that was not stopped.
 """
 
 from __future__ import annotations
@@ -74,13 +74,15 @@ def train(
     """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
 
     Args:
-        resume: go on from the newest checkpoint of `config.save_dir`; start a new run where there is none.
+        resume: continue from the newest checkpoint in `config.save_dir`; without a checkpoint, start a new
+            run.
         report: called with each line that the user should see.
 
     Raises:
-        UserError: another process trains into the folder; it holds a run and `resume` is false; its newest
-            checkpoint is damaged, or was trained with other settings or other data; the data cannot be
-            trained on; a step would not fit into memory; the disk is full; or the loss is not finite.
+        UserError: another process is training in the folder; the folder holds a run and `resume` is false;
+            its newest checkpoint is damaged, or was trained with other settings or other data; the data
+            cannot be used for training; a step would not fit into memory; the disk is full; or the loss is
+            not finite.
     """
     began = time.monotonic()
     folder = Path(config.save_dir)
@@ -90,7 +92,7 @@ def train(
                 f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
             )
         earlier = load_to_resume(folder, config)
-        delete_old_checkpoints(folder)  # an earlier process may have been killed before it did so
+        delete_old_checkpoints(folder)  # an earlier process may have been killed before it deleted them
         distributed.agree(
             earlier and earlier.step,
             f"not all processes see the same checkpoints in {folder}: "
@@ -107,12 +109,12 @@ def train(
 
 
 class Trainer:
-    """Data, model and optimisers of one run, and the step that it has reached."""
+    """The data, model and optimisers of one run, and the number of steps done."""
 
     def __init__(
         self, config: Config, folder: Path, report: Callable[[str], None], earlier: Resumption | None = None
     ) -> None:
-        """`earlier` is the checkpoint to go on from; None: a new run. Raises UserError as `train` does."""
+        """`earlier` is the checkpoint to continue from, or None for a new run. Raises as `train` does."""
         self.config, self.folder = config, folder
         self.report = ignore_write_errors(report) if distributed.is_writer() else lambda line: None
         remember_kernels()
@@ -121,7 +123,7 @@ class Trainer:
         self.board = TensorBoard(folder) if config.tensorboard and distributed.is_writer() else None
 
         self.step = 0
-        self.window = Window()  # what the next log line sums up
+        self.window = Window()  # the steps that the next log line summarises
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
         self.log = TrainingLog(folder, config.to_dict())
@@ -144,13 +146,13 @@ class Trainer:
         dev_rows = readable(manifest, self.config, "dev", self.report)
         self.report(f"Found {len(rows)} audio samples to train on, {len(dev_rows)} to develop on")
 
-        # is it the data that the run began with?
+        # refuse data that differs from the data the run began with
         found = Fingerprint.of(rows, dev_rows) if distributed.is_writer() else None
         self.data: Fingerprint = next(data for data in distributed.gathered(found) if data)
         if earlier and (change := earlier.refuse_changed_data(self.data, self.config)):
             self.report(f"! Going on with changed data: {change}")
 
-        # log-mels, their mean and deviation
+        # log-mels, and their mean and standard deviation
         features = FeatureCache(rows, self.config.speeds, "training features")
         self.dev = FeatureCache(dev_rows, title="dev features")
         mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
@@ -160,7 +162,7 @@ class Trainer:
         return rows
 
     def _build_model(self, rows: Sequence[Utterance], earlier: Resumption | None) -> None:
-        """Encoder, heads and losses on the device of the run, and the moving average of their weights."""
+        """Build the encoder, heads and losses on the run's device, and the moving average of the weights."""
         torch.manual_seed(self.config.seed)
         self.recogniser = Recogniser(self.config)
         self.recogniser.encoder.feature_mean.copy_(self.feature_mean)
@@ -170,17 +172,17 @@ class Trainer:
         self.objective = Objective(self.config, len(self.recogniser.vocabulary), words)
         self.model = Learner(self.recogniser, self.objective).to(self.device)
 
-        # does the largest batch fit into memory?
+        # refuse a batch size whose largest batch does not fit into memory
         shares = [
             distributed.my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)
         ]
         refuse_what_does_not_fit(self.model, [share for share in shares if share], rows, self.device)
 
-        # the numbers that must stay finite, the model whose gradients all processes share, and the average
+        # the tensors that must stay finite, the model wrapped for several processes, and the averaged copy
         self.floats = [value for value in self.model.state_dict().values() if value.is_floating_point()]
         self.parallel = distributed.data_parallel(self.model)
         self.averaged = averaged_copy(self.recogniser, self.config.average_decay)
-        if self.config.compile:  # after the copy for the average, which is not compiled
+        if self.config.compile:  # after the averaged copy was made, because that one is not compiled
             compile_blocks(self.recogniser.encoder.blocks, MaskedBatchNorm)
         parameters = count_parameters(self.recogniser.encoder) / 1e6
         self.report(f"Initializing Audio Encoder ({parameters:.2f}M parameters)...")
@@ -194,10 +196,10 @@ class Trainer:
         return recogniser
 
     def run(self, max_steps: int | None = None) -> bool:
-        """Train on; true if it ended before the schedule did."""
+        """Train to the end of the schedule or to `max_steps`; true if it stopped before the end."""
         last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
         per_epoch = len(self.batches)
-        no_bar = None if distributed.is_writer() else True  # None: only in a terminal
+        no_bar = None if distributed.is_writer() else True  # None: a bar only in a terminal
         with (
             StopRequest(self.folder) as stop,
             tqdm(total=self.total_steps, initial=self.step, unit="step", disable=no_bar) as bar,
@@ -229,7 +231,7 @@ class Trainer:
                     if self.step % self.config.checkpoint_freq == 0 and self.step < last:
                         self.save()
 
-                    # stop if asked to, on all processes at once
+                    # stop on request, in all processes at the same step
                     stopped = distributed.anywhere(stop.requested)
                     if self.step >= last or stopped:
                         break
@@ -242,14 +244,14 @@ class Trainer:
         Raises:
             UserError: the loss, its gradient or a weight is not finite.
         """
-        # seed the dropout of this step and this process, whatever ran before
+        # seed the dropout of this step and this process, independently of everything that ran before
         torch.manual_seed(self.config.seed * 1_000_003 + self.step + (distributed.rank() << 48))
         self.model.train()
         mel, lengths = batch.mel.to(self.device), batch.lengths.to(self.device)
         batch = Batch(mel, lengths, batch.targets, batch.utterances)
 
         # forward and backward
-        share = schedule(self.step, self.total_steps, self.config)  # of the peak learning rates
+        share = schedule(self.step, self.total_steps, self.config)  # fraction of the peak learning rates
         loss: Loss = self.parallel(batch, share)
         self.optimizers.zero_grad()
         loss.objective.backward()
@@ -270,7 +272,7 @@ class Trainer:
         return loss
 
     def _refuse_non_finite(self, what: str, values: Tensor, loss: Loss, batch: Batch) -> None:
-        """Stop before a value that is not finite is saved; all processes stop together."""
+        """Raise UserError if a value is not finite, before it is saved; all processes raise together."""
         if distributed.anywhere(not bool(torch.isfinite(values).all())):
             batches = distributed.gathered(batch.utterances)
             names = ", ".join(row.path.name for utterances in batches for row in utterances)
@@ -285,7 +287,7 @@ class Trainer:
             )
 
     def _mend_folder(self) -> None:
-        """Write the folder again if it was deleted, moved or emptied: the run itself is in memory."""
+        """Save the run again if its folder was deleted, moved or emptied; its whole state is in memory."""
         if distributed.is_writer() and self.newest and not self.newest.exists():
             self.report(f"! {self.newest} was removed while the run goes on: saving it again")
             if not (self.folder / BEST).exists():
@@ -312,7 +314,7 @@ class Trainer:
             self.board.add(entry)
 
     def _evaluate_epoch(self, epoch: int) -> None:
-        """Error rates on the dev set; a checkpoint if they are the best so far."""
+        """Compute the error rates on the dev set, and save a checkpoint if the WER is the best so far."""
         result = evaluate(self.averaged_recogniser, self.dev)
         if not distributed.is_writer():
             return
@@ -353,7 +355,7 @@ class Trainer:
         }
 
     def save(self) -> None:
-        """Write the periodic checkpoint of this step, and delete the oldest."""
+        """Write the periodic checkpoint of this step, and delete the oldest one."""
         if not distributed.is_writer():
             return
         name = f"audio_enc_step_{self.step}.pt"
@@ -363,11 +365,11 @@ class Trainer:
         self.report(f"✓ Saved checkpoint: {name}")
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from the contents of a checkpoint (`state()`).
+        """Restore the run from the contents of a checkpoint (`state()`).
 
         Raises:
-            UserError: the data has changed so that the schedule or the model has another size, or `saved` is
-                not the state of such a run.
+            UserError: because of changed data, the schedule or the model has another size; or `saved` is not
+                the state of such a run.
         """
         try:
             self._restore(saved, saved["resume"])
@@ -380,11 +382,11 @@ class Trainer:
         self.newest = periodic_checkpoints(self.folder)[-1]
 
     def _restore(self, saved: dict[str, Any], resume: dict[str, Any]) -> None:
-        # the length of the schedule; only checkpoints without a fingerprint get here with changed data
+        # the length of the schedule: data changes are detected here only if the checkpoint has no fingerprint
         if resume["total_steps"] != self.total_steps and not self.config.accept_changed_data:
             raise UserError(
                 f"the run in {self.folder} has {resume['total_steps']} steps, "
-                f"this data makes {self.total_steps}: restore the data it was begun with, "
+                f"this data makes {self.total_steps}: restore the data that the run began with, "
                 f"train into another save_dir, or {ACCEPT}"
             )
 

@@ -66,7 +66,7 @@ class Resumption:
             had = len(weight) - _NO_WORDS
             raise UserError(
                 f"the training texts of the run in {self.path.parent} had {had} words that occur more than "
-                f"once, now they have {len(words)}: restore the data it was begun with, "
+                f"once, now they have {len(words)}: restore the data that the run began with, "
                 "or train into another save_dir"
             )
         return words
