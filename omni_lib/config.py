@@ -1,6 +1,6 @@
 """Every setting of a training run: one dataclass, one JSON file.
 
-The first eleven settings are the chapter's. A file that leaves out the others gets the chapter's behaviour:
+The first eleven settings are those of the chapter. A file without the others gets the chapter's behaviour:
 one CTC frame per embedding, a constant learning rate, no augmentation. `//` comments are allowed, as in the
 chapter's listing.
 """
@@ -46,13 +46,13 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of one run, each with its range, its default and its meaning; every value is checked.
+    """The settings of one run, each with its range, default and meaning; every value is checked.
 
     Raises:
         UserError: a value has the wrong type or lies outside its range.
     """
 
-    # the chapter's
+    # from the chapter
     d_model: Annotated[int, Range(2, 4096)] = 192  # channels of an embedding
     n_layers: Annotated[int, Range(1, 64)] = 4  # encoder blocks
     n_heads: Annotated[int, Range(1, 64)] = 3  # attention heads
@@ -62,12 +62,12 @@ class Config:
     data_path: str = "data/audio/asr.csv"  # manifest
     batch_size: Annotated[int, Range(1, 4096)] = 8  # utterances
     num_epochs: Annotated[int, Range(1, 100_000)] = 20  # passes over the training data
-    learning_rate: Annotated[float, Range(0.0, 1.0)] = 1e-4  # the peak, where there is a warm-up
+    learning_rate: Annotated[float, Range(0.0, 1.0)] = 1e-4  # the peak, if there is a warm-up
     checkpoint_freq: Annotated[int, Range(1, 10**9)] = 1000  # steps between periodic checkpoints
 
-    # ours: the run
+    # added here: the run
     save_dir: str = ""  # folder of the run; when empty, checkpoints/ and the name of the config file
-    seed: Annotated[int, Range(0, 2**31 - 1)] = 0  # of first weights, batch order, augmentation and dropout
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0  # of initial weights, batch order, augmentation, dropout
     ctc_frames_per_embedding: Annotated[int, Range(1, 8)] = 1  # k: CTC frames that each embedding emits
     # training stops before its first step if a larger share of the training rows has no CTC path
     max_impossible: Annotated[float, Range(0.0, 1.0)] = 0.02
@@ -75,33 +75,33 @@ class Config:
     blocks_before_pool: Annotated[int, Range(0, 64)] = 4
     log_every: Annotated[int, Range(1, 10**9)] = 100  # steps between log lines
 
-    # ours: the optimisers
+    # added here: the optimisers
     warmup_steps: Annotated[int, Range(0, 10**9)] = 0  # steps in which the rate rises from 0 to learning_rate
     # after the warm-up: constant, or cosine down to 0 at the last step
     schedule: Annotated[str, OneOf("constant", "cosine")] = "constant"
     # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW updates them too
     muon_rate: Annotated[float, Range(0.0, 1.0)] = 0.0
-    weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0  # of matrices only
+    weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0  # applies to matrices only
     gradient_clip: Annotated[float, Range(0.0, 1e9)] = 1.0  # largest norm of the gradient
-    # decay of the moving average of the weights, which is what is evaluated and saved; 0: no averaging
+    # decay of the moving average of the weights, which is evaluated and saved; 0: no averaging
     average_decay: Annotated[float, Range(0.0, 0.99999)] = 0.0
     mixed_precision: bool = False  # matrix products in bfloat16, where the processor supports it natively
 
-    # ours: the loss
-    # weight, at the peak rate, of the entropy of the alignments, so that CTC keeps several (Liu et al. 2018)
+    # added here: the loss
+    # weight of the entropy of the alignments at the peak learning rate (Liu et al. 2018)
     alignment_entropy: Annotated[float, Range(0.0, 10.0)] = 0.0
     # weight of a second CTC loss in the middle of the encoder (Lee & Watanabe 2021)
     intermediate_ctc: Annotated[float, Range(0.0, 1.0)] = 0.0
     # weight of a CTC loss over whole words before the last block
     word_ctc: Annotated[float, Range(0.0, 10.0)] = 0.0
 
-    # ours: augmentation
+    # added here: augmentation
     speed_perturb: bool = False  # train at speeds 0.9, 1.0 and 1.1 (Ko et al. 2015)
     # largest change of tempo at the same pitch, as a share; clips of a batch are then stretched to one length
     tempo_perturb: Annotated[float, Range(0.0, 0.5)] = 0.0
     # largest change of all frequencies, as a share (vocal tract length: Jaitly & Hinton 2013)
     vocal_tract_perturb: Annotated[float, Range(0.0, 0.5)] = 0.0
-    # other microphones: standard deviation of the gain, overall and by frequency, in nats (4.3 dB)
+    # for other microphones: standard deviation of the gain, overall and by frequency, in nats (4.3 dB)
     colour_perturb: Annotated[float, Range(0.0, 5.0)] = 0.0
     # share of the clips that get steady noise of a random colour, 5 to 30 dB softer than the clip
     noise_perturb: Annotated[float, Range(0.0, 1.0)] = 0.0
@@ -111,8 +111,8 @@ class Config:
     # the first epoch with masks; before training has left the blank plateau, masks only prolong it
     spec_augment_from_epoch: Annotated[int, Range(1, 100_000)] = 1
 
-    # the machine's; a run may be resumed with other values (MAY_DIFFER below)
-    # cuda, mps, cpu, or auto: the environment variable OMNI_DEVICE, or else cuda where there is one
+    # the machine; a run may be resumed with other values (MAY_DIFFER below)
+    # cuda, mps, cpu, or auto: the environment variable OMNI_DEVICE, or else cuda if available
     device: Annotated[str, OneOf("auto", "cuda", "mps", "cpu")] = "auto"
     compile: bool = False  # compile each encoder block (torch.compile); the gain was not measured
     tensorboard: bool = False  # write the log for TensorBoard too (pip install omni-lib[tensorboard])
@@ -135,7 +135,7 @@ class Config:
         return (0.9, 1.0, 1.1) if self.speed_perturb else (1.0,)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON can hold them."""
+        """The settings as a dictionary that JSON can represent."""
         return dataclasses.asdict(self)
 
 
@@ -148,7 +148,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 
 @functools.cache
 def _declared() -> dict[str, tuple[type[Any], tuple[Range | OneOf, ...]]]:
-    """The type of each setting and the rules that stand beside it."""
+    """The type of each setting, and the rules in its annotation."""
     declared = {}
     for name, hint in get_type_hints(Config, include_extras=True).items():
         kind, *rules = get_args(hint) or (hint,)
@@ -159,7 +159,9 @@ def _declared() -> dict[str, tuple[type[Any], tuple[Range | OneOf, ...]]]:
 def _typed(name: str, kind: type[Any], value: Any) -> Any:
     """`value` as the declared type of `name`; JSON's 1 is accepted for 1.0, and nothing else is converted."""
     if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 2**1023 else math.inf  # JSON has no largest number, a float has
+        value = (
+            float(value) if abs(value) < 2**1023 else math.inf
+        )  # JSON integers can be larger than any float
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
     if kind is str and not _can_name_a_file(value):
@@ -168,7 +170,7 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """`value` in JSON, or its type: a value from an untrusted checkpoint may not be representable in JSON."""
+    """`value` in JSON, or its type if JSON cannot represent it (possible in an untrusted checkpoint)."""
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError):
