@@ -1,14 +1,15 @@
-"""One training in several processes, each with a share of every batch.
+"""One training in several processes, each of which computes a part of every batch.
 
     torchrun --standalone --nproc-per-node 4 -m omni_lib.train --config configs/librispeech_100h.json --resume
 
-starts four processes, "ranks" 0 to 3, on one machine: one a graphics card where there are as many, else on
-the processor. They hold the same weights and take the same steps, those that one process would take with the
-same settings: `batch_size` counts the utterances of all ranks together. Per step, the ranks add up the
-characters and the statistics of each batch norm on the way forward, and the gradients on the way back
-(torch's DistributedDataParallel). Rank 0 alone writes: lines, log and checkpoints.
+starts four processes, called ranks 0 to 3, on one machine: one per GPU if there are enough GPUs, else all on
+the CPU. They hold the same weights and take the same steps. These are the steps that a single process would
+take with the same settings: `batch_size` counts the utterances of all ranks together. In each step, the ranks
+sum the number of characters and the statistics of each batch norm in the forward pass, and average the
+gradients in the backward pass (torch's DistributedDataParallel). Only rank 0 writes output, log and
+checkpoints.
 
-Everything here is a no-op in a single process.
+In a single process, these functions communicate nothing.
 """
 
 from __future__ import annotations
@@ -32,56 +33,55 @@ from omni_lib.errors import UserError
 
 T = TypeVar("T")
 
-PATIENCE = datetime.timedelta(
-    hours=1
-)  # one rank may read a large corpus while the others wait; one that died is noticed at once
+# One rank may read a large corpus while the others wait. The end of a process is noticed at once.
+PATIENCE = datetime.timedelta(hours=1)
 
 
 def world_size() -> int:
-    """How many processes train together; 1 outside `session`."""
+    """The number of processes that train together; 1 outside `session`."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this one is, from 0."""
+    """The number of this process among them, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or a program that sets the same variables, started several processes for one run."""
+    """Whether torchrun, or a program that sets the same variables, started several processes for the run."""
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys() and int(
         os.environ["WORLD_SIZE"]
     ) > 1
 
 
 def is_writer() -> bool:
-    """Whether this process is the one that speaks and writes: rank 0, before and after `session` too."""
+    """Whether this process prints and writes files: rank 0 does, also before and after `session`."""
     return not is_launched() or int(os.environ["RANK"]) == 0
 
 
 def local_rank() -> int:
-    """Which of the processes on this machine this one is, hence which graphics card is its own."""
+    """The number of this process among those on this machine, and so the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
 @contextlib.contextmanager
 def session() -> Iterator[None]:
-    """Join the other processes that torchrun has started, if it has.
+    """Connect to the other processes, if torchrun has started several.
 
-    Tensors on the processor travel by gloo, those on graphics cards by NCCL.
+    Tensors on the CPU are sent by gloo, those on GPUs by NCCL.
 
-    What a user can mend is said by the first rank that meets it; the others end in silence, with the same
-    exit status.
+    An error that the user can fix is reported only by the first rank that finds it. The others exit with the
+    same status and without a message.
 
     Raises:
-        UserError: another process has ended, so that this one cannot go on.
-        SystemExit: another process has said why all end.
+        UserError: another process has ended, so this one cannot continue.
+        SystemExit: another process has reported the error.
     """
     if not is_launched() or dist.is_initialized():
         yield
         return
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    store, here, world = _meeting_point(), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store, here, world = _shared_store(), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     try:
         dist.init_process_group(backends, store=store, rank=here, world_size=world, timeout=PATIENCE)
         yield
@@ -93,20 +93,19 @@ def session() -> Iterator[None]:
             raise
         _exit_unless_first_to_report(store)
         raise UserError(
-            f"another process of this training has ended, and rank {here} with it: the same command with "
-            f"--resume goes on from the last "
-            "checkpoint ('torchrun --max-restarts' gives it again by itself)"
+            f"another process of this training has ended, so rank {here} ends too: to continue from the last "
+            "checkpoint, run the same command with --resume ('torchrun --max-restarts' does so automatically)"
         ) from error
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
-def _meeting_point() -> Store:
-    """The store of the ranks: torchrun's, or one that rank 0 keeps if another program started them.
+def _shared_store() -> Store:
+    """The key-value store of all ranks: torchrun's, or one in rank 0 if another program started them.
 
-    torchrun keeps the same one over its restarts, so each attempt has keys of its own there: else it would
-    call the dead.
+    torchrun keeps the same store when it restarts the processes. So the keys of each attempt have their own
+    prefix; otherwise an attempt would find the addresses of processes that have ended.
     """
     kept_by_rank_0 = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     host, port, world = (
@@ -122,10 +121,10 @@ def _meeting_point() -> Store:
 
 
 def _exit_unless_first_to_report(store: Store) -> None:
-    """Return if no other rank has reported an error in this attempt; else wait for its report and exit."""
+    """Return if no other rank has reported an error in this attempt; otherwise wait for that and exit."""
     try:
-        others = store.add("has spoken", 1) - 1
-    except RuntimeError:  # whoever kept the store is gone
+        others = store.add("ranks that reported an error", 1) - 1
+    except RuntimeError:  # the process that held the store has ended
         return
     if others:
         time.sleep(1)  # torchrun ends all processes as soon as one has ended
@@ -148,11 +147,12 @@ def on_writer(context: contextlib.AbstractContextManager) -> contextlib.Abstract
 def shares(frames: Sequence[int], ranks: int) -> list[list[int]]:
     """Distribute the rows of a batch over `ranks` so that all have about the same number of frames.
 
-    The longest first, each to whoever has least so far (Graham 1969: within a third of the best deal). Where
-    there are fewer rows than ranks, some get none.
+    Rows are assigned from the longest to the shortest, each to the rank with the fewest frames so far. The
+    largest sum is at most 4/3 of the smallest possible one (Graham 1969). If there are fewer rows than ranks,
+    some ranks get none.
 
     Returns:
-        the places in `frames` of each rank's rows, in the order of the batch.
+        For each rank, the indices of its rows in `frames`, in ascending order.
     """
     dealt: list[list[int]] = [[] for _ in range(ranks)]
     load = [0] * ranks
@@ -169,7 +169,7 @@ def my_share(rows: Sequence[T], frames: Sequence[int]) -> list[T]:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """The sum of a tensor over all ranks. Every loss depends on every summand: gradients are summed too."""
+    """The sum of a tensor over all ranks. The gradients are summed too: each loss depends on each summand."""
 
     @staticmethod
     def forward(context: Any, summand: Tensor) -> Tensor:
@@ -184,16 +184,16 @@ class _SumOverRanks(torch.autograd.Function):
 
 
 def sum_over_ranks(summand: Tensor) -> Tensor:
-    """The sum of the ranks' tensors (of one shape), differentiable; every rank must call it."""
+    """The differentiable sum of the ranks' tensors, all of the same shape. Every rank must call it."""
     return _SumOverRanks.apply(summand) if world_size() > 1 else summand
 
 
 def mean_over_ranks(count: int) -> float:
-    """The mean of the ranks' counts.
+    """The mean of the ranks' counts. Every rank must call it.
 
-    DistributedDataParallel averages gradients over the ranks. A loss that is summed over a rank's rows and
-    divided by the mean count of a rank therefore gives the gradient of the sum over all rows divided by the
-    count of all: each character weighs the same, whichever rank has it.
+    DistributedDataParallel averages the gradients over the ranks. So if each rank sums its loss over its rows
+    and divides it by the mean count, the averaged gradient is that of the sum over all rows divided by the
+    total count. Each character then has the same weight in every rank.
     """
     if world_size() == 1:
         return count
@@ -203,7 +203,7 @@ def mean_over_ranks(count: int) -> float:
 
 
 def gathered(value: T) -> list[T]:
-    """What each rank gave, by rank; every rank must call it."""
+    """The values of all ranks, in the order of the ranks. Every rank must call it."""
     if world_size() == 1:
         return [value]
     values: list[Any] = [None] * world_size()
@@ -212,7 +212,7 @@ def gathered(value: T) -> list[T]:
 
 
 def anywhere(flag: bool) -> bool:
-    """Whether `flag` is true on any rank: all ranks get the same answer."""
+    """Whether `flag` is true in any rank. Every rank must call it, and all get the same result."""
     if world_size() == 1:
         return flag
     answer = torch.tensor(int(flag))
@@ -221,20 +221,19 @@ def anywhere(flag: bool) -> bool:
 
 
 def agree(value: Any, refusal: str) -> None:
-    """Raises UserError(refusal) where the ranks' values differ."""
+    """Raise UserError(refusal) if the ranks' values differ. Every rank must call it."""
     if any(other != value for other in gathered(value)):
         raise UserError(refusal)
 
 
 def data_parallel(model: nn.Module) -> nn.Module:
-    """`model`, whose gradients are averaged over the ranks as they are computed; in a single process itself.
+    """`model` with gradients that are averaged over the ranks; in a single process, `model` unchanged.
 
-    It begins with the weights of rank 0. Buffers need no broadcast: batch norms sum their statistics over the
-    ranks.
+    All ranks start with the weights of rank 0. Buffers are not broadcast, because batch norms already sum
+    their statistics over the ranks.
     """
     if world_size() == 1:
         return model
-    warnings.filterwarnings(
-        "ignore", "Grad strides do not match bucket view"
-    )  # of kernels over a single channel: as good
+    # harmless: it concerns kernels with a single channel
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view")
     return DistributedDataParallel(model, forward_sync_buffers=False)

@@ -1,5 +1,4 @@
-"""Reading tables from elsewhere: dialects of CSV, names of columns, and sound files at another path than the
-table gives."""
+"""Reading tables that other programs wrote: CSV dialects, column names, and paths of sound files."""
 
 from __future__ import annotations
 
@@ -18,10 +17,10 @@ SOUND_ENDINGS = (
     ".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".m4a", ".aac", ".aif", ".aiff", ".au", ".sph",
     ".webm", ".wma", ".mp4",
 )  # fmt: skip
-_MOST_FILES = 200_000  # that are looked through for one that is not where a table has it
+_MOST_FILES = 200_000  # the most files searched for one that is not at the path in the table
 
-# What others call our columns: Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech, LJ Speech, Common Voice,
-# torchaudio.
+# The names of these columns in Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech, LJ Speech, Common Voice
+# and torchaudio.
 _NAMES = {
     "path": (
         "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename",
@@ -62,10 +61,10 @@ _UNITS = {
 
 
 def known_column(name: str) -> tuple[str, str, int] | None:
-    """What a column of somebody else's table is to us, its unit (s, ms, samples, frames or "") and the rank
-    of its name.
+    """The standard name of a column, its unit and the rank of the given name, or None for an unknown name.
 
-    `known_column("Start [ms]")` is `("start", "ms", 0)`, `known_column("up_votes")` is None.
+    The unit is s, ms, samples, frames or "". If several columns mean the same, the lowest rank is preferred.
+    `known_column("Start [ms]")` is `("start", "ms", 0)`, and `known_column("up_votes")` is None.
     """
     key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff")).lower()
     unit = ""
@@ -83,17 +82,17 @@ def known_column(name: str) -> tuple[str, str, int] | None:
 
 
 def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list[tuple[int, list[str]]]:
-    """The rows of a CSV text that are not blank, with the 1-based number of the line that each ends on.
+    """The rows of a CSV text that are not blank, each with the 1-based number of its last line.
 
-    Spaces between a comma and a quote, and quotes inside a cell written as \\", are read where the text is
-    CSV only so.
+    Spaces between a comma and a quote, and quotes inside a cell written as \\", are accepted if the text is
+    malformed without these rules.
 
     Args:
-        path: of the table, for messages.
-        quotes: whether quotes enclose cells; where they do not, they belong to the text.
+        path: the file of the table, for messages.
+        quotes: whether quotes enclose cells; if not, they are part of the text.
 
     Raises:
-        UserError: it is malformed.
+        UserError: the text is malformed.
     """
     quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     dialects: list[dict[str, Any]] = [{}]
@@ -111,7 +110,7 @@ def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list
 
 
 def _csv_rows(path: Path, text: str, dialect: dict[str, Any]) -> list[tuple[int, list[str]]]:
-    # strict, because a quote that is never closed would otherwise swallow all the rows below it
+    # strict, because otherwise a quote that is never closed would include all rows below it in one cell
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
     rows: list[tuple[int, list[str]]] = []
     done = 0
@@ -126,20 +125,19 @@ def _csv_rows(path: Path, text: str, dialect: dict[str, Any]) -> list[tuple[int,
 
 
 def too_many_cells(cells: Iterable[str]) -> str:
-    """What is probably wrong with a row that has more cells than the header, and what to do."""
+    """The probable cause of a row with more cells than the header, and the remedy."""
     row = "".join(cell or "" for cell in cells)
     if re.search("[“”„]", row):
-        return 'the quotes around the text are typographic ones: write straight ones (")'
+        return 'the quotes around the text are typographic: write straight quotes (")'
     if '"' in row:
-        return "quotes enclose a text only at its two ends: put one at either end, and double those inside"
+        return "quotes must enclose the whole text: put one at each end, and double the quotes inside"
     if re.search(r"(?<!\w)'|'(?!\w)", row):
-        return 'single quotes enclose nothing: put double quotes (") around a text that contains a comma'
+        return 'single quotes do not enclose a cell: put double quotes (") around a text with a comma'
     return "put quotes around a text that contains a comma"
 
 
 def is_litter(path: PurePath) -> bool:
-    """Whether an operating system left this file beside the user's own: ._x and .DS_Store, Thumbs.db,
-    desktop.ini …"""
+    """Whether an operating system made this file: ._x, .DS_Store, Thumbs.db, desktop.ini …"""
     name = path.name
     return (
         name.startswith("._")
@@ -149,20 +147,20 @@ def is_litter(path: PurePath) -> bool:
 
 
 class Sounds:
-    """The sound files that the rows of one table name, relative to its folder."""
+    """Finds the sound files that one table refers to, with paths relative to its folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._index: dict[str, list[Path]] | None = None
 
     def find(self, name: str) -> Path:
-        """The file that is meant by `name`.
+        """The file that `name` refers to.
 
-        Backslashes are read as slashes, and letters with accents are found in whichever of Unicode's two
-        forms the name has on the disk. Everything else must be as it is written.
+        Backslashes are read as slashes. Accented letters match in either of Unicode's two normal forms.
+        Everything else must match exactly.
 
         Raises:
-            UserError: there is no such file; the likeliest cause is named.
+            UserError: there is no such file; the message gives the most probable cause.
         """
         if "\0" in name:
             raise UserError("audio_path contains a NUL byte")
@@ -186,16 +184,15 @@ class Sounds:
         raise UserError(f"{name} {cause}")
 
     def of_that_name(self, name: str) -> str:
-        """The files below the folder of the table that have the name at the end of a path, as a message shows
-        them."""
+        """The files below the table's folder with the same file name as the path `name`, for a message."""
         return _shown(self._named(Path(name.replace("\\", "/")).name.lower()))
 
     def _cause(self, name: str) -> str:
         path = self.folder / name
         if path.is_dir():
-            return "is a folder, not a sound file: name the file in it"
+            return "is a folder, not a sound file: give the path of a file in it"
         if "://" in name:
-            return "does not exist: it is an address, so fetch the file and name that"
+            return "does not exist: it is a web address, so download the file and give its path"
         if name.startswith("~"):
             return "does not exist: ~ is not a folder here, so write the path in full"
         if len(Path(name).parts) > 100:
@@ -203,9 +200,9 @@ class Sounds:
         same = self._named(Path(name).name.lower())
         alike = [other for other in same if other.as_posix().lower() == name.lower()]
         if alike:
-            return f"does not exist, but in other capitals: write {_shown(alike)}"
+            return f"does not exist, but does with other capitals: write {_shown(alike)}"
         if same:
-            return f"does not exist, but a file of that name lies elsewhere: write {_shown(same)}"
+            return f"does not exist, but a file of that name is elsewhere: write {_shown(same)}"
         stems = self._named(
             Path(name).stem.lower()
             if Path(name).suffix.lower() in SOUND_ENDINGS
@@ -221,8 +218,7 @@ class Sounds:
         return f"does not exist (paths are relative to the folder of the CSV, {self.folder})"
 
     def _named(self, name: str, stem: bool = False) -> list[Path]:
-        """The sound files below the folder of this name, whatever its capitals; with `stem`, of this name
-        without ending."""
+        """The sound files below the folder with this name in lower case; with `stem`, with this stem."""
         if self._index is None:
             self._index = {}
             count = 0

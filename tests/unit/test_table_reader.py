@@ -139,10 +139,10 @@ REMEDIES = {
     "a path of Windows": ("path,text\nC:\\x\\a.wav,hi\n", "write a.wav", ("C:\\x\\", "")),
     "a path of another computer": ("path,text\n/home/me/a.wav,hi\n", "write a.wav", ("/home/me/", "")),
     "a comma in a text": ("path,text\na.wav,hi, you\n", "put quotes around", ("hi, you", '"hi, you"')),
-    "typographic quotes": ("path,text\na.wav,“hi, you”\n", "straight ones", ("“hi, you”", '"hi, you"')),
+    "typographic quotes": ("path,text\na.wav,“hi, you”\n", "straight quotes", ("“hi, you”", '"hi, you"')),
     "single quotes": ("path,text\na.wav,'hi, you'\n", "double quotes", ("'hi, you'", '"hi, you"')),
     "a quote inside": (
-        'path,text\na.wav,so "hi, you"\n', "double those inside",
+        'path,text\na.wav,so "hi, you"\n', "double the quotes inside",
         ('so "hi, you"', '"so ""hi, you"""'),
     ),
     "a split of another name": ("path,text,split\na.wav,hi,validation\n", "write dev", ("validation", "dev")),
