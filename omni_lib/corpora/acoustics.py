@@ -1,7 +1,6 @@
-"""From a clean voice to a recording: another sample rate, a small room, noise, and a level. Only numpy, and
-in float64.
+"""Simulated recording conditions: resampling, room reverberation, noise and level. Only numpy, in float64.
 
-All powers and levels are means over samples of waveforms within -1…1; dB of a power is 10·log10.
+All powers and levels are means over the samples of waveforms within -1…1; a power in dB is 10·log10.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000  # Hz
-PEAK = 0.98  # the largest sample of a recording: nothing ever clips
+PEAK = 0.98  # the largest sample of a recording, so that nothing clips
 
 Waveform = NDArray[np.float64]  # (samples,)
 
@@ -18,8 +17,10 @@ NOISES = ("white", "pink", "brown", "hum", "murmur")
 
 
 def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RATE) -> Waveform:
-    """Change the sample rate in the frequency domain: what the target rate cannot carry is faded out, so
-    nothing aliases."""
+    """Change the sample rate in the frequency domain.
+
+    Frequencies near and above the lower of the two Nyquist limits are faded out, so nothing aliases.
+    """
     grain = source_rate // np.gcd(source_rate, target_rate)
     padded = np.pad(
         waveform, (0, -len(waveform) % grain + grain)
@@ -33,10 +34,10 @@ def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RAT
 
 
 def reverberate(waveform: Waveform, rt60: float, direct_db: float, rng: np.random.Generator) -> Waveform:
-    """Speech in a small room: the direct sound, and a tail of noise that falls by 60 dB in `rt60` seconds.
+    """Reverberant speech of a small room, by convolution with a simulated impulse response.
 
-    `direct_db` is the direct sound's energy over the tail's. The room makes the waveform `rt60` seconds
-    longer.
+    The response is the direct sound and a tail of noise that decays by 60 dB in `rt60` seconds. `direct_db`
+    is the energy of the direct sound relative to the tail. The result is `rt60` seconds longer.
     """
     time = np.arange(int(rt60 * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / rt60)
@@ -49,8 +50,8 @@ def reverberate(waveform: Waveform, rt60: float, direct_db: float, rng: np.rando
 
 
 def band_limit(waveform: Waveform, low: float, high: float) -> Waveform:
-    """What a microphone or a telephone leaves of a sound: `low` to `high` Hz, faded out over half an octave
-    beyond either end."""
+    """The band that a microphone or a telephone passes: `low` to `high` Hz, faded out over half an octave
+    beyond either limit."""
     frequencies = np.maximum(np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE), 1.0)
     octaves_outside = np.maximum(np.log2(low / frequencies), np.log2(frequencies / high))
     return np.fft.irfft(np.fft.rfft(waveform) * np.clip(1 - 2 * octaves_outside, 0, 1), len(waveform))
@@ -70,7 +71,7 @@ def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
         "brown": frequencies**-1.0,
         "hum": frequencies**-0.5,
         "murmur": 1 / (1 + (frequencies / 500) ** 1.5),
-    }[colour] * (frequencies > 40)  # below 40 Hz no microphone listens
+    }[colour] * (frequencies > 40)  # microphones pass little below 40 Hz
     result = np.fft.irfft(np.fft.rfft(rng.standard_normal(samples)) * gain, samples)
     result /= np.sqrt(np.mean(result**2))
     time = np.arange(samples) / SAMPLE_RATE

@@ -1,13 +1,13 @@
-"""A process of its own that speaks: `python -m omni_lib.corpora.espeak_worker < job.json`.
+"""Speech synthesis in a separate process: `python -m omni_lib.corpora.espeak_worker < job.json`.
 
-Why a process of its own? First, espeak-ng's samples depend on what it said before in the same process, so
-only the same sequence of sentences in a fresh process gives the same corpus. Second, espeak-ng is licensed
-under the GPL: here it is a program that we start and whose output we use; it is never linked into the process
-that trains.
+There are two reasons for a separate process. First, espeak-ng's samples depend on what it has spoken before
+in the same process, so only the same sequence of sentences in a fresh process gives the same corpus. Second,
+espeak-ng is licensed under the GPL: here it runs as a program of its own, and it is never linked into the
+training process.
 
-The job is a list of `Take`s in JSON. Every finished recording is announced by a line on standard output. Exit
-code 2 means that espeak-ng is not there or cannot speak; the only line on standard error then says what to do
-about it.
+The job is a list of `Take`s in JSON. Each finished recording is reported by a line on standard output. Exit
+code 2 means that espeak-ng is missing or does not work; the only line on standard error then names the
+remedy.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True)
 class Take:
-    """How one utterance is said and recorded."""
+    """How one utterance is spoken and recorded."""
 
     path: str  # of the WAV file to write
     spoken: str  # the text given to espeak
     voice: str  # espeak's name of accent and variant
     rate: int  # words a minute
-    pitch: int  # 0…99; 50 is the voice's own
+    pitch: int  # 0…99; 50 is the voice's default
     rt60: float  # seconds that the reverberation takes to decay by 60 dB; 0 means no reverberation
-    direct_db: float  # direct sound over reverberation
+    direct_db: float  # energy of the direct sound relative to the reverberation
     noise: str  # one of acoustics.NOISES
     snr_db: float
     level_db: float  # dBFS
@@ -76,22 +76,24 @@ class Espeak:
             raise UserError(f"espeak-ng does not start on its data in {data}: {_REPAIR}")
         self._variants = {file.name for file in (data / "voices" / "!v").iterdir()}
         self._pieces: list[np.ndarray] = []
-        self._callback = _CALLBACK(self._hear)  # kept: ctypes would free it
+        self._callback = _CALLBACK(self._collect)  # kept, because ctypes would free it
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _hear(self, samples: ctypes._Pointer, count: int, _events: int) -> int:
+    def _collect(self, samples: ctypes._Pointer, count: int, _events: int) -> int:
         if samples and count > 0:
             self._pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0  # go on
 
     def say(self, text: str, voice: str, rate: int, pitch: int, seed: int) -> Waveform:
-        """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them; `seed` is of
-        the voice's breath."""
+        """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them.
+
+        `seed` determines the voice's breath noise.
+        """
         self._pieces.clear()
         self._library.espeak_ng_SetRandSeed(
             ctypes.c_long(seed)
         )  # espeak-ng itself seeds it with the time of day
-        variant = voice.split("+")[-1]  # espeak passes over a variant that it does not know
+        variant = voice.split("+")[-1]  # espeak-ng ignores an unknown variant
         if variant not in self._variants or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UserError(f"espeak-ng has no voice '{voice}': install the pinned espeakng-loader")
         self._library.espeak_SetParameter(_RATE, rate, 0)
@@ -99,8 +101,8 @@ class Espeak:
         encoded = text.encode()
         self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8 | _PHONEMES, None, None)
         waveform = np.concatenate(self._pieces).astype(np.float64) / 32768
-        heard = np.flatnonzero(np.abs(waveform) > 0.01 * np.abs(waveform).max())
-        return waveform[heard[0] : heard[-1] + 1]
+        audible = np.flatnonzero(np.abs(waveform) > 0.01 * np.abs(waveform).max())
+        return waveform[audible[0] : audible[-1] + 1]
 
 
 def speak(espeak: Espeak, take: Take) -> Waveform:
@@ -109,9 +111,8 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
     room_for_speech = LONGEST - take.lead - take.tail - take.rt60
     rate = take.rate
     speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
-    while (
-        len(speech) > room_for_speech * SAMPLE_RATE
-    ):  # a few variants drawl: too long an utterance is said again, faster
+    # a few variants are slow: an utterance that is too long is spoken again, faster
+    while len(speech) > room_for_speech * SAMPLE_RATE:
         rate = rate * 6 // 5
         if rate > FASTEST:
             raise UserError(
@@ -133,7 +134,7 @@ def write_wav(path: str, waveform: Waveform) -> None:
 
 
 def main() -> int:
-    """Speak the job on standard input."""
+    """Synthesise the job that is read from standard input."""
     takes = [Take(**fields) for fields in json.load(sys.stdin)]
     try:
         espeak = Espeak()

@@ -92,7 +92,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         report: called with a line on each row that is left out, and on what was made.
 
     Raises:
-        UserError: there is no table or there are several, it cannot be read, no row of it can be used, or
+        UserError: `source` holds no table or several, it cannot be read, no row of it can be used, or
             `out` holds something else.
     """
     path, out = find_table(Path(source)), Path(out)

@@ -1,9 +1,9 @@
-"""What the published corpora share: their archives, and a manifest of sound that stays where it is.
+"""Shared by the published corpora: unpacking archives, and a manifest of sound files that are not copied.
 
-Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate; a copy as 16 kHz WAV would take
-the 60 GB of LibriSpeech's FLAC to 115, and every log-mel is computed once anyway and kept
-(`feature_cache.py`). So `asr.csv` names the files themselves: by absolute paths in a folder of yours, by
-relative ones below `out/audio/` where an archive was unpacked.
+Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate, LibriSpeech as 16 kHz WAV would
+need 115 GB beside its 60 GB of FLAC, and each log-mel is computed only once (`feature_cache.py`). So
+`asr.csv` names the original files: with absolute paths in a folder of yours, with relative paths below
+`out/audio/` if an archive was unpacked.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
     """Write `out/asr.csv`, and `out/left_out.txt` where rows are left out; return the path of the CSV file.
 
     Raises:
-        UserError: there is no row, or `out` holds something else.
+        UserError: no row can be used, or `out` holds something else.
     """
     if not rows.utterances:
         raise UserError(

@@ -1,13 +1,12 @@
-"""The embedded default corpus: `omni data synth` speaks it on the spot, so that nobody has to download
-anything.
+"""The embedded default corpus: `omni data synth` generates it with espeak-ng, without a download.
 
-    sentences.py → what is said        voices.py → by whom        acoustics.py → in which room
-    espeak_worker.py speaks it, in processes of their own; this module plans, starts them and puts the result
-    into place.
+    sentences.py → the texts        voices.py → the speakers        acoustics.py → the room and the noise
+    espeak_worker.py synthesises the audio in separate processes. This module plans the corpus, starts these
+    processes and moves the result into place.
 
-The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md tells which drafts
-came before, and what was known of them. The samples are the same on every run on one machine, but not across
-machines, where espeak-ng and the processor may round differently.
+The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md describes the
+earlier drafts. The samples are identical on every run on one machine. They may differ between machines,
+because espeak-ng and the processor may round differently.
 """
 
 from __future__ import annotations
@@ -35,14 +34,15 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
-VERSION = 1  # of the corpus: a change of anything that is heard or written makes a new one
+VERSION = 1  # of the corpus: increased with any change of the audio or of the files
 DEFAULT_COUNTS = {"train": 1000, "dev": 100, "test": 200}
 TEXTS_SHA256 = (
     "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
 )
 
-# How many fresh processes speak the corpus. Never the number of workers: what a process said before changes
-# espeak-ng's samples, so the same corpus needs the same shards on a machine of any size.
+# The number of fresh processes that synthesise the corpus. It does not depend on the number of workers:
+# espeak-ng's samples depend on what the same process has spoken before, so the same corpus needs the same
+# shards on every machine.
 SHARDS = 16
 
 _QUESTION_WORDS = tuple(
@@ -65,13 +65,15 @@ def synthesise(
 
     Args:
         out: the folder to write.
-        seed: of everything that is drawn by chance.
-        counts: utterances of each split; a split not named is empty. Default: `DEFAULT_COUNTS`.
-        workers: processes at a time; it changes the time and nothing else. Default: one a processor core.
+        seed: of all random draws.
+        counts: number of utterances in each split; a split that is not named is empty. Default:
+            `DEFAULT_COUNTS`.
+        workers: number of processes at a time; it does not change the result. Default: one per processor
+            core.
         progress: show a progress bar on stderr.
 
     Raises:
-        UserError: an argument that makes no sense, a folder that holds something else, or espeak-ng not
+        UserError: an argument is out of range, the folder holds something else, or espeak-ng is not
             installed.
     """
     out = Path(out)
@@ -108,8 +110,10 @@ def synthesise(
 
 
 def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Take]]:
-    """Who says what and how: the rows of `asr.csv` and, in the same order, the takes; paths relative to the
-    corpus' folder."""
+    """Assign a voice and recording conditions to each sentence.
+
+    Returns the rows of `asr.csv` and, in the same order, the takes. Paths are relative to the corpus folder.
+    """
     cast = cast_voices(seed)
     turns = dict.fromkeys(counts, 0)
     utterances, takes = [], []
@@ -127,18 +131,18 @@ def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Ta
 
 
 def texts_sha256(utterances: Sequence[Utterance]) -> str:
-    """A fingerprint of what is said by whom in which split."""
+    """The SHA-256 of the split, kind, speaker and text of all utterances."""
     rows = [f"{u.split}\t{u.kind}\t{u.speaker}\t{u.text}\n" for u in utterances]
     return sha256("".join(rows).encode())
 
 
 def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
-    """Draw the circumstances of one recording."""
+    """Draw the conditions of one recording at random."""
     return Take(
         path=path,
         spoken=_spoken(line),
         voice=voice.espeak_name,
-        rate=rng.randint(135, 185) * 3 // (4 if line.kind == "spelling" else 3),  # who spells, slows down
+        rate=rng.randint(135, 185) * 3 // (4 if line.kind == "spelling" else 3),  # people spell more slowly
         pitch=rng.randint(35, 65),
         rt60=rng.uniform(0.1, 0.4) if rng.random() < 0.5 else 0.0,
         direct_db=rng.uniform(3.0, 15.0),
@@ -152,8 +156,11 @@ def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
 
 
 def _spoken(line: Line) -> str:
-    """What espeak is told to say: sentences with their full stop or question mark, for a pause and the tune;
-    the letter a by its phoneme, for espeak would take it for the article."""
+    """The text given to espeak-ng.
+
+    Each sentence ends in a full stop or a question mark, which gives a pause and the right intonation. A
+    spelled letter a is written as its phoneme, because espeak-ng would pronounce it as the article.
+    """
     if line.kind == "spelling":
         return line.text.replace("a", "[['eI]]")
     return " ".join(sentence + ("?" if _asks(sentence) else ".") for sentence in line.sentences)
@@ -164,8 +171,10 @@ def _asks(sentence: str) -> bool:
 
 
 def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -> None:
-    """Speak all takes, each shard in a process of its own, `workers` processes at a time; `done(1)` after
-    each take."""
+    """Synthesise all takes, each shard in its own process and `workers` processes at a time.
+
+    `done(1)` is called after each take.
+    """
     running: set[subprocess.Popen[str]] = set()
     stop = threading.Event()
 
@@ -174,7 +183,9 @@ def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -
             return
         process = subprocess.Popen(
             [sys.executable, "-m", "omni_lib.corpora.espeak_worker"],
-            cwd=Path(__file__).parents[2],  # where omni_lib lies, installed or not
+            cwd=Path(__file__).parents[
+                2
+            ],  # the folder that holds omni_lib, so that the import works without an installation
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -200,7 +211,7 @@ def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -
         try:
             for shard in as_completed(shards):
                 shard.result()
-        except BaseException:  # Ctrl-C included: the processes must not speak on
+        except BaseException:  # also Ctrl-C: the processes must not go on
             stop.set()
             for process in list(running):
                 process.kill()

@@ -1,10 +1,8 @@
-"""Anybody's table of recordings and texts, as rows in our own columns: CSV and its dialects, TSV, pipes, JSON
-lines.
+"""Read a table of recordings and texts into rows with our own column names: CSV, TSV, pipes, JSON lines.
 
-Known without being told: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), names of columns as
-Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice write them, a column of row numbers, empty
-columns at the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with an object
-for each row.
+Detected automatically: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), the column names of
+Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice, a column of row numbers, empty columns at
+the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with one object per row.
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ def find_table(source: Path) -> Path:
     """The table that `source` is, or the only one in the folder `source`.
 
     Raises:
-        UserError: there is none, or there are several.
+        UserError: the folder holds no table, or several.
     """
     if source.is_file():
         return source

@@ -1,14 +1,14 @@
-"""The corpus of a model for a learner's own voice: people, people in noisy rooms, and synthetic sentences.
-`omni data voice`.
+"""The corpus of the model for a learner's own voice: `omni data voice`.
 
-    train   AN4's training speakers as they were recorded (kind an4), each clip once more in a small
-            noisy room (an4_room), and the embedded corpus' train split (free, digits, date, command,
+    train   AN4's training speakers as recorded (kind an4), each clip again in a simulated small noisy
+            room (an4_room), and the train split of the embedded corpus (free, digits, date, command,
             spelling)
     dev     the same of AN4's dev speakers and of the embedded dev split
-    test    the embedded test split; the official test part of AN4 is never touched
+    test    the embedded test split; the official test part of AN4 is never used
 
-AN4 was recorded with a headset in a quiet office; a learner sits at a laptop. The room copies are to AN4 what
-`synth.py`'s rooms are to the embedded corpus. `Evaluation.by("kind")` tells the parts apart.
+AN4 was recorded with a headset in a quiet office, but a learner sits at a laptop. So the AN4 clips get a room
+simulation like that of the embedded corpus (`synth.py`). `Evaluation.by("kind")` evaluates the parts
+separately.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, read_manifest, write_manifest
 
-VERSION = 1  # of what is written: a change of it makes a corpus anew
+VERSION = 1  # of the output: a change rebuilds existing corpora
 
 
 @dataclass(frozen=True)
 class Room:
-    """The circumstances under which a clip is recorded once more."""
+    """The conditions of a simulated recording of a clip."""
 
-    rt60: float  # seconds that the room takes to fall by 60 dB
-    direct_db: float  # direct sound over reverberation
+    rt60: float  # seconds in which the reverberation decays by 60 dB
+    direct_db: float  # energy of the direct sound relative to the reverberation
     noise: str  # one of acoustics.NOISES
     snr_db: float  # over the whole clip, its pauses included
     level_db: float  # dBFS
-    low: float  # Hz: what the microphone passes
+    low: float  # Hz, the limits of the microphone's band
     high: float
     lead: float  # seconds of background before and after the clip
     tail: float
-    seed: int  # of the room's echoes and the noise
+    seed: int  # of the reverberation and the noise
 
 
 def draw_room(seed: int, name: str) -> Room:
-    """The room of the clip called `name`: the same one every time."""
+    """The room of the clip called `name`; it depends only on `seed` and `name`."""
     rng = random.Random(f"room {seed} {name}")
     return Room(
         rt60=rng.uniform(0.1, 0.5),
@@ -69,9 +69,11 @@ def draw_room(seed: int, name: str) -> Room:
     )
 
 
-def hear_in(room: Room, clip: Waveform) -> Waveform:
-    """`clip` (samples,) at 16 kHz as a microphone in `room` picks it up: longer by lead, tail and
-    reverberation."""
+def simulate_room(room: Room, clip: Waveform) -> Waveform:
+    """Simulate a recording of `clip` (samples,) at 16 kHz in `room`.
+
+    The result is longer by lead, tail and reverberation.
+    """
     rng = np.random.default_rng(room.seed)
     speech = reverberate(clip, room.rt60, room.direct_db, rng)
     recording = record(speech, room.lead, room.tail, 0.0, room.snr_db, room.noise, room.level_db, rng)
@@ -86,12 +88,12 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
     Args:
         an4: the folder that `omni data an4` made; its split decides who is in dev.
         synth: the folder that `omni data synth` made.
-        out: the folder to write; one that holds this very corpus already is left as it is.
+        out: the folder to write; if it already holds the same corpus, nothing is changed.
         seed: of the rooms and the noise.
-        report: called with a line on what was made.
+        report: called with a line that summarises the result.
 
     Raises:
-        UserError: one of the two corpora is not there, or is damaged, or `out` holds something else.
+        UserError: one of the two corpora is missing or damaged, or `out` holds something else.
     """
     an4, synth, out = Path(an4), Path(synth), Path(out)
     people = [row for row in _rows(an4, "CMU AN4", "omni data an4 SOURCE") if row.split != "test"]
@@ -110,10 +112,12 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
         utterances = _copied(people, an4 / "wav", wav / "an4", "an4") + _copied(
             sentences, synth / "wav", wav / "synth"
         )
-        for row in tqdm(people, desc="hearing AN4 in rooms", unit="clip", leave=False, disable=None):
+        for row in tqdm(people, desc="room simulation", unit="clip", leave=False, disable=None):
             name = row.path.relative_to(an4 / "wav")
-            heard = hear_in(draw_room(seed, name.as_posix()), read_audio(row.path).double().numpy())
-            write_clip(wav / "an4_room" / name, torch.from_numpy(heard))
+            reverberant = simulate_room(
+                draw_room(seed, name.as_posix()), read_audio(row.path).double().numpy()
+            )
+            write_clip(wav / "an4_room" / name, torch.from_numpy(reverberant))
             utterances.append(replace(row, path=wav / "an4_room" / name, kind="an4_room"))
         utterances.sort(key=lambda row: SPLITS.index(row.split))
         write_manifest(partial / "asr.csv", utterances)
@@ -122,16 +126,16 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
 
 
 def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:
-    """All rows of one of our own corpora.
+    """All rows of a corpus that another `omni data` command has made.
 
     Raises:
-        UserError: `folder` does not hold it whole.
+        UserError: `folder` does not hold the complete corpus.
     """
     remedy = f"make it with '{command} --out {folder}'"
     try:
         found = json.loads((folder / STAMP).read_text(encoding="utf-8"))["corpus"]
     except (OSError, ValueError, TypeError, KeyError):
-        raise UserError(f"{folder} does not hold the corpus that is wanted here: {remedy}") from None
+        raise UserError(f"{folder} does not hold the corpus {corpus}: {remedy}") from None
     if found != corpus:
         raise UserError(f"{folder} holds another corpus ({found}): {remedy}")
     if not (folder / "asr.csv").is_file():
@@ -148,7 +152,7 @@ def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:
 def _copied(
     rows: Sequence[Utterance], source: Path, target: Path, kind: str | None = None
 ) -> list[Utterance]:
-    """Copy the clips, so that the corpus stands by itself; the rows as they are now."""
+    """Copy the clips, so that the corpus does not depend on its sources; return rows with the new paths."""
     copies = []
     for row in rows:
         path = target / row.path.relative_to(source)

@@ -1,5 +1,4 @@
-"""Who speaks: espeak-ng's voice variants in six English accents, dealt to the splits so that no
-test voice is used in training."""
+"""The speakers: espeak-ng's voice variants in six English accents. No test voice is used in training."""
 
 from __future__ import annotations
 
@@ -8,10 +7,10 @@ from dataclasses import dataclass
 
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-us-nyc")
 
-# The variants of espeak-ng 1.52, in families: variants whose spectra on the same sentence hardly differ
-# (about 4 dB RMS over 30 bands, or a chain of such), or whose settings say that one was made from the other.
-# A family goes to one split whole; otherwise a test voice would have a twin in training. Of `EXCLUDED`,
-# nobody is cast.
+# The variants of espeak-ng 1.52, in families. Variants belong to one family if their spectra on the same
+# sentence hardly differ (about 4 dB RMS over 30 bands, also through a chain of variants), or if their
+# settings show that one was made from the other. All of a family goes to one split; otherwise a test voice
+# would have a near copy in training. The variants in `EXCLUDED` are not used.
 FAMILIES = tuple(
     tuple(family.split(","))
     for family in """
@@ -36,15 +35,14 @@ FAMILIES = tuple(
 )  # fmt: skip
 
 EXCLUDED = frozenset(
-    # all but the same as another variant (about 2 dB apart, or by an echo alone)
+    # nearly identical to another variant (about 2 dB apart, or different only by an echo)
     "steph2 steph3 klatt5 klatt6 benjamin edward2 RicishayMax3".split()
-    # not understood by a person at first hearing, by their names and settings: whispers, robots, a demon, a
-    # croak, and kaukovalta, whose first formant at 40% of its frequency can hardly leave vowels that a
-    # listener could tell
+    # hardly intelligible, judged by their names and settings: whispers, robots, a demon, a croak, and
+    # kaukovalta, whose first formant is at 40% of its usual frequency, so that vowels are hard to tell apart
     + "whisper whisperf anikaRobot UniRobot robosoft robosoft2 robosoft3 robosoft4".split()
     + "robosoft5 robosoft6 robosoft7 robosoft8".split()
     + "Demonic croak kaukovalta".split()
-    + ["Mr serious"]  # for the space in its name
+    + ["Mr serious"]  # its name contains a space
 )
 
 TEST_VARIANTS, DEV_VARIANTS = 16, 10
@@ -73,9 +71,9 @@ class Voice:
 def cast_voices(seed: int) -> dict[str, list[Voice]]:
     """The voices of each split, in the order in which they take turns.
 
-    Families are shuffled and fill the test split first, then dev, then train: chance alone decides who is
-    tested; only a family too large for a small split always trains. Each train variant speaks in two accents,
-    those of dev and test in one; accents take turns.
+    Families are shuffled; they fill the test split first, then dev, then train. A family that is too large
+    for a small split always goes to train. Each train variant speaks in two accents, each variant of dev and
+    test in one; accents take turns.
     """
     rng = random.Random(f"voices {seed}")
     families = list(FAMILIES)

@@ -155,7 +155,7 @@ def reset(number: str) -> str:
     """Forget the progress in one lesson, by its number: "03". The notebooks stay as they are.
 
     Raises:
-        UserError: there is no such lesson.
+        UserError: `number` is not the number of a lesson.
     """
     numbers = [name[:2] for name in LESSONS]
     if number not in numbers:

@@ -61,7 +61,7 @@ def shipped_notebooks(root: Path = ROOT) -> list[Path]:
     """The originals, in the order of the course.
 
     Raises:
-        UserError: there are none, because omni_lib was installed without the rest of the project.
+        UserError: no notebook is found, because omni_lib was installed without the rest of the project.
     """
     originals = sorted((root / "notebooks").glob("*.ipynb"))
     if not originals:

@@ -61,7 +61,7 @@ def random_alignment(target: Sequence[int], frames: int, seed: int) -> list[int]
     """A random path of `frames` CTC frames that collapses to `target`, drawn uniformly.
 
     Raises:
-        UserError: there is no such path.
+        UserError: `frames` is too small for `target`.
     """
     if frames < frames_needed(target):
         raise UserError(f"{frames} CTC frames are too few for this text, which needs {frames_needed(target)}")

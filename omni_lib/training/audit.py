@@ -156,7 +156,7 @@ def readable(
     """The rows of a split (of all, when None) that can be read; the others are listed through `report(line)`.
 
     Raises:
-        UserError: there is no such row.
+        UserError: `split` has no row, or no row can be read.
     """
     if split is not None:
         manifest.split(split)  # refuses an empty one by name

@@ -77,7 +77,7 @@ def recurses(x):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "fragment"),
     [
         (lambda x: x, "differ"),
         (lambda x: 3 * x, "1.5 times what it should be"),
@@ -97,10 +97,12 @@ def recurses(x):
         (torch.ones(2), "your function itself"),
     ],
 )
-def test_the_message_explains_what_is_wrong(answer, says):
+def test_the_message_explains_what_is_wrong(answer, fragment):
     verdict = DOUBLE.check(answer)
     assert verdict.outcome is Outcome.NOT_YET
-    assert says in verdict.message and says.split("`")[0] in verdict._repr_html_().replace("&quot;", '"')
+    assert fragment in verdict.message and fragment.split("`")[0] in verdict._repr_html_().replace(
+        "&quot;", '"'
+    )
 
 
 @pytest.mark.parametrize("answer", [loops, loops_and_catches])
@@ -175,7 +177,7 @@ TEXT = ShortText(
 
 
 @pytest.mark.parametrize(
-    ("question", "answer", "outcome", "says"),
+    ("question", "answer", "outcome", "fragment"),
     [
         (CHOICE, "B", Outcome.RIGHT, "Indeed."),
         (CHOICE, "a", Outcome.NOT_YET, "this is not that"),
@@ -195,9 +197,9 @@ TEXT = ShortText(
         (TEXT, "", Outcome.NOT_ATTEMPTED, "Why?"),
     ],
 )
-def test_questions(question, answer, outcome, says):
+def test_questions(question, answer, outcome, fragment):
     verdict = question.check(answer)
-    assert verdict.outcome is outcome and says in repr(verdict)
+    assert verdict.outcome is outcome and fragment in repr(verdict)
 
 
 def test_expect_equal_takes_tensors_and_tuples_for_lists():

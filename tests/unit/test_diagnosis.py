@@ -112,10 +112,10 @@ def test_long_clips_in_a_few_batches_are_not_divergence():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "fragment"),
     [("healthy", None), ("log_1", "blank plateau"), ("log_2", "diverging"), ("log_3", None)],
 )
-def test_the_logs_of_the_course_are_diagnosed_as_lesson_05_says(name, says):
+def test_the_logs_of_the_course_are_diagnosed_as_lesson_05_says(name, fragment):
     steps = [entry for entry in log_of(name) if entry["type"] == "step"]
     said = [message for count in range(1, len(steps) + 1) if (message := diagnose(steps[:count]))]
-    assert (says is None and said == []) or says in said[0]
+    assert (fragment is None and said == []) or fragment in said[0]

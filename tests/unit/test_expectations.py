@@ -33,7 +33,7 @@ def test_numbers_are_counted_and_names_are_not(text, numbers):
 
 
 @pytest.mark.parametrize(
-    ("got", "says"),
+    ("got", "fragment"),
     [
         ([1, 2, 3, 4, 6], "a list whose entry 4 is 6, and it should be 5"),
         ([1, 2], "a list of 2, and it should be one of 5"),
@@ -41,10 +41,10 @@ def test_numbers_are_counted_and_names_are_not(text, numbers):
         (torch.zeros(2, 3), "a list of 2, and it should be one of 5"),
     ],
 )
-def test_a_wrong_list_is_told_by_one_entry(got, says):
+def test_a_wrong_list_is_told_by_one_entry(got, fragment):
     with pytest.raises(NotYet, match="Five steps: your function returns") as found:
         expect_equal(returning(got), (torch.zeros(9),), [1, 2, 3, 4, 5], "Count.", "Five steps")
-    assert says in str(found.value) and str(found.value).endswith("Count.")
+    assert fragment in str(found.value) and str(found.value).endswith("Count.")
     assert len(numbers_in(str(found.value))) <= MOST_NUMBERS
 
 
@@ -59,7 +59,7 @@ WANTED = torch.arange(24.0).reshape(2, 3, 4)
 
 
 @pytest.mark.parametrize(
-    ("got", "says"),
+    ("got", "fragment"),
     [
         (WANTED + 1, "at B = 0 one is 1 and should be 0"),
         (3 * WANTED, "every value is 3 times what it should be"),
@@ -72,10 +72,10 @@ WANTED = torch.arange(24.0).reshape(2, 3, 4)
         ("text", "a tensor with 3 axes (B, T, D) is wanted"),
     ],
 )
-def test_a_wrong_tensor_is_told_in_three_numbers(got, says):
+def test_a_wrong_tensor_is_told_in_three_numbers(got, fragment):
     with pytest.raises(NotYet, match="A batch: your function returns") as found:
         expect_close(returning(got), (WANTED,), WANTED, axes="B T D", case="A batch")
-    assert says in str(found.value)
+    assert fragment in str(found.value)
     assert len(numbers_in(str(found.value))) <= MOST_NUMBERS
 
 

@@ -62,10 +62,10 @@ def test_wrong_answers_are_wrong_and_the_reply_says_why_in_few_numbers(lesson, e
     monkeypatch.setattr(sandbox, "SECONDS", 4.0)  # enough for all but those that never end
     wrong = WRONG[lesson].WRONG[short_name(exercise)]
     assert len(wrong) >= (len(exercise.options) - 1 if isinstance(exercise, Choice) else 3)
-    for answer, says in wrong:
+    for answer, fragment in wrong:
         verdict = exercise.check(answer)
         assert verdict.outcome is Outcome.NOT_YET, (answer, verdict)
-        assert says and says in verdict.message, (answer, verdict)
+        assert fragment and fragment in verdict.message, (answer, verdict)
         if isinstance(exercise, CodeExercise):
             ours = verdict.message.split(" raises ")[0]  # the rest is Python's own message
             assert len(numbers_in(ours)) <= MOST_NUMBERS, verdict

@@ -1,4 +1,4 @@
-"""What the embedded corpus says: proportions, vocabulary, freshness."""
+"""The sentences of the embedded corpus: proportions of the kinds, vocabulary, no repetition."""
 
 import random
 import re

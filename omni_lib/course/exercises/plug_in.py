@@ -124,10 +124,10 @@ def _in_one_line(error: Exception) -> str:
 
 
 def resolved(place: str) -> tuple[Any, str]:
-    """The module or class of a place and the name of the attribute in it.
+    """The module or class that `place` ("module:attribute") names, and the name of the attribute in it.
 
     Raises:
-        ModuleNotFoundError, AttributeError: there is no such place.
+        ModuleNotFoundError, AttributeError: the module or the attribute does not exist.
     """
     module, _, attribute = place.partition(":")
     *owners, name = attribute.split(".")
