@@ -1,4 +1,4 @@
-"""From a sound file to what the encoder sees: waveform (samples,) → log-mel (frames, 128).
+"""From a sound file to the input of the encoder: waveform (samples,) → log-mel (frames, 128).
 
 A frame is 10 ms. One second of sound is exactly 100 frames: 16,000 samples over a hop of 160.
 """
@@ -27,20 +27,20 @@ N_FFT = 1024  # points; see LogMel
 N_MELS = 128
 LOG_FLOOR = 1e-6  # added to the mel power before the logarithm, so that digital silence is finite
 
-_BLOCK = 2**20  # samples of each channel that are read at a time: of many channels only the mean is kept
-_BYTES_PER_SAMPLE = 16  # of the mono signal at its own rate and at 16 kHz, with the copies on the way
+_BLOCK = 2**20  # samples per channel that are read at a time; only the mean of the channels is kept
+_BYTES_PER_SAMPLE = 16  # memory for the mono signal at its own rate and at 16 kHz, temporary copies included
 
 
 @dataclass(frozen=True)
 class ExaminedAudio:
-    """A file that was read to its end, and what was found in it.
+    """The sound of a file that was read to its end, and what is unusual about it.
 
     Attributes:
         waveform: (samples,), float32, 16 kHz, mono.
-        rate: Hz, of the file.
-        fault: why nothing can be learnt from it, such as silence; "" where there is nothing to object to.
-            Names the file.
-        notes: what should be said though it is used, such as channels that cancel. Each names the file.
+        rate: the sample rate of the file in Hz.
+        fault: why the file is useless for training, for example silence; "" if it is usable. The text begins
+            with the path.
+        notes: remarks about a usable file, for example that its channels cancel. Each begins with the path.
     """
 
     waveform: Tensor
@@ -50,10 +50,10 @@ class ExaminedAudio:
 
 
 def examine_audio(path: str | Path) -> ExaminedAudio:
-    """Read a sound file of any rate, container and number of channels, with one look at its content.
+    """Read a sound file of any rate, container and number of channels, and examine its content.
 
-    Channels are averaged, unless they cancel: then one of them is read. Other rates are resampled. An MP3
-    file without a LAME header keeps the silence that its encoder put before the sound, up to 0.1 s.
+    Channels are averaged; if they cancel each other, only one is used. Other rates are resampled to 16 kHz.
+    In an MP3 file without a LAME header, the silence that the MP3 encoder put first (up to 0.1 s) remains.
 
     Raises:
         UserError: the file is missing, is not a sound file, is truncated, damaged, empty, or far beyond full
@@ -71,7 +71,7 @@ def examine_audio(path: str | Path) -> ExaminedAudio:
 
 
 def read_audio(path: str | Path) -> Tensor:
-    """The waveform (samples,) of a sound file, float32, 16 kHz, mono: `examine_audio` without its remarks.
+    """The waveform (samples,) of a sound file, float32, 16 kHz, mono, as `examine_audio` reads it.
 
     Raises:
         UserError: as `examine_audio`.
@@ -80,16 +80,16 @@ def read_audio(path: str | Path) -> Tensor:
 
 
 def read_blocks(path: str | Path, seconds: float, content: Content) -> tuple[int, Iterator[Tensor]]:
-    """Read a file of any length piece by piece.
+    """Read a file of any length in blocks.
 
     Args:
-        content: is told of every block, and has the rate and the notes of the file at the end.
+        content: every block is added to it; at the end it also holds the rate and the notes of the file.
 
     Returns:
-        the sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
+        The sample rate in Hz, and blocks (samples,) of `seconds`, mono, at that rate.
 
     Raises:
-        UserError: as `examine_audio`, here or when the block in question is read.
+        UserError: as `examine_audio`, either in this call or when a block is read.
     """
     path = Path(path)
     with open_sound(path) as sound:
@@ -104,9 +104,9 @@ def read_blocks(path: str | Path, seconds: float, content: Content) -> tuple[int
 
 
 def _mono_blocks(sound: OpenSound, size: int, content: Content) -> Iterator[np.ndarray]:
-    """The mean of the channels (samples,), float32, `size` samples at a time; one channel where they cancel.
+    """The mean of the channels (samples,), float32, `size` samples at a time; one channel if they cancel.
 
-    Whether they do is only known at the end, so files of several channels are read twice.
+    Whether they cancel is known only at the end, so files with several channels are read twice.
     """
     content.rate = _checked_rate(sound.path, sound.rate)
     for note in sound.notes:
@@ -120,7 +120,7 @@ def _mono_blocks(sound: OpenSound, size: int, content: Content) -> Iterator[np.n
     if channel is not None:
         content.remark(f"has channels that cancel each other: channel {channel + 1} alone is read")
     for block in sound.blocks(size):
-        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused by name
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused below
             mono = (
                 block.mean(axis=1) if channel is None else block[:, min(channel, block.shape[1] - 1)].copy()
             )
@@ -142,8 +142,8 @@ def _refuse_impossible(path: Path, block: np.ndarray) -> None:
 
 
 def _true_scale(peak: float) -> float:
-    """What samples of up to `peak` must be divided by: full scale of integers of that size, or the peak."""
-    if peak < 100:  # not integers: mixed far too loud
+    """The divisor for samples of up to `peak`: the full scale of integers of that size, or the peak."""
+    if peak < 100:  # these are not integers but a mix that is far too loud
         return peak
     return next((2.0**bits for bits in (15, 23, 31) if peak <= 2**bits), peak)
 
@@ -151,33 +151,34 @@ def _true_scale(peak: float) -> float:
 def _checked_rate(path: Path, rate: int) -> int:
     if not 1000 <= rate <= 1_000_000:
         raise UserError(
-            f"{path} has a sample rate of {rate} Hz, which no recording of speech has: export it at 16000 Hz"
+            f"{path} has a sample rate of {rate} Hz, which is not plausible for speech: export it at 16000 Hz"
         )
     return rate
 
 
 def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
-    """Refuse before reading what would fill the memory."""
+    """Refuse a file that would not fit into memory, before it is read."""
     seconds = samples / max(rate, 1)
     needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), free_memory()
     if needed > free:
         raise UserError(
-            f"{path} lasts {seconds:.0f} s by its header, which takes {needed / 1e9:.1f} GB to read, and "
+            f"{path} lasts {seconds:.0f} s by its header, and reading it takes {needed / 1e9:.1f} GB, but only "
             f"{free / 1e9:.1f} GB of memory are free: cut it at pauses, or export it again if it is shorter"
         )
 
 
 def resampling_ratio(rate: int) -> Fraction:
-    """`rate` over 16000 Hz, in terms of at most 640.
+    """`rate` / 16000 Hz as a fraction whose denominator is at most 640.
 
-    The resampler keeps a filter for each step of the ratio. The usual rates have up to 640 steps; 44101 Hz
-    would have 16,000 and take gigabytes, so it is read as the nearest ratio of few steps: 1e-6 too fast.
+    The resampler has one filter for each unit of the denominator. The usual rates need up to 640; 44101 Hz
+    would need 16,000 and gigabytes of memory. So such a rate is approximated by the nearest fraction, which
+    changes the speed by about 1e-6.
     """
     return Fraction(rate, SAMPLE_RATE).limit_denominator(640)
 
 
 def resample(waveform: Tensor, rate: int) -> Tensor:
-    """`waveform` (samples,) of any `rate` in Hz, at 16 kHz."""
+    """Resample `waveform` (samples,) from `rate` in Hz to 16 kHz."""
     ratio = resampling_ratio(rate)
     if ratio == 1:
         return waveform
@@ -186,9 +187,9 @@ def resample(waveform: Tensor, rate: int) -> Tensor:
 
 
 def change_speed(waveform: Tensor, speed: float) -> Tensor:
-    """Play `waveform` (samples,) faster (speed > 1) or slower, pitch and all, as a tape machine would.
+    """Play `waveform` (samples,) faster (speed > 1) or slower; the pitch changes too, as on a tape machine.
 
-    Speed perturbation after Ko et al. 2015, "Audio augmentation for speech recognition".
+    This is the speed perturbation of Ko et al. 2015, "Audio augmentation for speech recognition".
     """
     if speed == 1.0:
         return waveform
@@ -197,17 +198,17 @@ def change_speed(waveform: Tensor, speed: float) -> Tensor:
 
 
 def samples_at_speed(samples: int, speed: float) -> int:
-    """The length that `change_speed` makes of `samples`."""
+    """The number of samples that `change_speed` returns for `samples` samples."""
     return -(-samples * SAMPLE_RATE // round(SAMPLE_RATE * speed))
 
 
 class LogMel(nn.Module):
     """waveform (…, samples) → log-mel (…, frames, 128), natural logarithm of power, frames = samples // 160.
 
-    The window is 25 ms, but the Fourier transform has 1024 points: 128 mel filters between 0 and 8 kHz are as
-    narrow as 27 Hz at the low end, and with the window's own 400 points (one bin every 40 Hz) some of them
-    would contain no bin at all. A longer, zero-padded transform samples the same spectrum every 15.6 Hz, so
-    that each filter sees something.
+    The window has 400 samples (25 ms), but the Fourier transform has 1024 points. The narrowest of the 128
+    mel filters between 0 and 8 kHz span only 27 Hz. With 400 points there is one bin every 40 Hz, and some of
+    these filters would contain no bin at all. The longer, zero-padded transform samples the same spectrum
+    every 15.6 Hz, so that each filter contains at least one bin.
     """
 
     def __init__(self, n_fft: int = N_FFT) -> None:
@@ -219,16 +220,15 @@ class LogMel(nn.Module):
             hop_length=HOP_LENGTH,
             n_mels=N_MELS,
             center=True,  # frame t is centred on sample 160 t
-            pad_mode="constant",  # silence around the clip: reflection fails on less than half a window
+            pad_mode="constant",  # zeros around the clip: reflection fails for clips below half a window
         )
 
     def forward(self, waveform: Tensor) -> Tensor:
         frames = waveform.shape[-1] // HOP_LENGTH
         if frames == 0:
             return waveform.new_zeros(*waveform.shape[:-1], 0, N_MELS)
-        mel = self.mel_spectrogram(waveform)[
-            ..., :frames
-        ]  # (…, 128, frames): the centred transform has one frame more
+        # the centred transform has one more frame, which is dropped
+        mel = self.mel_spectrogram(waveform)[..., :frames]  # (…, 128, frames)
         return torch.log(mel + LOG_FLOOR).transpose(-1, -2)  # (…, frames, 128)
 
 

@@ -1,11 +1,11 @@
-"""`asr.csv`: the list of what was said where.
+"""The manifest `asr.csv`: a table of audio files and the words spoken in them.
 
     audio_path,transcription[,speaker][,split][,kind][,accent]
 
-Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped in
-silence: rows in the file = `Manifest.utterances` + `Manifest.problems`, and each problem names its line and
-its reason. A manifest names whole files and holds words; tables of any other form are read by `omni data
-folder`, which writes a manifest.
+Paths are absolute or relative to the folder of the CSV. A row that cannot be used is never dropped silently:
+each row of the file is in `Manifest.utterances` or in `Manifest.problems`, and each problem has a line number
+and a reason. A manifest lists whole audio files with their words. `omni data folder` reads tables of other
+forms and writes a manifest.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Utterance:
     text: str  # normalised: a-z and single spaces
     speaker: str = ""  # "" when the manifest does not name one
     split: str = ""  # train, dev or test
-    kind: str = ""  # kind of sentence (free, digits, …), for WER by kind
+    kind: str = ""  # kind of sentence (free, digits, …), for the WER of each kind
     accent: str = ""
     line: int = 0  # of the CSV file, 1-based; 0 when not read from one
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A row that is left out, and why."""
+    """A row that cannot be used, and the reason."""
 
     line: int
     reason: str
@@ -69,17 +69,16 @@ class Manifest:
             present = ", ".join(sorted({utterance.split for utterance in self.utterances})) or "none"
             raise UserError(
                 f"{self.path} has no usable row of split '{name}' (it has: {present}): write {name} into the"
-                " column split"
-                " of the rows of some speakers, or leave that column empty everywhere, and train, dev and"
-                " test are dealt"
+                " column split in the rows of some speakers, or leave that column empty in all rows, so that"
+                " train, dev and test are assigned automatically"
             )
         return chosen
 
 
 def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
-    """Read and validate a manifest; rows without a split are dealt one, by speaker (see `assign_splits`).
+    """Read and validate a manifest; rows without a split are assigned one by speaker (see `assign_splits`).
 
-    The audio itself is not opened here: only its path is checked to exist.
+    The audio files are not opened here; only their existence is checked.
 
     Raises:
         UserError: the file cannot be read as UTF-8 CSV, lacks a required column, or has no usable row.
@@ -104,13 +103,14 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
 def read_table(
     path: Path, required: Sequence[str] = (), delimiter: str = ","
 ) -> list[tuple[int, dict[str | None, str]]]:
-    """The rows of a CSV file with their 1-based line numbers, as dictionaries of its header; blank lines are
-    skipped.
+    """The rows of a CSV file with their 1-based line numbers, as dictionaries keyed by column name.
 
-    Cells beyond the header, if they are not all empty, stand under the key None, joined by the delimiter.
+    Blank lines are skipped. If a row has more cells than the header and they are not all empty, the surplus
+    cells are joined by the delimiter under the key None.
 
     Raises:
-        UserError: no such file, not UTF-8, malformed CSV, or a column of `required` missing from the header.
+        UserError: the file does not exist, is not UTF-8 or is malformed CSV, or its header lacks a column of
+            `required`.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -139,17 +139,17 @@ def read_table(
 
 
 def _remedy(path: Path, text: str, header: Sequence[str]) -> str:
-    """What to do about a header that is not a manifest's: `omni data folder` reads most others."""
+    """The remedy for a header that is not that of a manifest: `omni data folder` reads most other tables."""
     first = text.lstrip("\n").partition("\n")[0].lower()
     cells = [cell.strip(' "\r') for mark in ",;\t|" for cell in first.split(mark)]
     known = {column[0] for cell in [*cells, *header] if (column := known_column(cell))}
     if first.startswith("sep=") or {"path", "text"} <= known:
         return f"'omni data folder {path} --out DIR' reads this table and writes a manifest of it"
-    return "its first line is audio_path,transcription[,speaker][,split]"
+    return "its first line must be audio_path,transcription[,speaker][,split]"
 
 
 def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]]]) -> None:
-    """A manifest names whole files: a row with times would give a part of the text the whole recording."""
+    """Refuse times of segments: a manifest would use the whole recording with the text of one segment."""
     columns = {
         name: column[0] for name in (rows[0][1] if rows else ()) if name and (column := known_column(name))
     }
@@ -160,9 +160,8 @@ def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]
     for line, cells in rows:
         if any((cells.get(name) or "").strip() for name in names if columns[name] == "start"):
             raise UserError(
-                f"{path} has the columns {' and '.join(names)} (line {line}), and a manifest names whole"
-                " files:"
-                f" 'omni data folder {path} --out DIR' cuts the segments out"
+                f"{path} has the columns {' and '.join(names)} (line {line}), but a manifest lists whole"
+                f" files: 'omni data folder {path} --out DIR' cuts the segments out"
             )
 
 
@@ -184,7 +183,7 @@ def _utterance(sounds: Sounds, line: int, cells: dict[str | None, str]) -> Utter
 
 
 def split_hint(name: str) -> str:
-    """The split that was probably meant, as the end of a refusal; "" where nobody can tell."""
+    """The end of an error message, with the split that was probably meant; "" if that is unclear."""
     meant = {
         "train": ("train", "training", "tr"),
         "dev": ("dev", "development", "valid", "validation", "val"),
@@ -194,16 +193,16 @@ def split_hint(name: str) -> str:
 
 
 def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
-    """The words of a transcript, as `read` has them.
+    """The words of a transcript, normalised by `read`.
 
     Raises:
-        UserError: there is none, or the cell holds what programs write where a text is missing.
+        UserError: there are no words, or the cell holds a marker that programs write for a missing text.
     """
     written = cell.strip()
     if written in ("NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
         mind = f" (if somebody said the word: {written.lower()})" if written in ("NULL", "None") else ""
         raise UserError(
-            f"the transcription is {written!r}, which programs write where a text is missing: write what was"
+            f"the transcription is {written!r}, which programs write for a missing text: write what was"
             f" said{mind}"
         )
     text = read(cell)
@@ -215,13 +214,15 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
 def assign_splits(
     utterances: Sequence[Utterance], dev_share: float = 0.1, test_share: float = 0.1
 ) -> list[Utterance]:
-    """Give every utterance without a split one of its own, so that no speaker is in two splits.
+    """Assign a split to every utterance that has none, so that no speaker is in two splits.
 
-    The speaker with most utterances goes to train; the others are shuffled by a fixed seed and dealt to test
-    and dev until each has its share of utterances, and then to train. One who has a split in some rows keeps
-    it in all, and an utterance without a speaker counts as a speaker of its own. The same rows always get the
-    same splits. One or two voices cannot be dealt to three splits: where there are no more, each audio file
-    counts for itself, and a voice is in several splits.
+    The speaker with the most utterances goes to train. The others are shuffled with a fixed seed and assigned
+    to test and dev until each has its share of utterances, and then to train. A speaker who has a split in
+    some rows gets the same split in all rows. An utterance without a speaker counts as a separate speaker.
+    The same rows always get the same splits.
+
+    One or two speakers cannot be assigned to three splits. If there are no more, the audio files are assigned
+    one by one, and a speaker can be in several splits.
     """
     settled = {
         utterance.speaker: utterance.split
@@ -257,7 +258,7 @@ def assign_splits(
         if split in dealt:
             dealt[split] += len(groups[name])
     if dealt["test"] and not dealt["dev"] and "dev" not in settled.values():
-        # two clips: training needs a dev set, and a test set can wait
+        # only two clips: training needs a dev set, but no test set
         splits = {
             index: "dev" if index in open_rows and split == "test" else split
             for index, split in splits.items()
@@ -269,7 +270,7 @@ def assign_splits(
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write `asr.csv`, paths relative to its folder where they lie below it."""
+    """Write a manifest; paths of files below its folder are relative to it."""
     path = Path(path)
     table = io.StringIO(newline="")
     writer = csv.writer(table)
