@@ -1,12 +1,13 @@
-"""CMU AN4, recorded about 1991: 84 people spell names, addresses and numbers, or speak control words. `omni
-data an4`.
+"""CMU AN4, recorded about 1991: 84 people spell names, addresses and numbers, or speak control words.
 
-    an4/etc/an4_train.fileids        an4_clstk/fash/an251-fash-b              where the sound lies below wav/
-    an4/etc/an4_train.transcription  <s> YES </s> (an251-fash-b)              what is said in it
+The command is `omni data an4`. These files are read:
+
+    an4/etc/an4_train.fileids        an4_clstk/fash/an251-fash-b              path of the sound below wav/
+    an4/etc/an4_train.transcription  <s> YES </s> (an251-fash-b)              its transcription
     an4/wav/an4_clstk/fash/an251-fash-b.wav (or .sph, or .raw)
 
-The official test part (an4_test.*, wav/an4test_clstk) becomes the split test where it is at hand; dev is 10
-speakers of the training part, the same ones for everybody.
+The official test part (an4_test.*, wav/an4test_clstk) becomes the split test if the source has it. The
+split dev is 10 fixed speakers of the training part.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ When you have it: omni data an4 SOURCE --out data/an4"""
 # The 74 speakers of the training part, sorted, shuffled by random.Random(0): the first ten, then the next
 # ten, each sorted.
 DEV_SPEAKERS = ("fnsv", "mcel", "mcfl", "mjbh", "mmdg", "mrcb", "mrjc2", "msrb", "mtos", "mtxj")
-# A second dev set, to be looked at once, after everything has been chosen on the first.
+# A second dev set, for one evaluation after all choices have been made on the first.
 CONFIRMATION_SPEAKERS = ("fbbh", "fjmd", "flmm2", "flrp", "fplp", "mdmc", "mema", "mrab", "mtje", "mwhw")
 
-VERSION = 1  # of what is written: a change of it makes a corpus anew
+VERSION = 1  # of the output: a change rebuilds existing corpora
 _SUFFIXES = (".wav", ".sph", ".raw")
 _FILE_ID = re.compile(r"[\w-]+(/[\w-]+)*/(?P<speaker>[\w-]+)/(?P<name>[\w-]+)", re.ASCII)
 _TRANSCRIPT = re.compile(r"(?P<text>.*)\((?P<name>[^()\s]+)\)\s*")
@@ -61,7 +62,7 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True)
 class _Row:
-    """One utterance as the lists have it."""
+    """One utterance of the lists."""
 
     file_id: str  # an4_clstk/fash/an251-fash-b
     speaker: str
@@ -76,13 +77,13 @@ def prepare(
     """Write `out/asr.csv` and `out/wav/<speaker>/<name>.wav` (16 kHz mono PCM16), and return the path of the
     CSV file.
 
-    Utterances of the lists = rows written + rows that `report(line)` names with their reason.
+    Every utterance of the lists is either written or reported through `report(line)` with the reason.
 
     Args:
-        source: the folder an4, the folder it lies in, or a .tar.gz of it.
-        out: the folder to write; one that holds this very corpus already is left as it is.
-        report: called with a line on each row that is left out, and on what was made.
-        dev_speakers: who is held out of the training part.
+        source: the folder an4, its parent folder, or a .tar.gz of it.
+        out: the folder to write; if it already holds the same corpus, nothing is changed.
+        report: called with a line for each row that is left out, and with a summary.
+        dev_speakers: the speakers of the training part that become dev.
 
     Raises:
         UserError: `source` is not AN4, or `out` holds something else.
@@ -127,7 +128,7 @@ def prepare(
 def _read_lists(
     root: Path, dev_speakers: Sequence[str], report: Callable[[str], None]
 ) -> tuple[list[_Row], list[str]]:
-    """The utterances of etc/ that are named and transcribed, and the problems of the others."""
+    """The utterances that are in both lists of etc/, and the problems of the others."""
     rows, problems = _read_part(root / "etc", "train")
     absent = sorted(set(dev_speakers) - {row.speaker for row in rows})
     if absent:
@@ -208,7 +209,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 
 def _read_sound(folder: Path, file_id: str) -> Tensor:
-    """waveform (samples,) of one utterance, in whichever of its forms the source has it.
+    """waveform (samples,) of one utterance, from the first of `_SUFFIXES` that exists.
 
     Raises:
         UserError: it is missing or unreadable.
@@ -220,11 +221,10 @@ def _read_sound(folder: Path, file_id: str) -> Tensor:
 
 
 def _read_raw(path: Path) -> Tensor:
-    """waveform (samples,) of headerless 16-bit samples at 16 kHz, in the byte order that makes sound and not
-    noise.
+    """waveform (samples,) of headerless 16-bit samples at 16 kHz, with the byte order found automatically.
 
-    AN4 is published with either order, and the file does not say which: in the wrong one neighbouring samples
-    jump.
+    AN4 is published in either byte order, without a mark. In the wrong order, neighbouring samples differ by
+    large jumps, so the order with the smaller differences is used.
 
     Raises:
         UserError: the file is empty or cannot be read.
@@ -259,8 +259,7 @@ def _find_root(folder: Path, source: Path) -> Path:
 
 
 def _fingerprint(source: Path) -> str:
-    """A hash that changes when the source does: of an archive's bytes, or of a folder's lists and the sizes
-    of its files."""
+    """A hash of the source: of an archive's bytes, or of a folder's lists and the sizes of its files."""
     if source.is_file():
         return file_sha256(source)
     root = _find_root(source, source)
@@ -276,8 +275,7 @@ def _fingerprint(source: Path) -> str:
 
 
 def _below(error: UserError, root: Path) -> str:
-    """The message with paths as the corpus has them, so that they mean something after an archive was
-    unpacked."""
+    """The message with paths relative to the corpus, because an unpacked archive is in a temporary folder."""
     return str(error).replace(f"{root}{os.sep}", "")
 
 

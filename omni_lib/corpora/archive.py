@@ -1,6 +1,6 @@
-"""Unpack a stranger's .tar, .tar.gz or .tar.bz2: it cannot write elsewhere, or fill the disk or the memory.
+"""Unpack an untrusted .tar, .tar.gz or .tar.bz2 so that it cannot write elsewhere or fill disk or memory.
 
-What an archive's header promises is not believed: bytes are counted as they come out of the decompressor.
+The sizes in the headers are not trusted: bytes are counted as they come out of the decompressor.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _EXTENDED = (
 
 
 class _CheckedHeader(tarfile.TarInfo):
-    """A header that refuses to announce more text about a file than any file name needs."""
+    """A header that is refused if the extended text about its file is longer than any file name needs."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        """Check the size before tarfile reads the text that a header announces; every version calls this."""
+        """Check the size before tarfile reads the extended text; every version of tarfile calls this."""
         if self.type in _EXTENDED and self.size > _MAX_EXTENDED_HEADER:
             raise UserError(f"a header of {self.size} bytes")
         return super()._proc_member(archive)  # type: ignore[misc, no-any-return]  # private, so not in the stubs
 
 
 class _Counted:
-    """A stream that ends in a refusal after `limit` bytes, headers and padding included."""
+    """A stream that raises UserError after `limit` bytes, headers and padding included."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self.file, self.left = file, limit

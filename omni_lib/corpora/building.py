@@ -1,5 +1,4 @@
-"""Where all corpora are alike: a finished folder is put into place in one go, and known again. Nothing here
-needs torch."""
+"""Shared by all corpora: move a finished folder into place, and recognise it later. Does not need torch."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.machine.tables import is_litter
 
-# says which corpus a folder holds, so that it is neither made twice nor mistaken for the user's own
+# names the corpus in a folder, so that it is not made twice and no folder of the user is overwritten
 STAMP = "corpus.json"
 
 
@@ -25,7 +24,7 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
     """Whether `out` holds the complete corpus that `stamp` (with at least the key `corpus`) describes.
 
     Raises:
-        UserError: it holds something that was not made by the same command, or that was changed since.
+        UserError: `out` holds something that this command has not made, or that was changed afterwards.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: name a folder")
@@ -46,12 +45,11 @@ def is_built(out: Path, stamp: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
-    """A folder beside `out` to make `asr.csv` and `wav/` in; when the block ends well they move to `out`,
-    `asr.csv` last.
+    """A temporary folder beside `out` for `asr.csv` and `wav/`.
 
-    Whatever else ends the block, an error or Ctrl-C, leaves `out` as it was and nothing beside it. Several
-    processes may make the same corpus at once: the first to be done puts its own into place, the others find
-    it there.
+    When the block ends without an exception, they are moved to `out`, `asr.csv` last. After an error or
+    Ctrl-C, `out` is unchanged and the temporary folder is deleted. Several processes may make the same corpus
+    at once: the first to finish moves its result into place, and the others use it.
 
     Raises:
         UserError: `out` cannot be written.
@@ -74,7 +72,7 @@ def building(out: Path, stamp: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _put_into_place(partial: Path, out: Path, stamp: Mapping[str, Any]) -> None:
-    """At every instant `out/asr.csv` is there only with all its files and the stamp that fits it."""
+    """Move the files so that, at every instant, `out/asr.csv` exists only with its files and its stamp."""
     clips = _clips(partial)
     complete = {**stamp, "clips": clips, "asr_csv_sha256": sha256((partial / "asr.csv").read_bytes())}
     out.mkdir(exist_ok=True)
@@ -94,6 +92,6 @@ def _clips(folder: Path) -> int:
 def _read_stamp(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none there, or not ours
+    except (OSError, ValueError):  # missing, or not a stamp
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,5 +1,4 @@
-"""Fetch an archive from where its corpus is published: goes on where it was cut off, and is checked at the
-end."""
+"""Download an archive: an interrupted download is continued, and the result is checked."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from omni_lib.errors import UserError
 
-_PATIENCE = (10, 60)  # seconds to be answered, and between two pieces
+_PATIENCE = (10, 60)  # seconds until the connection is made, and between two chunks
 _CHUNK = 2**18  # bytes
 _LIST = "md5sum.txt"  # OpenSLR publishes one beside its archives
 
@@ -27,10 +26,10 @@ def is_address(source: str) -> bool:
 
 
 def archive_name(url: str) -> str:
-    """The name of the file that `url` leads to, which may well have no letter that a file system dislikes.
+    """The name of the file at `url`.
 
     Raises:
-        UserError: it has none.
+        UserError: the name is missing, or has a character that a file system does not allow.
     """
     name = Path(unquote(urlsplit(url).path)).name
     if not name or name.startswith(".") or any(c in name for c in '\\:*?"<>|\0'):
@@ -39,15 +38,14 @@ def archive_name(url: str) -> str:
 
 
 def download(url: str, folder: Path, report: Callable[[str], None] = print) -> Path:
-    """The file behind `url`, in `folder`; what an earlier, interrupted call has fetched of it is not fetched
-    again.
+    """Download `url` into `folder`, from where an interrupted call stopped; return the path of the file.
 
-    Its length is compared with what the server promised, and its MD5 sum with the list `md5sum.txt` beside
-    it, where there is one. While it is incomplete it is called `<name>.part`.
+    Its length is compared with the length that the server announced, and its MD5 sum with the list
+    `md5sum.txt` beside it, if there is one. An incomplete file is called `<name>.part`.
 
     Raises:
-        UserError: there is no connection, the server refuses, the disk is full, or what arrived is not what
-            was promised.
+        UserError: the connection fails, the server refuses, the disk is full, or the length or the MD5 sum
+            is wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, part = folder / archive_name(url), folder / f"{archive_name(url)}.part"

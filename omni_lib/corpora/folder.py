@@ -3,10 +3,10 @@
     audio_path,transcription                    clips/one.flac<tab>what is said in it
     clips/one.flac,what is said in it           clips/two.mp3<tab>and in the second
 
-The first line may name the columns or not; a header may add speaker, split, and start and end (or offset and
-duration), and then that segment is cut out of the recording. Paths are relative to the table's folder. Which
-tables are read, and under which names of columns, `table_reader.py` and `machine/tables.py` say; what becomes
-of the texts, `transcripts.py`.
+A header line is optional. It may add the columns speaker and split, and start and end (or offset and
+duration); then that segment is cut out of the recording. Paths are relative to the table's folder.
+`table_reader.py` and `machine/tables.py` define the accepted tables and column names, and `transcripts.py`
+the rules for texts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ from omni_lib.machine.sound.content import Content
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, split_hint, words_in, write_manifest
 
-VERSION = 3  # of what is written: a change of it makes a corpus anew
+VERSION = 3  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:
-    """The sound of the table's rows; the last file is kept, since the segments of one recording follow each
-    other."""
+    """The sound of the table's rows. The last file is kept, since segments of one recording are adjacent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._sounds = folder, Sounds(folder)
@@ -45,13 +44,13 @@ class _Recordings:
         """The file of a row, inside the folder.
 
         Raises:
-            UserError: it is not there, or outside.
+            UserError: the file does not exist, or is outside the folder.
         """
         if not name:
             raise UserError("the path is empty")
         try:
             inside = (self.folder / name.replace("\0", "")).resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError):  # a name longer than the file system allows, or a circle of links
+        except (OSError, RuntimeError):  # a name longer than the file system allows, or a loop of links
             inside = True
         path = self._sounds.find(name) if inside else self.folder
         if not inside or not path.resolve().is_relative_to(self.folder.resolve()):
@@ -64,7 +63,7 @@ class _Recordings:
         """The sound of a file.
 
         Raises:
-            UserError: it cannot be read, or nothing can be learnt from it.
+            UserError: the file cannot be read, or its content is unusable (`machine/sound/content.py`).
         """
         if self._last is None or self._last[0] != path:
             self._last = (path, examine_audio(path))
@@ -84,12 +83,12 @@ class _Recordings:
 def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> Path:
     """Write `out/asr.csv` and 16 kHz mono PCM16 copies in `out/wav/`, and return the path of the CSV file.
 
-    Rows of the table = rows written + rows that `report(line)` names with their reason.
+    Every row of the table is either written or reported through `report(line)` with the reason.
 
     Args:
-        source: the table, or a folder with exactly one in it.
-        out: the folder to write; one that holds this very corpus already is left as it is.
-        report: called with a line on each row that is left out, and on what was made.
+        source: the table, or a folder that holds exactly one.
+        out: the folder to write; if it already holds the same corpus, nothing is changed.
+        report: called with a line for each row that is left out, and with a summary.
 
     Raises:
         UserError: `source` holds no table or several, it cannot be read, no row of it can be used, or
@@ -145,8 +144,9 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
 
 
 def _contested(whole: Mapping[Path, Mapping[str, int]]) -> dict[str, int]:
-    """Remarks on whole recordings that have several texts, since at most one of them is all that is said in
-    it; and the line of each.
+    """Notes on uncut recordings that have several texts, with the line of each.
+
+    At most one of these texts can be the transcript of the whole recording.
 
     Args:
         whole: texts of each recording that was not cut, and the first line of each text.
@@ -163,7 +163,7 @@ def _part(waveform: Tensor, bounds: tuple[int, int] | None) -> Tensor:
     """The samples of a segment, or all of them.
 
     Raises:
-        UserError: nothing can be learnt from the segment.
+        UserError: the content of the segment is unusable, for example silent.
     """
     if bounds is None:
         return waveform
@@ -191,8 +191,7 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
 
 
 def _free_name(shown: str, taken: set[str]) -> str:
-    """A file name made of a path, with letters that every system allows: a/x.flac → x.wav; b/x.mp3 →
-    x_2.wav."""
+    """An unused file name, with characters that every system allows: a/x.flac → x.wav; b/x.mp3 → x_2.wav."""
     stem = re.sub(r"[^\w-]", "_", Path(shown.replace("\\", "/")).stem, flags=re.ASCII)[:100] or "clip"
     name, number = f"{stem}.wav", 1
     while name.lower() in taken:
@@ -202,7 +201,7 @@ def _free_name(shown: str, taken: set[str]) -> str:
 
 
 def _fingerprint(path: Path, table: Table) -> str:
-    """A hash that changes when the table does, or the size or time of a file that it names."""
+    """A hash of the table and of the size and modification time of each file that it names."""
     states: list[tuple[int, int] | None] = []
     for row in table.rows:
         try:

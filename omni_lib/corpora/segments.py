@@ -1,9 +1,10 @@
-"""Parts of long recordings: which samples a row of a table means by its start and end.
+"""Segments of long recordings: the samples between the start and end of a table row.
 
-Kaldi and Hugging Face write start and end, NeMo offset and duration, in seconds; SpeechBrain writes start and
-stop as numbers of samples. A name may hold the unit (start_ms, "duration [s]"). Where it does not, the unit
-is the only one in which the segments lie inside their recordings and their texts are spoken at a speed of
-people; where there are several such units, the table is refused, since a wrong unit would teach wrong.
+Kaldi and Hugging Face write start and end, NeMo writes offset and duration, in seconds; SpeechBrain writes
+start and stop as numbers of samples. A column name may hold the unit (start_ms, "duration [s]"). Otherwise
+the unit is inferred: the segments must lie inside their recordings, and their texts must have a plausible
+speaking rate. If several units satisfy this, the table is refused, because a wrong unit gives wrong training
+data.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from omni_lib.audio import SAMPLE_RATE
 from omni_lib.corpora.table_reader import Row, Table
 from omni_lib.errors import UserError
 
-# seconds that a segment may end, or a duration lie, beside the recording's own: decoders pad, tables round
+# seconds by which an end or a duration may differ from the recording's: decoders pad, tables round
 _SLACK = 0.1
-_SPEEDS = (1.5, 40.0)  # characters a second: of a slow list of words, and more than anybody says
-_TRIED = 50  # segments from which the unit is found out
+_SPEEDS = (1.5, 40.0)  # characters per second: a slow list of words, and faster than anybody speaks
+_TRIED = 50  # segments from which the unit is inferred
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
 
 
 class Segments:
-    """Where the rows of one table lie in their recordings."""
+    """The positions of the rows of one table in their recordings."""
 
     def __init__(self, table: Table, length: Callable[[Row], tuple[float, int] | None]) -> None:
-        """Find out the unit of the columns.
+        """Infer the unit of the columns.
 
         Args:
             table: rows with or without the columns start, end and duration.
@@ -37,7 +38,7 @@ class Segments:
                 be read.
 
         Raises:
-            UserError: a start without an end or a duration, or a unit that cannot be told.
+            UserError: a start has neither end nor duration, or the unit is ambiguous.
         """
         self.columns = [name for name in ("start", "end", "duration") if name in table.names]
         self.shown = " and ".join(table.names[name] for name in self.columns)
@@ -60,16 +61,15 @@ class Segments:
             self.units = {name: table.units[name] or found for name in self.columns}
 
     def bounds(self, row: Row, seconds: float, rate: int) -> tuple[int, int] | None:
-        """The first sample of a row and the one behind its last, at 16 kHz; None where it is the whole
-        recording.
+        """The segment of a row as (first sample, last sample + 1) at 16 kHz; None for the whole recording.
 
         Args:
             row: with its cells.
-            seconds: that the recording lasts.
-            rate: in Hz, of its file.
+            seconds: duration of the recording.
+            rate: sample rate of the file in Hz.
 
         Raises:
-            UserError: the cells are not times, or not those of a part of the recording.
+            UserError: the cells are not times, or lie outside the recording.
         """
         if not self.cut:
             self._check_whole(row, seconds, rate)
@@ -96,10 +96,10 @@ class Segments:
         return round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
 
     def _check_whole(self, row: Row, seconds: float, rate: int) -> None:
-        """A duration, or an end, that is not the recording's: the text belongs to a part of it.
+        """Check that the duration or end of a row without a start is that of the whole recording.
 
         Raises:
-            UserError: it is in no unit the recording's.
+            UserError: it differs in every unit, so the text may belong to a part of the recording.
         """
         for name in self.columns:
             cell = row.cells.get(name, "")
@@ -146,10 +146,10 @@ class Segments:
         return values[0], values[1] + (values[0] if second == "duration" else 0.0)
 
     def _unit(self, rows: Iterable[Row], length: Callable[[Row], tuple[float, int] | None]) -> str:
-        """The unit of columns whose names have none.
+        """The unit of the columns whose names do not hold one.
 
         Raises:
-            UserError: several would do.
+            UserError: several units are plausible.
         """
         speeds: dict[str, list[float]] = {"s": [], "ms": [], "samples": []}
         fractions = tried = 0
@@ -190,11 +190,11 @@ class Segments:
 
 
 def _number(cell: str) -> float | None:
-    """A finite number; of a clock's form (0:01:02.5) its seconds; None where it is neither."""
+    """A finite number, or a clock time (0:01:02.5) in seconds; None if the cell is neither."""
     if clock := _CLOCK.fullmatch(cell):
         seconds = float(clock["seconds"].replace(",", "."))
         return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + seconds
-    if re.fullmatch(r"\d+,\d{1,2}|\d+,\d{4,}", cell):  # a comma for a point; 1,500 may be either
+    if re.fullmatch(r"\d+,\d{1,2}|\d+,\d{4,}", cell):  # a decimal comma; 1,500 is ambiguous
         cell = cell.replace(",", ".")
     try:
         value = float(cell)

@@ -1,8 +1,8 @@
-"""How long every sound file is and whether anything can be learnt from it, by reading it to its end once.
+"""A cache of the length of each sound file and of whether its content is usable.
 
-A header can promise what the file does not hold, so an audit reads whole files. For 100 hours that takes many
-minutes, and every start and every resume would read them again. So what was found is kept in the cache
-folder, by path, size and time of the last change. A file that was changed in any of these is read anew.
+A header may announce more than the file holds, so an audit reads whole files. For 100 hours that takes many
+minutes, and each start and resume would read them again. So the results are kept in the cache folder, by
+path, size and modification time. A file is read again if any of these has changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from omni_lib.errors import UserError
 from omni_lib.machine.cache import cache_folder
 
 _FILE = "sound.sqlite"
-_TABLE = "examined_1"  # its number changes with what is looked for, so that files are read anew
+_TABLE = "examined_1"  # a change of the checks gets a new number, so that files are read again
 _AT_ONCE = 1000  # files that may have to be read again after a kill
 
 
 class Sound(NamedTuple):
-    """What an audit needs to know of a file; `fault` and `notes` as in `audio.ExaminedAudio`."""
+    """The audit results of a file; `fault` and `notes` as in `audio.ExaminedAudio`."""
 
     samples: int  # at 16 kHz
     rate: int  # Hz, of the file
@@ -31,10 +31,9 @@ class Sound(NamedTuple):
 
 
 class KnownSound:
-    """Inside `with KnownSound() as known:`, `known.sound(path)` reads only what is not known yet.
+    """Inside `with KnownSound() as known:`, `known.sound(path)` reads only files that are not in the cache.
 
-    The cache only saves time: where it cannot be used (a read-only home, a damaged file), everything is read,
-    without a message.
+    If the cache cannot be used (a read-only home, a damaged file), every file is read, without a message.
     """
 
     def __init__(self) -> None:
@@ -57,7 +56,8 @@ class KnownSound:
         self._forget()
 
     def sound(self, path: Path) -> Sound:
-        """
+        """The audit results of the file at `path`.
+
         Raises:
             UserError: the file cannot be read to its end.
         """

@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table without its header, and how it calls the columns that we know."""
+    """The rows of a table without its header, and its names of the known columns."""
 
     rows: list[Row]
     names: dict[str, str]  # our name of a column → the table's own
@@ -73,10 +73,10 @@ def find_table(source: Path) -> Path:
 
 
 def read_rows(path: Path) -> Table:
-    """Take a table apart; blank lines are skipped.
+    """Read the rows of a table; blank lines are skipped.
 
     Raises:
-        UserError: it is not UTF-8, malformed, or its columns cannot be told apart.
+        UserError: it is not UTF-8, is malformed, or its columns cannot be identified.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -121,8 +121,7 @@ def _from_csv(path: Path, text: str) -> Table:
 
 
 def _delimiter(path: Path, first_line: str) -> str:
-    """The character that parts the known names of columns; without such names, the likeliest one in the first
-    line."""
+    """The character between known column names; if there are none, the likeliest one in the first line."""
 
     def known(delimiter: str) -> int:
         return len({column[0] for cell in first_line.split(delimiter) if (column := known_column(cell))})
@@ -138,10 +137,10 @@ def _delimiter(path: Path, first_line: str) -> str:
 
 
 def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Which columns of a header are ours, and the units in their names.
+    """The known columns of a header, and the units in their names.
 
     Raises:
-        UserError: one of them is there twice.
+        UserError: a known column occurs twice.
     """
     best: dict[str, tuple[int, str, str]] = {}
     for name in header:
@@ -161,10 +160,12 @@ def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[st
 def _refuse_unnamed_times(
     path: Path, header: Sequence[str], names: Mapping[str, str], rows: Sequence[Sequence[str]]
 ) -> None:
-    """Two columns that stand side by side hold times, where they part each recording among its several texts.
+    """Refuse a table whose start and end times seem to be in columns with unknown names.
+
+    Two neighbouring columns are taken for times if they divide each recording among its several texts.
 
     Raises:
-        UserError: their names are not known, so that every text would get the whole recording.
+        UserError: such columns exist; without them, every text would get the whole recording.
     """
     if "start" in names:
         return
@@ -190,7 +191,7 @@ def _refuse_unnamed_times(
 
 
 def _in_turn(parts: Iterable[tuple[float, float, str]]) -> bool:
-    """Whether each part has a length and none begins before the one before it ends."""
+    """Whether each part has a positive length and begins after the end of the previous one."""
     ends = [0.0] + [end for _, end, _ in sorted(parts)]
     return all(before <= start < end for before, (start, end, _) in zip(ends, sorted(parts), strict=False))
 
@@ -199,9 +200,9 @@ def _row(
     line: int, cells: Sequence[str], places: Mapping[str, int], width: int, folder: Path, pattern: str = "{}"
 ) -> Row:
     if len(cells) > width and not any(cells[width:]):
-        cells = cells[:width]  # the commas that Excel writes behind the last column
+        cells = cells[:width]  # the commas that Excel writes after the last column
     if len(cells) < width and len(cells) > max(places.values(), default=0):
-        cells = [*cells, *[""] * (width - len(cells))]  # empty columns at the end, left away
+        cells = [*cells, *[""] * (width - len(cells))]  # empty columns at the end were omitted
     if len(cells) > width:
         return Row(line, problem=f"{len(cells)} cells instead of {width}: {too_many_cells(cells)}")
     if len(cells) < width:
@@ -228,8 +229,10 @@ def _without_empty_end(header: Sequence[str]) -> list[str]:
 
 
 def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> dict[str, int] | None:
-    """LJ Speech's own form, with which many corpora of one voice are published: `name|text|normalised text`,
-    wavs/name.wav."""
+    """The columns of LJ Speech's format, which many single-speaker corpora use.
+
+    A line is `name|text|normalised text`, and its sound is wavs/name.wav. None if the table is different.
+    """
     if delimiter != "|" or len(rows[0][1]) not in (2, 3):
         return None
     names = [cells[0] for _, cells in rows if cells and _LJ_NAME.fullmatch(cells[0])]
@@ -240,10 +243,10 @@ def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: s
 def _refuse_unknown_header(
     path: Path, header: Sequence[str], names: Mapping[str, str], delimiter: str
 ) -> None:
-    """A first line that is not a row may name the columns in words that are not known here.
+    """Refuse a table whose first line seems to be a header with unknown column names.
 
     Raises:
-        UserError: it seems so, or there are more than two columns and none is named.
+        UserError: it seems so, or there are more than two columns without names.
     """
     sounds = [cell for cell in header if Path(cell.replace("\\", "/")).suffix.lower() in SOUND_ENDINGS]
     listed = ", ".join(repr(cell[:40]) for cell in header[:12])
@@ -279,8 +282,7 @@ def _looks_like_header(header: Sequence[str]) -> bool:
 
 
 def _from_json(path: Path, text: str) -> Table:
-    """JSON lines, as NeMo and Hugging Face write them, or one JSON list or object of all rows, as SpeechBrain
-    does.
+    """Read JSON lines (NeMo, Hugging Face), or one JSON list or object of all rows (SpeechBrain).
 
     Raises:
         UserError: it is not JSON, or no object names a file and a text.

@@ -1,21 +1,20 @@
-"""From a transcript to what was said, in the letters a-z: one rule for LibriSpeech, LJSpeech, Common Voice
-and your own.
+"""Transcripts to spoken words in the letters a-z: one rule for LibriSpeech, LJ Speech and others.
 
-The rule of `text.normalise`, with the figures written out before. A figure is written out only where readers
-of English have one usual way of saying it. Anything else (B52, 3/4, 555-1234, 10:30, $1.5 million) is
-refused, and its row is left out by name: a wrong text teaches wrong, and one row less hardly teaches less.
+Figures are written out, and then `text.normalise` is applied. A figure is written out only if readers of
+English have one usual way of saying it. Any other (B52, 3/4, 555-1234, 10:30, $1.5 million) is refused, and
+its row is left out by name: a wrong text does more harm than a missing row.
 
-Numbers   121 → one hundred twenty one (American, without "and"; whoever read "and" is one word off)
+Numbers   121 → one hundred twenty one (American, without "and"; if the reader said "and", one word is wrong)
           1,250,000 → one million two hundred fifty thousand        3.14 → three point one four
           1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred,
-          twenty
-          nineteen; 2000 to 2009 are two thousand and so on either way        1960s → nineteen sixties
+          twenty nineteen; 2000 to 2009 are two thousand and so on in any case
+          1960s → nineteen sixties
           2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
           Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens,
           6′ and 6" (feet and inches), units such as 5 km.
 Letters   æ and œ are two letters, ß is ss, ø is o, ł is l.
-Apostrophes are deleted: the 29 symbols have none, and they are silent. So we'll and well are one word to the
-encoder; a language model of the same transcripts makes the same of them.
+Apostrophes are deleted: they are silent, and not among the 29 symbols. So we'll and well become the same
+word, also for a language model of the same transcripts.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ _LETTERS = str.maketrans(
 )
 _FIGURES = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 _UNITS = r"(?:km|kg|mg|cm|mm|ml|mph|kph|lbs?|oz|ft|hrs?|mins?|secs?|ms|k?hz|[kmgt]b|k|bn|[cf])"
-# A figure stands by itself: no letter, digit, slash, colon or hyphen touches it, a full stop or comma only at
-# its end, and no unit follows.
+# A figure must be separate: no letter, digit, slash, colon or hyphen is next to it, a full stop or comma only
+# at its end, and no unit follows.
 _NUMBER = re.compile(
     rf"(?<![\w/:.,\-–^#])(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>[0-9]+))?"
     rf"(?P<end>st|nd|rd|th|'?s|\s?%)?(?![\w/:\-–%°²³]|[.,][0-9]|\s{_UNITS}\b)",
@@ -46,10 +45,10 @@ _INCHES = re.compile(r"[0-9]\"")
 
 
 def spoken(transcript: str) -> str:
-    """What was said, in a-z and single spaces.
+    """The words as spoken, in a-z and single spaces.
 
     Raises:
-        UserError: something in it has no single usual reading.
+        UserError: a part of it has no single usual reading.
     """
     text = written_out(transcript)
     if any(character.isdigit() for character in text):
@@ -75,7 +74,7 @@ def _shown(transcript: str) -> str:
 
 
 def _say(number: re.Match[str]) -> str:
-    """One figure with its sign and ending, in words; unchanged where there are several ways of saying it."""
+    """One figure with its sign and ending, in words; unchanged if there are several ways of saying it."""
     sign, digits, part, end = (
         number["sign"],
         number["whole"].replace(",", ""),
@@ -102,7 +101,7 @@ def _say(number: re.Match[str]) -> str:
 
 @functools.cache
 def _engine() -> Any:
-    import inflect  # it takes a second to import: only a text with a figure waits for it
+    import inflect  # slow (a second), so it is imported only when a text has a figure
 
     return inflect.engine()
 

@@ -1,6 +1,4 @@
-"""Experiments before a long training: try learning rates, overfit one batch.
-
-And the logs that the course ships with.
+"""Experiments before a long training (try learning rates, overfit one batch), and the logs of the course.
 
 The steps are those of the training loop (`omni_lib.trainer.Trainer`). Nothing is saved.
 """

@@ -6,10 +6,10 @@
 The original notebooks are in `notebooks/`, where `git pull` may change them at any time. So a learner works
 on copies, which git ignores and no update overwrites:
 
-- A notebook without a copy is copied. - A copy that the learner has not changed is updated with its original.
+- A notebook without a copy is copied.
+- A copy that the learner has not changed is updated with its original.
 - A copy that the learner has changed stays as it is. If its original changes, the new original is put beside
-it, as
-  `05_full_training.new.ipynb`.
+  it, as `05_full_training.new.ipynb`.
 
 The learner has changed a copy if its bytes differ from those that were copied, whose hashes are in
 `.copies.json`. To start a notebook again from the beginning, delete the copy.

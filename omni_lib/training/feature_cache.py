@@ -6,9 +6,8 @@ pages when they are used, and shares them between all processes that map the fil
 `tests/benchmarks/feature_storage.py` compares this with other formats. The values are bit for bit those that
 were computed, so a training gives the same weights wherever its features are.
 
-    features/<key>.f32    frames of its utterances one after another, (frames, 128), for each utterance speed
-    by speed features/<key>.npy    (utterances, speeds) frames of each; written last: without it a shard does
-    not count
+    features/<key>.f32    (frames, 128): the frames of all its utterances, for each utterance speed by speed
+    features/<key>.npy    (utterances, speeds): number of frames; written last, so it marks a complete shard
 
 The key is a hash of everything that the frames depend on: path, size and time of change of each sound file,
 the speeds, the settings of the log-mel, and the versions of the software. Several processes share the work:

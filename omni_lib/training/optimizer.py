@@ -108,7 +108,7 @@ class Optimizers:
             self.peaks.append(config.muon_rate)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of the last step."""
+        """Clear the gradients of the last step."""
         for member in self.members:
             member.zero_grad(set_to_none=True)
 

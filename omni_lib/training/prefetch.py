@@ -1,6 +1,6 @@
 """Prepare the next batch while the GPU computes this one.
 
-Untested on a GPU. What needs none (order, errors, an early end) is tested.
+Not tested on a GPU. Tests cover what does not need one: order, errors, an early end.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Resumption:
             The first change, if there is one and `accept_changed_data` allows it.
 
         Raises:
-            UserError: there is one, and `accept_changed_data` is false.
+            UserError: the data has changed, and `accept_changed_data` is false.
         """
         change = self.data.first_change(now) if self.data else None
         if change and not config.accept_changed_data:
