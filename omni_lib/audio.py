@@ -162,8 +162,9 @@ def _refuse_too_long(path: Path, samples: int, rate: int) -> None:
     needed, free = _BYTES_PER_SAMPLE * (samples + seconds * SAMPLE_RATE), free_memory()
     if needed > free:
         raise UserError(
-            f"{path} lasts {seconds:.0f} s by its header, and reading it takes {needed / 1e9:.1f} GB, but only "
-            f"{free / 1e9:.1f} GB of memory are free: cut it at pauses, or export it again if it is shorter"
+            f"{path} lasts {seconds:.0f} s by its header, and reading it takes {needed / 1e9:.1f} GB, but "
+            f"only {free / 1e9:.1f} GB of memory are free: "
+            "cut it at pauses, or export it again if it is shorter"
         )
 
 

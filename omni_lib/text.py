@@ -1,27 +1,27 @@
-"""Characters in, class indices out: the 29 symbols that the CTC head chooses from, and the one rule for
-texts.
+"""The vocabulary of 29 symbols that the CTC head predicts, and the rule that normalises texts to them.
 
 The chapter's list of symbols is "26 letters + blank + space + EOS". Blank is not a letter and never a target:
-CTC emits it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is there so that the head
-has the chapter's shape; CTC ends an utterance when the frames run out, so no target ever contains it.
+CTC emits it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is included so that the
+head has the chapter's shape. No target contains it, because in CTC an utterance ends with its last frame.
 
-The rule for texts is `normalise`. Nothing that was spoken is dropped: each character is a letter, is known to
-be silent, is written out as words, or the text is refused with that character in the message.
-`corpora/transcripts.py` writes figures out first and then uses the same rule; a manifest uses the rule alone.
+The function `normalise` is the rule for texts. It never drops anything that was spoken. Each character must
+be a letter, be known to be silent, or have a reading in words; otherwise the text is refused, and the message
+contains the character. A manifest uses this rule directly. `corpora/transcripts.py` first writes numbers in
+words and then uses the rule.
 
-Apostrophes     are deleted, whichever of their look-alikes was typed: don't, don’t, don`t, don´t become dont.
-Invisible       soft hyphens, zero-width characters, direction marks and variation selectors vanish.
-HTML            entities are decoded (&amp; is &), and formatting tags such as <b> vanish.
-Signs           are said where there is one usual reading: & and, % percent, @ at, + plus between spaces,
-                "ten $" dollars. ™ and ® behind a word are silent. All others (#, =, *, ° …) are refused.
-Tags            [noise], <sil>, {breath} and (laughs) are not speech: without them no word is lost. But <unk>,
-                [inaudible] and (?) stand for words that somebody said: without those words the text would not
-                fit its sound, so it is refused. Other text in [], {} or <> is refused too, since it may be
-                either. Text in round brackets is read aloud, unless it looks like the name of a sound.
-Abbreviations   Mr. mister, Dr. doctor and the like; St. is saint before a name and street after one; No. is
-                number before a number. The full stop is optional for Mr, Mrs, Ms, Dr, etc and vs alone, since
-                Co and No are words as well. Initials stay letters: U.S. becomes u s, as it is said.
-Letters         accents are folded (é is e), ligatures and full-width letters are taken apart (ﬁ is fi).
+Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
+Invisible       soft hyphens, zero-width characters, direction marks and variation selectors are deleted.
+HTML            entities are decoded (&amp; is &), and formatting tags such as <b> are deleted.
+Signs           are written as words if they have one usual reading: & and, % percent, @ at, + plus between
+                spaces, "ten $" dollars. ™ and ® after a word are silent. Others (#, =, *, ° …) are refused.
+Tags            [noise], <sil>, {breath} and (laughs) are not speech and are deleted. But <unk>, [inaudible]
+                and (?) stand for words that somebody said. Without those words the text would not match the
+                sound, so it is refused. Other text in [], {} or <> is refused too, since it may be either.
+                Text in round brackets is kept as speech, unless it looks like the name of a sound.
+Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a name and street after one; No.
+                is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, etc and vs,
+                because others, such as Co and No, are also words. Initials stay letters: U.S. becomes u s.
+Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
                 are refused.
 """
@@ -39,21 +39,21 @@ from omni_lib.errors import UserError
 
 BLANK, SPACE = 0, 1
 
-_PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # what `normalise` makes: it has nothing to do there
+_PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # a text that is normalised already
 
-# Unicode's look-alikes of ' (confusables.txt), but for three letters of other alphabets, and the comma
-# quotes.
+# Characters that look like ' (Unicode's confusables.txt, without three letters of other alphabets), and the
+# comma quotation marks.
 _APOSTROPHES = re.compile(
     "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc\u1fbd"
     "\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
 )
-# Unicode's property Default_Ignorable_Code_Point: characters that draw nothing.
+# Unicode's property Default_Ignorable_Code_Point: characters without a visible form.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _WIDE = re.compile("[\u3000\uff01-\uff5e\uffe0-\uffe6]")  # full-width forms of ASCII
-_SILENT = frozenset('.,;:!?"()_¡¿·•‣…‥‧‽‿⁇⁈⁉‼“”„‟«»‹›\u2800')  # nothing is said for these
+_SILENT = frozenset('.,;:!?"()_¡¿·•‣…‥‧‽‿⁇⁈⁉‼“”„‟«»‹›\u2800')  # these are not spoken
 _ENTITY = re.compile(
     r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});|&(?:amp|apos|gt|lt|nbsp|quot|shy)\b"
 )
@@ -66,7 +66,7 @@ _FORMATTING = re.compile(
     r"<\s*/?\s*(?:b|big|c|em|font|i|small|span|strong|tt|u)(?:[\s.][^<>]*)?/?\s*>", re.IGNORECASE
 )
 _BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
-_NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound
+_NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound that is not speech
     r"(?:(?:begin|end|start|stop|background|bg|loud|soft|long|short|brief|heavy|v|n|vocalized|audience) )*"
     r"(?:blank audio|no (?:audio|speech)|non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)"
     r"|giggl(?:e|es|ing)|breath(?:s|e|es|ing)?|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?"
@@ -77,7 +77,7 @@ _NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a so
     r"|phone ring(?:s|ing)?|door slam(?:s|ming)?|footsteps|typing|hiss(?:ing)?|buzz(?:ing)?)"
     r"(?: (?:noises?|sounds?|begins?|ends?))?"
 )
-_MARKER = re.compile(  # in any but round brackets: a mark of a model, a time or a speaker
+_MARKER = re.compile(  # in all but round brackets: a special symbol, a time or a speaker
     r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause"
     r"|ring(?:s|ing)?|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?"
     r"|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*| \w+)"
@@ -208,12 +208,12 @@ _NEVER_SAID = (  # pattern, and why a text with it is refused
 
 
 def normalise(text: str) -> str:
-    """Write `text` with the letters a-z and single spaces only, by the rule above.
+    """Write `text` with only the letters a-z and single spaces, by the rule described above.
 
     Raises:
-        UserError: something in it has no single usual reading: a figure ("7" may be seven, seventh or part of
-            seventy), a letter of another alphabet, a sign, or a tag that stands for words. Dropping it would
-            change what was said.
+        UserError: a part of the text has no single usual reading: a digit ("7" may be seven, seventh or part
+            of seventy), a letter of another alphabet, a sign, or a tag that stands for words. Without it, the
+            text would not match what was said.
     """
     if _PLAIN.fullmatch(text) and not _BARE.search(text):
         return text
@@ -231,13 +231,12 @@ def normalise(text: str) -> str:
 
 
 def written_out(text: str) -> str:
-    """`text` without entities, tags and invisible characters, its abbreviations and amounts of money in
-    words.
+    """`text` without entities, tags and invisible characters; abbreviations and amounts of money in words.
 
-    It still holds capitals, punctuation, figures and signs.
+    Capitals, punctuation, digits and signs remain.
 
     Raises:
-        UserError: a tag stands for words that somebody said, or what it stands for is not known.
+        UserError: a tag stands, or may stand, for words that somebody said.
     """
     text = _refuse(_WIDE.sub(lambda wide: unicodedata.normalize("NFKC", wide[0]), _decoded(text)))
     text = _APOSTROPHES.sub("'", _INVISIBLE.sub("", text))
@@ -253,10 +252,9 @@ def written_out(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """HTML entities as the characters that they name, also where they were escaped twice (&amp;amp;).
+    """Replace HTML entities by their characters, even if they were escaped twice (&amp;amp;).
 
-    The control characters U+0080 to U+009F are read as the characters of Windows-1252 in their place, as HTML
-    does.
+    The control characters U+0080 to U+009F are read as Windows-1252, as in HTML.
     """
     for _ in range(4):
         decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0].rstrip(";") + ";"), text)
@@ -274,10 +272,10 @@ def _refuse(text: str) -> str:
 
 
 def _without_tag(found: re.Match[str]) -> str:
-    """What a tag leaves: nothing where it is not speech, its words where they are read aloud.
+    """The replacement of a tag: a space if it is not speech, its words if they were spoken.
 
     Raises:
-        UserError: it stands for words that somebody said, or may do so.
+        UserError: it stands, or may stand, for words that somebody said.
     """
     tag = found[0]
     inside = tag.strip("<>[]{}()+!/| \t")
@@ -286,7 +284,7 @@ def _without_tag(found: re.Match[str]) -> str:
         return " "
     beside = found.string[max(0, found.start() - 1) : found.start()] + found.string[found.end() :][:1]
     within_word = " " not in name and any(map(str.isalpha, beside))  # (be)cause, wan(t)
-    pause = re.fullmatch(r"[0-9]*\.[0-9]+", inside)  # (0.5), of so many seconds
+    pause = re.fullmatch(r"[0-9]*\.[0-9]+", inside)  # (0.5): a pause of half a second
     event = len(name.split()) <= 4 and _EVENT.search(name)
     if tag[0] == "(" and name and not (event or within_word or pause):
         return f" {inside} "
@@ -294,8 +292,7 @@ def _without_tag(found: re.Match[str]) -> str:
         return tag
     raise UserError(
         f"the text holds {tag[:40]!r}, which may stand for words that somebody said: write those words, or"
-        " leave the"
-        " row out; if it is only a sound, write [noise]"
+        " leave the row out; if it is only a sound, write [noise]"
     )
 
 
@@ -319,9 +316,9 @@ _TAKEN_APART = frozenset(
 
 @functools.lru_cache(maxsize=4096)
 def _letters(character: str) -> str | None:
-    """What one character becomes: letters a-z, a space, nothing; None where it cannot be spelled."""
+    """The spelling of one character: letters a-z, a space or ""; None if it cannot be spelled."""
     category = unicodedata.category(character)
-    if character == "'" or category in ("Mn", "Mc"):  # accents that stand by themselves
+    if character == "'" or category in ("Mn", "Mc"):  # combining accents
         return ""
     if character.isspace() or character in _SILENT or category in ("Pd", "Pi", "Pf"):
         return " "
@@ -338,13 +335,12 @@ def _letters(character: str) -> str | None:
 
 
 def _refusal(unknown: set[str]) -> str:
-    """Why a text with these characters is refused."""
+    """The error message for a text with these characters."""
     signs = sorted(c for c in unknown if not c.isalnum())
     if signs and len(signs) == len(unknown):
         return (
             f"the text holds {_named(signs)}, which has no single usual reading: write it out as spoken, or"
-            " remove it"
-            " if nobody said it"
+            " remove it if nobody said it"
         )
     parts = {
         c: [p for p in unicodedata.normalize("NFKD", c) if p.isalnum() and p not in string.ascii_letters]
@@ -360,8 +356,7 @@ def _refusal(unknown: set[str]) -> str:
 
 
 def _named(characters: list[str]) -> str:
-    """'8' 'ß' (LATIN SMALL LETTER SHARP S): at most four of them, since a whole text may be in another
-    alphabet."""
+    """The characters with their names: '8' 'ß' (LATIN SMALL LETTER SHARP S). At most four are named."""
     shown = [
         repr(c) if c.isascii() or c.isdecimal() else f"{c!r} ({unicodedata.name(c, f'U+{ord(c):04X}')})"
         for c in characters[:4]
@@ -380,7 +375,7 @@ class Vocabulary:
         return len(self.symbols)
 
     def encode(self, text: str) -> list[int]:
-        """Class indices of `text`, which must have been through `normalise`.
+        """Class indices of `text`, which must be normalised (`normalise`).
 
         Raises:
             UserError: a character has no symbol.
@@ -393,6 +388,6 @@ class Vocabulary:
             ) from None
 
     def decode(self, indices: Iterable[int]) -> str:
-        """The text of a collapsed path; blank and EOS write nothing."""
+        """The text of a collapsed path; blank and EOS are omitted."""
         silent = (BLANK, len(self.symbols) - 1)
         return "".join(self.symbols[index] for index in indices if index not in silent)

@@ -1,1 +1,1 @@
-"""What is done with a trained recogniser: evaluation, reports, transcription, language models, export."""
+"""Use of a trained recogniser: evaluation, reports, transcription, language models, export."""

@@ -1,13 +1,13 @@
 r"""Language models as ARPA files, the text format that most toolkits read and write.
 
-This is the only reader: both decoders use the `LanguageModel` that it returns. It is strict, because a file
-that was cut short or damaged would otherwise make transcripts worse, and nobody would notice. The format
-(SRILM's manual page `ngram-format`):
+Both decoders use the `LanguageModel` that this reader returns. The reader is strict, because a truncated or
+damaged file would otherwise make transcripts worse without anybody noticing. The format (SRILM's manual page
+`ngram-format`):
 
     \data\              lines before this one are comments
     ngram 1=3           how many n-grams of each length follow
     \1-grams:
-    -1.2  hello  -0.3   log10 probability, words, and log10 back-off weight where longer n-grams begin so
+    -1.2  hello  -0.3   log10 probability, words, and log10 back-off weight if longer n-grams begin like this
     …
     \end\
 """
@@ -25,7 +25,7 @@ from omni_lib.errors import UserError
 from omni_lib.inference.language_model import END, NEVER, START, UNKNOWN, LanguageModel
 from omni_lib.machine.files import write_atomically
 
-LONGEST_LINE = 1 << 16  # bytes; longer ones are not lines of words
+LONGEST_LINE = 1 << 16  # bytes; a file with a longer line is not an ARPA file
 
 _DATA_MARK, _END_MARK = b"\\data\\", b"\\end\\"
 _MARKERS = {marker.encode(): marker for marker in (START, END, UNKNOWN)}
@@ -91,7 +91,7 @@ class _Reader:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.number = path, 0
         self.lines = self._lines(file)
-        self.line = b""  # the current one, without white space at its ends
+        self.line = b""  # the current line, without white space at its ends
         self.words: dict[bytes, str] = {}
         self.probability: dict[tuple[str, ...], float] = {}
         self.backoff: dict[tuple[str, ...], float] = {}
@@ -142,8 +142,8 @@ class _Reader:
         return UserError(f"{self.path} line {self.number}: {shown!r} {problem}; {_REMEDY}")
 
     def _header(self) -> list[tuple[int, int]]:
-        """How many n-grams of each length are declared, each with the number of the line that declares it."""
-        if _DATA_MARK not in self.lines:  # which goes on to that line
+        """The declared number of n-grams of each length, each with the number of its line."""
+        if _DATA_MARK not in self.lines:  # this test reads up to that line
             raise UserError(
                 f"{self.path} is not an ARPA language model, because no line of it is \\data\\: "
                 "build one with 'omni lm build'"
@@ -183,7 +183,7 @@ class _Reader:
             )
 
     def _entry(self, length: int) -> None:
-        """Read one n-gram of the current line."""
+        """Read one n-gram from the current line."""
         fields = self.line.split()
         if len(fields) not in (length + 1, length + 2):
             raise self._refusal(

@@ -1,8 +1,8 @@
-"""Prefix beam search with an n-gram language model: it writes only words of the model.
+"""Prefix beam search with an n-gram language model. Transcripts contain only words of the model.
 
-Two decoders run the same search. `FlashlightDecoder` is compiled and fast, and is used where the package
-flashlight-text is installed; `PrefixBeamDecoder` is there to be read, and works everywhere. `make_decoder`
-chooses. Both get their scores from one `LanguageModel`, and prune the same hypotheses.
+Two decoders run the same search. `FlashlightDecoder` is compiled and fast; it needs the package
+flashlight-text. `PrefixBeamDecoder` is written in readable Python and works everywhere. `make_decoder`
+chooses between them. Both get their scores from the same `LanguageModel` and prune the same hypotheses.
 
 The score of a transcript is
 log P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
@@ -42,13 +42,13 @@ def make_decoder(
     references: Iterable[str] = (),
     report: Callable[[str], None] = _to_stderr,
 ) -> FlashlightDecoder | PrefixBeamDecoder:
-    """The fast decoder where its package is installed, else the readable one.
+    """The fast decoder if its package is installed, otherwise the one in Python.
 
     Args:
         arpa: the file of the language model.
         references: texts that the transcripts will be compared with, if there are any.
-        report: called with a line about words of the model that had to be respelt or left out, and with
-            another one if the model has none of the words of `references`.
+        report: called with a line about words of the model that were respelt or left out, and with another
+            line if the model has none of the words of `references`.
 
     Raises:
         UserError: the language model cannot be read, or has no word that the vocabulary's letters can spell.
@@ -62,9 +62,9 @@ def make_decoder(
 
 
 def close_last_word(log_probs: Tensor) -> Tensor:
-    """Append a frame that is certainly a space: (T, symbols) → (T + 1, symbols). It ends the last word.
+    """Append a frame in which a space is certain: (T, symbols) → (T + 1, symbols). It ends the last word.
 
-    Where that has ended before, it is surplus and changes nothing.
+    If the last word has ended before, the additional space changes nothing.
     """
     last = torch.full((1, log_probs.shape[1]), -1e4)
     last[0, SPACE] = 0.0
@@ -75,13 +75,14 @@ class PrefixBeamDecoder:
     """log_probs (B, T, symbols), lengths (B,) → B texts.
 
     A prefix is a sequence of whole words and the beginning of the next one. The probabilities of all
-    paths that collapse to the same prefix are added up (Graves & Jaitly 2014, algorithm 1; with words,
-    Hannun et al. 2014). Paths that end in a blank are kept apart from those that end in the prefix's last
-    letter, because only after a blank can the same letter begin again ("ll").
+    paths that collapse to the same prefix are added (Graves & Jaitly 2014, algorithm 1; with words, Hannun et
+    al. 2014). Paths that end in a blank are kept separate from those that end in the prefix's last letter,
+    because the same letter can follow only after a blank ("ll").
 
     Args:
-        lexicon: each word of the model that may be written → its spelling, letters a-z and perhaps spaces.
-        beam: hypotheses kept from frame to frame.
+        lexicon: maps each word of the model that transcripts may contain to its spelling (letters a-z, and
+            possibly spaces).
+        beam: the number of hypotheses kept after each frame.
     """
 
     def __init__(
@@ -90,9 +91,8 @@ class PrefixBeamDecoder:
         self.model, self.lexicon, self.vocabulary, self.beam = model, lexicon, vocabulary, beam
         self.words_spelt: dict[str, list[str]] = defaultdict(list)  # spelling → words
         self.next_letters: dict[str, set[str]] = defaultdict(set)  # beginning of a spelling → letters
-        self.likeliest: dict[str, float] = {
-            "": 0.0
-        }  # beginning of a spelling → LM score of its likeliest word
+        # beginning of a spelling → LM score of its likeliest word
+        self.likeliest: dict[str, float] = {"": 0.0}
         for word, spelling in lexicon.items():
             self.words_spelt[spelling].append(word)
             score = LM_WEIGHT * model.score((START,), word)
@@ -114,7 +114,7 @@ class PrefixBeamDecoder:
             for (words, part, after_blank), score in beams.items():
                 last = self.vocabulary.encode(part[-1])[0] if part else SPACE
 
-                # the prefix stays: by a blank, by its last letter held on, or by more space between two words
+                # the prefix stays the same: a blank, its last letter repeated, or more space between words
                 stays = (words, part, True)
                 following[stays] = log_add(following[stays], score + frame[BLANK])
                 if not (part and after_blank):
@@ -134,13 +134,13 @@ class PrefixBeamDecoder:
                     ended = ((*words, word), "", False)
                     following[ended] = log_add(following[ended], score + frame[SPACE] + weighted)
 
-            # A word that has begun is ranked as if it became the likeliest one with this beginning.
+            # An unfinished word is ranked as if it became the likeliest word with this beginning.
             ranked = sorted(
                 following.items(), key=lambda item: item[1] + self.likeliest[item[0][1]], reverse=True
             )
             beams = dict(ranked[: self.beam])
 
-        # Whole words win; only where every hypothesis stops within a word, that one is left out.
+        # Hypotheses without an unfinished word are preferred. If there are none, that word is left out.
         ends = {prefix: score for prefix, score in beams.items() if not prefix[1]} or beams
         words, _, _ = max(
             ends, key=lambda prefix: ends[prefix] + LM_WEIGHT * self.model.score((START, *prefix[0]), END)
@@ -149,10 +149,10 @@ class PrefixBeamDecoder:
 
 
 class FlashlightDecoder:
-    """The same search by torchaudio's `ctc_decoder`, on the compiled package flashlight-text.
+    """The same search by torchaudio's `ctc_decoder`, which uses the compiled package flashlight-text.
 
-    Its own reader of ARPA files, KenLM, is not used: it stops the process at some files, and it merges texts
-    whose last words are the same, which makes their probabilities too high.
+    Its own language model, KenLM, is not used: its reader of ARPA files aborts the process on some files, and
+    the decoder would merge texts whose last words are the same, which makes their probabilities too high.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class FlashlightDecoder:
         symbols = ["|" if symbol == " " else symbol for symbol in vocabulary.symbols]
         letters = [" ".join(spelling.replace(" ", "|")) for spelling in self.spelling_of]
         with tempfile.TemporaryDirectory() as folder:
-            # Words go by their numbers here, because the files could not hold every character of a word.
+            # Words are replaced by numbers, because these files cannot represent every character of a word.
             files = {"lexicon": Path(folder) / "lexicon.txt", "lm_dict": Path(folder) / "words.txt"}
             files["lexicon"].write_text("".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters)))
             files["lm_dict"].write_text("".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN]))
@@ -193,12 +193,12 @@ class FlashlightDecoder:
 
 
 def _scorer(model: LanguageModel, words: list[str]) -> Any:
-    """The model as `ctc_decoder` takes it: words by their place in `words`, histories as opaque states."""
+    """The model in the form of `ctc_decoder`: words as indices into `words`, histories as opaque states."""
     from torchaudio.models.decoder import CTCDecoderLM, CTCDecoderLMState
 
     class Scorer(CTCDecoderLM):
         def start(self, start_with_nothing: bool) -> CTCDecoderLMState:
-            """The state at the beginning of an utterance; those of the utterance before are forgotten."""
+            """The state at the beginning of an utterance; the states of the previous one are deleted."""
             beginning = CTCDecoderLMState()
             self.histories: dict[CTCDecoderLMState, tuple[str, ...]] = {beginning: (START,)}
             return beginning

@@ -22,7 +22,7 @@ Decoder = Callable[[Tensor, Tensor], list[str]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Utterances and their transcripts, in the order of the batches: shortest clip first."""
+    """Utterances and their transcripts, in the order of the batches: the shortest clip first."""
 
     utterances: list[Utterance]
     hypotheses: list[str]
@@ -55,11 +55,11 @@ class Evaluation:
 
     @property
     def resampled_by(self) -> str:
-        """What `interval` draws: "speaker", or "utterance" where no speaker is known."""
+        """The unit that `interval` resamples: "speaker", or "utterance" if no speaker is known."""
         return "speaker" if any(row.speaker for row in self.utterances) else "utterance"
 
     def interval(self) -> tuple[float, float]:
-        """95% bootstrap interval of the WER; an utterance without a speaker counts as one of its own."""
+        """95% bootstrap interval of the WER; an utterance without a speaker counts as a separate speaker."""
         return bootstrap_interval(self.words, [row.speaker or str(row.path) for row in self.utterances])
 
     def summary(self) -> dict[str, float | int | list[float]]:
@@ -87,10 +87,10 @@ def evaluate(
     decoder: Decoder | None = None,
     batch_size: int = 16,
 ) -> Evaluation:
-    """Transcribe every utterance, greedily unless another decoder is given; no dropout, no augmentation.
+    """Transcribe every utterance without dropout or augmentation, greedily unless another decoder is given.
 
-    In a distributed run every rank must call it: each transcribes some of the batches, and all get the whole
-    result.
+    In a distributed run, every rank must call it. Each rank transcribes some of the batches, and all get the
+    complete result.
     """
     return evaluate_each(recogniser, utterances, [decoder or recogniser.greedy], batch_size)[0]
 
@@ -101,7 +101,7 @@ def evaluate_each(
     decoders: Sequence[Decoder],
     batch_size: int = 16,
 ) -> list[Evaluation]:
-    """`evaluate` by several decoders, for which the encoder runs once over every utterance."""
+    """`evaluate` for each of several decoders; the encoder runs only once over every utterance."""
     cache = utterances if isinstance(utterances, FeatureCache) else FeatureCache(utterances)
     was_training, device = recogniser.training, next(recogniser.parameters()).device
     recogniser.eval()

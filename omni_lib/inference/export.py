@@ -1,7 +1,7 @@
-"""A trained model as a small file for others to use.
+"""Export of a trained model to a small file for others to use.
 
-Either the recogniser in half precision, without the optimiser's state and with its measured error rate
-inside, or the encoder alone, as safetensors.
+The file holds either the recogniser in half precision, with its measured error rate but without the state of
+the optimisers, or the encoder alone, as safetensors.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from omni_lib.weights import REQUIRED, checkpoint_config, load_checkpoint
 
 
 def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
-    """Write the averaged weights of `checkpoint` to `out`, matrices in half precision: about a tenth of
-    its size.
+    """Write the averaged weights of `checkpoint` to `out`, with matrices in half precision.
 
-    Vectors stay in single precision, because half precision is too coarse for the statistics of a batch norm
-    or of the features, and they take little room. Whoever loads the file gets single precision throughout.
+    The file is about a tenth as large as the checkpoint. Vectors stay in single precision, because they take
+    little space, and half precision is too coarse for the statistics of a batch norm or of the features. When
+    the file is loaded, all weights become single precision.
 
     Raises:
         UserError: the checkpoint cannot be read, or `out` cannot be written.
@@ -34,20 +34,17 @@ def export_for_inference(checkpoint: str | Path, out: str | Path) -> Path:
     contents = load_checkpoint(checkpoint)
     kept = {key: contents[key] for key in REQUIRED}
     kept["enc"], kept["head"] = _halved(contents["enc"]), _halved(contents["head"])
-    # Empty, because the metrics of the full-precision weights do not hold for these: `record` writes new
-    # ones.
+    # Empty, because the metrics were measured with the full-precision weights; `record` writes new ones.
     kept["metrics"] = {}
     save_checkpoint(Path(out), kept)
     return Path(out)
 
 
 def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
-    """Write the encoder of `checkpoint` alone as safetensors, in single precision: tensors by name, and
-    no code.
+    """Write only the encoder of `checkpoint`, in single precision, as a safetensors file.
 
-    `stage_e.load_encoder(out)` returns the same encoder. Other readers of safetensors get tensors with
-    the names and shapes of `AudioEncoder`, and its settings as JSON under "config" in the file's
-    metadata.
+    `stage_e.load_encoder(out)` returns the same encoder. The tensors have the names and shapes of
+    `AudioEncoder`. Its settings are in the file's metadata, as JSON under "config".
 
     Raises:
         UserError: the checkpoint cannot be read, or `out` cannot be written.
@@ -61,7 +58,7 @@ def export_encoder(checkpoint: str | Path, out: str | Path) -> Path:
 
 
 def record(path: str | Path, measured: dict[str, Any], limits: str) -> None:
-    """Write into an exported file its measured error rates and its limits.
+    """Add the measured error rates and the limits of the model to an exported file.
 
     Args:
         measured: JSON-like figures, such as `Evaluation.summary()`.

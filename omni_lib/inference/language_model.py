@@ -1,8 +1,8 @@
-"""An n-gram language model over words, from transcripts: `omni lm build`.
+"""An n-gram language model over words, estimated from transcripts: `omni lm build`.
 
-Probabilities are smoothed after Witten & Bell 1991: the words that were seen after a history share its
-probability with the next shorter history, in proportion to how many different words have followed.
-`arpa.py` reads and writes such models as files.
+Probabilities are smoothed after Witten & Bell 1991: a part of the probability after each history is given to
+the next shorter history. It is larger the more different words were seen after the history. `arpa.py` reads
+and writes such models as files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from omni_lib.errors import UserError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 NEVER = -99.0  # ARPA's logarithm of zero
-ORDERS = range(1, 7)  # of the models built here: KenLM, which other decoders use, reads no longer n-grams
+ORDERS = range(1, 7)  # of the models built here; KenLM, which other decoders use, reads n-grams of up to 6
 
 
 class LanguageModel:
@@ -53,8 +53,8 @@ class LanguageModel:
 def estimate(sentences: Iterable[str], order: int = 3) -> LanguageModel:
     """Count and smooth: P(w | h) = (c(h w) + n(h) P(w | h')) / (c(h) + n(h)).
 
-    c counts, n(h) is the number of different words seen after h, and h' is h without its first word.
-    Single words back off to the uniform distribution over the vocabulary, `</s>` and `<unk>` included.
+    Here c(·) is a count, n(h) is the number of different words seen after h, and h' is h without its first
+    word. Single words back off to the uniform distribution over the vocabulary with `</s>` and `<unk>`.
 
     Raises:
         UserError: there is no sentence, or the order is not in `ORDERS`.

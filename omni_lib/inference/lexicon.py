@@ -1,8 +1,8 @@
-"""From the words of a language model to their letters, so that a decoder can find them in the output of CTC.
+"""The spelling of each word of a language model in the letters of the CTC output.
 
-Models have words that the 29 symbols cannot write as they are: in capitals (LibriSpeech's), with
-apostrophes or accents (don't, café), numbers, tags ([noise]). They are spelt by the rule that makes the
-texts of the corpora.
+Language models have words that the 29 symbols cannot represent directly: words in capitals (LibriSpeech's),
+with apostrophes or accents (don't, café), numbers, tags ([noise]). They are spelt by the same rule as the
+transcripts of the corpora.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.inference.language_model import LanguageModel
 
-MOST_ALIKE = 6  # words of one spelling (dont, don't, DON'T): the compiled decoder holds no more of them
+MOST_ALIKE = 6  # the most words with one spelling (dont, don't, DON'T) that the compiled decoder can hold
 
 
 def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) -> dict[str, str]:
-    """Each word of the model that the letters a-z can spell → its spelling, by `spoken` (U.S. → "u s").
+    """Map each word of the model that the letters a-z can spell to its spelling by `spoken` (U.S. → "u s").
 
     Args:
-        name: what messages call the model, such as the name of its file.
-        report: called with a line that counts the words that are respelt, and those that are left out.
+        name: the name of the model in messages, such as its file name.
+        report: called with a line that counts the words that are respelt and those that are left out.
 
     Raises:
-        UserError: no word is left.
+        UserError: no word can be spelt.
     """
     respelt, left_out = [], []
     by_spelling: dict[str, list[str]] = defaultdict(list)
@@ -58,7 +58,7 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
 def note_foreign_words(
     lexicon: dict[str, str], name: str, references: Iterable[str], report: Callable[[str], None]
 ) -> None:
-    """Report a model that has none of the words of `references`, so that none of them can be transcribed."""
+    """Report if the model has none of the words of `references`, so that no transcript can be right."""
     wanted = {word for text in references for word in text.split()}
     known = {word for spelling in lexicon.values() for word in spelling.split()}
     if wanted and not wanted & known:
@@ -71,7 +71,7 @@ def note_foreign_words(
 
 
 def _spelling(word: str) -> str:
-    """The word in a-z and single spaces, or nothing where that cannot be."""
+    """The word in a-z and single spaces, or "" if it cannot be spelt."""
     if word.isascii() and word.isalpha() and word.islower():
         return word  # most words of most models; the rule leaves these as they are
     try:

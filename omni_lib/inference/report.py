@@ -1,4 +1,4 @@
-"""Results in words: what is printed at the end of a training or an evaluation."""
+"""The text that is printed at the end of a training or an evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from omni_lib.training.feature_cache import FeatureCache
 
 
 def error_rates(result: Evaluation) -> str:
-    """WER with its interval, CER, and WER by kind of sentence where the manifest names kinds."""
+    """WER with its interval, CER, and the WER of each kind of sentence if the manifest has several kinds."""
     low, high = result.interval()
     words = sum(count.reference for count in result.words)
     lines = [
@@ -33,7 +33,7 @@ def error_rates(result: Evaluation) -> str:
 
 
 def final_report(checkpoint: Path, config: Config, seconds: float, examples: int = 3) -> str:
-    """Error rates of a finished run on test (dev where there is no test), some transcripts, and its file."""
+    """Error rates of a finished run on test (or dev if there is no test), some transcripts, and its file."""
     recogniser, _ = load_recogniser(checkpoint)
     manifest = read_manifest(config.data_path)
     split = "test" if any(row.split == "test" for row in manifest.utterances) else "dev"

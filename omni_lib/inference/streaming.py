@@ -1,14 +1,13 @@
-"""Recordings of any length in constant memory: blocks of sound in, the likeliest symbol of each CTC frame
-out.
+"""Greedy transcription of recordings of any length, block by block, in constant memory.
 
-Long recordings are usually cut into overlapping windows. Since attention spans the whole window, a word
-near its edge is then transcribed differently from one in its middle, however much the windows overlap.
-Here attention is limited to `REACH` frames before and after each frame. No output of the network then
-depends on anything beyond a known distance (`AudioEncoder.context`), so windows that overlap by that
-distance give exactly the output of the whole recording.
+Long recordings are usually cut into overlapping windows. Since attention spans the whole window, a word near
+an edge is then transcribed differently from one in the middle, however much the windows overlap. Here
+attention is limited to `REACH` frames before and after each frame. Then no output of the network depends on
+anything beyond a known distance (`AudioEncoder.context`), and windows that overlap by that distance give
+exactly the output for the whole recording.
 
-This also lowers the error rate: an encoder trained on clips of ten seconds has never attended to anything
-further away (`tests/benchmarks/long_audio.py` measures it on concatenated clips).
+This also lowers the error rate, because an encoder trained on clips of ten seconds has never attended to
+frames further away (`tests/benchmarks/long_audio.py` measures it on concatenated clips).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from omni_lib.config import Config
 from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
-REACH = 200  # frames, 2 s before and after; anything from 1.5 to 2.5 s was about as good when measured
+REACH = 200  # frames, 2 s before and after; values from 1.5 to 2.5 s gave about the same error rate
 BLOCK_SECONDS = 40.0  # of sound in one block, without the context on both sides of it
 
 _MEL_MARGIN = 4 * HOP_LENGTH  # samples: more than half a window of the Fourier transform
@@ -35,15 +34,15 @@ _MEL_MARGIN = 4 * HOP_LENGTH  # samples: more than half a window of the Fourier 
 def in_blocks(
     blocks: Iterable[Tensor], function: Callable[[Tensor], Tensor], step: int, becomes: int, margin: int
 ) -> Iterator[Tensor]:
-    """Apply `function` to a stream, with the same result as for all its blocks at once.
+    """Apply `function` to a stream block by block; the output is the same as for the whole input at once.
 
     Args:
         blocks: pieces (n, …) of the input, in order.
-        function: turns every `step` rows into `becomes` rows, which depend on at most `margin` rows on either
-            side of them.
+        function: turns every `step` rows into `becomes` rows, which depend on at most `margin` rows before
+            and after the `step` rows.
 
     Yields:
-        pieces (m, …) of the output, in order.
+        Pieces (m, …) of the output, in order.
     """
     margin += -margin % step
     buffer: Tensor | None = None
@@ -68,13 +67,13 @@ def in_blocks(
 def sound_stream(
     path: Path, seconds: float = BLOCK_SECONDS, *, content: Content | None = None
 ) -> Iterator[Tensor]:
-    """The file as `read_audio` reads it, 16 kHz mono, in blocks (samples,) of about `seconds`.
+    """The waveform that `read_audio` returns, 16 kHz mono, in blocks (samples,) of about `seconds`.
 
     Args:
-        content: collects what the samples are like, as in `read_blocks`.
+        content: every block is added to it, as in `read_blocks`.
 
     Raises:
-        UserError: as `read_audio`, perhaps only at the end.
+        UserError: as `read_audio`, but possibly only after some or all blocks.
     """
     rate, blocks = read_blocks(path, seconds, content or Content())
     ratio = resampling_ratio(rate)

@@ -1,4 +1,4 @@
-"""A sound file in, its words and their times out: `omni transcribe`."""
+"""Transcribe a sound file to words with their times: `omni transcribe`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from omni_lib.inference.streaming import greedy_path, greedy_path_stream, mel_st
 from omni_lib.machine.sound.content import Content
 from omni_lib.recogniser import Recogniser
 
-LONGEST = 10.0  # seconds, the longest utterance of the corpora, and so the longest in training
+LONGEST = 10.0  # seconds, the length of the longest utterances in the training corpora
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """The text of one file."""
+    """The text of one sound file, and its words with their times."""
 
     path: Path
     text: str
@@ -32,7 +32,7 @@ class Transcript:
 
 
 def shortest(recogniser: Recogniser) -> int:
-    """The shortest sound, in ms, that gives an embedding."""
+    """The length in ms of the shortest sound that gives an embedding."""
     frames = next(n for n in itertools.count(1) if recogniser.encoder.output_lengths(n) > 0)
     return frames * HOP_LENGTH * 1000 // SAMPLE_RATE
 
@@ -44,13 +44,14 @@ def transcribe(
     warn: Callable[[str], None] | None = None,
     longest: float = LONGEST,
 ) -> Transcript:
-    """Transcribe one file greedily, in memory that does not grow with its length.
+    """Transcribe one file greedily; long files need no more memory than short ones.
 
     Args:
-        recogniser: in evaluation mode, with the settings `config` that it was trained with.
+        recogniser: a recogniser in evaluation mode.
+        config: the settings that it was trained with.
         warn: called with a line about anything in the sound that makes the text doubtful (silence, clipping).
-        longest: seconds of the longest clip that the recogniser was trained on. In longer files attention is
-            limited to a neighbourhood (`streaming.py`); shorter ones are transcribed as in training.
+        longest: the length in seconds of the longest clip in training. In longer files, attention is limited
+            to neighbouring frames (`streaming.py`); in shorter ones it is unlimited, as in training.
 
     Raises:
         UserError: the file cannot be read, or is shorter than one embedding.
