@@ -58,8 +58,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
 
     Raises:
         UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below
-            its own top (an absolute path, `..`, a link, a device, a name twice), or unpacks to more than the
-            limits.
+            its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the limits.
     """
     try:
         into.mkdir(parents=True)
@@ -68,7 +67,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
         with unzipped(archive, "rb") as file:
             # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
             stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
-            # the stubs want more of a stream than tarfile uses of it: read
+            # the stubs require more methods of a stream than tarfile uses (read)
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:  # type: ignore[call-overload]
                 _write_members(members, into, max_bytes, max_files)
             while stream.read(_CHUNK):  # to the very end, where gzip and bzip2 have a checksum
@@ -87,7 +86,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
         ValueError,
         OverflowError,
     ) as error:
-        raise UserError(f"{archive} is damaged or no tar archive ({error}): fetch it again") from None
+        raise UserError(f"{archive} is damaged or not a tar archive ({error}): fetch it again") from None
     except OSError as error:
         raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
 
@@ -107,7 +106,7 @@ def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_fil
         if not member.isreg() or member.issparse():
             raise UserError(f"{member.name!r}, which is not a plain file but a link, a device or the like")
         if hasattr(tarfile, "data_filter"):  # since Python 3.11.4
-            tarfile.data_filter(member, str(into))  # Python's own opinion, beside ours
+            tarfile.data_filter(member, str(into))  # Python's own check, in addition to ours
         target.parent.mkdir(parents=True, exist_ok=True)
         source = members.extractfile(member)
         assert source is not None  # it is a plain file

@@ -1,4 +1,4 @@
-"""One recording, written in the form that all corpora of this project have."""
+"""Write a recording in the format of this project's corpora."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def write_clip(path: Path, waveform: Tensor) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         soundfile.write(path, samples.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    except soundfile.SoundFileError as error:  # a full disk, say: no fault of this one clip
+    except soundfile.SoundFileError as error:  # for example a full disk: the clip is not at fault
         raise OSError(f"{path.name}: {error}") from None

@@ -1,11 +1,12 @@
-"""Common Voice (Ardila et al. 2020): people at their own microphones reading a sentence. `omni data
-commonvoice SOURCE`
+"""Common Voice (Ardila et al. 2020): volunteers read sentences at their own microphones.
+
+The command is `omni data commonvoice SOURCE`.
 
     cv-corpus-…/en/train.tsv  dev.tsv  test.tsv      client_id  path  …  sentence  …  accents  …
     cv-corpus-…/en/clips/common_voice_en_1.mp3
 
-The official splits are kept: train.tsv, dev.tsv and test.tsv share no speaker. validated.tsv holds more and
-is left alone.
+The official splits are kept: train.tsv, dev.tsv and test.tsv share no speaker. validated.tsv holds more
+rows and is not read.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ Licence: CC0 (public domain). You must agree on the site not to try to find out 
 every download has an address of its own, so the site must give it to you: no command can.
 When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
 
-VERSION = 1  # of what is written
+VERSION = 1  # of the output
 _SPEAKER = 16  # of the 128 hexadecimal digits of a client_id: enough to tell a million people apart
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
     """Write `out/asr.csv`, and return its path. The MP3 files stay where they are.
 
-    Lines of the three tables = rows written + rows that `report(line)` and `left_out.txt` name with their
-    reason.
+    Every line of the three tables is either written or named, with the reason, by `report(line)` and in
+    `left_out.txt`.
 
     Raises:
         UserError: the source is not English Common Voice, or `out` holds something else.
@@ -60,7 +61,7 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
 def _read_split(folder: Path, split: str, rows: Rows) -> None:
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
-    header = first.split("\t")  # no CSV: a quote is a quote
+    header = first.split("\t")  # not CSV: a quotation mark is part of the text
     missing = [column for column in ("client_id", "path", "sentence") if column not in header]
     if missing:
         raise UserError(f"{table} lacks the column {' and '.join(missing)}: fetch Common Voice again")

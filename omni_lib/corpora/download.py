@@ -73,8 +73,10 @@ def download(url: str, folder: Path, report: Callable[[str], None] = print) -> P
 
 
 def _fetch(url: str, part: Path, state: Path) -> None:
-    """Append to `part` what it lacks; `state` holds the server's name of the version, so that two are never
-    joined."""
+    """Download the missing rest of `part`.
+
+    `state` holds the ETag or date of the version on the server, so that two versions are never joined.
+    """
     have, version = part.stat().st_size if part.exists() else 0, _read_version(state)
     headers = {"Accept-Encoding": "identity"}
     if have and version:
@@ -96,7 +98,7 @@ def _fetch(url: str, part: Path, state: Path) -> None:
                 f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make"
                 " room"
             )
-        # A weak ETag promises no equal bytes, so it cannot be gone on with.
+        # A weak ETag does not guarantee equal bytes, so the download cannot be continued.
         strong = answer.headers.get("ETag") if not answer.headers.get("ETag", "W/").startswith("W/") else None
         state.write_text(
             json.dumps({"version": strong or answer.headers.get("Last-Modified", "")}), encoding="utf-8"
@@ -129,10 +131,10 @@ def _read_version(state: Path) -> str:
 
 
 def _check(url: str, part: Path, state: Path, report: Callable[[str], None]) -> None:
-    """Hold `part` against the published list of sums.
+    """Compare the MD5 sum of `part` with the published list.
 
     Raises:
-        UserError: it differs; the file is removed, since going on with it would not mend it.
+        UserError: it differs; the file is removed, because continuing the download would not repair it.
     """
     name, promised = archive_name(url), ""
     try:

@@ -3,8 +3,8 @@
     LibriSpeech/dev-clean/84/121123/84-121123.trans.txt      84-121123-0000 GO DO YOU HEAR
     LibriSpeech/dev-clean/84/121123/84-121123-0000.flac      subset / speaker / chapter
 
-The official subsets are kept: those called train-… become the split train, dev-… dev, test-… test, and the
-column `kind` holds the subset's own name, so that `omni evaluate` shows clean and other apart.
+The official subsets are kept: train-… becomes the split train, dev-… dev and test-… test. The column `kind`
+holds the name of the subset, so that `omni evaluate` reports clean and other separately.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ SUBSETS = (
     "test-clean",
     "test-other",
 )
-VERSION = 1  # of what is written
+VERSION = 1  # of the output
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
-    """Write `out/asr.csv` of the subsets that `sources` hold, and return its path. The FLAC files stay where
-    they are.
+    """Write `out/asr.csv` of the subsets in `sources`, and return its path. The FLAC files are not copied.
 
-    Utterances of the lists = rows written + rows that `report(line)` and `left_out.txt` name with their
-    reason.
+    Every utterance of the lists is either written or named, with the reason, by `report(line)` and in
+    `left_out.txt`.
 
     Args:
-        sources: folders, archives or addresses of LibriSpeech, of a subset, or of what holds some.
+        sources: folders, archives or addresses of LibriSpeech or of some of its subsets.
         out: the folder to write.
 
     Raises:

@@ -3,10 +3,9 @@
     LJSpeech-1.1/metadata.csv              LJ001-0001|as printed|with numbers written out
     LJSpeech-1.1/wavs/LJ001-0001.wav       22.05 kHz
 
-There is no official split. Neighbouring clips continue one another, so whole sections are held out, spread
-over the whole: those whose number ends in 0 (LJ010, LJ020, …) are test, those that end in 5 are dev, the
-other eight in ten are train. With one voice in all splits, a word error rate here tells nothing about other
-people's.
+There is no official split. Neighbouring clips continue one another, so whole sections are held out: those
+whose number ends in 0 (LJ010, LJ020, …) are test, those whose number ends in 5 are dev, and the others are
+train. All splits have the same speaker, so a word error rate here does not predict that of other speakers.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ Give the folder or the archive; or its address, and it is fetched:
   omni data ljspeech https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2
 An interrupted download goes on when the same command is given again."""
 
-VERSION = 1  # of what is written
+VERSION = 1  # of the output
 SPEAKER = "lj"
 _NAME = re.compile(r"LJ(?P<section>\d{3})-\d{4}", re.ASCII)
 
@@ -34,7 +33,8 @@ _NAME = re.compile(r"LJ(?P<section>\d{3})-\d{4}", re.ASCII)
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
     """Write `out/asr.csv`, and return its path. The WAV files stay where they are.
 
-    Lines of metadata.csv = rows written + rows that `report(line)` and `left_out.txt` name with their reason.
+    Every line of metadata.csv is either written or named, with the reason, by `report(line)` and in
+    `left_out.txt`.
 
     Raises:
         UserError: the source is not LJSpeech, or `out` holds something else.
@@ -47,7 +47,10 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         raise UserError(f"{root} is not LJSpeech: it holds no metadata.csv with a folder wavs beside it")
     rows, seen = Rows(), set()
     for line, content in read_lines(table):
-        where, cells = f"{table.name} line {line}", content.split("|")  # no CSV: a quote is a quote
+        where, cells = (
+            f"{table.name} line {line}",
+            content.split("|"),
+        )  # not CSV: a quotation mark is part of the text
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 3 or cells[0] in seen:
             rows.problems.append(

@@ -50,8 +50,7 @@ class Rows:
         kind: str = "",
         accent: str = "",
     ) -> None:
-        """One row as it is published; `where` (a list and a line) is how it is called if it has to be left
-        out."""
+        """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
             if not path.is_file() or path.stat().st_size == 0:
                 raise UserError(f"its sound {path.name} is missing or empty")
@@ -66,7 +65,7 @@ def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None
     """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`,
     addresses fetched first.
 
-    What an earlier call has fetched or unpacked is used as it is.
+    Archives that an earlier call has fetched or unpacked are used again.
 
     Raises:
         UserError: a source does not exist, cannot be fetched, or is not an archive that can be trusted.
@@ -78,7 +77,7 @@ def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None
             if not _origin(folder):
                 archive = download(source, out / "downloads", report)
                 _unpack_once(archive, folder, report)
-                archive.unlink()  # it would only take the room twice
+                archive.unlink()  # it would only take up disk space
             found.append(folder)
         elif Path(source).is_dir():
             found.append(Path(source).resolve())
@@ -110,7 +109,7 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
         "version": version,
         "rows_sha256": sha256("".join(f"{row}\n" for row in ordered).encode()),
     }
-    is_built(out, stamp)  # refuses a folder of somebody else's work before anything is written
+    is_built(out, stamp)  # refuses a folder that holds something else before anything is written
     base = out.resolve()
     with building(out, stamp) as partial:
         inside = (row.path.is_relative_to(base) for row in ordered)
@@ -157,7 +156,7 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
     """The one file below `folder` that matches the first pattern that any does; None where no pattern does.
 
     Raises:
-        UserError: there are several.
+        UserError: several files match.
     """
     for pattern in patterns:
         matches = sorted(path for path in folder.glob(pattern) if not is_litter(path))
@@ -179,7 +178,7 @@ def _unpacked_folder(out: Path, archive: str) -> Path:
 
 
 def _origin(folder: Path) -> dict[str, object]:
-    """Name and size of the archive that a whole, unpacked folder was made of; empty where there is none."""
+    """Name and size of the archive from which a folder was completely unpacked; empty if it was not."""
     try:
         found = json.loads((folder / _ORIGIN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -188,7 +187,7 @@ def _origin(folder: Path) -> dict[str, object]:
 
 
 def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> Path:
-    """`folder` with what `archive` holds, there wholly or not at all."""
+    """Unpack `archive` into `folder`, completely or not at all, and return the folder."""
     origin = {"archive": archive.name, "bytes": archive.stat().st_size}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""What is said: a small grammar that writes sentences a person might say.
+"""The sentences of the embedded corpus: a small grammar that generates everyday English.
 
-A rule is a name and its alternatives, parted by `|`; a `<name>` inside an alternative is filled by a random
-alternative of that rule. `Writer.expand("drink")` may give "a cup of tea". The rules follow sense as well as
-syntax: what is cooked is food, and what barks is a dog. `write_lines` strings one to four sentences of a kind
-together into an utterance, and deals the utterances to the splits so that no sentence is ever said twice.
+A rule is a name and its alternatives, separated by `|`; a `<name>` inside an alternative is replaced by a
+random alternative of that rule. `Writer.expand("drink")` may give "a cup of tea". The rules respect meaning
+as well as syntax: only food is cooked, and only a dog barks. `write_lines` joins one to four sentences of one
+kind into an utterance. No sentence occurs twice, within a split or across splits.
 """
 
 from __future__ import annotations
@@ -27,25 +27,21 @@ from omni_lib.errors import UserError
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 
-# What share of each split's utterances is of which kind. The free ones take the rest, whatever the rounding
-# leaves.
+# The share of each kind in the utterances of a split. All others are of the kind free.
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
 _RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
 
-# Free sentences, dates and commands come one to four to an utterance, as many as this number of letters and
-# spaces holds, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
+# An utterance has one to four free sentences, dates or commands, but at most this number of letters and
+# spaces, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
 LONGEST_TEXT = 140
 _SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
-_MAX_ATTEMPTS = (
-    2000  # how often a sentence may come out as one already said before the grammar counts as used up
-)
+_MAX_ATTEMPTS = 2000  # repeated sentences in a row after which the grammar counts as exhausted
 
 
 @dataclass(frozen=True)
 class Line:
-    """One utterance of the corpus: which split it belongs to, of what kind it is, and its one to four
-    sentences."""
+    """One utterance of the corpus: its split, its kind, and its one to four sentences."""
 
     split: str  # train, dev or test
     kind: str  # free, digits, spelling, date or command
@@ -53,16 +49,15 @@ class Line:
 
     @property
     def text(self) -> str:
-        """All its words, as the manifest has them: nothing marks where a sentence ends."""
+        """All its words, as in the manifest: the end of a sentence is not marked."""
         return " ".join(self.sentences)
 
 
 class Writer:
     """Draws sentences from the grammar.
 
-    A rule hands out its alternatives as a dealer does cards: shuffled, and none again before all have been.
-    Rare words thus come up in the train split, which is written first, and a test sentence is new by its
-    combination of words and not by its words.
+    The alternatives of a rule are used in random order, each once before any is repeated. So rare words occur
+    in the train split, which is written first, and a test sentence is a new combination of known words.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -116,13 +111,13 @@ class Writer:
 
 
 def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
-    """The corpus' utterances, `counts[split]` of each split; no sentence is said twice.
+    """The corpus' utterances, `counts[split]` of each split; no sentence occurs twice.
 
     The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice
     holds them all.
 
     Raises:
-        UserError: more sentences of some kind are asked for than its writer readily finds.
+        UserError: `counts` needs more sentences of a kind than the grammar can generate.
     """
     rng = random.Random(seed)
     writer = Writer(rng)
