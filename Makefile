@@ -1,5 +1,5 @@
-# Each target does the set-up that it needs. On a machine with Python 3.11 to 3.13, make and git, you can start
-# with any of them:
+# Each target does the set-up that it needs. On a machine with Python 3.11 to 3.13, make and git, you can
+# start with any of them:
 #
 #     make train    make test    make lab    make help
 #
