@@ -70,7 +70,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
             # the stubs require more methods of a stream than tarfile uses (read)
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:  # type: ignore[call-overload]
                 _write_members(members, into, max_bytes, max_files)
-            while stream.read(_CHUNK):  # to the very end, where gzip and bzip2 have a checksum
+            while stream.read(_CHUNK):  # up to the checksum of gzip and bzip2 at the end
                 pass
     except UserError as error:
         raise UserError(
@@ -94,7 +94,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
 def _write_members(members: tarfile.TarFile, into: Path, max_bytes: int, max_files: int) -> None:
     written = count = 0
     for member in members:
-        # tarfile would remember all of them: gigabytes for a million clips
+        # otherwise tarfile keeps every header: gigabytes for a million clips
         members.members.clear()  # type: ignore[attr-defined]  # the stubs lack it
         count += 1
         if count > max_files:

@@ -26,11 +26,12 @@ from omni_lib.machine.files import sha256
 from omni_lib.machine.tables import is_litter
 from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
 
-LARGEST = 250 * 10**9  # bytes unpacked, and
-MOST_FILES = 5_000_000  # files, of any one archive: more than the largest of Common Voice has
+# Limits of one unpacked archive, above the largest of Common Voice:
+LARGEST = 250 * 10**9  # bytes
+MOST_FILES = 5_000_000
 SHOWN = 10  # problems that are printed; all are in left_out.txt
 LEFT_OUT = "left_out.txt"
-_ORIGIN = ".archive.json"  # in an unpacked folder: of which archive
+_ORIGIN = ".archive.json"  # in an unpacked folder: names its archive
 
 
 @dataclass
@@ -62,13 +63,12 @@ class Rows:
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
-    """The folders that `sources` lead to: folders as they are, archives unpacked below `out/audio/`,
-    addresses fetched first.
+    """The folders of `sources`; archives are unpacked below `out/audio/`, addresses are downloaded first.
 
     Archives that an earlier call has fetched or unpacked are used again.
 
     Raises:
-        UserError: a source does not exist, cannot be fetched, or is not an archive that can be trusted.
+        UserError: a source does not exist, cannot be fetched, or is not a safe archive.
     """
     found = []
     for source in map(str, sources):
@@ -153,7 +153,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
-    """The one file below `folder` that matches the first pattern that any does; None where no pattern does.
+    """The file below `folder` that matches the first pattern with a match; None if no pattern matches.
 
     Raises:
         UserError: several files match.

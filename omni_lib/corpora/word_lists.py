@@ -1,9 +1,7 @@
-"""The words of the embedded corpus: the grammar's rules, and the lists that dates, digits and spelled names
-draw on.
+"""The words of the embedded corpus: grammar rules, and lists for dates, digits and spelled names.
 
-Every entry is written as it is spoken, in the letters a-z. Of two words that sound alike, only one is here
-wherever that costs nothing (see but not sea): no listener could tell them apart, and the corpus is not about
-spelling.
+Every entry is written as it is spoken, in the letters a-z. Of two words with the same pronunciation, only one
+is used where possible (see but not sea), because no listener could tell them apart.
 """
 
 from __future__ import annotations

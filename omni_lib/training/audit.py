@@ -1,4 +1,4 @@
-"""What a corpus holds, and which rows cannot be trained on: `omni data check`, and the start of training.
+"""The contents of a corpus, and the rows that training cannot use: `omni data check` and start of training.
 
 Every command judges the content of a clip in the same way (`machine/sound/content.py`). A row whose clip is
 silent or constant is left out by name, like one that cannot be read. A note on a clip is printed, and its row
@@ -159,7 +159,7 @@ def readable(
         UserError: `split` has no row, or no row can be read.
     """
     if split is not None:
-        manifest.split(split)  # refuses an empty one by name
+        manifest.split(split)  # raises if it is empty
     result = audit(manifest, config, None if split is None else (split,))
     for problem in result.unreadable + result.soundless:
         report(f"left out, {problem}")
