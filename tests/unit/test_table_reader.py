@@ -197,7 +197,7 @@ def test_a_manifest_of_another_form_is_refused_with_the_command_that_reads_it(pl
 def test_an_empty_split_says_what_to_do_and_that_helps(place):
     rows = "".join(f"{name},one,train\n" for name in ("a.wav", "b.wav", "wavs/LJ001-0001.wav"))
     (place / "asr.csv").write_text("audio_path,transcription,split\n" + rows)
-    with pytest.raises(UserError, match="leave that column empty everywhere"):
+    with pytest.raises(UserError, match="leave that column empty in all rows"):
         read_manifest(place / "asr.csv").split("dev")
     (place / "asr.csv").write_text("audio_path,transcription,split\n" + rows.replace("train", ""))
     manifest = read_manifest(place / "asr.csv")
