@@ -74,8 +74,7 @@ def train(
     """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
 
     Args:
-        resume: continue from the newest checkpoint in `config.save_dir`; without a checkpoint, start a new
-            run.
+        resume: continue from the newest checkpoint in `config.save_dir`, if there is one.
         report: called with each line that the user should see.
 
     Raises:
@@ -99,6 +98,7 @@ def train(
             "choose a save_dir that all machines share",
         )
         if earlier and earlier.step == earlier.total_steps:  # the run is finished
+            earlier.report_changed_data(config, report)
             seconds = time.monotonic() - began
             return TrainingResult(folder, earlier.path, earlier.step, earlier.step, False, seconds)
         trainer = Trainer(config, folder, report, earlier)

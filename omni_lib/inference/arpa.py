@@ -66,11 +66,13 @@ def read_arpa(path: str | Path) -> LanguageModel:
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            start = file.read(4)
+            start = file.read(4096)
             file.seek(0)
+            if b"\r" in start and b"\n" not in start:
+                raise UserError(f"{path} ends its lines with CR alone: save it with the line ends LF")
             if start.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise UserError(f"{path} is encoded in UTF-16: save it as UTF-8")
-            if start == b"mmap":
+            if start.startswith(b"mmap"):
                 raise UserError(
                     f"{path} is a binary file of KenLM: give the ARPA file that it was built from"
                 )
@@ -81,7 +83,8 @@ def read_arpa(path: str | Path) -> LanguageModel:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{path} cannot be read as an ARPA language model ({reason}): build one with 'omni lm build'"
+            f"{path} cannot be read as an ARPA language model ({reason}): "
+            "fetch it again, or build one with 'omni lm build'"
         ) from None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from omni_lib.config import MAY_DIFFER, Config
 from omni_lib.errors import UserError
+from omni_lib.machine.distributed import is_writer
+from omni_lib.manifest import read_manifest
+from omni_lib.training.audit import readable, trainable
 from omni_lib.training.checkpoint import load_newest
 from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.objective import repeated_words
@@ -50,6 +54,20 @@ class Resumption:
                 "to go on with the changed data"
             )
         return change
+
+    def report_changed_data(self, config: Config, report: Callable[[str], None]) -> None:
+        """For a finished run: report the first change of its data, if the data is still there to compare."""
+        if self.data is None or not is_writer():
+            return
+        with contextlib.suppress(UserError):  # a finished run needs no data
+            manifest = read_manifest(config.data_path)
+            rows = trainable(manifest, config, lambda line: None)
+            dev_rows = readable(manifest, config, "dev", lambda line: None)
+            if change := self.data.first_change(Fingerprint.of(rows, dev_rows)):
+                report(
+                    f"! The run in {self.path.parent} is finished, and {config.data_path} has changed since: "
+                    f"{change}. To train on the changed data, choose another save_dir"
+                )
 
     def words_of(self, texts: Sequence[str]) -> list[str]:
         """The classes of the word head: the checkpoint's, or those of `texts` if it is too old to hold them.

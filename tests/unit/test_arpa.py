@@ -161,8 +161,9 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, old, new, complaint):
         (gzip.compress(MODEL.encode())[:-20], "cannot be read as an ARPA language model"),
         (gzip.compress(MODEL.encode())[:30] + b"\0" * 30, "cannot be read as an ARPA language model"),
         (b"\x1f\x8b", "cannot be read as an ARPA language model"),
+        (MODEL.encode().replace(b"\n", b"\r"), "ends its lines with CR alone: save it with the line ends LF"),
     ],
-    ids=["latin-1", "UTF-16", "KenLM", "cut gzip", "damaged gzip", "two bytes of gzip"],
+    ids=["latin-1", "UTF-16", "KenLM", "cut gzip", "damaged gzip", "two bytes of gzip", "CR"],
 )
 def test_a_file_in_another_encoding_is_refused_in_one_line(tmp_path, contents, complaint):
     with pytest.raises(UserError, match=complaint) as refusal:

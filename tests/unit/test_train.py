@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -265,6 +266,25 @@ def test_resuming_a_finished_run_changes_nothing(unbroken, make_tiny_config):
         unbroken[0].checkpoint,
     )
     assert unbroken[0].checkpoint.read_bytes() == before
+
+
+def test_resuming_a_finished_run_on_changed_data_names_the_change_and_trains_nothing(
+    make_tiny_config, tmp_path, write_rows
+):
+    rows = [("bad cab", "bad cab", "train")] * 6 + [("abe", "abe", "dev")]
+    config = make_tiny_config(tmp_path / "run", data_path=str(write_rows(rows)), num_epochs=1)
+    finished, lines = train(config, report=quiet), []
+    before = finished.checkpoint.read_bytes()
+    assert train(config, resume=True, report=lines.append).step == finished.step and lines == []
+
+    write_rows([*rows[:2], ("bad cab", "bad dad", "train"), *rows[3:]])
+    assert train(config, resume=True, report=lines.append).step == finished.step
+    (line,) = lines
+    assert "is finished" in line and "'bad cab'" in line and "'bad dad'" in line
+    assert finished.checkpoint.read_bytes() == before
+
+    shutil.rmtree(tmp_path / "rows")  # a finished run needs no data
+    assert train(config, resume=True, report=quiet).checkpoint == finished.checkpoint
 
 
 @pytest.mark.parametrize(
