@@ -166,8 +166,10 @@ class FlashlightDecoder:
         with tempfile.TemporaryDirectory() as folder:
             # Words are replaced by numbers, because these files cannot represent every character of a word.
             files = {"lexicon": Path(folder) / "lexicon.txt", "lm_dict": Path(folder) / "words.txt"}
-            files["lexicon"].write_text("".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters)))
-            files["lm_dict"].write_text("".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN]))
+            lexicon = "".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters))
+            files["lexicon"].write_text(lexicon, encoding="utf-8")
+            words = "".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN])
+            files["lm_dict"].write_text(words, encoding="utf-8")
             self.decoder = ctc_decoder(
                 lexicon=str(files["lexicon"]),
                 lm_dict=str(files["lm_dict"]),

@@ -133,7 +133,7 @@ def test_a_page_that_is_neither_localhost_nor_https_explains_why_and_takes_files
     page = open_recorder(ELSEWHERE)
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_role("status")).to_contain_text(
-        "This page was opened as http://lab.example, and browsers give the microphone to"
+        "This page was opened as http://lab.example, and browsers allow the microphone only"
     )
     soundfile.write(tmp_path / "tone.wav", np.zeros(8000), 16_000)
     page.locator("input[type=file]").set_input_files(tmp_path / "tone.wav")
@@ -145,7 +145,7 @@ def test_a_page_that_is_neither_localhost_nor_https_explains_why_and_takes_files
     [
         ("NotAllowedError", "Permission for the microphone was refused. Allow it for this page"),
         ("NotFoundError", "No microphone was found. Plug one in"),
-        ("NotReadableError", "does another program hold it?"),
+        ("NotReadableError", "does another program use it?"),
         ("OddError", "Recording failed (the reason)"),
     ],
 )

@@ -173,7 +173,7 @@ def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
         ),
         ("train --config {config} --set save_dir={config}/x --max-steps 1", "cannot be written"),
         ("evaluate --checkpoint {tmp}/none.pt --data {data}", "none.pt does not exist"),
-        ("evaluate --checkpoint {config} --data {data}", "run.json is damaged or no checkpoint"),
+        ("evaluate --checkpoint {config} --data {data}", "run.json is damaged or not a checkpoint"),
         ("evaluate --checkpoint {checkpoint} --data {tmp}/none.csv", "none.csv does not exist"),
         ("evaluate --checkpoint {checkpoint} --data {checkpoint}", "is not UTF-8"),
         ("transcribe --checkpoint {tmp}/none.pt {data}", "none.pt does not exist"),

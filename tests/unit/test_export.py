@@ -163,4 +163,4 @@ def test_safetensors_that_are_not_there_or_would_overwrite_or_have_no_name_of_th
     export = ["export", "--checkpoint", str(trained[0].checkpoint), "--safetensors", "--out"]
     assert main([*export, str(encoder_file)]) == 2
     assert main([*export, str(tmp_path / "encoder.pt")]) == 2
-    assert "ends in .safetensors" in capsys.readouterr().err and not (tmp_path / "encoder.pt").exists()
+    assert "must end in .safetensors" in capsys.readouterr().err and not (tmp_path / "encoder.pt").exists()

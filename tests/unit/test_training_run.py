@@ -396,6 +396,7 @@ def test_time_left_goes_by_the_pace_of_the_last_lines():
 
 
 def test_two_runs_are_compared_in_one_figure(trained, tmp_path):
+    plt.close("all")  # figures of other tests in this process
     run = TrainingRun(trained[0].folder)
     (loss, wer) = compared_curves([("first", run.status().entries), ("second", run.status().entries)]).axes
     assert len(loss.lines) == len(wer.lines) == 2 and "dev" in wer.get_title()
