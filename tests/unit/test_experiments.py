@@ -62,7 +62,7 @@ def test_every_setting_is_in_the_table_with_its_meaning():
             chapter=settings("configs/audio_enc_chapter.json"), ours=settings("configs/audio_enc_tiny.json")
         )
     )
-    assert "| **`learning_rate`** | 0.0001 | 0.003 | the peak, where there is a warm-up |" in text
+    assert "| **`learning_rate`** | 0.0001 | 0.003 | the peak, if there is a warm-up |" in text
     for name in set(Config().to_dict()) - {"data_path", "save_dir"}:
         (line,) = (line for line in text.splitlines() if f"`{name}`" in line)
         assert len(line.split("|")[4].strip()) > 5, f"{name} has no comment in config.py"
