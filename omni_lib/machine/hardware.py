@@ -28,7 +28,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
     nothing over MPS.
 
     Raises:
-        UserError: there is no such device, or there are fewer cards than processes on this machine.
+        UserError: the device does not exist, or this machine has fewer cards than processes.
     """
     setting = "device"
     if wanted == "auto" and (answer := os.environ.get("OMNI_DEVICE")):

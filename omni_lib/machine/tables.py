@@ -160,7 +160,7 @@ class Sounds:
         Everything else must match exactly.
 
         Raises:
-            UserError: there is no such file; the message gives the most probable cause.
+            UserError: the file does not exist; the message gives the most probable cause.
         """
         if "\0" in name:
             raise UserError("audio_path contains a NUL byte")

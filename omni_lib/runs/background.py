@@ -94,7 +94,7 @@ class BackgroundRun:
                 that is going on, or else the latest.
 
         Raises:
-            UserError: there is no such run.
+            UserError: such a run does not exist.
         """
         if where is None:
             latest = sorted(_records(), key=lambda path: path.stat().st_mtime, reverse=True)
