@@ -166,8 +166,8 @@ class FlashlightDecoder:
         with tempfile.TemporaryDirectory() as folder:
             # Words are replaced by numbers, because these files cannot represent every character of a word.
             files = {"lexicon": Path(folder) / "lexicon.txt", "lm_dict": Path(folder) / "words.txt"}
-            lexicon = "".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters))
-            files["lexicon"].write_text(lexicon, encoding="utf-8")
+            entries = "".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters))
+            files["lexicon"].write_text(entries, encoding="utf-8")
             words = "".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN])
             files["lm_dict"].write_text(words, encoding="utf-8")
             self.decoder = ctc_decoder(
