@@ -266,6 +266,12 @@ def _data_check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from omni_lib.machine.waiting import choose_waiting
+
+    waiting = choose_waiting()  # before torch is imported
+    if waiting.asleep:
+        print(f"A step will take longer than usual ({waiting.reason}); its threads wait asleep.", flush=True)
+
     from omni_lib.config import load_config
     from omni_lib.inference.report import final_report
     from omni_lib.machine.distributed import is_writer, session

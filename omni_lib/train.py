@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from omni_lib.trainer import Trainer, TrainingResult, train
-
-__all__ = ["Trainer", "TrainingResult", "train"]
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # first, because `omni train` has something to set before torch is imported
     from omni_lib.cli import main
 
     sys.exit(main(["train", *sys.argv[1:]]))
+
+from omni_lib.trainer import Trainer, TrainingResult, train
+
+__all__ = ["Trainer", "TrainingResult", "train"]

@@ -315,14 +315,21 @@ def _machine(root: Path) -> Iterator[Finding]:
         else:
             yield Finding("ok", "memory", f"{_size(memory)} available")
 
-    if hasattr(os, "getloadavg"):  # not on Windows
-        load, cores = os.getloadavg()[0], _cores()
-        if load > cores / 2:
-            detail = (
-                f"about {load:.1f} of {cores} cores in use; a training beside other work takes 3 to 30 times "
-                "as long"
-            )
-            yield Finding("note", "busy", detail, "let the other work end first")
+    yield from _load()
+
+
+def _load() -> Iterator[Finding]:
+    """How many cores other programs use, and what a training would do about it."""
+    try:
+        from omni_lib.machine.waiting import busy_cores, plan_waiting
+    except ImportError:  # psutil is missing, which is reported elsewhere
+        return
+    cores, busy = _cores(), busy_cores()
+    waiting = plan_waiting(os.environ, cores, busy)
+    yield Finding("ok", "load", str(waiting))
+    if busy > cores / 2:
+        detail = f"other programs use {busy:.1f} of {cores} cores; a training beside them takes longer"
+        yield Finding("note", "busy", detail, "let the other work end first")
 
 
 def _memory() -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib.machine import doctor
+from omni_lib.machine import doctor, waiting
 from omni_lib.machine.doctor import GIGABYTE, Finding, report
 
 
@@ -238,11 +238,18 @@ def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: floa
     assert [finding.state for finding in doctor._machine(tmp_path) if finding.what == "memory"] == states
 
 
-@pytest.mark.parametrize(("load", "notes"), [(0.1, 0), (1.9, 1)])
-def test_a_busy_machine_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: float, notes: int):
-    monkeypatch.setattr(doctor.os, "getloadavg", lambda: (load, 0, 0), raising=False)
+@pytest.mark.parametrize(("busy", "notes", "asleep"), [(0.1, 0, False), (0.8, 0, True), (1.9, 1, True)])
+def test_a_busy_machine_is_reported_and_what_the_threads_do_about_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, notes: int, asleep: bool
+):
+    for name in waiting.WAYS_TO_SET_IT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(waiting, "busy_cores", lambda: busy)
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    assert len([finding for finding in doctor._machine(tmp_path) if finding.what == "busy"]) == notes
+    findings = list(doctor._machine(tmp_path))
+    assert len([finding for finding in findings if finding.what == "busy"]) == notes
+    assert ("asleep" in only(findings, "load").detail) == asleep
 
 
 def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

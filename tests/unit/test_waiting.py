@@ -1,0 +1,95 @@
+"""Whether the threads of a training wait awake or asleep, and that OpenMP is told in time."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from omni_lib.machine import waiting
+from omni_lib.machine.waiting import POLICY, busy_cores, choose_waiting, own_cores, plan_waiting
+
+
+@pytest.mark.parametrize(("environment", "cores", "busy", "asleep", "reason"), [
+    ({}, 2, 0.1, False, "the 2 cores are free"),
+    ({}, 2, 1.0, True, "other programs use 1.0 of the 2 cores"),
+    ({}, 8, 1.0, True, "other programs use 1.0 of the 8 cores"),
+    ({}, 1, 1.0, False, "there is only one thread"),
+    ({"OMP_NUM_THREADS": "1"}, 2, 1.0, False, "there is only one thread"),
+    ({"OMP_NUM_THREADS": "2"}, 4, 1.0, True, "other programs use 1.0 of the 4 cores"),
+    ({POLICY: "ACTIVE"}, 2, 1.0, False, "OMP_WAIT_POLICY is set to ACTIVE"),
+    ({POLICY: "passive"}, 2, 0.0, True, "OMP_WAIT_POLICY is set to passive"),
+    ({"GOMP_SPINCOUNT": "2000"}, 2, 1.0, False, "GOMP_SPINCOUNT is set to 2000"),
+    ({"KMP_BLOCKTIME": "0"}, 2, 0.0, True, "KMP_BLOCKTIME is set to 0"),
+])  # fmt: skip
+def test_threads_sleep_only_beside_another_program_and_the_user_has_the_last_word(
+    environment, cores, busy, asleep, reason
+):
+    plan = plan_waiting(environment, cores, busy)
+    assert (plan.asleep, plan.reason) == (asleep, reason)
+
+
+def test_a_busy_program_is_measured():
+    before = busy_cores()
+    core = own_cores()[0]
+    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(neighbour.pid, {core})
+        time.sleep(0.2)
+        beside = busy_cores()
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    assert beside >= 0.5 and beside <= len(own_cores()) + 0.1
+    assert before >= 0
+
+
+def test_nothing_is_set_once_torch_is_there(monkeypatch):
+    monkeypatch.delenv(POLICY, raising=False)
+    monkeypatch.setattr(waiting, "busy_cores", lambda: 1.0)
+    assert not choose_waiting().asleep
+    assert POLICY not in os.environ
+
+
+TRAINING = """
+import sys
+from omni_lib.machine import waiting
+waiting.own_cores = lambda: [0, 1]
+waiting.busy_cores = lambda: float(sys.argv[1])
+from omni_lib.cli import main
+sys.exit(main(["train", "--config", "there is no such file.json"]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only libgomp prints its settings")
+@pytest.mark.parametrize(("busy", "spins"), [(0.0, True), (1.0, False)])
+def test_openmp_reads_the_choice_when_torch_loads_it(busy, spins):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
+    ended = subprocess.run(
+        [sys.executable, "-c", TRAINING, str(busy)],
+        env={**environment, "OMP_DISPLAY_ENV": "VERBOSE", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    (count,) = re.findall(r"GOMP_SPINCOUNT = '(\d+)'", ended.stderr)
+    assert (int(count) > 0) == spins
+    assert ("other programs use 1.0 of the 2 cores" in ended.stdout) == (not spins)
+
+
+BY_MODULE = """
+import runpy, sys
+sys.argv = ["train", "--help"]
+try:
+    runpy.run_module("omni_lib.train", run_name="__main__")
+except SystemExit:
+    print("torch" in sys.modules)
+"""
+
+
+def test_a_training_by_module_chooses_before_torch_is_imported(tmp_path):
+    """`python -m omni_lib.train` imports the command line first, and the trainer only inside the command."""
+    ended = subprocess.run([sys.executable, "-c", BY_MODULE], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "False"
