@@ -10,22 +10,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from omni_lib.course.figures import page_style
+from omni_lib.course.hypotheses import GroupRate
 from omni_lib.course.palette import BLUE, INK, ORANGE
 
 
-def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) -> Figure:
-    """Bars of word error rates, one panel for each way to group the utterances.
+def rates_by_group(groups: Mapping[str, Mapping[str, GroupRate]], overall: float) -> Figure:
+    """Bars of word error rates with their intervals, one panel for each way to group the utterances.
 
     Args:
-        groups: attribute → group → rate, a fraction: {"accent": {"en-us": 0.13, …}, …}.
+        groups: attribute → group → rate and interval, as `hypotheses.rates_by` gives them for an attribute.
         overall: the rate of all utterances, drawn as a line.
     """
     sizes = [len(rates) for rates in groups.values()]
     with page_style():
         figure, panels = plt.subplots(1, len(groups), figsize=(11, 4.2), layout="constrained")
         for axes, (attribute, rates), size in zip(np.atleast_1d(panels), groups.items(), sizes, strict=True):
-            ordered = sorted(rates.items(), key=lambda item: item[1])
-            axes.barh(range(size), [100 * rate for _, rate in ordered], color=BLUE)
+            ordered = sorted(rates.items(), key=lambda item: item[1].rate)
+            found = [100 * np.array([each.rate, each.low, each.high]) for _, each in ordered]
+            reach = [[rate - low for rate, low, _ in found], [high - rate for rate, _, high in found]]
+            style: dict[str, Any] = {"color": BLUE, "ecolor": INK, "capsize": 2}
+            axes.barh(range(size), [rate for rate, _, _ in found], xerr=reach, **style)
             axes.set_yticks(range(size), [name for name, _ in ordered], fontsize=8)
             axes.axvline(100 * overall, color=ORANGE, linestyle="--", label="all")
             axes.grid(False, axis="y")
@@ -37,7 +41,7 @@ def rates_by_group(groups: Mapping[str, Mapping[str, float]], overall: float) ->
 def resampled_rates(
     rates: Mapping[str, Sequence[float]], measured: float, marks: Sequence[float] = ()
 ) -> Figure:
-    """Histograms of bootstrapped word error rates, as outlines.
+    """Histograms of bootstrapped word error rates, as outlines over the same bins.
 
     Args:
         rates: label → resampled rates, fractions.
@@ -45,11 +49,14 @@ def resampled_rates(
         marks: further rates, drawn as dotted lines.
     """
     styles = zip(rates.items(), (BLUE, ORANGE), ("-", "--"), strict=False)
+    bins = np.histogram_bin_edges(
+        100 * np.concatenate([np.asarray(each) for each in rates.values()]), bins=40
+    )
     with page_style():
         figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
         for (name, values), colour, line in styles:
             style: dict[str, Any] = {"histtype": "step", "linestyle": line, "linewidth": 1.8}
-            axes.hist(100 * np.asarray(values), bins=40, color=colour, label=name, **style)
+            axes.hist(100 * np.asarray(values), bins=bins, color=colour, label=name, **style)
         axes.axvline(100 * measured, color=INK, label="measured")
         for mark in marks:
             axes.axvline(100 * mark, color=INK, linestyle=":")

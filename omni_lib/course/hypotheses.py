@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from omni_lib.course.materials import corpus, pretrained
 from omni_lib.errors import UserError
@@ -24,6 +25,7 @@ from omni_lib.inference.language_model import estimate
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest
+from omni_lib.metrics import ErrorCount, bootstrap_interval, total
 
 HYPOTHESES = ROOT / "data" / "lessons" / "hypotheses.json"
 
@@ -64,6 +66,45 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Decode
         splits = ", ".join(sorted({row.split for row in rows}))
         raise UserError(f"{path} has no utterance of split '{split}' (it has: {splits})")
     return chosen
+
+
+class GroupRate(NamedTuple):
+    """The error rate of a group of utterances with its 95% interval, as fractions, and the group's size."""
+
+    rate: float
+    low: float
+    high: float
+    utterances: int
+    speakers: int
+
+
+def rates_by(
+    attribute: str, rows: Sequence[DecodedUtterance], counts: Sequence[ErrorCount]
+) -> dict[str, GroupRate]:
+    """Corpus error rate of each group of utterances.
+
+    The intervals are percentile bootstrap intervals (`metrics.bootstrap_interval`) that draw whole speakers,
+    or utterances where each group is a single speaker.
+
+    Args:
+        attribute: "accent", "kind" or "speaker": utterances with the same value are a group.
+        rows: the utterances.
+        counts: the errors of each of them, in the same order.
+
+    Returns:
+        Value of the attribute → its rate, in the order of first appearance.
+    """
+    groups: dict[str, list[tuple[DecodedUtterance, ErrorCount]]] = {}
+    for row, count in zip(rows, counts, strict=True):
+        groups.setdefault(getattr(row, attribute), []).append((row, count))
+    drawn = "name" if attribute == "speaker" else "speaker"
+    rates = {}
+    for value, members in groups.items():
+        errors = [count for _, count in members]
+        low, high = bootstrap_interval(errors, [getattr(row, drawn) for row, _ in members])
+        speakers = len({row.speaker for row, _ in members})
+        rates[value] = GroupRate(total(errors).rate, low, high, len(members), speakers)
+    return rates
 
 
 def decode_corpus() -> list[DecodedUtterance]:

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from omni_lib.course import error_figures
-from omni_lib.course.hypotheses import HYPOTHESES, DecodedUtterance, hypotheses, write
+from omni_lib.course.hypotheses import HYPOTHESES, DecodedUtterance, GroupRate, hypotheses, rates_by, write
 from omni_lib.course.materials import CLIPS, PRETRAINED
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
-from omni_lib.metrics import character_errors, total, word_errors
+from omni_lib.metrics import bootstrap_interval, character_errors, total, word_errors
 
 
 def test_it_holds_dev_and_test_and_agrees_with_the_checkpoint():
@@ -67,13 +68,35 @@ def test_a_missing_file_and_an_unknown_split_are_named():
 
 
 def test_the_figures_of_error_rates_have_a_bar_for_each_group_and_an_outline_for_each_bootstrap():
+    free, date = GroupRate(0.2, 0.1, 0.4, 5, 2), GroupRate(0.1, 0.05, 0.15, 5, 2)
     figure = error_figures.rates_by_group(
-        {"kind": {"free": 0.2, "date": 0.1}, "accent": {"en": 0.15}}, overall=0.15
+        {"kind": {"free": free, "date": date}, "accent": {"en": date}}, 0.15
     )
     first, second = figure.axes
     assert [bar.get_width() for bar in first.patches] == [10.0, 20.0] and len(second.patches) == 1
+    (intervals,) = (lines for lines in first.collections if len(lines.get_segments()) == 2)
+    ends = np.array([segment[:, 0] for segment in intervals.get_segments()])
+    assert np.allclose(ends, [[5, 15], [10, 40]])
     assert first.get_xlabel() == "word error rate (%)" and first.get_title() == "by kind"
     (axes,) = error_figures.resampled_rates({"a": [0.1, 0.2], "b": [0.1, 0.3]}, 0.15).axes
+    first, second = axes.patches
+    assert first.get_xy()[:, 0].tolist() == second.get_xy()[:, 0].tolist(), "both have the same bins"
     assert axes.get_ylabel() == "resamples" and {
         text.get_text() for text in axes.get_legend().get_texts()
     } == {"a", "b", "measured"}
+
+
+def test_each_group_has_its_rate_its_interval_and_its_size():
+    rows = hypotheses("test")
+    counts = [word_errors(row.reference, row.hypothesis) for row in rows]
+    accents = rates_by("accent", rows, counts)
+    mine = [(row, count) for row, count in zip(rows, counts, strict=True) if row.accent == "en-us"]
+    found = accents["en-us"]
+    assert found.utterances == len(mine) and found.speakers == len({row.speaker for row, _ in mine}) > 1
+    assert found.rate == total([count for _, count in mine]).rate
+    assert (found.low, found.high) == bootstrap_interval(
+        [count for _, count in mine], [row.speaker for row, _ in mine]
+    )
+    assert sum(each.utterances for each in accents.values()) == len(rows)
+    for voice in rates_by("speaker", rows, counts).values():
+        assert voice.speakers == 1 and voice.low < voice.rate < voice.high
