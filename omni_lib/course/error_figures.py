@@ -49,14 +49,14 @@ def resampled_rates(
         marks: further rates, drawn as dotted lines.
     """
     styles = zip(rates.items(), (BLUE, ORANGE), ("-", "--"), strict=False)
-    bins = np.histogram_bin_edges(
+    edges = np.histogram_bin_edges(
         100 * np.concatenate([np.asarray(each) for each in rates.values()]), bins=40
     )
     with page_style():
         figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
         for (name, values), colour, line in styles:
             style: dict[str, Any] = {"histtype": "step", "linestyle": line, "linewidth": 1.8}
-            axes.hist(100 * np.asarray(values), bins=bins, color=colour, label=name, **style)
+            axes.hist(100 * np.asarray(values), bins=edges.tolist(), color=colour, label=name, **style)
         axes.axvline(100 * measured, color=INK, label="measured")
         for mark in marks:
             axes.axvline(100 * mark, color=INK, linestyle=":")
