@@ -16,9 +16,12 @@ from typing import Any
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.exercises.questions import Reflection
 from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, OUTCOME_SIGNS, Outcome
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.errors import UserError
+
+_ON_BOARD = (Outcome.NOT_ATTEMPTED, Outcome.NOT_YET, Outcome.RIGHT, Outcome.JUDGED_RIGHT)
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,18 @@ class LessonStanding:
 
     @property
     def right(self) -> int:
-        return sum(standing.outcome is Outcome.RIGHT for standing in self.standings)
+        return sum(standing.outcome.counts_as_right for standing in self.standings)
 
     @property
     def open(self) -> tuple[Standing, ...]:
         """What is not right yet, in the order of the notebook."""
-        return tuple(standing for standing in self.standings if standing.outcome is not Outcome.RIGHT)
+        return tuple(standing for standing in self.standings if not standing.outcome.counts_as_right)
 
     @property
     def count(self) -> str:
-        return f"{self.right} of {len(self.standings)} right"
+        own = sum(standing.outcome is Outcome.JUDGED_RIGHT for standing in self.standings)
+        judged = f" ({own} judged by you)" if own else ""
+        return f"{self.right} of {len(self.standings)} right{judged}"
 
     @property
     def advice(self) -> str:
@@ -112,7 +117,7 @@ class Board:
             f"<td>{lesson.right} of {len(lesson.standings)}</td><td {left}>{_signs(lesson)}</td></tr>"
             for lesson in self.lessons
         )
-        legend = ", ".join(f"{OUTCOME_SIGNS[outcome]} {outcome.value}" for outcome in Outcome)
+        legend = ", ".join(f"{OUTCOME_SIGNS[outcome]} {outcome.value}" for outcome in _ON_BOARD)
         head = f"<tr><th></th><th {left}>lesson</th><th>right</th><th></th></tr>"
         caption = f"<div>{self.total} {legend}; point at a sign for its name.</div>"
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{caption}"
@@ -134,13 +139,11 @@ def summary(lesson: Any) -> LessonStanding:
     for exercise in lesson.EXERCISES:
         entry = entries.get(exercise.key)
         tried = Outcome.NOT_YET if entry and entry["tries"] else Outcome.NOT_ATTEMPTED
-        outcome = Outcome.RIGHT if entry and entry["right"] else tried
+        right = Outcome.JUDGED_RIGHT if isinstance(exercise, Reflection) else Outcome.RIGHT
+        outcome = right if entry and entry["right"] else tried
         code = exercise if isinstance(exercise, CodeExercise) else None
-        standings.append(
-            Standing(
-                exercise.key.split(".", 1)[1], outcome, code.minutes if code else 0, bool(code and code.extra)
-            )
-        )
+        minutes, extra = (code.minutes, code.extra) if code else (0, False)
+        standings.append(Standing(exercise.name, outcome, minutes, extra))
     return LessonStanding(lesson.NUMBER, lesson.TITLE, tuple(standings))
 
 

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from omni_lib.config import load_config
 from omni_lib.course.exercises.checking import CodeExercise, Exercise, source_of
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 
@@ -167,16 +167,19 @@ def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:
         if "exercise" in tags:
             cell.source = source_of(getattr(lesson, names["exercise"]).answer)
         elif "question" in tags:
-            answer = right_answer(getattr(lesson, names["question"]))
-            cell.source = cell.source.replace("(...)", f"({answer!r})")
+            question = getattr(lesson, names["question"])
+            asked = cell.source
+            cell.source = f"{asked}.check({right_answer(question)!r})"
+            if isinstance(question, Reflection):
+                cell.source += f"\n{asked}.judge{tuple(True for _ in question.points)!r}"
     return notebook
 
 
 def right_answer(exercise: Exercise) -> Any:
-    """An answer that `exercise.check` accepts."""
+    """An answer that `exercise.check` accepts; of a reflection, our own answer, which has all its points."""
     if isinstance(exercise, CodeExercise):
         return exercise.answer
-    if isinstance(exercise, ShortText):
+    if isinstance(exercise, Reflection):
         return exercise.model
     assert isinstance(exercise, (Choice, Number))
     return exercise.right
@@ -204,10 +207,14 @@ def faults(notebook: NotebookNode, lesson: Any) -> list[str]:
                 found.append(
                     f"cell {number} has a figure without alternative text: figures.shown(figure, '…')"
                 )
-    used = {name for cell in notebook.cells for name in cell.metadata.get("omni", {}).values()}
-    offered = {exercise.key.split(".", 1)[1] for exercise in lesson.EXERCISES}
-    if used != offered:
-        found.append(f"exercises only in the notebook or only in the lesson: {sorted(used ^ offered)}")
+    used = [name for cell in notebook.cells for name in cell.metadata.get("omni", {}).values()]
+    used = list(dict.fromkeys(used))  # a stub, its check and its training name the same exercise
+    offered = [exercise.name for exercise in lesson.EXERCISES]
+    if set(used) != set(offered):
+        only = sorted(set(used) ^ set(offered))
+        found.append(f"exercises only in the notebook or only in the lesson: {only}")
+    elif used != offered:
+        found.append(f"the lesson's EXERCISES must be in the order of the notebook: {', '.join(used)}")
     return found
 
 

@@ -9,7 +9,7 @@ from omni_lib.course import board
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_equal
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.questions import Number
+from omni_lib.course.exercises.questions import Number, Reflection
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.errors import UserError
@@ -26,11 +26,11 @@ def double(x):
 
 def lesson():
     judge = lambda attempt: expect_equal(attempt, (2,), 4)  # noqa: E731
-    code = CodeExercise("01.double", "Double it.", 1, 4, judge, double, ("times two",), "Yes, twice.")
+    code = CodeExercise("01.double", "Double it.", 1, 4, judge, double, "Yes, twice.", hints=("times two",))
     return SimpleNamespace(
         NUMBER="01",
         TITLE="Doubling",
-        EXERCISES=(code, Number("01.four", "2 · 2?", 4, 0, "Two twos are four.")),
+        EXERCISES=(code, Number("01.four", "2 · 2?", 4, 0, "Two twos are four.", hints=("Count.",))),
     )
 
 
@@ -69,6 +69,19 @@ def test_tried_and_right_are_different_outcomes():
         'title="double: right"' in standing._repr_html_()
         and 'title="four: not yet"' in standing._repr_html_()
     )
+
+
+def test_what_the_learner_has_judged_counts_as_right_and_is_marked():
+    mine = lesson()
+    why = Reflection("01.why", "Why?", "Because.", ("one point", "another"), hints=("Think.",))
+    mine.EXERCISES = (*mine.EXERCISES, why)
+    why.check("So.")
+    assert board.summary(mine).standings[2].outcome is Outcome.NOT_YET
+    why.judge(True, True)
+    standing = board.summary(mine)
+    assert standing.standings[2].outcome is Outcome.JUDGED_RIGHT
+    assert standing.count == "1 of 3 right (1 judged by you)"
+    assert 'title="why: right, judged by you"' in standing._repr_html_() and "☑" in standing._repr_html_()
 
 
 def test_a_hint_does_not_count_as_a_try():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_close, expect_equal
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
 from omni_lib.course.exercises.verdict import Outcome
 
@@ -164,15 +164,22 @@ def test_no_answer_of_any_type_raises(answer):
 
 
 CHOICE = Choice(
-    "99.choice", "Which?", {"a": "this", "b": "that"}, "b", {"a": "No: this is not that.", "b": "Indeed."}
+    "99.choice",
+    "Which?",
+    {"a": "this", "b": "that"},
+    "b",
+    {"a": "No: this is not that.", "b": "Indeed."},
+    hints=("Not this.",),
 )
-NUMBER = Number("99.number", "How many?", 12, 0, "Twelve.", slips=((13, "You rounded up."),))
-TEXT = ShortText(
-    "99.text",
-    "Why?",
-    ((r"lengths?", "What differs?"),),
-    "Because lengths differ.",
-    ((r"silence", "Blank is not silence."),),
+NUMBER = Number(
+    "99.number", "How many?", 12, 0, "Twelve.", slips=((13, "You rounded up."),), hints=("A dozen.",)
+)
+PERCENT = Number(
+    "99.percent", "How much?", 50, 0.1, "Half.", slips=((25, "A quarter."),), unit="%", hints=("½",)
+)
+LARGE = Number("99.large", "How large?", 62_500, 0, "So large.", unit="Hz", hints=("Count.",))
+TEXT = Reflection(
+    "99.text", "Why?", "Because lengths differ.", ("lengths differ", "so masks are needed"), hints=("Think.",)
 )
 
 
@@ -190,9 +197,24 @@ TEXT = ShortText(
         (NUMBER, float("nan"), Outcome.NOT_YET, "not a finite number"),
         (NUMBER, "many", Outcome.NOT_YET, "a number is wanted"),
         (NUMBER, ..., Outcome.NOT_ATTEMPTED, "How many?"),
-        (TEXT, "The LENGTH of it", Outcome.RIGHT, "Because lengths differ"),
-        (TEXT, "Just because", Outcome.NOT_YET, "What differs?"),
-        (TEXT, "length and silence", Outcome.NOT_YET, "Blank is not silence"),
+        (NUMBER, "12", Outcome.RIGHT, "Twelve"),
+        (NUMBER, "1200%", Outcome.RIGHT, "Twelve"),
+        (PERCENT, 50, Outcome.RIGHT, "Half"),
+        (PERCENT, "50%", Outcome.RIGHT, "Half"),
+        (PERCENT, " 50 % ", Outcome.RIGHT, "Half"),
+        (PERCENT, 0.5, Outcome.RIGHT, "Half"),
+        (PERCENT, ".5", Outcome.RIGHT, "Half"),
+        (PERCENT, ".5%", Outcome.NOT_YET, "too low"),
+        (PERCENT, 0.25, Outcome.NOT_YET, "A quarter"),
+        (LARGE, "62,500", Outcome.RIGHT, "So large"),
+        (LARGE, "62 500 Hz", Outcome.RIGHT, "So large"),
+        (LARGE, "62 kHz", Outcome.NOT_YET, "a number is wanted"),
+        (CHOICE, "b)", Outcome.RIGHT, "Indeed."),
+        (CHOICE, " B ", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "(b)", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "ab", Outcome.NOT_YET, "one of the letters a, b"),
+        (TEXT, "Anything at all", Outcome.COMPARE, "Because lengths differ"),
+        (TEXT, "Anything at all", Outcome.COMPARE, "2. so masks are needed"),
         (TEXT, 5, Outcome.NOT_YET, "a sentence in quotes"),
         (TEXT, "", Outcome.NOT_ATTEMPTED, "Why?"),
     ],
@@ -200,6 +222,33 @@ TEXT = ShortText(
 def test_questions(question, answer, outcome, fragment):
     verdict = question.check(answer)
     assert verdict.outcome is outcome and fragment in repr(verdict)
+
+
+def test_the_learner_judges_a_reflection_and_all_points_count_as_right():
+    assert TEXT.judge(True, True).outcome is Outcome.NOT_ATTEMPTED, "nothing is written yet"
+    TEXT.check("Masks hide the padding.")
+    assert Progress.mine().entry("99.text")["right"] is False
+    assert "there are 2 points" in TEXT.judge(True).message
+    verdict = TEXT.judge(False, True)
+    assert verdict.outcome is Outcome.NOT_YET
+    assert verdict.message == "1 of 2 points. Add to your answer: lengths differ."
+    TEXT.check("Lengths differ; masks hide the padding.")
+    assert TEXT.remembered().outcome is Outcome.COMPARE, "a new answer is not judged yet"
+    assert TEXT.judge(True, True).outcome is TEXT.remembered().outcome is Outcome.JUDGED_RIGHT
+    assert Progress.mine().entry("99.text")["right"] is True
+
+
+def test_a_reply_that_is_only_shown_does_not_count(my_home):
+    for exercise, wrong in ((DOUBLE, lambda x: x), (CHOICE, "a"), (NUMBER, 13), (TEXT, "Why not?")):
+        assert exercise.reply_to(wrong).outcome in (Outcome.NOT_YET, Outcome.COMPARE)
+    assert not (my_home / "progress.json").exists()
+
+
+@pytest.mark.parametrize("question", [CHOICE, NUMBER, PERCENT, TEXT])
+def test_every_question_has_hints_and_a_solution(question):
+    assert question.hints[0] in repr(question.hint())
+    right = {"choice": "**b)** that", "number": "**12**", "percent": "**50%**", "text": "lengths differ"}
+    assert right[question.name] in repr(question.solution())
 
 
 def test_expect_equal_takes_tensors_and_tuples_for_lists():
@@ -217,7 +266,7 @@ def test_progress_is_kept_counted_and_reset_by_lesson(my_home):
     NUMBER.check(1)  # an exercise that was right stays right
     DOUBLE.hint()
     assert Progress.mine().read() == {
-        "99.number": {"right": True, "tries": 2, "hints": 0},
+        "99.number": {"right": True, "tries": 2, "hints": 0, "answer": "1"},
         "99.double": {"right": False, "tries": 0, "hints": 1},
     }
     Progress.mine().add_try("01.other", right=True)
@@ -251,3 +300,4 @@ def test_without_a_writable_home_checks_and_hints_still_work(tmp_path, monkeypat
     monkeypatch.setenv("OMNI_HOME", str(tmp_path / "file"))
     assert NUMBER.check(12).outcome is Outcome.RIGHT
     assert [repr(DOUBLE.hint()).count("Hint") for _ in range(2)] == [1, 2]
+    assert repr(NUMBER.remembered()) == "✓ right. Twelve.", "within this process"

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections import Counter
 from importlib import import_module
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from omni_lib.config import config_from_dict
 from omni_lib.course.exercises import sandbox
 from omni_lib.course.exercises.checking import CodeExercise, source_of
-from omni_lib.course.exercises.questions import Choice
+from omni_lib.course.exercises.questions import Choice, Reflection
 from omni_lib.course.exercises.sandbox import MOST_NUMBERS, numbers_in
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.lessons import stage_e
@@ -34,7 +35,7 @@ def my_home(tmp_path, monkeypatch):
 
 
 def short_name(exercise):
-    return exercise.key.split(".", 1)[1]
+    return exercise.name
 
 
 @everyone
@@ -46,7 +47,10 @@ def test_a_blank_is_not_attempted(lesson, exercise):
 @everyone
 def test_the_solution_is_right(lesson, exercise):
     verdict = exercise.check(right_answer(exercise))
-    assert verdict.outcome is Outcome.RIGHT, verdict
+    if isinstance(exercise, Reflection):
+        assert verdict.outcome is Outcome.COMPARE and exercise.model in verdict.message
+        verdict = exercise.judge(*(True for _ in exercise.points))
+    assert verdict.outcome.counts_as_right, verdict
     assert len(verdict.message) > 20, "a right answer deserves a word of explanation"
 
 
@@ -60,6 +64,8 @@ def test_other_right_answers_are_right(lesson, exercise):
 @everyone
 def test_wrong_answers_are_wrong_and_the_reply_says_why_in_few_numbers(lesson, exercise, monkeypatch):
     monkeypatch.setattr(sandbox, "SECONDS", 4.0)  # enough for all but those that never end
+    if isinstance(exercise, Reflection):  # the learner judges it
+        return
     wrong = WRONG[lesson].WRONG[short_name(exercise)]
     assert len(wrong) >= (len(exercise.options) - 1 if isinstance(exercise, Choice) else 3)
     for answer, fragment in wrong:
@@ -133,6 +139,23 @@ def test_it_is_complete(lesson, exercise):
     if isinstance(exercise, Choice):
         assert exercise.replies.keys() == exercise.options.keys()
         assert len(exercise.options) >= 3
+    if isinstance(exercise, Reflection):
+        assert 2 <= len(exercise.points) <= 4
+    assert exercise.hints and repr(exercise.hint()) and len(repr(exercise.solution())) > 20
+
+
+def test_a_right_option_can_be_found_neither_by_its_length_nor_by_its_letter():
+    choices = [exercise for _, exercise in EXERCISES if isinstance(exercise, Choice)]
+    ranks = []  # of the right option by length: 0 is the shortest, 1 the longest
+    for question in choices:
+        length = len(question.options[question.right])
+        others = [len(text) for letter, text in question.options.items() if letter != question.right]
+        ranks.append(sum((other < length) + (other == length) / 2 for other in others) / len(others))
+    longest, shortest = (sum(rank == end for rank in ranks) / len(ranks) for end in (1, 0))
+    assert longest <= 0.35 and shortest <= 0.35, (longest, shortest)
+    assert 0.4 <= sum(ranks) / len(ranks) <= 0.6
+    letters = Counter(question.right for question in choices)
+    assert max(letters.values()) / len(choices) <= 0.4, letters
 
 
 def test_the_course_is_as_large_as_it_says():

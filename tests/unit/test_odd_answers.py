@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from omni_lib.course.exercises.checking import CodeExercise
-from omni_lib.course.exercises.questions import Number, ShortText
+from omni_lib.course.exercises.questions import Number, Reflection
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.notebooks import LESSONS
 
@@ -46,12 +46,13 @@ def test_an_odd_answer_gets_a_verdict(exercise):
 
 @pytest.mark.parametrize("value", [10**400, torch.tensor(1j), torch.zeros(2), np.zeros(2), "twelve", [12]])
 def test_an_answer_that_is_not_a_number_is_not_yet_right(value):
-    assert "a number is wanted" in Number("99.n", "How many?", 12, 0, "Twelve.").check(value).message
+    assert (
+        "a number is wanted"
+        in Number("99.n", "How many?", 12, 0, "Twelve.", hints=("A dozen.",)).check(value).message
+    )
 
 
 @pytest.mark.parametrize("blank", ["", "  ", None, ...])
 def test_an_empty_sentence_is_a_blank(blank):
-    assert (
-        ShortText("99.t", "Why?", (("because", "say because"),), "because").check(blank).outcome
-        is Outcome.NOT_ATTEMPTED
-    )
+    question = Reflection("99.t", "Why?", "Because.", ("one point", "another"), hints=("Think.",))
+    assert question.check(blank).outcome is Outcome.NOT_ATTEMPTED

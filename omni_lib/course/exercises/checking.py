@@ -6,6 +6,8 @@
     lesson.hertz_to_mel.hint()                 # one more hint each time
     lesson.hertz_to_mel.solution()
 
+A notebook shows an exercise, and every verdict on it, as a card with buttons for these three (`card`).
+
 A check calls the function with fixed inputs, easy ones first, and compares the results with a reference from
 torch or from this library. It uses nothing else from the notebook. The outcome is kept in one file in the
 learner's home (`progress`).
@@ -17,29 +19,43 @@ import inspect
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
+from omni_lib.course.exercises.card import Face, card_of
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
-from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
+from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict
 from omni_lib.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exercise(ABC):
-    """The base of code exercises and questions.
+    """The base of code exercises and questions. A notebook shows it as a card, a terminal as text.
 
-    `key` is unique in the course and begins with the number of the lesson: "01.hertz_to_mel".
+    `key` is unique in the course and begins with the number of the lesson: "01.hertz_to_mel". Each of
+    `hints` says more than the one before it.
     """
 
     key: str
+    hints: tuple[str, ...] = field(kw_only=True)
+
+    @property
+    def name(self) -> str:
+        """The name in the lesson's module: the key without the number of the lesson."""
+        return self.key.split(".", 1)[1]
 
     @property
     @abstractmethod
     def blank(self) -> str:
         """The message for somebody who has not answered yet: what there is to do."""
+
+    @property
+    @abstractmethod
+    def face(self) -> Face:
+        """What the card shows before an answer is given."""
 
     @abstractmethod
     def examine(self, answer: Any) -> str:
@@ -49,16 +65,48 @@ class Exercise(ABC):
             NotAttempted, NotYet: the answer is not right.
         """
 
-    def check(self, answer: Any = ...) -> Verdict:
-        """Judge an answer and save the outcome."""
+    @abstractmethod
+    def solution(self) -> Note:
+        """A right answer, and why it is right."""
+
+    def written(self, answer: Any) -> str | None:
+        """The answer as the learner's progress keeps it; None for one that is not kept."""
+        return None
+
+    def reply_to(self, answer: Any = ...) -> Verdict:
+        """The verdict on an answer. It is not saved, and does not count as the learner's."""
         try:
-            verdict = Verdict(Outcome.RIGHT, self.examine(answer))
+            return Verdict(Outcome.RIGHT, self.examine(answer))
         except NotAttempted:
             return Verdict(Outcome.NOT_ATTEMPTED, self.blank)
         except NotYet as found:
-            verdict = Verdict(Outcome.NOT_YET, str(found))
-        Progress.mine().add_try(self.key, right=verdict.outcome is Outcome.RIGHT)
-        return verdict
+            return Verdict(Outcome.NOT_YET, str(found))
+
+    def check(self, answer: Any = ...) -> Verdict:
+        """Judge an answer and save the outcome."""
+        verdict = self.reply_to(answer)
+        if verdict.outcome is not Outcome.NOT_ATTEMPTED:
+            right = verdict.outcome is Outcome.RIGHT
+            Progress.mine().add_try(self.key, right=right, answer=self.written(answer))
+        return replace(verdict, card=partial(card_of, self, answer=answer))
+
+    def remembered(self) -> Verdict | None:
+        """The verdict on the answer that the learner gave last; None if none is kept."""
+        answer = Progress.mine().entry(self.key).get("answer")
+        return None if answer is None else self.reply_to(answer)
+
+    def hint(self) -> Note:
+        """The hints so far and the next one. Each says more than the one before it."""
+        number = min(Progress.mine().add_hint(self.key), len(self.hints))
+        hints = enumerate(self.hints[:number], 1)
+        return Note("\n\n".join(f"**Hint {place} of {len(self.hints)}.** {hint}" for place, hint in hints))
+
+    def __repr__(self) -> str:
+        verdict = self.remembered()
+        return self.blank if verdict is None else f"{self.blank}\n{verdict!r}"
+
+    def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
+        return card_of(self, self.remembered())
 
 
 class TrainingPlace(Protocol):
@@ -71,7 +119,7 @@ class TrainingPlace(Protocol):
         """Train some steps with `function` in that place and as many with the library's function."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CodeExercise(Exercise):
     """A function to write.
 
@@ -86,7 +134,6 @@ class CodeExercise(Exercise):
     minutes: int  # an estimate
     judge: Callable[[Attempt], None]
     answer: Callable[..., Any]
-    hints: tuple[str, ...]
     praise: str
     plug_in: TrainingPlace | None = None
     extra: bool = False
@@ -96,6 +143,10 @@ class CodeExercise(Exercise):
         extra = " An extra: leave it for later if time is short." if self.extra else ""
         dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
         return f"{self.goal}\nDifficulty {dots}, about {self.minutes} minutes (an estimate).{extra}"
+
+    @property
+    def face(self) -> Face:
+        return Face("code", self.blank)
 
     def examine(self, answer: Any) -> str:
         attempt = Attempt(answer)
@@ -109,12 +160,6 @@ class CodeExercise(Exercise):
                 f"what your function returns cannot be compared ({found}): does it have the right type?"
             ) from error
         return self.praise
-
-    def hint(self) -> Note:
-        """The hints so far and the next one. Each says more than the one before it."""
-        number = min(Progress.mine().add_hint(self.key), len(self.hints))
-        hints = enumerate(self.hints[:number], 1)
-        return Note("\n\n".join(f"**Hint {place} of {len(self.hints)}.** {hint}" for place, hint in hints))
 
     def solution(self) -> Note:
         """One way to write the function. A right answer may differ from it."""

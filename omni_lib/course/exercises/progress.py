@@ -16,8 +16,10 @@ from filelock import FileLock
 from omni_lib.machine.files import replaced_atomically
 
 VERSION = 1
-Entry = dict[str, Any]  # {"right": bool, "tries": int, "hints": int} of one exercise
-_unsaved: dict[str, Entry] = {}  # for a learner whose folder cannot be written
+# Of one exercise: {"right": bool, "tries": int, "hints": int}, and, of a question that was answered,
+# {"answer": str}, and, where the learner has judged that answer, {"ticks": list[bool]}.
+Entry = dict[str, Any]
+_unsaved: dict[Path, dict[str, Entry]] = {}  # by file: for a learner whose folder cannot be written
 
 
 def home() -> Path:
@@ -40,11 +42,16 @@ class Progress:
         return cls(home() / "progress.json")
 
     def read(self) -> dict[str, Entry]:
-        """Exercise key → {"right": bool, "tries": int, "hints": int}; empty where the file is unreadable."""
+        """Exercise key → its `Entry`. Of an unreadable file: what this process remembers."""
         try:
-            return self._load()
+            saved = self._load()
         except (OSError, _NotOurs):
-            return {}
+            saved = {}
+        return {**saved, **_unsaved.get(self.path, {})}
+
+    def entry(self, key: str) -> Entry:
+        """The `Entry` of one exercise; of one that was never tried: not right, no tries, no hints."""
+        return self.read().get(key) or _entry({})
 
     def _load(self) -> dict[str, Entry]:
         try:
@@ -57,12 +64,28 @@ class Progress:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise _NotOurs(later=False) from None
 
-    def add_try(self, key: str, *, right: bool) -> None:
-        """Count a try. An exercise that was right once stays right."""
+    def add_try(self, key: str, *, right: bool, answer: str | None = None) -> None:
+        """Count a try. An exercise that was right once stays right.
+
+        Args:
+            answer: to remember, so that the card can show it again.
+        """
 
         def change(entry: Entry) -> None:
             entry["tries"] += not entry["right"]
             entry["right"] = entry["right"] or right
+            if answer is not None:
+                entry["answer"] = answer
+                entry.pop("ticks", None)
+
+        self._change(key, change)
+
+    def add_ticks(self, key: str, ticks: list[bool]) -> None:
+        """Remember how the learner has judged the answer of their own; with all ticks, it is right."""
+
+        def change(entry: Entry) -> None:
+            entry["right"] = entry["right"] or all(ticks)
+            entry["ticks"] = ticks
 
         self._change(key, change)
 
@@ -96,23 +119,28 @@ class Progress:
 
     def _update(self, update: Callable[[dict[str, Entry]], None]) -> None:
         """Change the file under a lock, or, where it cannot be written, only what this process remembers."""
-        exercises = _unsaved
+        remembered = _unsaved.setdefault(self.path, {})
+        exercises = remembered
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock"), timeout=5):
                 try:
-                    exercises = self._load()
+                    exercises = {**self._load(), **remembered}
                 except _NotOurs as found:
                     if found.later:
                         raise
                     self.path.replace(self.path.with_suffix(".damaged"))  # kept, rather than overwritten
-                    exercises = {}
+                    exercises = dict(remembered)
                 update(exercises)
                 contents = {"version": VERSION, "exercises": exercises}
                 with replaced_atomically(self.path) as file:
                     file.write(json.dumps(contents, indent=1, sort_keys=True).encode() + b"\n")
+                remembered.clear()
         except (OSError, _NotOurs):  # filelock.Timeout is an OSError too
-            update(exercises)
+            if exercises is remembered:
+                update(remembered)
+            else:  # already changed, but it could not be written
+                remembered.update(exercises)
 
 
 class _NotOurs(Exception):
@@ -124,8 +152,13 @@ class _NotOurs(Exception):
 
 
 def _entry(value: Entry) -> Entry:
-    return {
+    entry: Entry = {
         "right": bool(value.get("right", False)),
         "tries": int(value.get("tries", 0)),
         "hints": int(value.get("hints", 0)),
     }
+    if "answer" in value:
+        entry["answer"] = str(value["answer"])
+    if "ticks" in value:
+        entry["ticks"] = [bool(tick) for tick in value["ticks"]]
+    return entry

@@ -1,4 +1,4 @@
-"""Questions: choose an option, give a number, or write a sentence.
+"""Questions: choose an option, give a number, or write an answer and compare it with ours.
 
 A usual mistake gets its own reply, which says what it overlooks.
 """
@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from omni_lib.course.exercises.card import Face, card_of
 from omni_lib.course.exercises.checking import Exercise
+from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import NotAttempted, NotYet, described
+from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
+
+_THOUSANDS = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice(Exercise):
     """A choice of one option by its letter. Every option has its own reply."""
 
@@ -28,11 +34,15 @@ class Choice(Exercise):
         listed = "\n".join(f"  {letter})  {option}" for letter, option in self.options.items())
         return f"{self.prompt}\n{listed}\nAnswer with a letter: .check('{next(iter(self.options))}')"
 
+    @property
+    def face(self) -> Face:
+        return Face("choice", self.prompt, options=self.options)
+
     def examine(self, answer: Any) -> str:
         if answer is ... or answer is None:
             raise NotAttempted
-        letter = answer.strip().lower() if isinstance(answer, str) else ""
-        if letter not in self.options:
+        letter = self.written(answer)
+        if letter is None:
             raise NotYet(
                 f"answer with one of the letters {', '.join(self.options)}; this is {described(answer)}"
             )
@@ -40,63 +50,143 @@ class Choice(Exercise):
             raise NotYet(self.replies[letter])
         return self.replies[letter]
 
+    def written(self, answer: Any) -> str | None:
+        """The letter of an option, however it is written: "b", " B ", "b)", "(b)", "b."."""
+        letter = answer.strip().strip("().").strip().lower() if isinstance(answer, str) else ""
+        return letter if letter in self.options else None
 
-@dataclass(frozen=True)
+    def solution(self) -> Note:
+        return Note(f"**{self.right})** {self.options[self.right]}\n\n{self.replies[self.right]}")
+
+
+@dataclass(frozen=True, repr=False)
 class Number(Exercise):
-    """A number within a tolerance."""
+    """A number within a tolerance, with the name of its unit or without it.
+
+    In percent, "50%", 50 and the fraction 0.5 are the same answer.
+    """
 
     prompt: str
     right: float
     tolerance: float  # absolute
     praise: str
     slips: tuple[tuple[float, str], ...] = ()  # (result of a usual mistake, what to say)
+    unit: str = ""
 
     @property
     def blank(self) -> str:
         return f"{self.prompt}\nAnswer with a number: .check(…)"
 
+    @property
+    def face(self) -> Face:
+        return Face("number", self.prompt, unit=self.unit)
+
     def examine(self, answer: Any) -> str:
         if answer is ... or answer is None:
             raise NotAttempted
         try:
-            number = float(answer)
+            number = self._value(answer)
         except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor of several values
             raise NotYet(f"a number is wanted here; this is {described(answer)}") from None
         if not math.isfinite(number):
             raise NotYet(f"{number} is not a finite number")
-        if abs(number - self.right) <= self.tolerance:
+        readings = [number]
+        if self.unit == "%" and "%" not in str(answer):
+            readings.append(100 * number)  # as a fraction
+        if any(abs(reading - self.right) <= self.tolerance for reading in readings):
             return self.praise
         for slip, message in self.slips:
-            if abs(number - slip) <= max(self.tolerance, 1e-9 * abs(slip)):
+            if any(abs(reading - slip) <= max(self.tolerance, 1e-9 * abs(slip)) for reading in readings):
                 raise NotYet(message)
         raise NotYet(f"{number:g} is too {'high' if number > self.right else 'low'}")
 
+    def written(self, answer: Any) -> str | None:
+        """The number as text, if it is a finite one."""
+        try:
+            number = self._value(answer)
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            return None
+        if not math.isfinite(number):
+            return None
+        return answer.strip() if isinstance(answer, str) else f"{number:.10g}"
 
-@dataclass(frozen=True)
-class ShortText(Exercise):
-    """A sentence that must mention certain things. `model` is shown once it does.
+    def _value(self, answer: Any) -> float:
+        """The number that an answer gives; "50%" is 50 where percent are asked for, and 0.5 elsewhere."""
+        if not isinstance(answer, str):
+            return float(answer)
+        text = _THOUSANDS.sub("", answer.strip())
+        if text.endswith("%"):
+            return float(text.removesuffix("%")) / (1 if self.unit == "%" else 100)
+        return float(text.removesuffix(self.unit))
 
-    Patterns are regular expressions; case is ignored.
+    def solution(self) -> Note:
+        number = f"{round(self.right, 3):,.10g}"
+        unit = self.unit if self.unit == "%" else f" {self.unit}".rstrip()
+        return Note(f"**{number}{unit}**\n\n{self.praise}")
+
+
+@dataclass(frozen=True, repr=False)
+class Reflection(Exercise):
+    """A question with an answer in words, which the learner compares with ours.
+
+    No program judges the words. `check` shows our answer and its points, `judge` takes which of them the
+    learner's answer had; all of them count as right, and the board marks it as judged by the learner.
     """
 
     prompt: str
-    mentions: tuple[tuple[str, str], ...]  # (pattern, what to say where it is missing)
-    model: str
-    contradictions: tuple[tuple[str, str], ...] = ()  # (pattern, what to say where it is found)
+    model: str  # our answer
+    points: tuple[str, ...]  # two to four: what an answer should say
 
     @property
     def blank(self) -> str:
-        return f"{self.prompt}\nAnswer with a sentence: .check('…')"
+        return f"{self.prompt}\nAnswer in a sentence or two, then compare: .check('…')"
+
+    @property
+    def face(self) -> Face:
+        return Face("text", self.prompt, points=self.points, model=self.model)
 
     def examine(self, answer: Any) -> str:
+        """Our answer with its points, for whoever has written one.
+
+        Raises:
+            NotAttempted: nothing is written.
+            NotYet: it is not a text.
+        """
         if answer is ... or answer is None or isinstance(answer, str) and not answer.strip():
             raise NotAttempted
         if not isinstance(answer, str):
             raise NotYet(f"a sentence in quotes is wanted here; this is {described(answer)}")
-        for pattern, message in self.contradictions:
-            if re.search(pattern, answer, re.IGNORECASE):
-                raise NotYet(message)
-        for pattern, message in self.mentions:
-            if not re.search(pattern, answer, re.IGNORECASE):
-                raise NotYet(message)
-        return f"It mentions what matters. In our words: {self.model}"
+        points = "\n".join(f"  {number}. {point}" for number, point in enumerate(self.points, 1))
+        ticks = ", ".join(["True"] * len(self.points))
+        return f"Our answer: {self.model}\nIts points:\n{points}\nWhich of them has yours? .judge({ticks})"
+
+    def reply_to(self, answer: Any = ...) -> Verdict:
+        verdict = super().reply_to(answer)
+        return replace(verdict, outcome=Outcome.COMPARE) if verdict.outcome is Outcome.RIGHT else verdict
+
+    def written(self, answer: Any) -> str | None:
+        return answer.strip() if isinstance(answer, str) else None
+
+    def judge(self, *ticks: bool) -> Verdict:
+        """Judge the answer that was given last: for each point in turn, whether the answer has it."""
+        card = partial(card_of, self)
+        if "answer" not in Progress.mine().entry(self.key):
+            return Verdict(Outcome.NOT_ATTEMPTED, self.blank, card)
+        if len(ticks) != len(self.points):
+            return Verdict(Outcome.NOT_YET, f"there are {len(self.points)} points, each True or False", card)
+        Progress.mine().add_ticks(self.key, [bool(tick) for tick in ticks])
+        return replace(self._judged(ticks), card=card)
+
+    def remembered(self) -> Verdict | None:
+        ticks = Progress.mine().entry(self.key).get("ticks", [])
+        return self._judged(ticks) if len(ticks) == len(self.points) else super().remembered()
+
+    def _judged(self, ticks: Any) -> Verdict:
+        missing = [point for point, tick in zip(self.points, ticks, strict=True) if not tick]
+        if not missing:
+            return Verdict(Outcome.JUDGED_RIGHT, "Your answer has all the points of ours.")
+        found = f"{len(ticks) - len(missing)} of {len(ticks)} points"
+        return Verdict(Outcome.NOT_YET, f"{found}. Add to your answer: {'; '.join(missing)}.")
+
+    def solution(self) -> Note:
+        return Note("\n\n".join([self.model, *(f"{n}. {point}" for n, point in enumerate(self.points, 1))]))

@@ -1,33 +1,58 @@
-"""What a check or a hint returns: text, which a notebook shows as a box or as Markdown."""
+"""What a check or a hint returns: text, which a notebook shows as a card, as a box or as Markdown."""
 
 from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
-from omni_lib.course.palette import GREEN, INK, ORANGE
+from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+
+Mimebundle = tuple[dict[str, Any], dict[str, Any]]  # data and metadata, each by MIME type
 
 
 class Outcome(Enum):
     """How far an answer is."""
 
     NOT_ATTEMPTED = "not attempted"
+    COMPARE = "compare"  # written, and not judged by the learner yet
     NOT_YET = "not yet"
     RIGHT = "right"
+    JUDGED_RIGHT = "right, judged by you"
+
+    @property
+    def counts_as_right(self) -> bool:
+        """Whether the board counts the answer as right."""
+        return self in (Outcome.RIGHT, Outcome.JUDGED_RIGHT)
 
 
-OUTCOME_SIGNS = {Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YET: "✗", Outcome.RIGHT: "✓"}
-OUTCOME_COLOURS = {Outcome.NOT_ATTEMPTED: INK, Outcome.NOT_YET: ORANGE, Outcome.RIGHT: GREEN}
+OUTCOME_SIGNS = {
+    Outcome.NOT_ATTEMPTED: "○",
+    Outcome.COMPARE: "?",
+    Outcome.NOT_YET: "✗",
+    Outcome.RIGHT: "✓",
+    Outcome.JUDGED_RIGHT: "☑",
+}
+OUTCOME_COLOURS = {
+    Outcome.NOT_ATTEMPTED: INK,
+    Outcome.COMPARE: BLUE,
+    Outcome.NOT_YET: ORANGE,
+    Outcome.RIGHT: GREEN,
+    Outcome.JUDGED_RIGHT: GREEN,
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a check. A notebook shows it as a box with a coloured edge."""
+    """The result of a check. A notebook shows it below its question, or as a box with a coloured edge."""
 
     outcome: Outcome
     message: str
+    # Makes the MIME bundle of the card that shows the question and this verdict; None: a box without it.
+    card: Callable[[Verdict], Mimebundle] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"{OUTCOME_SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
@@ -35,8 +60,12 @@ class Verdict:
     def _repr_html_(self) -> str:
         sign, colour = OUTCOME_SIGNS[self.outcome], OUTCOME_COLOURS[self.outcome]
         box = f"border-left: 4px solid {colour}; padding: 2px 10px; white-space: pre-wrap"
-        message = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message, quote=False))
-        return f'<div style="{box}"><b>{sign} {self.outcome.value}.</b> {message}</div>'
+        return f'<div style="{box}"><b>{sign} {self.outcome.value}.</b> {inline_html(self.message)}</div>'
+
+    def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
+        if self.card is not None:
+            return self.card(self)
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}, {}
 
 
 @dataclass(frozen=True)
@@ -50,3 +79,21 @@ class Note:
 
     def _repr_markdown_(self) -> str:
         return self.text
+
+
+def inline_html(text: str) -> str:
+    """A text as HTML: escaped, with `code` and **bold** as in Markdown."""
+    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"\*\*([^*\n]+)\*\*", r"<b>\1</b>", code)
+
+
+def note_html(note: Note) -> str:
+    """A hint or a solution as HTML: paragraphs, `code`, **bold**, and blocks of code between backticks."""
+    parts = re.split(r"```(?:python)?\n(.*?)\n```", note.text, flags=re.DOTALL)
+    blocks = []
+    for number, part in enumerate(parts):  # every second part is code
+        if number % 2:
+            blocks.append(f'<pre tabindex="0"><code>{html.escape(part, quote=False)}</code></pre>')
+        else:
+            blocks += [f"<p>{inline_html(text)}</p>" for text in part.split("\n\n") if text.strip()]
+    return "".join(blocks)

@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import math
 
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
-why_ctc = ShortText(
+why_ctc = Reflection(
     key="03.why_ctc",
+    hints=(
+        "What does a transcript say about the frame at 0.37 s? And which paths did the brute-force "
+        "cell add up?",
+    ),
     prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at "
     "every frame? What does the loss add up?",
-    mentions=(
-        (
-            r"align|which frame|(when|where) (each|every|the|a)\b|frame[- ]?by[- ]?frame"
-            r"|label(l)?ed? .*frame|frame.*label|timing|boundar",
-            "what does cross-entropy need to know about every single frame that nobody has written down?",
-        ),
-        (
-            r"\bsum|\badd(s|ed|ing)?\b|\ball\b|every (possible )?(path|alignment)|marginal|total",
-            "you say why the labels are missing; now what the loss does instead: one alignment, or …?",
-        ),
-        (
-            r"path|alignments|ways|(every|each|all)( possible)? alignment",
-            "over what does the loss add up the probabilities? Give the thing that collapses to a "
-            "text its name",
-        ),
-    ),
-    contradictions=(
-        (
-            r"(?<!not )(?<!than )(?<!without )(find|choos|pick|tak|optimi[sz]|select)(e|es|s|ing)?\W+"
-            r"(only )?(the )?(single )?(best|likeliest|most likely) (alignment|path)",
-            "that is what the chapter says, and it is Viterbi's answer. Look at the brute-force "
-            "cell: which paths does the loss count?",
-        ),
-    ),
     model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not "
-    "have; CTC adds up the probabilities of all paths that collapse to the text, so that no frame "
-    "has to be labelled.",
+    "have. CTC adds up the probabilities of all paths that collapse to the text, so that no frame has"
+    " to be labelled.",
+    points=(
+        "cross-entropy needs a label for every frame, and transcripts have none",
+        "CTC adds up the probabilities of paths (alignments)",
+        "all paths that collapse to the text count, not only the best one",
+    ),
 )
 
 hell_lo = Choice(
     key="03.hell_lo",
+    hints=("Do it in two steps: first merge equal neighbours, then drop the blank.",),
     prompt="Find the mistake. The chapter collapses hell_lo to helllo, with three l. What does it collapse "
     "to?",
     options={"a": "helllo", "b": "hello", "c": "helo", "d": "hell lo"},
@@ -56,6 +42,10 @@ hell_lo = Choice(
 
 frames_for_hello = Number(
     key="03.frames_for_hello",
+    hints=(
+        "Five frames h, e, l, l, o: what do they collapse to?",
+        "One frame for each letter, and one more between two equal letters.",
+    ),
     prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How "
     "many CTC frames does hello need?",
     right=6,
@@ -72,17 +62,18 @@ frames_for_hello = Number(
 
 what_blank_means = Choice(
     key="03.what_blank_means",
+    hints=('Take the path c_a_t. Does anybody pause between the letters of "cat"?',),
     prompt="The chapter calls the blank 'silence'. What does a blank in a frame mean?",
     options={
-        "a": "Nothing new is written here; somebody may well be in the middle of a word.",
-        "b": "Nobody speaks in this frame.",
+        "a": "No new letter is written here.",
+        "b": "Nobody speaks in this frame: it is a pause, or the end.",
         "c": "A space between two words.",
-        "d": "The model does not know what it hears.",
+        "d": "The model cannot tell which letter is spoken.",
     },
     right="a",
     replies={
         "a": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
-        "b": "Look at the levels above: blanks in the middle of words are nearly as loud as the letters.",
+        "b": "Look at the levels below: are the frames between the letters silent?",
         "c": "The space is class 1, and is written. The blank is class 0, and is not.",
         "d": "A model that does not know spreads its probability. Many blanks here have a posterior close "
         "to 1.",
@@ -91,27 +82,30 @@ what_blank_means = Choice(
 
 sum_or_best = Choice(
     key="03.sum_or_best",
+    hints=("How would you score a text that has 15 alignments, each with a probability of its own?",),
     prompt="'Optimises the best alignment automatically', says the chapter. What is the CTC loss?",
     options={
         "a": "Minus the log-probability of the best path that spells the text.",
         "b": "The cross-entropy of each frame with the letter that forced alignment gives it.",
-        "c": "The mean of the losses of all paths that spell the text.",
-        "d": "Minus the logarithm of the summed probability of all paths that spell the text.",
+        "c": "The mean, over all paths that spell the text, of minus their log-probability.",
+        "d": "Minus the log of the summed probability of all paths that spell the text.",
     },
     right="d",
     replies={
-        "a": "That is Viterbi's score. The cell that compares the two shows it to be the larger loss of "
-        "the two: one path has less than all.",
+        "a": "That is Viterbi's score. One path has less probability than all of them together; the"
+        " next cell "
+        "computes both.",
         "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
         "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every "
         "unlikely path.",
-        "d": "All paths, weighed by their own probability. Brute force, your recursion and torch agree on "
-        "it.",
+        "d": "All paths, weighed by their own probability. The next cell computes it by brute force, and as "
+        "torch does.",
     },
 )
 
 eos_as_target = Choice(
     key="03.eos_as_target",
+    hints=("How does a CTC model know when to stop: does it decide, or do its frames run out?",),
     prompt="One of the 29 classes is <eos>. How often is it in the target of a training utterance?",
     options={
         "a": "Once, as its last symbol.",
@@ -132,6 +126,10 @@ eos_as_target = Choice(
 
 initial_loss = Number(
     key="03.initial_loss",
+    hints=(
+        "Each path has the probability (1/29)^8. How much do all of them have together?",
+        "The loss is minus the logarithm of that sum: 8 ln 29 - ln 36.",
+    ),
     prompt="A network that knows nothing gives each of 29 symbols 1/29 in every frame. A text of one letter "
     "has 36 paths in 8 frames. What is its CTC loss, in nats? (One decimal will do.)",
     right=8 * math.log(29) - math.log(36),
@@ -151,27 +149,34 @@ initial_loss = Number(
 
 letters_per_second = Number(
     key="03.letters_per_second",
-    prompt="An embedding lasts 80 ms. With one CTC frame from each, at most how many letters a second can "
-    "be spelled (none of them doubled)?",
-    right=12.5,
+    hints=(
+        "How many embeddings are there in a second?",
+        "Twice 1000 / 80.",
+    ),
+    prompt="An embedding lasts 80 ms. With two CTC frames from each (k = 2), at most how many letters a "
+    "second can be spelled, none of them doubled?",
+    right=25,
     tolerance=0.01,
-    praise="12.5, and the speech of the embedded corpus has nearly 16 characters a second on average. With "
-    "k = 3 there are 37.5 frames a second.",
+    praise="12.5 embeddings a second, two CTC frames from each. The speech of the embedded corpus has nearly "
+    "16 characters a second on average, more than k = 1 could spell.",
     slips=(
+        (12.5, "That is with one CTC frame from each embedding."),
         (100, "Those are the mel frames. Eight of them make one embedding."),
-        (80, "80 is the milliseconds of one frame; how many of those fit into a second?"),
-        (6.25, "That is with a blank between all letters; only equal neighbours need one."),
+        (80, "80 is the milliseconds of one embedding; how many of those fit into a second?"),
     ),
 )
 
 peaky = Choice(
     key="03.peaky",
+    hints=(
+        "Any path that collapses to the text is right for the loss. Does the loss then say where in "
+        "its sound a letter must be written?",
+    ),
     prompt="Trained on CTC alone, an encoder writes most letters for a single frame. What follows?",
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
         "b": "The model is overfitted: a good model writes each letter for as long as it sounds.",
-        "c": "The letter marks one moment near its sound; from CTC alone, where a sound begins and ends "
-        "is a guess.",
+        "c": "The letter marks one moment near its sound, and not where that begins or ends.",
         "d": "Blank frames hold no speech and can be cut away from the clip.",
     },
     right="c",

@@ -276,12 +276,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_forgets_k, "Ten CTC frames for six"),
         (_gives_a_number, "True or False is wanted"),
     ],
-    "why_ctc": [
-        ("Because it is better.", "nobody has written down"),
-        ("It needs no alignment of frames and letters.", "what the loss does instead"),
-        ("Nobody has labelled the frames; the loss adds up everything.", "Give the thing that collapses"),
-        ("It needs no alignment, because CTC finds the best alignment by itself.", "Viterbi's answer"),
-    ],
     "hell_lo": [("a", "before any blank is dropped"), ("c", "before the runs are merged"), ("d", "no space")],
     "frames_for_hello": [
         (5, "collapse to"),
@@ -290,7 +284,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (4, "the second l"),
         (7, "too high"),
     ],
-    "what_blank_means": [("b", "in the middle of words"), ("c", "class 1"), ("d", "spreads its probability")],
+    "what_blank_means": [("b", "levels below"), ("c", "class 1"), ("d", "spreads its probability")],
     "sum_or_best": [("a", "Viterbi's score"), ("c", "a mean would punish"), ("b", "from elsewhere")],
     "eos_as_target": [("a", "CTC stops when"), ("b", "no sentences"), ("d", "Pauses")],
     "initial_loss": [
@@ -303,7 +297,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "letters_per_second": [
         (100, "mel frames"),
         (80, "milliseconds"),
-        (6.25, "only equal neighbours"),
+        (12.5, "one CTC frame from each"),
         (12, "too low"),
     ],
     "peaky": [("a", "wherever its peaks stand"), ("b", "Not a fault"), ("d", "cut up the words")],
@@ -327,14 +321,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda log_probs, target: solutions.forward_recursion(log_probs, target).tolist(),
     ],
     "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
-    "why_ctc": [
-        "No one has labelled which frame says which letter. CTC sums over every possible alignment "
-        "of the text.",
-        "We don't know the timing of the letters, so CTC adds up all possible paths.",
-        "The boundaries are unknown; the loss is the total probability of all valid paths, rather "
-        "than picking the best path.",
-    ],
     "hell_lo": ["B", " b "],
     "initial_loss": [23.4, 23.36, torch.tensor(23.355)],
     "frames_for_hello": [6.0, "6"],
+    "letters_per_second": ["25", 25.0],
 }

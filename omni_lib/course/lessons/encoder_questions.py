@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
-why_8x = ShortText(
+why_8x = Reflection(
     key="02.why_8x",
-    prompt="Why does the encoder make one embedding of eight frames? Give the gain, and what limits it.",
-    mentions=(
-        (
-            r"comput|cheap|fast|quick|cost|memory|effort|shorter|less work|attention|efficien|fewer|speed",
-            "say what is gained: what becomes cheaper with fewer embeddings?",
-        ),
-        (
-            r"letter|character|symbol|ctc|align|detail|resol|too (few|slow)|tempo|precis|blur|lose|lost|loss",
-            "say what limits it as well: what happens if one embedding covers several letters?",
-        ),
+    hints=(
+        "The gain grows with the square of the number of frames. For the limit, think of quick "
+        "speech: how many letters does a person say in a second?",
     ),
-    model="With an eighth of the frames, the attention of the model that reads them has a 64th of the "
-    "pairs to compare, and memory and time shrink; but one embedding every 80 ms is less than one "
-    "for every letter of quick speech, and CTC needs at least one frame a letter.",
-    contradictions=(
-        (
-            r"(improve|better|more|higher)\w* (time |temporal )?(resolution|detail)",
-            "downsampling makes the resolution coarser",
-        ),
+    prompt="Why does the encoder make one embedding of eight frames, and why not of sixteen? Write down what"
+    " is gained, and what limits it.",
+    model="With an eighth of the frames, the attention of the model that reads them has a 64th of the pairs"
+    " to compare, and memory and time shrink. But one embedding every 80 ms is less than one for "
+    "every letter of quick speech, and CTC needs at least one frame for each letter.",
+    points=(
+        "fewer embeddings make attention, time and memory cheaper",
+        "with too few embeddings there is not one frame for each letter, which CTC needs",
     ),
 )
 
 hello_embeddings = Number(
     key="02.hello_embeddings",
-    prompt="The chapter's 'hello' has 38 frames. With one CTC frame an embedding, how many CTC frames are "
-    "missing to spell h-e-l-l-o?",
-    right=1,
+    hints=(
+        "The subsampler halves the number of frames twice, and rounds up each time. The pool halves "
+        "once more, and rounds down.",
+        "38 → 19 → 10 → …",
+    ),
+    prompt="The chapter's 'hello' has 38 frames, and 38 / 8 is 4.75. How many embeddings does the "
+    "encoder make "
+    "of them?",
+    right=5,
     tolerance=0.1,
-    praise="38 frames make 5 embeddings; 'hello' has five letters and needs a blank between its two l: 6. "
-    "Lesson 03 goes on from here.",
+    praise="38 → 19 → 10 → 5. A convolution of stride 2 with padding rounds up, twice; the pool rounds down. "
+    "Lesson 03 asks whether five embeddings are enough for 'hello'.",
     slips=(
-        (
-            0,
-            "five embeddings, five letters: but two l side by side would collapse to one; there must "
-            "be a blank between them",
-        ),
-        (5, "that is how many embeddings there are; how many does 'hello' need?"),
-        (6, "that is how many 'hello' needs; how many are there?"),
+        (4, "only the pool rounds down; the two convolutions see the odd last frame too, and round up"),
+        (4.75, "an embedding is whole: each of the three halvings rounds"),
+        (9.5, "that is a quarter; the pool halves once more"),
+        (10, "that is after the subsampler; the pool halves once more"),
     ),
 )
 
 without_mask = Choice(
     key="02.without_mask",
+    hints=(
+        "Convolutions and attention look at neighbours. Which neighbours does the last real frame of "
+        "a short clip have?",
+    ),
     prompt="An encoder without masks is trained and tested in padded batches. What is the gravest "
     "consequence?",
     options={
-        "a": "the embeddings of a clip depend on which other clips share its batch",
-        "b": "the embeddings of the padding are not zero",
-        "c": "training takes longer, since padding is computed too",
+        "a": "a clip's embeddings depend on the rest of its batch",
+        "b": "the embeddings of the padding are not zero, and the head writes letters there",
+        "c": "training takes longer, since the padding is computed as well as the speech",
         "d": "long clips are cut off",
     },
     right="a",
@@ -68,6 +68,10 @@ without_mask = Choice(
 
 attention_pairs = Number(
     key="02.attention_pairs",
+    hints=(
+        "How many frames are 10 s at 40 ms, and how many at 10 ms?",
+        "Every frame is compared with every frame: the number of pairs is the square.",
+    ),
     prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our first "
     "block, than at 10 ms a frame?",
     right=16,
@@ -85,27 +89,36 @@ attention_pairs = Number(
 
 rotary = Choice(
     key="02.rotary",
+    hints=(
+        "The query at position i is turned by i times an angle, the key at position j by j times that"
+        " angle. What remains in their product?",
+    ),
     prompt="A clip is moved by 40 ms within its batch's silence. What do rotary positions do to the scores "
     "of attention?",
     options={
-        "a": "all change: every position has another angle",
-        "b": "none between two frames of the clip changes: a score depends on their distance only",
-        "c": "only those of neighbours change",
-        "d": "they become zero beyond a certain distance",
+        "a": "all of them change, because every position is turned by another angle",
+        "b": "they become zero beyond a certain distance",
+        "c": "only those of neighbouring frames change, for which the order matters",
+        "d": "none between two frames of the clip changes",
     },
-    right="b",
+    right="d",
     replies={
         "a": "each query and key is turned by another angle, but both by the same amount more: which "
         "angle enters their product?",
-        "b": "Yes. Query and key are turned further by the same angle, and the product of two vectors "
-        "turned alike stays as it was.",
+        "b": "nothing is cut off; rotary positions turn vectors, they do not shorten them",
         "c": "the distance between two frames is what it was, for neighbours too",
-        "d": "nothing is cut off; rotary positions turn vectors, they do not shorten them",
+        "d": "Yes. A score depends on the distance only: query and key are turned further by the "
+        "same angle, and the product of two vectors "
+        "turned alike stays as it was.",
     },
 )
 
 how_many_blocks = Number(
     key="02.how_many_blocks",
+    hints=(
+        "Subtract the subsampler, the pooling and the norm from 10.5 million; what is left are blocks.",
+        "One block has 559,488 parameters.",
+    ),
     prompt="The chapter says 10.5 million parameters. How many encoder blocks like ours would that take, "
     "all else equal (a whole number)?",
     right=18,

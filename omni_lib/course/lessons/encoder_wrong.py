@@ -142,17 +142,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda kernel_sizes, strides: math.prod(kernel_sizes), "kernels do not multiply"),
         (lambda kernel_sizes, strides: math.prod(strides), "it should be 3"),
     ],
-    "why_8x": [
-        ("because the chapter says so", "say what is gained"),
-        ("to save memory and time", "say what limits it"),
-        ("it improves temporal resolution and saves memory", "coarser"),
-        (8, "a sentence in quotes"),
-    ],
     "hello_embeddings": [
-        (0, "collapse to one"),
-        (5, "how many does 'hello' need"),
-        (6, "how many are there"),
-        (2, "too high"),
+        (4, "only the pool rounds down"),
+        (4.75, "an embedding is whole"),
+        (10, "after the subsampler"),
+        (9.5, "a quarter"),
+        (38, "too high"),
     ],
     "without_mask": [
         ("b", "harmless"),
@@ -166,7 +161,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (62_500, "250²"),
         (1_000_000, "1000²"),
     ],
-    "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("d", "they do not shorten")],
+    "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("b", "they do not shorten")],
     "how_many_blocks": [(4, "how many there are"), (19, "take off"), (17, "nearest"), (40, "too high")],
 }
 
@@ -194,10 +189,6 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         ),
     ],
     "receptive_field": [_backwards],
-    "why_8x": [
-        "fewer frames make attention cheaper, but with too few of them CTC cannot place every letter",
-        "It reduces computation; the limit is that several characters would fall into one embedding.",
-    ],
-    "hello_embeddings": ["1", 1.0],
+    "hello_embeddings": ["5", 5.0],
     "how_many_blocks": [18.3],
 }

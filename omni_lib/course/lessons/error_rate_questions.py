@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
 mat_wer = Number(
     key="04.mat_wer",
+    hints=(
+        "Put the words of one text under those of the other, so that as many as possible are equal.",
+        "One substitution, one deletion and one insertion.",
+    ),
     prompt="Reference 'the cat sat on the mat', hypothesis 'the cat sit on mat today'. What is the WER, in "
     "percent? (One decimal will do.)",
     right=50.0,
+    unit="%",
     tolerance=0.05,
     praise="sat/sit is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
     "of the reference.",
     slips=(
-        (0.5, "That is the fraction; the question is for percent."),
         (33.3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
         (
             66.7,
@@ -24,68 +28,55 @@ mat_wer = Number(
     ),
 )
 
-meaning_of_15 = ShortText(
+meaning_of_15 = Reflection(
     key="04.meaning_of_15",
-    prompt="(The chapter's question 3.) What does a WER of 15% mean? Say which errors it counts, and over "
-    "what it divides.",
-    mentions=(
-        (
-            r"s\s*\+\s*[di]\s*\+\s*[di]|insert|extra|added|too many|not said|never said",
-            "'15 of 100 words are wrong' is not all: what about a word that was written and never said?",
-        ),
-        (
-            r"s\s*\+\s*[di]\s*\+\s*[di]|substitut|replac|delet|missing|missed|left out|wrong|mistake",
-            "there are errors besides inserted words: name the other kinds",
-        ),
-        (
-            r"reference|spoken|actually said|were said|correct transcript|ground truth"
-            r"|true (text|words|transcript)",
-            "over what is the number of errors divided? Over the words of which text?",
-        ),
-    ),
-    contradictions=(
-        (
-            r"(accura\w+|correct|right)\W+(is|are|of)?\W*85"
-            r"|(?<!not that )85\s*%\W+(of the words )?(are )?(accura|correct|right)",
-            "85% right does not follow: inserted words are errors too, so the words that were heard "
-            "rightly may be more than 85 of 100",
-        ),
-        (
-            r"(divided by|over|per|of) (the |all )?(hypothes|transcribed|recogni[sz]ed)",
-            "the hypothesis may have any length; the errors are divided by the words of the other text",
-        ),
-    ),
+    hints=("There are three kinds of error, and one of the two texts is divided by.",),
+    prompt="(The chapter's question 3.) What does a WER of 15% mean? Write down which errors it counts, and "
+    "what it divides them by.",
     model="Substitutions, deletions and insertions together are 15 for every 100 words of the reference, "
-    "over the whole test set; with insertions among them, that is not the same as 15 words of 100 "
-    "being heard wrongly.",
+    "over the whole test set. With insertions among them, that is not the same as 15 wrong words in "
+    "100.",
+    points=(
+        "it counts substitutions and deletions",
+        'it counts insertions too, so 15% is not "15 of 100 words are wrong"',
+        "it divides by the number of words in the reference",
+    ),
 )
 
 mean_or_corpus = Number(
     key="04.mean_or_corpus",
+    hints=(
+        "Add up the errors of both utterances, and the words of both references.",
+        "1 error in 20 words.",
+    ),
     prompt="Two utterances: 'yes', heard as 'no', and one of 19 words, heard without a mistake. The mean of "
     "their rates is 50%. What is the corpus WER, in percent?",
     right=5.0,
+    unit="%",
     tolerance=0.01,
     praise="1 error over 20 words. A mean of rates gives the one word of the short utterance the weight of "
     "all 19 of the other.",
     slips=(
         (50.0, "That is the mean. Add the errors of both, and divide by the words of both."),
-        (0.05, "That is the fraction; the question is for percent."),
         (5.26, "20 words, not 19: the wrong one is in the reference too."),
     ),
 )
 
 most_errors = Number(
     key="04.most_errors",
+    hints=(
+        "How many words does the hypothesis have, and how many the reference?",
+        "Two substitutions and three insertions, over the two words of the reference.",
+    ),
     prompt="The reference is 'hello world'. A recogniser writes 'yell oh whirled peas now', of which no "
     "word is right. What is the WER, in percent?",
     right=250.0,
+    unit="%",
     tolerance=0.01,
     praise="Two substitutions and three insertions over two words. 100% is no upper limit; writing nothing "
     "at all would have been 100%.",
     slips=(
         (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
-        (2.5, "That is the fraction; the question is for percent."),
         (150.0, "Those are the three insertions. The two words of the reference were not heard either."),
         (
             350.0,
@@ -97,6 +88,7 @@ most_errors = Number(
 
 characters_or_words = Choice(
     key="04.characters_or_words",
+    hints=("One wrong letter in a word of five: how much does it add to the CER, and how much to the WER?",),
     prompt="On the test set the WER is several times the CER. What does that say?",
     options={
         "a": "Most wrong words have only a letter or two amiss.",
@@ -117,41 +109,43 @@ characters_or_words = Choice(
 
 difference_of_half_a_point = Choice(
     key="04.difference_of_half_a_point",
+    hints=("Half a point of 130 utterances of about 9 words: how many errors is that?",),
     prompt="System A has a WER of 12.3% and system B one of 11.8% on the same 130 utterances. Is B better?",
     options={
-        "a": "Yes: 11.8 is less than 12.3.",
+        "a": "Yes: 11.8 is less than 12.3, and both were measured in the same way.",
         "b": "No: each interval is wider than the difference, so they are equal.",
-        "c": "These two numbers cannot tell; look at the difference utterance by utterance, or test on more.",
+        "c": "These two numbers alone cannot tell.",
         "d": "Yes, if both were trained with the same seed.",
     },
     right="c",
     replies={
-        "a": "On these 130. The interval above says how far either would move with another 130 of the "
+        "a": "On these 130. The interval below says how far either would move with another 130 of the "
         "same kind.",
         "b": "Not shown to be different is not the same as equal. And two systems on the same utterances "
         "share what is hard about them: the interval of their *difference* may be much narrower.",
-        "c": "Two separate intervals overlap widely here; the paired one, over differences on the same "
-        "utterances, is the right question.",
+        "c": "Two separate intervals overlap widely here. Look at the difference utterance by utterance (the "
+        "paired interval below), or test on more.",
         "d": "A seed changes the system, not the number of utterances it is judged on.",
     },
 )
 
 whom_to_draw = Choice(
     key="04.whom_to_draw",
-    prompt="The interval with whole speakers drawn is wider than with utterances drawn one by one. Which of "
-    "the two do you report?",
+    hints=("If one speaker is hard to understand, how many of that speaker's utterances have errors?",),
+    prompt="The 200 utterances of the test set were spoken by 16 voices. The bootstrap may draw utterances one "
+    "by one, or whole speakers. Which interval do you report?",
     options={
-        "a": "The narrower: it is more precise.",
-        "b": "The one by speaker: errors of one voice go together, and the claim is about voices that "
-        "were never heard.",
-        "c": "Their mean.",
+        "a": "The one by utterance: it is narrower, and therefore more precise.",
+        "b": "The one by speaker: errors of one voice go together.",
+        "c": "Their mean: the truth lies between two estimates.",
         "d": "The one by utterance, because there are more utterances than speakers.",
     },
     right="b",
     replies={
-        "a": "It is narrower because it takes the 12 utterances of one voice for 12 independent "
+        "a": "It is narrower, because it takes the 12 utterances of one voice for 12 independent "
         "witnesses. Look at the rates by speaker.",
-        "b": "With 16 voices there are 16 draws, however many utterances each has read. "
+        "b": "And the claim is about voices that were never heard. With 16 voices there are 16 "
+        "draws, however many utterances each has read. "
         "`omni_lib.metrics.bootstrap_interval` draws speakers.",
         "c": "One of the two answers the question that is asked; mixing it with the other answers none.",
         "d": "Their number is just what misleads: a thousand utterances of one voice say little about "
@@ -161,6 +155,7 @@ whom_to_draw = Choice(
 
 what_normalisation_hides = Choice(
     key="04.what_normalisation_hides",
+    hints=("Delete every character but a-z and the space from both texts. Which pair is then the same?",),
     prompt="Both texts are normalised to a-z and single spaces before they are compared. Which error does "
     "the WER then no longer see?",
     options={
@@ -181,19 +176,20 @@ what_normalisation_hides = Choice(
 
 human_level = Choice(
     key="04.human_level",
+    hints=("Think of a person who listens to a quiet room, and then to a bad telephone line.",),
     prompt="'WER < 5%: excellent (human-level)', says the chapter. What is missing?",
     options={
-        "a": "Nothing: people make about 5% errors.",
+        "a": "Nothing: people make about 5% errors when they write down what is said.",
         "b": "The decoder: with beam search the limit would be 10%.",
-        "c": "On which speech: the same model has very different rates by accent and kind of sentence, "
-        "and so have people.",
+        "c": "The speech: on which recordings is it measured?",
         "d": "The loss: below 10 nats it is human-level, too.",
     },
     right="c",
     replies={
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
         "b": "A decoder changes the rate, not what it is compared with.",
-        "c": "A WER without the name of its test set says nothing. The tables of this lesson differ by a "
+        "c": "A WER without the name of its test set says nothing, for a model as for people. The "
+        "tables of this lesson differ by a "
         "factor of more than three.",
         "d": "The loss depends on the length of the utterances. No threshold of it means anything to a "
         "listener.",

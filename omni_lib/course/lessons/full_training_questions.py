@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
 loss_scale = Choice(
     key="05.loss_scale",
+    hints=(
+        "The first loss is frames · ln 29 - ln(paths), summed over an utterance. What in it can "
+        "differ between two corpora?",
+    ),
     prompt=(
         "Two runs begin. The first log line of one says ctc_loss=270, that of the other ctc_loss=82; "
         "both encoders are untrained, and both print nats per utterance. What do you conclude?"
     ),
     options={
-        "a": "The first is initialised badly: the chapter says 50 to 100",
-        "b": "The clips of the first are longer",
+        "a": "The clips of the first are longer on average",
+        "b": "The first is initialised badly: the chapter says 50 to 100",
         "c": "The first has the higher learning rate",
         "d": "The second has seen its data before",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "Predict both before you judge: frames · ln 29 - ln(paths) has no fixed size. What in it "
-        "differs between two corpora?",
-        "b": "Yes: the loss of ignorance grows with the number of frames. 50 to 100 is the range of short "
+        "a": "Yes: the loss of ignorance grows with the number of frames. 50 to 100 is the range of short "
         "clips and no law.",
+        "b": "Predict both before you judge: frames · ln 29 - ln(paths) has no fixed size. What in it "
+        "differs between two corpora?",
         "c": "Before the first step no rate has acted. What in frames · ln 29 - ln(paths) differs between "
         "two corpora?",
         "d": "An untrained encoder has seen nothing. What in frames · ln 29 - ln(paths) differs between "
@@ -31,14 +35,15 @@ loss_scale = Choice(
 
 overfit_first = Choice(
     key="05.overfit_first",
+    hints=("Four clips by heart is the easiest task that a model can have. What does it mean if it fails?",),
     prompt=(
         "You train a new model on one batch, over and over, and after many more steps than above it "
         "still hears nothing. What do you do first?"
     ),
     options={
-        "a": "Collect more data",
+        "a": "Collect more data, and clips of more voices, before anything else is changed",
         "b": "Train it on the whole corpus: one batch is too little to learn from",
-        "c": "Look for a mistake: targets, lengths, masks, the sign of the loss, a frozen layer, the rate",
+        "c": "Look for a mistake in the code or the settings",
         "d": "Add dropout and SpecAugment",
     },
     right="c",
@@ -46,20 +51,22 @@ overfit_first = Choice(
         "a": "It cannot even learn by heart what it has. More of it will not help.",
         "b": "To learn four clips by heart is the easiest task that it will ever have. What fails here "
         "fails there too, only later.",
-        "c": "Yes. A model that cannot learn four clips by heart has a mistake in it, and here it takes a "
-        "minute to try again.",
+        "c": "Yes: in targets, lengths, masks, the sign of the loss, a frozen layer, the rate. A "
+        "model that cannot "
+        "learn four clips by heart has one, and here it takes a minute to try again.",
         "d": "Both make learning by heart harder. They are for a model that learns too well.",
     },
 )
 
 read_range = Choice(
     key="05.read_range",
+    hints=("A real run stays near its peak rate for hundreds of steps, with batches of all kinds.",),
     prompt="In the range test the loss falls ever faster, wavers, and explodes. Which peak rate do you "
     "train with?",
     options={
         "a": "The highest rate that had not exploded yet",
         "b": "The lowest rate of the test, to be safe",
-        "c": "The rate at which it explodes, behind a warm-up",
+        "c": "The rate at which it explodes, behind a long warm-up",
         "d": "A third to a tenth of the rate at which it explodes",
     },
     right="d",
@@ -77,11 +84,13 @@ read_range = Choice(
 
 chapter_hours = Number(
     key="05.chapter_hours",
+    hints=("2500 steps of 3.25 s are how many seconds? An hour has 3600.",),
     prompt=(
         "The chapter's listing runs 2500 steps at 3.0 to 3.5 s a step, and ends with 'Time: 8h 15m'. "
         "How many hours are 2500 steps at 3.25 s?"
     ),
     right=2500 * 3.25 / 3600,
+    unit="h",
     tolerance=0.05,
     praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. A listing that no run has printed cannot be trusted "
     "in its other figures either.",
@@ -93,6 +102,10 @@ chapter_hours = Number(
 
 epoch_of_step_1000 = Number(
     key="05.epoch_of_step_1000",
+    hints=(
+        "How many batches of 8 are there in 1000 utterances?",
+        "The first epoch has steps 1 to 125, the second 126 to 250, and so on.",
+    ),
     prompt=(
         "The listing shows [Step 1000/2500] below 'Epoch 1/20'. With 1000 utterances in batches of "
         "8, in which epoch is step 1000 taken?"
@@ -108,45 +121,44 @@ epoch_of_step_1000 = Number(
     ),
 )
 
-why_resume = ShortText(
+why_resume = Reflection(
     key="05.why_resume",
-    prompt=(
-        "A run that is stopped and resumed ends with the same weights, bit for bit, as one that was "
-        "not. Besides the weights, what must the checkpoint hold, and how must chance be drawn?"
+    hints=(
+        "What else in a training has a memory of the steps before? And what would a new random "
+        "generator do after the restart?",
     ),
-    mentions=(
-        (
-            r"optimi[sz]er|moment|adam|muon",
-            "The weights alone are not enough: what else has a memory of earlier steps?",
-        ),
-        (
-            r"seed|step|epoch",
-            "And chance: masks, dropout and the order of batches. From what are they drawn, so that "
-            "a restart loses nothing?",
-        ),
-    ),
-    model=(
-        "The state of the optimisers (their momenta), the averaged weights and the step; and every "
-        "random number is drawn from seed, epoch and row, or from seed and step, never from a stream "
-        "that a restart would lose."
+    prompt="A run that is stopped and resumed ends with the same weights, bit for bit, as one that was not. "
+    "Besides the weights, what must the checkpoint hold, and how must random numbers be drawn?",
+    model="The state of the optimisers (their momenta), the averaged weights and the step. And every random"
+    " number is drawn from seed, epoch and row, or from seed and step, never from a stream that a "
+    "restart would lose.",
+    points=(
+        "the state of the optimisers",
+        "the step (and the averaged weights)",
+        "random numbers are drawn from the seed and the place in the training, not from a stream",
     ),
 )
 
 recipe_refused = Choice(
     key="05.recipe_refused",
-    prompt="The chapter's recipe is refused as written. What is wrong with it, and what is the smallest "
-    "change that mends it?",
+    hints=(
+        "Lesson 03: a text needs a CTC frame for each letter. There are 12.5 embeddings a second, and"
+        " about 16 letters.",
+    ),
+    prompt="`omni train` refuses the chapter's recipe for the embedded corpus. What is wrong with the recipe, and "
+    "what is the smallest change that corrects it?",
     options={
-        "a": "Batches of 8 are too small: set batch_size to 16",
-        "b": "Most texts have more letters than the clip has CTC frames: more CTC frames an embedding",
-        "c": "The clips are too quiet: normalise them",
+        "a": "Batches of 8 are too small: set batch_size to 16, and accumulate",
+        "b": "Too few CTC frames: take more from each embedding",
+        "c": "The clips are too quiet: normalise their loudness",
         "d": "20 epochs are too few: set num_epochs to 80",
     },
     right="b",
     replies={
         "a": "Then the same rows stand in fewer batches, and their loss is still infinite.",
-        "b": "Yes: 12.5 frames a second against some 16 letters a second. Two would do; ours takes 3, as "
-        "it plays clips faster.",
+        "b": "Yes: most texts have more letters than their clips have frames, some 16 a second "
+        "against 12.5. Two "
+        "from each embedding would do; ours takes 3, as it plays clips faster.",
         "c": "The refusal counts letters and frames; neither depends on how loud a clip is.",
         "d": "A text without a path has the probability 0 in every epoch.",
     },
@@ -157,12 +169,16 @@ recipe_refused = Choice(
 _ILLNESSES = {
     "a": "Rows without a CTC path: most of the data takes no part",
     "b": "Too high a rate: the loss jumps and the weights are thrown about",
-    "c": "The blank plateau: it says blank everywhere, and nothing moves it",
-    "d": "None: it is healthy and needs more time",
+    "c": "The blank plateau: it says blank everywhere",
+    "d": "None: it is healthy, and needs more time or a longer warm-up",
 }
 
 log_one = Choice(
     key="05.log_one",
+    hints=(
+        "Look at the share of blanks, epoch by epoch.",
+        "Compare it with the healthy log at the same epoch.",
+    ),
     prompt="Log 1: what ails it?",
     options=_ILLNESSES,
     right="c",
@@ -180,6 +196,7 @@ log_one = Choice(
 
 log_two = Choice(
     key="05.log_two",
+    hints=("Look at the loss in the first fifty steps.",),
     prompt="Log 2: what ails it?",
     options=_ILLNESSES,
     right="b",
@@ -195,6 +212,7 @@ log_two = Choice(
 
 log_three = Choice(
     key="05.log_three",
+    hints=("How many steps has an epoch? How many clips are that, in batches of 8?",),
     prompt="Log 3: what ails it?",
     options=_ILLNESSES,
     right="a",

@@ -211,11 +211,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_plain_mean, "keeps the decay of itself"),
         (_averaged_in_place, "changes its input"),
     ],
-    "why_resume": [
-        ("only the weights matter", "what else has a memory"),
-        ("the optimiser's state", "From what are they drawn"),
-        ("the seed", "what else has a memory"),
-    ],
     "recipe_refused": _other_options(recipe_refused),
     "log_one": _other_options(log_one),
     "log_two": _other_options(log_two),
@@ -246,6 +241,5 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _averaged_in_numpy,
         lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u))),
     ],
-    "why_resume": ["optimizer momentum; the random numbers come from the seed and the step"],
-    "chapter_hours": ["2.26", 2.3, 2.25],
+    "chapter_hours": ["2.26", 2.3, 2.25, "2.26 h"],
 }

@@ -9,10 +9,16 @@ from omni_lib.course.exercises.questions import Choice, Number
 
 bin_spacing = Number(
     key="01.bin_spacing",
+    hints=(
+        "The bins divide the whole range of frequencies, up to the sampling rate, into as many steps "
+        "as there are points.",
+        "16,000 Hz divided by the number of points.",
+    ),
     prompt="A Fourier transform of 400 points at 16 kHz: how many hertz lie between two of its bins?",
     right=40,
     tolerance=0.01,
-    praise="16,000 Hz / 400 points = 40 Hz; the 1024 points of `LogMel` bring it down to 15.625 Hz.",
+    praise="16,000 Hz / 400 points = 40 Hz. With more points the bins lie closer together.",
+    unit="Hz",
     slips=(
         (
             20,
@@ -27,21 +33,27 @@ bin_spacing = Number(
 
 smallest_fft = Number(
     key="01.smallest_fft",
-    prompt="Which is the smallest power of two, as the number of points, that leaves none of the 128 "
-    "filters empty?",
+    hints=(
+        "The bins of n points lie 16,000 / n hertz apart, and one of them must lie inside the triangle.",
+        "512 points have a bin every 31.25 Hz. Is one of them between 0 and 28 Hz?",
+    ),
+    prompt="The narrowest of the 128 filters is a triangle from 0 to 28 Hz. Which is the smallest power of "
+    "two, as the number of points, that puts a bin inside it? (Bin 0 lies on its edge, and is lost.)",
     right=1024,
     tolerance=0.1,
-    praise="512 still leaves filter 0 without a bin. That is why `LogMel` has 1024 points.",
+    praise="1024 points have a bin every 15.6 Hz; 512 have one every 31.25 Hz, and miss the first filter. "
+    "That is why `LogMel` has 1024 points.",
     slips=(
-        (512, "almost: ask your `empty_filters(512, 128)`"),
-        (2048, "that leaves none empty, but a smaller one does too"),
-        (400, "400 is no power of two, and leaves four filters empty"),
+        (512, "almost: its bins lie at 0, 31.25, 62.5 Hz and so on, and the triangle ends at 28 Hz"),
+        (2048, "that puts three bins inside it, but half as many points are enough"),
+        (400, "400 is not a power of two, and its first bin above 0 lies at 40 Hz"),
         (10, "2 to the power of 10 it is; the number of points is wanted"),
     ),
 )
 
 zero_padding = Choice(
     key="01.zero_padding",
+    hints=("How much sound is in the window, with the zeros and without them?",),
     prompt="The window has 400 samples, the transform 1024 points: 624 of them are zeros. What do the zeros "
     "bring?",
     options={
@@ -54,15 +66,21 @@ zero_padding = Choice(
     replies={
         "a": "how close two tones may lie depends on the length of the window, which is still 25 ms; "
         "zeros are no sound",
-        "b": "Yes. The spectrum of 25 ms is a smooth curve; zeros sample it every 15.6 Hz instead of "
-        "every 40, so each filter has a bin.",
+        "b": "Yes. The spectrum of 25 ms is a smooth curve; the zeros make the transform read it "
+        "every 15.6 Hz "
+        "instead of every 40 Hz.",
         "c": "the frame still holds 400 samples of sound; the rest is zeros",
-        "d": "look at the empty filters at 400 points and at 1024 again",
+        "d": "they cost time, and they bring more bins: that is good for filters that are narrower "
+        "than 40 Hz",
     },
 )
 
 log_floor = Number(
     key="01.log_floor",
+    hints=(
+        "How much power has digital silence, before and after 1e-6 is added?",
+        "The natural logarithm of 1e-6: `math.log(1e-6)`.",
+    ),
     prompt="What is the lowest value that a log-mel can have (two digits behind the point)?",
     right=math.log(LOG_FLOOR),
     tolerance=0.02,
@@ -78,6 +96,10 @@ log_floor = Number(
 
 faster_frames = Number(
     key="01.faster_frames",
+    hints=(
+        "How long does the clip last at speed 1.1?",
+        "A frame starts every 10 ms: 100 frames a second.",
+    ),
     prompt="A clip of 2.2 s is played at speed 1.1. How many frames has its log-mel?",
     right=200,
     tolerance=0.5,
@@ -93,21 +115,27 @@ faster_frames = Number(
 
 mask_fill = Choice(
     key="01.mask_fill",
+    hints=(
+        "Look at the scale of a raw log-mel: from about -14, which is silence, to about 5. Where is "
+        "0, and where is the mean?",
+    ),
     prompt="SpecAugment fills its masks with the feature mean. Why not with 0?",
     options={
-        "a": "0 would make the loss infinite",
-        "b": "a raw log-mel of 0 is a rather loud sound; the mean says nothing either way, and becomes 0 "
-        "when it is normalised",
-        "c": "the mean is quicker to compute",
-        "d": "so that the masked sound can still be guessed from the fill",
+        "a": "a 0 becomes minus infinity when the logarithm is taken, and with it the loss of the "
+        "whole batch",
+        "b": "so that the masked sound can still be guessed from the fill",
+        "c": "the mean is quicker to compute, since it is kept as a buffer of the encoder",
+        "d": "a raw log-mel of 0 is a rather loud sound; the mean is neutral",
     },
-    right="b",
+    right="d",
     replies={
-        "a": "the encoder takes any finite log-mel; nothing becomes infinite",
-        "b": "Yes. Filled with 0, masks would be bright bars to look at, rather than gaps to be filled "
-        "from what is around them.",
-        "c": "both are constants; neither costs anything",
-        "d": "the mean over the training set knows nothing about this clip; the gap has to be filled from "
+        "a": "the logarithm has been taken before, and the encoder takes any finite log-mel; nothing becomes "
+        "infinite",
+        "b": "the mean over the training set knows nothing about this clip; the gap has to be filled from "
         "its surroundings",
+        "c": "both are constants; neither costs anything",
+        "d": "Yes. The mean becomes 0 when it is normalised. Filled with a raw 0, masks would be "
+        "bright bars to look at, rather than gaps to be filled "
+        "from what is around them.",
     },
 )

@@ -241,15 +241,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("forty", "a number is wanted"),
     ],
     "smallest_fft": [
-        (512, "empty_filters(512, 128)"),
-        (2048, "a smaller one"),
-        (400, "no power of two"),
+        (512, "ends at 28 Hz"),
+        (2048, "half as many"),
+        (400, "not a power of two"),
         (10, "the number of points"),
     ],
     "zero_padding": [
         ("a", "length of the window"),
         ("c", "400 samples of sound"),
-        ("d", "empty filters"),
+        ("d", "more bins"),
         ("e", "one of the letters"),
     ],
     "log_floor": [
@@ -263,7 +263,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "mask_fill": [
         ("a", "nothing becomes infinite"),
         ("c", "neither costs anything"),
-        ("d", "knows nothing about this clip"),
+        ("b", "knows nothing about this clip"),
     ],
 }
 
@@ -289,7 +289,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _short_frames,
     ],
     "normalise_padded": [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()],
-    "bin_spacing": ["40", 40.0, 16_000 / 400],
+    "bin_spacing": ["40", 40.0, 16_000 / 400, "40 Hz"],
     "smallest_fft": [2**10],
     "zero_padding": ["B", " b "],
     "log_floor": [-13.82, math.log(1e-6)],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
 what_stays_behind = Choice(
     key="06.what_stays_behind",
+    hints=("Where do the mean and the deviation of the features live? And does the Thinker read letters?",),
     prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
     options={
-        "a": "'head': without it there are no letters",
+        "a": "'head': without it there are no letters for the Thinker to read",
         "b": "'feature_stats': the log-mels must be normalised",
         "c": "'resume': the optimiser's state",
-        "d": "Nothing of it: 'enc' is complete; 'config' says how to build it",
+        "d": "Nothing of it: 'enc' is complete",
     },
     right="d",
     replies={
@@ -20,23 +21,27 @@ what_stays_behind = Choice(
         "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. 'feature_stats' "
         "repeats them for whoever looks.",
         "c": "That is for going on with Stage B's training, and nothing else.",
-        "d": "Yes. The head, the optimisers and the word classes were scaffolding.",
+        "d": "Yes. 'config' says how to build the encoder. The head, the optimisers and the word "
+        "classes were scaffolding.",
     },
 )
 
 why_freeze = Choice(
     key="06.why_freeze",
+    hints=(
+        "The projector starts with random weights. What do the gradients look like that come back "
+        "through it?",
+    ),
     prompt="Why is the encoder frozen while Stage E begins?",
     options={
-        "a": "A frozen encoder hears better",
-        "b": "The projector starts at random, and the gradients that come back through it would spoil "
-        "what Stage B has learnt",
-        "c": "Its weights no longer fit into memory otherwise",
+        "a": "A frozen encoder recognises speech better, as no dropout disturbs it",
+        "b": "The projector starts at random, and its gradients would spoil the encoder",
+        "c": "Its weights no longer fit into the memory beside those of the whole Thinker",
         "d": "CTC forbids further training",
     },
     right="b",
     replies={
-        "a": "It hears as it did. What would the first gradients of Stage E do to it?",
+        "a": "It recognises as well as before. What would the first gradients of Stage E do to it?",
         "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has settled, one may thaw "
         "it at a low rate.",
         "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed "
@@ -47,6 +52,10 @@ why_freeze = Choice(
 
 ten_seconds = Number(
     key="06.ten_seconds",
+    hints=(
+        "How many frames are 10 s?",
+        "Eight frames make one embedding, and each embedding is one position.",
+    ),
     prompt="How many positions of the Thinker's sequence does a clip of 10 s take?",
     right=125,
     tolerance=0,
@@ -61,49 +70,41 @@ ten_seconds = Number(
     ),
 )
 
-use_in_stage_e = ShortText(
+use_in_stage_e = Reflection(
     key="06.use_in_stage_e",
-    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check "
-    "questions; a sentence or two.)",
-    mentions=(
-        (
-            r"256|project|linear|wid(e|th)",
-            "The encoder's embeddings have 192 channels. What becomes of them before the Thinker reads them?",
-        ),
-        (
-            r"concat|sequence|beside|alongside|together|joined|next to|prepend|in front",
-            "And how do they meet the text and the images? Where do they stand?",
-        ),
+    hints=(
+        "Follow one embedding: from which part of Stage B does it come, what changes its width, and "
+        "what stands beside it in the Thinker's sequence?",
     ),
-    contradictions=(
-        (
-            r"(transcripts?|texts?|letters) (is|are) (passed|fed|given|sent|handed)",
-            "The Thinker is not given what was transcribed: the CTC head stays behind, and with it "
-            "the letters.",
-        ),
-    ),
-    model=(
-        "It turns sound into one embedding every 80 ms; a linear map takes those from 192 to 256 "
-        "channels, the Thinker's width, and they are concatenated with the embeddings of text and "
-        "images into one sequence. The CTC head stays behind."
+    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check questions;"
+    " a sentence or two.)",
+    model="It turns sound into one embedding every 80 ms. A linear map takes those from 192 to 256 "
+    "channels, the Thinker's width, and they are concatenated with the embeddings of text and images "
+    "into one sequence. The CTC head stays behind.",
+    points=(
+        "it turns sound into embeddings, without the CTC head and its letters",
+        "a linear map (the projector) takes them to the Thinker's width",
+        "they are concatenated with the embeddings of text and images into one sequence",
     ),
 )
 
 voices_forgotten = Choice(
     key="06.voices_forgotten",
+    hints=("What does the CTC loss reward: to know what was said, or who said it?",),
     prompt="A probe tells the voice from untrained embeddings far better than from trained ones. What "
     "happened in training?",
     options={
-        "a": "The trained encoder is worse in every way",
-        "b": "The probe was not fitted long enough",
-        "c": "CTC asks what was said, not by whom: training let go of the voice to make the letters plain",
+        "a": "The trained encoder is worse in every way: it has learnt the clips by heart",
+        "b": "The probe of the trained embeddings was not fitted long enough",
+        "c": "CTC rewards what was said, not who said it",
         "d": "The dev voices were heard in training",
     },
     right="c",
     replies={
         "a": "Look at the letters beside it: there it is far ahead.",
         "b": "Least squares has no length: it is solved exactly. What does CTC reward?",
-        "c": "Yes: the same letter from ten mouths has become nearly the same embedding. Stage E will not "
+        "c": "Yes: training let go of the voice to make the letters plain, and the same letter from"
+        " ten mouths has become nearly the same embedding. Stage E will not "
         "learn from it who speaks.",
         "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
     },
@@ -111,17 +112,19 @@ voices_forgotten = Choice(
 
 probe_says = Choice(
     key="06.probe_says",
+    hints=("A linear probe is one matrix. What kinds of code can one matrix not read?",),
     prompt="A linear probe for the pitch of the voice finds nothing. What may you conclude?",
     options={
         "a": "The embeddings do not hold the pitch",
-        "b": "The pitch is not there in a form that one matrix can read; it may be in another",
-        "c": "The encoder uses the pitch, and hides it",
+        "b": "The pitch is not there in a form that one matrix can read",
+        "c": "The encoder uses the pitch, and hides it from whoever looks for it",
         "d": "Pitch is of no use for speech recognition",
     },
     right="b",
     replies={
         "a": "A deeper probe might find it. What can a linear one not see?",
-        "b": "Yes; and the other way round, what a probe finds need not be what the encoder uses "
+        "b": "Yes: it may be there in another form. And the other way round, what a probe finds "
+        "need not be what the encoder uses "
         "(Belinkov 2022).",
         "c": "A probe says nothing about use.",
         "d": "That does not follow: it says something about this encoder's embeddings, and only about "
@@ -131,21 +134,22 @@ probe_says = Choice(
 
 what_is_measured = Choice(
     key="06.what_is_measured",
+    hints=('Read the column "origin" of the table.',),
     prompt="Which figure of the growth table would you stake money on?",
     options={
-        "a": "10,000 hours: it is the measured cost times the hours",
-        "b": "The rows that say measured, on a machine like that one; the others are straight lines "
-        "through them",
+        "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
+        "b": "1000 hours: it lies in the middle",
         "c": "All alike: they stand in one table",
-        "d": "1000 hours: it lies in the middle",
+        "d": "The rows that say measured, on a machine like that one",
     },
-    right="b",
+    right="d",
     replies={
         "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a "
         "GPU: each changes it.",
-        "b": "Yes. The others tell the order of magnitude, and that another plan is needed: a GPU, and "
-        "fewer epochs.",
+        "b": "In the middle of the table, and far outside of what was measured.",
         "c": "Look at the column 'origin'.",
-        "d": "In the middle of the table, and far outside of what was measured.",
+        "d": "Yes. The others are straight lines through them: they tell the order of magnitude, "
+        "and that another plan is needed: a GPU, and "
+        "fewer epochs.",
     },
 )

@@ -200,11 +200,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (80, "how many of them"),
         (300, "too high"),
     ],
-    "use_in_stage_e": [
-        ("it is loaded and frozen", "What becomes of them"),
-        ("its embeddings are projected to 256 channels", "how do they meet"),
-        ("the transcripts are passed to the Thinker", "CTC head stays behind"),
-    ],
     "linear_probe": [
         (_without_ones, "along axis channels"),
         (_without_penalty, "It is on every weight"),
@@ -221,9 +216,5 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
     "thinker_input": [_clip_by_clip],
     "linear_probe": [_as_more_rows],
-    "use_in_stage_e": [
-        "Its embeddings are projected to the Thinker's width and put beside those of the text, in "
-        "one sequence."
-    ],
     "ten_seconds": ["125", 125.0],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_close
-from omni_lib.course.exercises.questions import Choice, Number, ShortText
+from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.course.exercises.sandbox import Attempt
 from omni_lib.course.lessons import start_here_solutions as solutions
 
@@ -52,51 +52,48 @@ seconds = CodeExercise(
     praise="That is how exercises work: write, check, and read what the check says.",
 )
 
-purpose_of_stage_b = ShortText(
+purpose_of_stage_b = Reflection(
     key="00.purpose_of_stage_b",
-    prompt="What does Stage B train, by which task, and what for?",
-    mentions=(
-        (r"encoder", "say which part of the model is trained"),
-        (
-            r"recogni|transcri|\basr\b|speech.to.text|letters|text from speech",
-            "say by which task it is trained: what does it write?",
-        ),
-        (
-            r"embed|represent|feature|vector|thinker|stage e\b|multimodal",
-            "say what for: what of it does the next stage take over?",
-        ),
+    hints=(
+        "The chapter has three parts to this answer: a part of the model, a task, and what a later "
+        "stage takes over.",
     ),
-    model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said; "
-    "in Stage E the Thinker is given those embeddings, and the head that wrote the letters stays "
-    "behind.",
-    contradictions=(
-        (
-            r"trains? (only )?the thinker",
-            "the Thinker is trained in another stage; here it is the part that listens",
-        ),
+    prompt="What does Stage B train, by which task, and what for?",
+    model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said. "
+    "Stage E gives those embeddings to the Thinker, and the head that wrote the letters stays behind.",
+    points=(
+        "it trains the audio encoder",
+        "the task is speech recognition: to write what was said",
+        "Stage E uses the embeddings, not the text",
     ),
 )
 
 pipeline_order = Choice(
     key="00.pipeline_order",
-    prompt="One second of sound, in the order in which it becomes text:",
+    hints=(
+        "Which of these is a recording, and which is computed from it?",
+        "A second has 16,000 samples and 100 frames of 128 numbers each; eight frames make one embedding.",
+    ),
+    prompt="Two seconds of sound, in the order in which they become text:",
     options={
-        "a": "waveform (16000,) → embeddings (12, 192) → log-mel (100, 128) → text",
-        "b": "waveform (16000,) → log-mel (100, 128) → embeddings (12, 192) → log-probabilities → text",
-        "c": "log-mel (100, 128) → waveform (16000,) → log-probabilities → embeddings (12, 192) → text",
-        "d": "waveform (16000,) → log-mel (128, 100) → log-probabilities → text",
+        "a": "waveform (32000,) → embeddings (25, 192) → log-mel (200, 128) → log-probabilities → text",
+        "b": "waveform (32000,) → log-mel (200, 128) → embeddings (25, 192) → log-probabilities → text",
+        "c": "log-mel (200, 128) → waveform (32000,) → log-probabilities → embeddings (25, 192) → text",
+        "d": "waveform (32000,) → log-mel (128, 200) → embeddings (16, 192) → log-probabilities → text",
     },
     right="b",
     replies={
         "a": "the encoder, which makes embeddings, looks at the log-mel: that must be there before",
         "b": "Yes. Lesson 01 makes the log-mel, lesson 02 the embeddings, lesson 03 the text.",
         "c": "a recording is a waveform; the log-mel is computed from it",
-        "d": "time comes first, frames then filters, and a step is missing: what does the encoder make?",
+        "d": "time comes first, (frames, filters): the encoder makes one embedding of eight frames,"
+        " not of filters",
     },
 )
 
 numbers_left = Number(
     key="00.numbers_left",
+    hints=("There are 12 embeddings, and each of them has 192 numbers.",),
     prompt="One second of sound is 16,000 samples. Its embeddings are (12, 192): how many numbers is that?",
     right=2304,
     tolerance=0.5,
