@@ -159,20 +159,20 @@ feasible = CodeExercise(
 
 
 EXERCISES = (
-    collapse,
     hell_lo,
-    count_alignments,
+    frames_for_hello,
+    collapse,
     sum_or_best,
+    count_alignments,
     forward_recursion,
     initial_loss,
     occupancy,
     ctc_gradient,
     why_ctc,
     feasible,
-    frames_for_hello,
     letters_per_second,
     what_blank_means,
-    eos_as_target,
     peaky,
+    eos_as_target,
     viterbi_path,
 )

@@ -145,10 +145,10 @@ receptive_field = CodeExercise(
 
 
 EXERCISES = (
-    output_lengths,
     hello_embeddings,
-    attention_pairs,
+    output_lengths,
     why_8x,
+    attention_pairs,
     receptive_field,
     padding_mask,
     without_mask,

@@ -132,7 +132,8 @@ difference_of_half_a_point = Choice(
 whom_to_draw = Choice(
     key="04.whom_to_draw",
     hints=("If one speaker is hard to understand, how many of that speaker's utterances have errors?",),
-    prompt="The 200 utterances of the test set were spoken by 16 voices. The bootstrap may draw utterances one "
+    prompt="The 200 utterances of the test set were spoken by 16 voices. The bootstrap may draw "
+    "utterances one "
     "by one, or whole speakers. Which interval do you report?",
     options={
         "a": "The one by utterance: it is narrower, and therefore more precise.",

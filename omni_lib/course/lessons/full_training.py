@@ -132,10 +132,11 @@ average_weights = CodeExercise(
 
 
 EXERCISES = (
+    why_resume,
     initial_loss,
     loss_scale,
-    overfit_first,
     read_range,
+    overfit_first,
     learning_rate,
     clip_gradient,
     average_weights,
@@ -143,7 +144,6 @@ EXERCISES = (
     chapter_hours,
     epoch_of_step_1000,
     recipe_refused,
-    why_resume,
     log_one,
     log_two,
     log_three,

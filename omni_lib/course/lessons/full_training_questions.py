@@ -145,7 +145,8 @@ recipe_refused = Choice(
         "Lesson 03: a text needs a CTC frame for each letter. There are 12.5 embeddings a second, and"
         " about 16 letters.",
     ),
-    prompt="`omni train` refuses the chapter's recipe for the embedded corpus. What is wrong with the recipe, and "
+    prompt="`omni train` refuses the chapter's recipe for the embedded corpus. What is wrong with "
+    "the recipe, and "
     "what is the smallest change that corrects it?",
     options={
         "a": "Batches of 8 are too small: set batch_size to 16, and accumulate",

@@ -145,10 +145,10 @@ normalise_padded = CodeExercise(
 EXERCISES = (
     frame_count,
     bin_spacing,
-    hertz_to_mel,
-    empty_filters,
-    smallest_fft,
     zero_padding,
+    hertz_to_mel,
+    smallest_fft,
+    empty_filters,
     log_floor,
     log_mel,
     normalise_padded,
