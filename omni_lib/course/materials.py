@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omni_lib.config import Config
 from omni_lib.corpora.synth import synthesise
+from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser, load_recogniser
@@ -22,6 +23,20 @@ def clips() -> dict[str, Utterance]:
     The chapter's three sample sentences were part of the training; all other clips are from the test set.
     """
     return {utterance.path.stem: utterance for utterance in read_manifest(CLIPS).utterances}
+
+
+def checkpoint(path: str | Path) -> Path:
+    """The absolute path of a checkpoint that is given relative to the project, as in every notebook's folder.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    found = ROOT / path
+    if not found.is_file():
+        raise UserError(
+            f"{path} does not exist: train one in lesson 05, or use 'data/pretrained/audio_enc_tiny.pt'"
+        )
+    return found
 
 
 def pretrained() -> tuple[Recogniser, Config]:

@@ -112,15 +112,25 @@ class Recognition:
         return " ".join(word.word for word in self.words)
 
 
-def voice_recogniser() -> tuple[Recogniser, Config, str]:
-    """The recogniser for people's voices, or that of the embedded corpus where the first is missing.
+def voice_recogniser(checkpoint: Path | None = None) -> tuple[Recogniser, Config, str]:
+    """The recogniser of a checkpoint, in evaluation mode, its settings, and what it was trained on in words.
 
-    Returns:
-        The recogniser in evaluation mode, its settings, and what it was trained on in words.
+    Args:
+        checkpoint: if not given, that of the recogniser for people's voices, or the one of the embedded
+            corpus where the first is missing.
+
+    Raises:
+        UserError: the file is missing, damaged or not a checkpoint of omni train.
     """
-    if VOICE.exists():
-        return *load_recogniser(VOICE), "some people's voices (CMU AN4) and on synthetic ones"
-    return *load_recogniser(PRETRAINED), "synthetic voices only, never on a person"
+    checkpoint = checkpoint or (VOICE if VOICE.exists() else PRETRAINED)
+    recogniser, config = load_recogniser(checkpoint)
+    data = {
+        PRETRAINED: "synthetic voices only, never on a person",
+        VOICE: "some people's voices (CMU AN4) and on synthetic ones",
+    }
+    corpus = Path(config.data_path)
+    own = corpus.relative_to(ROOT) if corpus.is_relative_to(ROOT) else corpus
+    return recogniser, config, data.get(checkpoint, f"the corpus {own.as_posix()}")
 
 
 def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recognition:

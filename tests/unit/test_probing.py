@@ -4,18 +4,8 @@ import pytest
 import torch
 
 from omni_lib.course import materials
-from omni_lib.course.probing import (
-    SOURCES,
-    ProbeExamples,
-    chance,
-    durations,
-    embed_clips,
-    fit,
-    letters,
-    probe_figure,
-    score,
-    voices,
-)
+from omni_lib.course.probe_questions import CATEGORIES, durations, embed_clips, letters, meanings, voices
+from omni_lib.course.probing import SOURCES, ProbeExamples, ProbeScore, chance, fit, probe_figure, score
 from omni_lib.encoder import AudioEncoder
 
 
@@ -52,16 +42,16 @@ def examples(signal: float, seconds: bool = False) -> ProbeExamples:
 
 
 def test_a_probe_finds_a_signal_and_nothing_in_noise():
-    assert score(examples(signal=8.0), "trained") > 0.97
-    assert abs(score(examples(signal=0.0), "trained") - chance(examples(signal=0.0))) < 0.15
-    assert score(examples(signal=8.0, seconds=True), "trained") > 0.9
-    assert score(examples(signal=0.0, seconds=True), "trained") < 0.1
+    assert score(examples(signal=8.0), "trained").value > 0.97
+    assert abs(score(examples(signal=0.0), "trained").value - chance(examples(signal=0.0))) < 0.15
+    assert score(examples(signal=8.0, seconds=True), "trained").value > 0.9
+    assert score(examples(signal=0.0, seconds=True), "trained").value < 0.1
 
 
 def test_no_clip_is_used_for_fitting_and_for_scoring():
     some = examples(0.0)
     out = some.held_out()
-    assert set(some.clips[out].tolist()).isdisjoint(some.clips[~out].tolist())
+    assert set(some.units[out].tolist()).isdisjoint(some.units[~out].tolist())
     assert 0.25 < out.double().mean() < 0.35
 
 
@@ -85,6 +75,10 @@ def test_examples_of_real_clips(heard):
     lasted = durations(clips, recogniser)
     assert len(lasted.truth) == sum(len(clip.row.text.split()) for clip in clips)
     assert 0 < lasted.truth.min() and lasted.truth.max() < 2
+    number = lasted.inputs["number of letters"]
+    assert number.sum() == sum(len(clip.row.text.replace(" ", "")) for clip in clips)
+    assert lasted.inputs["which word"].sum(dim=1).eq(1).all()
+    assert lasted.inputs["number + trained"].shape[1] == 1 + lasted.inputs["trained"].shape[1]
     told = voices(clips)
     assert len(told.names) == len(clips) and len(told.truth) == sum(
         len(clip.inputs["trained"]) for clip in clips
@@ -97,9 +91,40 @@ def test_examples_of_real_clips(heard):
 
 
 def test_the_figure_shows_every_score():
+    low, high = ProbeScore(0.3, 0.2, 0.5), ProbeScore(0.9, 0.8, 0.95)
+    below = ProbeScore(-0.6, -0.8, -0.5)
     figure = probe_figure(
-        {"letters": {"log-mel": 0.3, "trained": 0.9}, "durations": {"log-mel": -0.6, "trained": 0.5}},
+        {"letters": {"log-mel": low, "trained": high}, "durations": {"log-mel": below, "which word": high}},
         {"letters": 0.2, "durations": 0},
     )
-    shown = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert shown == ["0.30", "0.90", "-0.60", "0.50"]
+    widths = [bar.get_width() for axes in figure.axes for bar in axes.patches]
+    assert widths == [0.9, 0.3, 0.9, -0.6]  # the first source is at the top
+    labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert labels == ["which word", "log-mel"]
+    assert figure.axes[1].get_xlim()[0] < -0.8
+    assert str(below) == "-0.60 (-0.80 to -0.50)"
+
+
+def test_the_interval_of_a_score_draws_whole_units():
+    many = examples(signal=2.0)
+    found = score(many, "trained")
+    assert found.low < found.value < found.high < 1 and found.high - found.low < 0.2
+    four = ProbeExamples(many.inputs, many.truth, many.units // 25, many.names)
+    alone = score(four, "trained")
+    assert alone.low == alone.value == alone.high, "a single held-out unit leaves nothing to draw"
+
+
+def test_the_probe_of_meaning_is_scored_on_words_that_it_was_not_fitted_to(heard):
+    recogniser, clips = heard
+    found = meanings(clips, recogniser)
+    text = " ".join(clip.row.text for clip in clips).split()
+    assert "brother" in text and "cat" in text and set(found.names) <= set(CATEGORIES)
+    people = found.names.index("people")
+    assert int((found.truth == people).sum()) == sum(
+        word in ("brother", "doctor", "mother", "father") for word in text
+    )
+    spelled = found.inputs["spelling"]
+    assert {tuple(row.tolist()) for row in spelled[found.held_out()]}.isdisjoint(
+        tuple(row.tolist()) for row in spelled[~found.held_out()]
+    )
+    assert all(len(inputs) == len(found.truth) for inputs in found.inputs.values())

@@ -94,6 +94,23 @@ def test_the_recogniser_for_voices_is_preferred(monkeypatch, tmp_path):
     assert "people" in voice_recogniser()[2]
 
 
+def test_the_recogniser_of_a_checkpoint_is_named_by_its_corpus(tmp_path):
+    mine = tmp_path / "audio_enc_step_2500.pt"
+    mine.write_bytes(materials.PRETRAINED.read_bytes())
+    recogniser, config, trained_on = voice_recogniser(mine)
+    assert trained_on == f"the corpus {config.data_path}" and not recogniser.training
+    assert "synthetic voices only" in voice_recogniser(materials.PRETRAINED)[2]
+
+
+def test_a_checkpoint_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert materials.checkpoint("data/pretrained/audio_enc_tiny.pt") == materials.PRETRAINED
+    (tmp_path / "mine.pt").touch()
+    assert materials.checkpoint(tmp_path / "mine.pt") == tmp_path / "mine.pt"
+    with pytest.raises(UserError, match=r"checkpoints/mine\.pt does not exist: train one in lesson 05"):
+        materials.checkpoint("checkpoints/mine.pt")
+
+
 def test_prompts_contain_only_known_words():
     assert len(known_words()) > 400
     assert [prompt for prompt in PROMPTS if unknown_words(prompt) or normalise(prompt) != prompt] == []

@@ -41,9 +41,16 @@ from omni_lib.metrics import word_errors
 from omni_lib.text import BLANK, normalise
 
 
-def voice_recorder(folder: str | Path = RECORDINGS) -> VoiceRecorder:
-    """A recorder whose button "add to my corpus" writes to `folder`."""
-    return VoiceRecorder(Path(folder))
+def voice_recorder(folder: str | Path = RECORDINGS, checkpoint: Path | None = None) -> VoiceRecorder:
+    """A recorder whose button "add to my corpus" writes to `folder`.
+
+    Args:
+        checkpoint: of the encoder that transcribes; if not given, the one for people's voices.
+
+    Raises:
+        UserError: the checkpoint is missing, damaged or not one of omni train.
+    """
+    return VoiceRecorder(Path(folder), checkpoint)
 
 
 @dataclass
@@ -59,11 +66,11 @@ class Take:
 class VoiceRecorder(Explorer):
     """Record or load a sound, compare its transcript with the text, and add it to a corpus."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
         super().__init__("voice", "Voice recorder")
         self.add_class("omni-voice-recorder")
         self.folder = folder
-        self._recogniser, self._config, trained_on = voice_recogniser()
+        self._recogniser, self._config, trained_on = voice_recogniser(checkpoint)
         self.limits = widgets.HTML(
             f'<div style="line-height: 1.5">The encoder was trained on {trained_on}, and on few words: it '
             "may transcribe the prompts below, but hardly any other words. Your recording goes from the "
