@@ -35,6 +35,7 @@ from omni_lib.runs.interruption import StopRequest, ignore_write_errors
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
+from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.runs.tensorboard import TensorBoard
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.batching import Batch, TrainingBatches
@@ -45,6 +46,7 @@ from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
+from omni_lib.training.outlook import Outlook
 from omni_lib.training.prefetch import on_device
 from omni_lib.training.resumption import ACCEPT, Resumption, load_to_resume
 from omni_lib.weights import load_weights
@@ -127,6 +129,7 @@ class Trainer:
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
         self.log = TrainingLog(folder, config.to_dict())
+        self.progress = ProgressFile(folder)
         self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
 
         rows = self._load_data(earlier)
@@ -153,8 +156,8 @@ class Trainer:
             self.report(f"! Going on with changed data: {change}")
 
         # log-mels, and their mean and standard deviation
-        features = FeatureCache(rows, self.config.speeds, "training features")
-        self.dev = FeatureCache(dev_rows, title="dev features")
+        features = FeatureCache(rows, self.config.speeds, "training features", watch=self.progress.computing)
+        self.dev = FeatureCache(dev_rows, title="dev features", watch=self.progress.computing)
         mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
         self.feature_mean, self.feature_deviation = mean, deviation  # (128,) each
         self.batches = TrainingBatches(features, self.config, mean.float())
@@ -199,12 +202,9 @@ class Trainer:
         """Train to the end of the schedule or to `max_steps`; true if it stopped before the end."""
         last = self.total_steps if max_steps is None else min(max_steps, self.total_steps)
         per_epoch = len(self.batches)
-        no_bar = None if distributed.is_writer() else True  # None: a bar only in a terminal
-        with (
-            StopRequest(self.folder) as stop,
-            tqdm(total=self.total_steps, initial=self.step, unit="step", disable=no_bar) as bar,
-        ):
-            window_began, stopped = time.monotonic(), distributed.anywhere(stop.requested)
+        bar = StepBar(self.progress, self.step, Outlook.of(self.batches), self.config)
+        with StopRequest(self.folder) as stop, bar:
+            window_began, stopped = bar.seconds, distributed.anywhere(stop.requested)
             while self.step < last and not stopped:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
@@ -212,20 +212,20 @@ class Trainer:
                 for batch in on_device(self.batches.epoch(epoch, start), self.device):
                     # one step of the optimisers
                     loss = self.train_step(batch)
-                    self.window.add(loss, batch, self.recogniser.greedy(loss.log_probs, loss.lengths))
-                    bar.update()
+                    one = Window.of_step(loss, batch, self.recogniser.greedy(loss.log_probs, loss.lengths))
+                    self.window += one
+                    bar.update(one)
                     self._mend_folder()
 
                     # write a log line
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
-                        self._log_window(epoch, (time.monotonic() - window_began) / self.window.steps)
-                        self.window, window_began = Window(), time.monotonic()
+                        self._log_window(epoch, (bar.seconds - window_began) / self.window.steps)
+                        self.window, window_began = Window(), bar.seconds
 
                     # evaluate on the dev set at the end of the epoch
                     if self.step % per_epoch == 0:
-                        paused = time.monotonic()
-                        self._evaluate_epoch(epoch)
-                        window_began += time.monotonic() - paused
+                        with bar.evaluation():
+                            self._evaluate_epoch(epoch)
 
                     # save a checkpoint
                     if self.step % self.config.checkpoint_freq == 0 and self.step < last:

@@ -63,6 +63,12 @@ class Picture:
     def __repr__(self) -> str:
         return f"[figure: {self.description}]"
 
+    def as_html(self, css_class: str = "") -> str:
+        """The image as an HTML element that contains its data."""
+        encoded = base64.b64encode(self.png).decode()
+        alternative = html.escape(self.description, quote=True)
+        return f'<img class="{css_class}" alt="{alternative}" src="data:image/png;base64,{encoded}">'
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         encoded = base64.b64encode(self.png).decode()
         alternative = html.escape(self.description, quote=True)

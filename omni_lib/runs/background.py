@@ -4,21 +4,23 @@
     run.wait()                      # or, in an event loop: await run.ended()
 
 The process is `omni train --resume`: the same loop in the same folder. The folder alone connects the caller
-and the process. `run.json` holds the id of the process, `training_log.json` its progress, `console.log` what
-it prints, and a file named `stop` requests that it saves and ends. So `BackgroundRun.attach()` finds a run
-whoever started it. `course.training_run.TrainingRun` adds a panel with buttons for the notebook.
+and the process. `run.json` holds the id of the process, `training_log.json` and `progress.jsonl` hold its
+figures, `console.log` what it prints, and a file named `stop` requests that it saves and ends. So
+`BackgroundRun.attach()` finds a run whoever started it. `course.training_run.TrainingRun` adds a panel with
+buttons for the notebook.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,12 +28,13 @@ import psutil
 
 from omni_lib.config import Config, config_from_dict, load_config
 from omni_lib.errors import UserError
-from omni_lib.machine.clone import ROOT
+from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
 from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
+from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.training.resumption import refuse_other_settings
@@ -48,6 +51,7 @@ class BackgroundRun:
         self._pid: int | None = None  # of the process that this object has started
         self._entries: list[dict[str, Any]] = []
         self._read: tuple[int, int] | None = None  # time and size of the log when it was last read
+        self._progress = ProgressReader(folder)
 
     def __repr__(self) -> str:
         status = self.status()
@@ -75,7 +79,7 @@ class BackgroundRun:
             cannot be
                 trained on, a run that is going on in that folder already, or a process that ended at once.
         """
-        path, directory = _locate(config)
+        path, directory = locate(config)
         overrides = _overrides(set, folder)
         run = cls(directory / load_config(directory / path, overrides).save_dir)
         arguments = [word for override in overrides for word in ("--set", override)]
@@ -97,8 +101,7 @@ class BackgroundRun:
             UserError: such a run does not exist.
         """
         if where is None:
-            latest = sorted(_records(), key=lambda path: path.stat().st_mtime, reverse=True)
-            found = [cls(path.parent) for path in latest]
+            found = [cls(path.parent) for path in latest_first(run_records())]
             if not found:
                 raise UserError(
                     "there is no training run in checkpoints/: start one with TrainingRun.start(config), "
@@ -106,11 +109,11 @@ class BackgroundRun:
                 )
             return next((run for run in found if run.process()), found[0])
         if str(where).endswith(".json"):
-            path, directory = _locate(where)
+            path, directory = locate(where)
             folder = directory / load_config(directory / path).save_dir
         else:
-            bases = (Path.cwd(), ROOT)
-            folder = next((base / where for base in bases if (base / where).is_dir()), Path(where))
+            found_in = (base / where for base in bases())
+            folder = next((folder for folder in found_in if folder.is_dir()), Path(where))
         if not (folder / RECORD).exists() and not (folder / FILE_NAME).exists():
             raise UserError(f"{folder} holds no training: start one with TrainingRun.start(config)")
         return cls(folder)
@@ -124,7 +127,7 @@ class BackgroundRun:
         Raises:
             UserError: as `start`; or the run that is going on in that folder has other settings.
         """
-        path, directory = _locate(config)
+        path, directory = locate(config)
         settings = load_config(directory / path, _overrides(set, folder))
         run = cls(directory / settings.save_dir)
         if run.process():
@@ -149,9 +152,12 @@ class BackgroundRun:
         entries, age = self._log()
         checkpoints = periodic_checkpoints(self.folder)
         saved = int(checkpoints[-1].stem.rpartition("_")[2]) if checkpoints else None
+        progress = self._progress.read()
         if process:
-            return Status(State.RUNNING, None, "", entries, age, saved)
-        return how_it_ended(self._exit_code(), self.console(40), entries, saved)
+            if progress.written:
+                age = max(0.0, time.time() - progress.written)
+            return Status(State.RUNNING, None, "", entries, age, saved, progress)
+        return how_it_ended(self._exit_code(), self.console(40), entries, saved, progress)
 
     def settings(self) -> Config | None:
         """The settings of the run, from its log or else from its command; None if both are missing."""
@@ -165,6 +171,16 @@ class BackgroundRun:
         """Whether the run has these settings, apart from its folder."""
         mine: dict[str, Any] = read_log(self.folder / FILE_NAME).get("config", {})
         return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
+
+    def others_going_on(self) -> list[OtherRun]:
+        """The other trainings in `checkpoints/` that are going on now."""
+        return runs_going_on(apart_from=self.folder)
+
+    def finished_beside(self) -> list[Self]:
+        """The finished runs in the folders beside this one, the latest first."""
+        logs = latest_first(self.folder.parent.glob(f"*/{FILE_NAME}"))
+        runs = [type(self)(log.parent) for log in logs if log.parent != self.folder]
+        return [run for run in runs if run.status().state is State.FINISHED]
 
     def stop_requested(self) -> bool:
         """Whether the run has been told to save and end after the current step."""
@@ -226,15 +242,25 @@ class BackgroundRun:
         Raises:
             UserError: it is running, its command is unknown, or the training would refuse to go on.
         """
-        record = read_record(self.folder)
-        if record is None or not record.is_command:
-            raise UserError(
-                f"{self.folder} does not record how its run was started: use TrainingRun.start(config)"
-            )
-        command = list(record.command)
-        if "--max-steps" in command:
-            del command[command.index("--max-steps") :][:2]
-        self._launch(command if "--resume" in command else [*command, "--resume"], Path(record.directory))
+        self._launch(*self._command())
+
+    def train_again(self) -> None:
+        """Train anew by the same command into a folder beside this one, and be the run in that folder.
+
+        The old folder stays as it is.
+
+        Raises:
+            UserError: it is running, its command is unknown, or the training would refuse to start.
+        """
+        command, directory = self._command()
+        if process := self.process():
+            raise UserError(f"process {process.pid} is still training into {self.folder}: stop it first")
+        names = (self.folder.with_name(f"{self.folder.name}_{number}") for number in itertools.count(2))
+        again = BackgroundRun(next(folder.resolve() for folder in names if not folder.exists()))
+        again._launch([*command, "--set", f"save_dir={json.dumps(str(again.folder))}"], directory)
+        self.folder, self._pid = again.folder, again._pid
+        self._read, self._progress = None, again._progress
+        self._notify()
 
     def kill(self) -> None:
         """End the process at once. The steps since its newest checkpoint are lost.
@@ -297,16 +323,26 @@ class BackgroundRun:
             (self.folder / LOCK).unlink(missing_ok=True)
             self.folder.rmdir()
 
+    def _command(self) -> tuple[list[str], Path]:
+        """The command that resumes the run, and the working directory of it."""
+        record = read_record(self.folder)
+        if record is None or not record.is_command:
+            raise UserError(
+                f"{self.folder} does not record how its run was started: use TrainingRun.start(config)"
+            )
+        command = list(record.command)
+        if "--max-steps" in command:
+            del command[command.index("--max-steps") :][:2]
+        return command if "--resume" in command else [*command, "--resume"], Path(record.directory)
+
     def _warn_of_others(self) -> None:
         """Warn if another run of this project is going on: both share the processor."""
-        for path in _records():
-            record = read_record(path.parent)
-            if path.parent.resolve() != self.folder.resolve() and record and (process := record.process()):
-                warnings.warn(
-                    f"another training is going on in {path.parent} (process {process.pid}): each slows the "
-                    f"other down; TrainingRun.attach({str(path.parent)!r}).stop() saves and ends it",
-                    stacklevel=4,  # the cell that called `start`
-                )
+        for other in self.others_going_on():
+            warnings.warn(
+                f"another training is going on in {other.folder} (process {other.pid}): each slows the other "
+                f"down; TrainingRun.attach({str(other.folder)!r}).stop() saves and ends it",
+                stacklevel=4,  # the cell that called `start`
+            )
 
     def _goes_on(self, began: float, timeout: float | None) -> bool:
         """Whether the run is still going on.
@@ -353,22 +389,9 @@ class BackgroundRun:
         """Called when the run may have changed; a subclass that shows the run overrides it."""
 
 
-def _locate(config: str | Path) -> tuple[Path, Path]:
-    """A file of settings, and the directory where it was found: the working directory or the project."""
-    path = Path(config)
-    directory = Path.cwd() if (Path.cwd() / path).exists() else ROOT
-    return path, directory
-
-
 def _overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[str]:
     """The arguments of `--set` on the command line."""
     overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
     if folder is not None:
         overrides.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
     return overrides
-
-
-def _records() -> Iterator[Path]:
-    """The `run.json` of each run in `checkpoints/`, in the working directory and in the project."""
-    for base in {Path.cwd(), ROOT}:
-        yield from base.glob(f"checkpoints/*/{RECORD}")

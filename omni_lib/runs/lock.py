@@ -28,6 +28,7 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import write_atomically
 from omni_lib.runs.interruption import clear_stop
 from omni_lib.runs.log import FILE_NAME
+from omni_lib.runs.progress import FILE_NAME as PROGRESS
 from omni_lib.training.checkpoint import remove_half_written
 
 LOCK = "run.lock"
@@ -169,9 +170,10 @@ class RunLock:
         with contextlib.suppress(OSError, UserError):
             refused = exception[0] is not None and _results(self.folder) == self._results
             names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else {""}
-            if refused and self._previous is None and names <= {LOCK, RECORD}:
+            if refused and self._previous is None and names <= {LOCK, RECORD, PROGRESS}:
                 # Refused before anything was trained: leave no folder that looks like a run.
                 (self.folder / RECORD).unlink(missing_ok=True)
+                (self.folder / PROGRESS).unlink(missing_ok=True)
                 self._lock.release()
                 (self.folder / LOCK).unlink(missing_ok=True)
                 self.folder.rmdir()

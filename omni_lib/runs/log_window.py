@@ -23,17 +23,26 @@ class Window:
     posteriors: Posteriors = Posteriors()
     errors: ErrorCount = NO_ERRORS  # of the greedy transcripts of the training batches
 
-    def add(self, loss: Loss, batch: Batch, hypotheses: list[str]) -> None:
-        """Add one step: this process' share of the batch and its transcripts; every process must call it."""
+    @classmethod
+    def of_step(cls, loss: Loss, batch: Batch, hypotheses: list[str]) -> Window:
+        """One step: this process' share of the batch and its transcripts; every process must call it."""
         errors = total(
             [word_errors(row.text, text) for row, text in zip(batch.utterances, hypotheses, strict=True)]
         )
         of_ranks = gathered((loss.per_utterance.cpu(), posteriors(loss.log_probs, loss.lengths), errors))
-        self.steps += 1
-        self.loss += torch.cat([per_utterance for per_utterance, _, _ in of_ranks]).mean().item()
+        step = cls(1, torch.cat([per_utterance for per_utterance, _, _ in of_ranks]).mean().item())
         for _, seen, errors in of_ranks:
-            self.posteriors += seen
-            self.errors += errors
+            step.posteriors += seen
+            step.errors += errors
+        return step
+
+    def __add__(self, other: Window) -> Window:
+        return Window(
+            self.steps + other.steps,
+            self.loss + other.loss,
+            self.posteriors + other.posteriors,
+            self.errors + other.errors,
+        )
 
     def figures(self) -> dict[str, float]:
         """The means that a log line shows."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from omni_lib.runs.progress import Progress
 
 KILLED = "Ended without saving, by request"  # the last line of the console of a run that was ended so
 
@@ -28,6 +31,7 @@ class Status:
     entries: list[dict[str, Any]]  # of its training log
     seconds_since_entry: float = 0.0
     saved_step: int | None = None  # of the newest checkpoint; None if there is none
+    progress: Progress = field(default_factory=Progress)  # empty in a run of an earlier version
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """The entries of the log of one type: "step" or "epoch"."""
@@ -36,16 +40,29 @@ class Status:
     @property
     def step(self) -> int:
         """The last step that is known: a checkpoint may have been saved after the last line of the log."""
-        return max(self.entries[-1]["step"] if self.entries else 0, self.saved_step or 0)
+        logged = self.entries[-1]["step"] if self.entries else 0
+        return max(logged, self.saved_step or 0, self.progress.step)
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """The curves of the training: its log lines, and where there are finer points, those instead."""
+        points = self.progress.points
+        first = points[0]["step"] if points else math.inf
+        return [entry for entry in self.of_type("step") if entry["step"] < first] + points
 
     @property
     def total_steps(self) -> int | None:
-        """Length of the schedule; None before the first log line."""
+        """Length of the schedule; None before the training has its data."""
+        if self.progress.outlook:
+            return self.progress.outlook.total_steps
         return next((entry["total_steps"] for entry in self.entries if "total_steps" in entry), None)
 
     @property
     def seconds_left(self) -> float | None:
-        """By the pace of the last log lines, without evaluations; None before the first line."""
+        """By the pace of the last steps; None before the first point, or line of the log."""
+        if self.progress.outlook:
+            left_then = self.progress.seconds_left
+            return None if left_then is None else max(0.0, left_then - self.seconds_since_entry)
         steps = self.of_type("step")
         if not steps or self.total_steps is None:
             return None
@@ -62,7 +79,11 @@ def what_would_be_lost(saved_step: int | None) -> str:
 
 
 def how_it_ended(
-    code: int | None, said: str, entries: list[dict[str, Any]], saved_step: int | None = None
+    code: int | None,
+    said: str,
+    entries: list[dict[str, Any]],
+    saved_step: int | None = None,
+    progress: Progress | None = None,
 ) -> Status:
     """The status of a run whose process has ended.
 
@@ -71,10 +92,11 @@ def how_it_ended(
         said: the last lines that it printed.
         entries: of its log.
         saved_step: of its newest checkpoint.
+        progress: what its progress file says.
     """
 
     def status(state: State, reason: str) -> Status:
-        return Status(state, code, reason, entries, saved_step=saved_step)
+        return Status(state, code, reason, entries, 0.0, saved_step, progress or Progress())
 
     lines = said.splitlines() or [""]
     last = lines[-1].strip()

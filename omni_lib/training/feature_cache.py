@@ -22,7 +22,7 @@ import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,11 @@ BUDGET = (
     "OMNI_FEATURE_MEMORY"  # environment variable: gigabytes of features that a process may keep in memory
 )
 _FRAME_BYTES = 4 * N_MELS
+Watch = Callable[[str, int, int], None]  # what is computed, how many are done, of how many
+
+
+def _unwatched(title: str, done: int, of: int) -> None:
+    """For whoever does not watch."""
 
 
 class FeatureCache:
@@ -70,9 +75,12 @@ class FeatureCache:
         speeds: Sequence[float] = (1.0,),
         title: str = "features",
         memory_budget: int | None = None,
+        watch: Watch = _unwatched,
     ) -> None:
         """
         Args:
+            title: what the features are called in the progress bar and for `watch`.
+            watch: called with the title, how many utterances are computed, and of how many, again and again.
             memory_budget: bytes that the features may take in memory. None: the gigabytes in the environment
                 variable OMNI_FEATURE_MEMORY, or else a quarter of the free memory, divided by the number of
                 processes that torchrun has started on this machine.
@@ -87,7 +95,7 @@ class FeatureCache:
         budget = _default_budget() if memory_budget is None else memory_budget
         needed = sum(_expected_bytes(utterance.path, self.speeds) for utterance in self.utterances)
         store = InMemory if needed <= budget else OnDisk
-        self._store = store(self.utterances, self.speeds, title)
+        self._store = store(self.utterances, self.speeds, title, watch)
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -109,12 +117,14 @@ class FeatureCache:
 class InMemory:
     """All features as tensors."""
 
-    def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str) -> None:
+    def __init__(
+        self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str, watch: Watch
+    ) -> None:
         log_mel = LogMel()
-        self._features = [
-            _rendered(utterance, speeds, log_mel)
-            for utterance in tqdm(utterances, desc=title, unit="clip", leave=False, disable=None)
-        ]
+        self._features: list[dict[float, Tensor]] = []
+        for utterance in tqdm(utterances, desc=title, unit="clip", leave=False, disable=None):
+            watch(title, len(self._features), len(utterances))
+            self._features.append(_rendered(utterance, speeds, log_mel))
 
     def features(self, row: int, speed: float) -> Tensor:
         return self._features[row][speed]
@@ -126,7 +136,9 @@ class InMemory:
 class OnDisk:
     """All features in files in the cache folder, each mapped into memory when it is first needed."""
 
-    def __init__(self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str) -> None:
+    def __init__(
+        self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str, watch: Watch
+    ) -> None:
         folder = cache_folder() / "features"
         self._speeds = {speed: column for column, speed in enumerate(speeds)}
         self._shards = [
@@ -147,7 +159,7 @@ class OnDisk:
                 leave=False,
                 disable=None,
             ) as bar:
-                _compute(missing, bar)
+                _compute(missing, bar, lambda done: watch(title, done, bar.total))
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise UserError(_no_room(folder)) from None
@@ -174,9 +186,14 @@ class OnDisk:
         return int(self._lengths[row, self._speeds[speed]])
 
 
-def _compute(shards: Sequence[_Shard], bar: tqdm) -> None:
-    """Compute every missing shard; last those that another process has begun, if it has not finished them."""
+def _compute(shards: Sequence[_Shard], bar: tqdm, watch: Callable[[int], None]) -> None:
+    """Compute every missing shard; last those that another process has begun, if it has not finished them.
+
+    Args:
+        watch: called with the number of utterances that are done.
+    """
     log_mel = LogMel()
+    done = 0  # `bar` does not count where there is no terminal
     taken: list[_Shard] = []
     # -1: wait for the lock as long as it takes; the lock of a process that was killed is free
     for patience, waiting in ((0, shards), (-1, taken)):
@@ -184,11 +201,18 @@ def _compute(shards: Sequence[_Shard], bar: tqdm) -> None:
             try:
                 with FileLock(shard.lock, timeout=patience):
                     if not shard.is_there():
-                        shard.write(log_mel)
+                        shard.write(log_mel, functools.partial(_count_on, watch, done))
             except Timeout:
                 taken.append(shard)
                 continue
             bar.update(len(shard.utterances))
+            done += len(shard.utterances)
+            watch(done)
+
+
+def _count_on(watch: Callable[[int], None], done: int, row: int) -> None:
+    """Utterance `row` of a shard is next; those of earlier shards are `done`."""
+    watch(done + row)
 
 
 @dataclass(frozen=True)
@@ -225,12 +249,17 @@ class _Shard:
         except (OSError, ValueError, EOFError):
             return False
 
-    def write(self, log_mel: LogMel) -> None:
-        """Compute the features. The index is written last, so that there is never one without its data."""
+    def write(self, log_mel: LogMel, watch: Callable[[int], None]) -> None:
+        """Compute the features. The index is written last, so that there is never one without its data.
+
+        Args:
+            watch: called with the number of each utterance before it is computed.
+        """
         self.index.unlink(missing_ok=True)
         lengths = np.zeros((len(self.utterances), len(self.speeds)), dtype=np.int64)
         with replaced_atomically(self.data) as file:
             for row, utterance in enumerate(self.utterances):
+                watch(row)
                 for column, mel in enumerate(_rendered(utterance, self.speeds, log_mel).values()):
                     lengths[row, column] = len(mel)
                     file.write(mel.numpy().data)

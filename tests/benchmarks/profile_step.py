@@ -32,6 +32,7 @@ from record import RESULTS, provenance
 from omni_lib import trainer as training
 from omni_lib.config import Config, load_config
 from omni_lib.machine.hardware import fast_type
+from omni_lib.runs.log_window import Window
 from omni_lib.training.batching import Batch, padding_share
 
 WARM_UP = (
@@ -112,7 +113,9 @@ def run(
         with watch.part("the rest of the step"):
             loss = trainer.train_step(batch)
         with watch.part("counting errors for the log"):
-            trainer.window.add(loss, batch, trainer.recogniser.greedy(loss.log_probs, loss.lengths))
+            trainer.window += Window.of_step(
+                loss, batch, trainer.recogniser.greedy(loss.log_probs, loss.lengths)
+            )
         seconds.append(time.perf_counter() - began)
         seen.append(batch)
     return statistics.median(seconds), seen[WARM_UP:]

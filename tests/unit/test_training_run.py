@@ -27,13 +27,17 @@ from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
-from omni_lib.runs import background
+from omni_lib.runs import background, finding
 from omni_lib.runs import process as training_process
 from omni_lib.runs.background import CONSOLE
 from omni_lib.runs.lock import RECORD, RunLock, RunRecord, read_record
+from omni_lib.runs.log_window import Window
+from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.runs.status import State, Status, how_it_ended
 from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.diagnosis import Posteriors
+from omni_lib.training.outlook import Outlook
 from omni_lib.weights import load_checkpoint
 
 
@@ -168,7 +172,7 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(long_run.folder)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(background, "ROOT", tmp_path)
+    monkeypatch.setattr(finding, "ROOT", tmp_path)
     assert TrainingRun.attach().process().pid == pid
 
 
@@ -327,7 +331,7 @@ def test_what_only_the_process_finds_leaves_the_record_of_the_run_before_it(stop
 
 def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(background, "ROOT", tmp_path)
+    monkeypatch.setattr(finding, "ROOT", tmp_path)
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -376,7 +380,7 @@ def test_a_kernel_does_not_kill_itself(tmp_path):
 
 def test_a_folder_without_a_run_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(background, "ROOT", tmp_path)
+    monkeypatch.setattr(finding, "ROOT", tmp_path)
     with pytest.raises(UserError, match="there is no training run in checkpoints/"):
         TrainingRun.attach()
     with pytest.raises(UserError, match="holds no training"):
@@ -460,6 +464,69 @@ def test_the_panels_buttons_stop_resume_and_show_the_log(long_run):
     assert f"died</b>: it was ended without saving: {lost}" in panel._title.value
 
 
+def test_a_finished_run_is_trained_again_beside_it_and_compared(write_config, tmp_path):
+    run = TrainingRun.start(write_config(num_epochs=2))
+    panel = run.panel()
+    assert panel._again.layout.display == panel._compare.layout.display == "none"
+    run.wait()
+    assert panel._again.layout.display == panel._compare.layout.display == ""
+    panel._compare.click()
+    assert "there is no other run beside" in panel._note.value and "<img" not in panel._comparison.value
+    before = files(tmp_path / "run")
+    panel._again.click()
+    assert run.folder == tmp_path / "run_2" and "trains into" in panel._note.value
+    assert panel._again.layout.display == "none", "not while it is going on"
+    assert run.wait() is State.FINISHED and "run_2</code>" in panel._title.value
+    assert run.settings().save_dir == str(tmp_path / "run_2") and run.trained_with(
+        TrainingRun(tmp_path / "run").settings()
+    )
+    assert files(tmp_path / "run") == before, "the old run stays as it was"
+    panel._compare.click()
+    assert panel._comparison.layout.display == "" and "of the runs run_2, run" in panel._comparison.value
+    panel._compare.click()
+    assert panel._comparison.layout.display == "none"
+
+
+def test_a_run_whose_command_is_unknown_cannot_be_trained_again(trained):
+    panel = TrainingRun(trained[0].folder).panel()
+    panel._again.click()
+    assert "does not record how its run was started" in panel._note.value
+
+
+def test_the_panel_shows_each_step_before_the_first_line_of_the_log(make_tiny_config, tmp_path):
+    """A run of which only the progress file is there yet."""
+    outlook = Outlook(total_steps=40, steps_per_epoch=10, frames_per_step=50.0, first_loss=123.0)
+    with RunLock(tmp_path):
+        file = ProgressFile(tmp_path)
+        file.add(doing="computing training features", done=340, of=1000)
+        panel = TrainingRun(tmp_path).panel()
+        assert "computing training features, 340 of 1000" in panel._figures.value
+        with StepBar(file, 0, outlook, make_tiny_config(tmp_path, log_every=100)) as bar:
+            for _ in range(13):
+                bar.update(Window(1, 77.0, Posteriors(frames=50)))
+        panel.refresh()
+    assert panel._bar.value == 13 / 40 and "13 of 40" in panel._figures.value
+    assert "computing" not in panel._figures.value and "77.0" in panel._figures.value
+    assert "predicted for an untrained model, 2 points, 123 at step 40" in panel._charts.value
+    assert "training, 1 points, 77 at step 10" in panel._charts.value
+
+
+def test_the_panel_says_that_the_machine_is_busy_only_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(finding, "ROOT", tmp_path)
+    panel = TrainingRun(tmp_path / "checkpoints" / "mine").panel()
+    for busy in (1.4, 1.4, 0.1, 1.4, 1.4):
+        panel._show_neighbours(busy)
+        assert panel._neighbours.value == ""
+    panel._show_neighbours(1.4)
+    assert "other programs use 1.4 of its" in panel._neighbours.value
+    with RunLock(tmp_path / "checkpoints" / "other"):
+        panel._show_neighbours(1.4)
+        assert "Another training is going on in checkpoints/other" in panel._neighbours.value
+    panel._show_neighbours(0.0)
+    assert panel._neighbours.value == ""
+
+
 def test_a_run_that_was_asked_to_stop_and_then_killed_does_not_claim_to_be_saved(long_run):
     with suspended(long_run):
         long_run.stop()
@@ -539,9 +606,9 @@ def test_nothing_of_a_transcript_is_taken_for_markup(trained):
         "dev_wer": 1.0,
         "transcripts": [{"said": "<b>", "heard": "<script>"}],
     }
-    from omni_lib.course.widgets.training_panel import _transcripts
+    from omni_lib.course.widgets.panel_html import transcripts_table
 
-    assert "<script>" not in _transcripts(Status(State.RUNNING, None, "", [entry]))
+    assert "<script>" not in transcripts_table(Status(State.RUNNING, None, "", [entry]))
 
 
 def test_a_comparison_is_drawn_once_by_a_new_kernel(trained):
@@ -576,7 +643,7 @@ def test_charts_have_a_point_for_each_entry_within_the_picture():
     for points in lines:
         for point in points:
             x, y = map(float, point.split(","))
-            assert 0 <= x <= 480 and 0 <= y <= 230
+            assert 0 <= x <= 400 and 0 <= y <= 190
     assert "dev, nothing yet" in svg and "training batches, 3 points, 130 at step 30" in svg
     assert "<svg" in training_charts([], None), "before the first line"
 

@@ -15,7 +15,9 @@ from omni_lib.course.figures import CHAPTER_TIMELINE
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
 PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 52, 24, 30, 38
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 44, 14, 26, 34
+_LEGEND, _CHARACTER = 16, 6.3  # height of the legend and width of a character, of 12 in font size
+WIDEST = "62em"  # with wider charts, four of them would not fit on a screen
 _MOST_POINTS = 300  # of a curve: about as many as it has pixels
 
 
@@ -30,12 +32,15 @@ class Series:
     dots: bool = False
 
 
-def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) -> str:
+def training_charts(
+    entries: Sequence[dict[str, Any]], total_steps: int | None, first_loss: float | None = None
+) -> str:
     """Loss, word error rate with the chapter's timeline, blank rate and learning rate of a run, as HTML.
 
     Args:
-        entries: of the training log.
+        entries: of the training log, or points of the same form.
         total_steps: length of the schedule; the last step logged when None.
+        first_loss: predicted for an untrained model, nats per utterance.
     """
     steps = [entry for entry in entries if entry["type"] == "step"]
     epochs = [entry for entry in entries if entry["type"] == "epoch"]
@@ -44,13 +49,13 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
     def of(rows: Sequence[dict[str, Any]], key: str, scale: float = 1.0) -> list[tuple[float, float]]:
         return [(row["step"], scale * row[key]) for row in rows if key in row]
 
+    loss = [Series("training", BLUE, of(steps, "ctc_loss"), dots=True)]
+    if first_loss is not None:
+        untrained = [(0.0, first_loss), (float(length), first_loss)]
+        loss.insert(0, Series("predicted for an untrained model", PAGE_INK, untrained, dashes="6 4"))
     timeline = [(share * length, 100 * rate) for share, rate in CHAPTER_TIMELINE]
     charts = (
-        chart(
-            "CTC loss (nats per utterance)",
-            length,
-            [Series("training", BLUE, of(steps, "ctc_loss"), dots=True)],
-        ),
+        chart("CTC loss (nats per utterance)", length, loss),
         chart(
             "Word error rate (%)",
             length,
@@ -66,17 +71,18 @@ def training_charts(entries: Sequence[dict[str, Any]], total_steps: int | None) 
             length,
             [Series("blank", GREEN, of(steps, "blank_rate", 100))],
             at_least=100,
-            height=150,
+            height=120,
         ),
-        chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=150),
+        chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=120),
     )
-    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27em,100%),1fr))"
-    grid += ";gap:4px 12px;max-width:76em"
+    # two columns, and one where the page is narrower than two columns of 15em
+    column = "minmax(min(100%,max(15em,calc(50% - 6px))),1fr)"
+    grid = f"display:grid;grid-template-columns:repeat(auto-fit,{column});gap:4px 12px;max-width:{WIDEST}"
     return f'<div style="{grid};color:{PAGE_INK}">{"".join(charts)}</div>'
 
 
 def chart(
-    title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 230
+    title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 190
 ) -> str:
     """A line chart over steps 0 to `length`, with the y axis from 0, as SVG.
 
@@ -86,12 +92,13 @@ def chart(
     top = max([at_least, *(y for line in series for _, y in line.points if math.isfinite(y))]) or 1.0
     ticks = round_numbers(top)
     top = max(top, ticks[-1])
+    ceiling = _TOP + (_LEGEND if len(series) > 1 else 0)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = _LEFT + (_WIDTH - _LEFT - _RIGHT) * x / max(length, 1)
-        return round(across, 1), round(height - _BOTTOM - (height - _TOP - _BOTTOM) * y / top, 1)
+        return round(across, 1), round(height - _BOTTOM - (height - ceiling - _BOTTOM) * y / top, 1)
 
-    parts = [_text(_LEFT, 16, title, "start", bold=True)]
+    parts = [_text(_LEFT, 14, title, "start", bold=True)]
     for tick in ticks:
         _, y = place(0, tick)
         parts.append(f'<path d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity=".18"/>')
@@ -100,18 +107,17 @@ def chart(
         x, y = place(tick, 0)
         parts.append(_text(x, y + 15, f"{tick:g}", "middle"))
     parts.append(_text(_WIDTH - _RIGHT, height - 6, "step", "end"))
-    for row, line in enumerate(series):
+    entry = float(_LEFT)  # where the next entry of the legend begins
+    for line in series:
         stroke = f'style="stroke:{line.colour}" stroke-width="2" fill="none" stroke-dasharray="{line.dashes}"'
         points = [place(x, y) for x, y in _thinned(line.points) if math.isfinite(y)]
         parts.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}" {stroke}/>')
         if line.dots and len(points) <= 60:
             parts += [f'<circle cx="{x}" cy="{y}" r="2.5" style="fill:{line.colour}"/>' for x, y in points]
         if len(series) > 1:
-            y = _TOP + 8 + 16 * row
-            parts.append(
-                f'<path d="M{_WIDTH - 188} {y - 4}h22" {stroke}/>'
-                + _text(_WIDTH - 160, y, line.label, "start")
-            )
+            parts.append(f'<path d="M{entry:.0f} {_TOP}h18" {stroke}/>')
+            parts.append(_text(round(entry + 22), _TOP + 4, line.label, "start"))
+            entry += 34 + _CHARACTER * len(line.label)
     label = html.escape(f"{title}: " + "; ".join(_in_words(line) for line in series), quote=True)
     return (
         f'<svg class="omni-chart" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" '

@@ -12,27 +12,32 @@ import asyncio
 import contextlib
 import html
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import psutil
 from IPython.display import DisplayHandle, display
 
-from omni_lib.course.figures import Picture, shown, training_curves
+from omni_lib.course.figures import Picture, compared_curves, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
-from omni_lib.course.widgets.live_curves import PAGE_INK, training_charts
+from omni_lib.course.widgets.live_curves import PAGE_INK, WIDEST, training_charts
+from omni_lib.course.widgets.panel_html import console_text, figure_tiles, short_name, transcripts_table
 from omni_lib.errors import UserError
+from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
 from omni_lib.runs.background import CONSOLE, BackgroundRun
 from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
+_LOOKS = 3  # so often in a row must the machine be busy with something else before the panel mentions it
+_COMPARED = 4  # runs at most in one figure
+_KERNEL = psutil.Process()
 _SIGNS = {
     State.RUNNING: ("▶", BLUE),
     State.FINISHED: ("✓", GREEN),
     State.STOPPED: ("■", ORANGE),
     State.DIED: ("✗", PURPLE),
 }
-_EPOCHS_SHOWN = 5
 _panels: dict[str, TrainingPanel] = {}  # the latest panel of each folder: only this one is refreshed
 
 
@@ -45,21 +50,32 @@ class TrainingPanel(widgets.VBox):
         self._task: asyncio.Task[None] | None = None
         self._handle: DisplayHandle | None = None
         self._process: psutil.Process | None = None
-        self._drawn: tuple[int, int | None] | None = None
+        self._drawn: tuple[int, int, int | None] | None = None
+        self._looks_busy = 0  # times in a row that other programs used the machine
         self._ended = True
         self._loop = _running_loop()
 
         self._title, self._figures, self._charts, self._transcripts = (widgets.HTML() for _ in range(4))
         self._bar = widgets.FloatProgress(
-            min=0, max=1, layout=widgets.Layout(width="100%", max_width="76em", height="14px")
+            min=0, max=1, layout=widgets.Layout(width="100%", max_width=WIDEST, height="14px")
         )
-        self._note = widgets.HTML()
+        self._neighbours, self._note = widgets.HTML(), widgets.HTML()
+        self._comparison = widgets.HTML(layout=widgets.Layout(display="none"))
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
         self._stop = self._button(
             "Stop", "omni-stop", "Save, then end; Resume continues from there", self._press_stop
         )
         self._resume = self._button(
             "Resume", "omni-resume", "Continue from the newest checkpoint", self._press_resume
+        )
+        self._again = self._button(
+            "Train again",
+            "omni-again",
+            "Into another folder; this one stays",
+            self._press_again,
+        )
+        self._compare = self._button(
+            "Compare", "omni-compare", "The curves of this run and of those beside it", self._press_compare
         )
         self._open = self._button(
             "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
@@ -72,14 +88,19 @@ class TrainingPanel(widgets.VBox):
             self._press_kill,
         )
         self._kill.layout.display = "none"
-        buttons = widgets.HBox([self._stop, self._resume, self._open, self._kill])
+        buttons = widgets.HBox(
+            [self._stop, self._resume, self._again, self._compare, self._open, self._kill],
+            layout=widgets.Layout(flex_flow="row wrap"),
+        )
         super().__init__(
             [
                 self._title,
                 self._bar,
                 self._figures,
+                self._neighbours,
                 buttons,
                 self._note,
+                self._comparison,
                 self._charts,
                 self._transcripts,
                 self._console,
@@ -140,46 +161,79 @@ class TrainingPanel(widgets.VBox):
     def _show(self, status: Status) -> None:
         sign, colour = _SIGNS[status.state]
         reason = f": {html.escape(status.reason)}" if status.reason else ""
+        where = html.escape(short_name(self.run))
         style = f"border-left:4px solid {colour};padding:2px 10px;line-height:1.5;color:{PAGE_INK}"
         self._title.value = (
             f'<div role="status" style="{style}">'
-            f"<b>{sign} {status.state.value}</b>{reason} · <code>{html.escape(_short(self.run))}</code></div>"
+            f"<b>{sign} {status.state.value}</b>{reason} · <code>{where}</code></div>"
         )
         self._bar.value = status.step / status.total_steps if status.total_steps else 0.0
         self._bar.style = {"bar_color": colour}
-        self._figures.value = _tiles(
-            status, self._machine() if status.state is State.RUNNING else "", self._last_line(status)
-        )
         running = status.state is State.RUNNING
+        machine = self._machine() if running else ""
+        self._figures.value = figure_tiles(status, machine, self._doing(status) if running else "")
+        if not running:
+            self._neighbours.value = ""
         stopping = running and self.run.stop_requested()
         self._stop.disabled = not running or stopping
         self._stop.description = "Stopping…" if stopping else "Stop"
         self._kill.layout.display = "" if stopping else "none"
-        self._resume.disabled = running or status.state is State.FINISHED
-        drawn = (len(status.entries), status.total_steps)
+        finished = status.state is State.FINISHED
+        self._resume.disabled = running or finished
+        for button in (self._again, self._compare):
+            button.layout.display = "" if finished else "none"
+        drawn = (len(status.entries), len(status.progress.points), status.total_steps)
         if drawn != self._drawn:
-            self._charts.value = training_charts(status.entries, status.total_steps)
-            self._transcripts.value = _transcripts(status)
+            outlook = status.progress.outlook
+            self._charts.value = training_charts(
+                status.points + status.of_type("epoch"),
+                status.total_steps,
+                outlook.first_loss if outlook else None,
+            )
+            self._transcripts.value = transcripts_table(status)
             self._drawn = drawn
         if self._console.layout.display != "none":
-            self._console.value = _pre(self.run)
+            self._console.value = console_text(self.run)
 
     def _machine(self) -> str:
         """Processor use and memory of the training, in words."""
         process = self.run.process()
         if process is None:
             return ""
+        others = busy_cores(0.0) - _KERNEL.cpu_percent() / 100  # both since their last call
         if self._process is None or self._process.pid != process.pid:
             self._process = process  # kept, because cpu_percent covers the time since its last call
             process.cpu_percent()
             return ""
         with contextlib.suppress(psutil.Error):
             share, held = self._process.cpu_percent(), self._process.memory_info().rss
+            self._show_neighbours(others - share / 100)
             return f"{share:.0f}% of a core, {held / 1e9:.1f} GB"
         return ""
 
-    def _last_line(self, status: Status) -> str:
-        return "" if status.entries else next(reversed(self.run.console(3).splitlines()), "")
+    def _show_neighbours(self, busy: float) -> None:
+        """Say what else keeps the machine busy.
+
+        Args:
+            busy: cores that other programs have used since the last look.
+        """
+        self._looks_busy = self._looks_busy + 1 if busy >= BUSY else 0
+        text = ""
+        if others := self.run.others_going_on():
+            folders = ", ".join("/".join(other.folder.parts[-2:]) for other in others)
+            text = f"Another training is going on in {folders}: each slows the other down."
+        elif self._looks_busy >= _LOOKS:
+            text = (
+                f"The machine is busy with something else: other programs use {busy:.1f} of its "
+                f"{len(own_cores())} cores. A step takes longer meanwhile."
+            )
+        self._neighbours.value = _line(f"⚠ {text}") if text else ""
+
+    def _doing(self, status: Status) -> str:
+        """What the run is doing while it takes no steps, in words."""
+        if status.progress.doing:
+            return status.progress.doing
+        return "" if status.points else next(reversed(self.run.console(3).splitlines()), "")
 
     # Refreshing
 
@@ -234,15 +288,36 @@ class TrainingPanel(widgets.VBox):
         self._say("Starting…")
         self.run.resume()
 
+    def _press_again(self) -> None:
+        before = self.run.folder
+        self._say("Starting…")
+        self.run.train_again()
+        _panels[str(self.run.folder)] = self
+        del _panels[str(before)]
+        self._drawn = None
+        self._comparison.layout.display = "none"
+        self.refresh()
+        self._say(f"It trains into {short_name(self.run)}. {before.name} stays: “Compare” will show both.")
+
+    def _press_compare(self) -> None:
+        if self._comparison.layout.display == "none":
+            runs = [self.run, *self.run.finished_beside()[: _COMPARED - 1]]
+            if len(runs) == 1:
+                raise UserError(
+                    f"there is no other run beside {short_name(self.run)} yet: “Train again” makes one"
+                )
+            self._comparison.value = _comparison(runs)
+            self._comparison.layout.display = ""
+        else:
+            self._comparison.layout.display = "none"
+
     def _press_open(self) -> None:
         hidden = self._console.layout.display == "none"
         self._console.layout.display = "" if hidden else "none"
         self._open.description = "Close log" if hidden else "Open log"
 
     def _say(self, text: str) -> None:
-        self._note.value = (
-            f'<div role="status" style="color:{PAGE_INK}">{html.escape(text)}</div>' if text else ""
-        )
+        self._note.value = _line(text) if text else ""
 
     # Display
 
@@ -257,85 +332,20 @@ class TrainingPanel(widgets.VBox):
         self._handle = display(data, raw=True, metadata=metadata, display_id=True)
 
 
+def _line(text: str) -> str:
+    return f'<div role="status" style="color:{PAGE_INK};line-height:1.5">{html.escape(text)}</div>'
+
+
+def _comparison(runs: Sequence[BackgroundRun]) -> str:
+    """The curves of some runs in one picture, as HTML."""
+    names = [run.folder.name for run in runs]
+    figure = compared_curves([(run.folder.name, run.status().entries) for run in runs])
+    words = f"training loss, and word error rate on dev, of the runs {', '.join(names)}"
+    return shown(figure, words).as_html()
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _short(run: BackgroundRun) -> str:
-    return "/".join(run.folder.parts[-2:])
-
-
-def _pre(run: BackgroundRun) -> str:
-    style = (
-        "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
-    )
-    style += f";color:{PAGE_INK};border:1px solid #80808080"
-    path, said = html.escape(f"{_short(run)}/{CONSOLE}"), html.escape(run.console(200))
-    heading = f'<div style="color:{PAGE_INK}"><code>{path}</code></div>'
-    return f'{heading}<pre class="omni-console" style="{style}">{said}</pre>'
-
-
-def _tiles(status: Status, machine: str, last_line: str) -> str:
-    """The current figures, each below its name, as HTML."""
-    steps, epochs = status.of_type("step"), status.of_type("epoch")
-    tiles = [("step", f"{status.step} of {status.total_steps}" if status.total_steps else "–")]
-    if status.state is State.RUNNING:
-        tiles.append(
-            ("time left, about", "–" if status.seconds_left is None else _duration(status.seconds_left))
-        )
-    if steps:
-        now = steps[-1]
-        tiles += [("CTC loss", f"{now['ctc_loss']:.1f}"), ("WER, training", f"{now['wer']:.1%}")]
-        tiles += [("WER, dev", f"{epochs[-1]['dev_wer']:.1%}")] if epochs else []
-        tiles += [
-            ("blank rate", f"{now['blank_rate']:.0%}"),
-            ("learning rate", f"{now['learning_rate']:.2g}"),
-        ]
-    if machine:
-        tiles.append(("processor and memory", machine))
-    cells = "".join(
-        f'<div style="line-height:1.35"><div style="font-size:11px;opacity:.75">{html.escape(name)}</div>'
-        f"<b>{html.escape(value)}</b></div>"
-        for name, value in tiles
-    )
-    line = f'<div style="opacity:.75;line-height:1.4">{html.escape(last_line)}</div>' if last_line else ""
-    style = f"display:flex;flex-wrap:wrap;gap:4px 24px;max-width:76em;color:{PAGE_INK}"
-    return f'<div style="{style}">{cells}</div>{line}'
-
-
-def _transcripts(status: Status) -> str:
-    """The transcripts of three dev clips after some epochs, the first and the last included, as HTML."""
-    epochs = [entry for entry in status.of_type("epoch") if entry.get("transcripts")]
-    if not epochs:
-        return ""
-    last = len(epochs) - 1
-    chosen = sorted({round(last * part / (_EPOCHS_SHOWN - 1)) for part in range(_EPOCHS_SHOWN)})
-    cell = "padding:2px 10px 2px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
-    said = "".join(
-        f'<th style="{cell};width:30%">{html.escape(each["said"])}</th>' for each in epochs[-1]["transcripts"]
-    )
-    rows = [f'<tr><th style="{cell}">said</th>{said}</tr>']
-    for number in chosen:
-        heard = "".join(
-            f'<td style="{cell}">{html.escape(each["heard"]) or "<i>nothing</i>"}'
-            f"{' ✓' if each['heard'] == each['said'] else ''}</td>"
-            for each in epochs[number]["transcripts"]
-        )
-        rows.append(
-            f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
-        )
-    caption_style = "text-align:left;font-weight:600;padding:4px 0"
-    caption = f'<caption style="{caption_style}">Transcripts of three dev clips</caption>'
-    style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{PAGE_INK}"
-    return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
