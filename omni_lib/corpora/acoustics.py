@@ -5,6 +5,8 @@ All powers and levels are means over the samples of waveforms within -1…1; a p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,13 +67,14 @@ def noise(colour: str, samples: int, rng: np.random.Generator) -> Waveform:
     about four times a second like people talking next door.
     """
     frequencies = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 1.0)
-    gain = {
-        "white": np.ones_like(frequencies),
-        "pink": frequencies**-0.5,
-        "brown": frequencies**-1.0,
-        "hum": frequencies**-0.5,
-        "murmur": 1 / (1 + (frequencies / 500) ** 1.5),
-    }[colour] * (frequencies > 40)  # microphones pass little below 40 Hz
+    gains: dict[str, Callable[[], Waveform]] = {
+        "white": lambda: np.ones_like(frequencies),
+        "pink": lambda: frequencies**-0.5,
+        "brown": lambda: frequencies**-1.0,
+        "hum": lambda: frequencies**-0.5,
+        "murmur": lambda: 1 / (1 + (frequencies / 500) ** 1.5),
+    }
+    gain = gains[colour]() * (frequencies > 40)  # microphones pass little below 40 Hz
     result = np.fft.irfft(np.fft.rfft(rng.standard_normal(samples)) * gain, samples)
     result /= np.sqrt(np.mean(result**2))
     time = np.arange(samples) / SAMPLE_RATE
@@ -94,15 +97,18 @@ def record(
     colour: str,
     level_db: float,
     rng: np.random.Generator,
+    grain: int = 1,
 ) -> Waveform:
     """Put speech between `lead` and `tail` seconds of background, add noise, set the level.
 
     The signal-to-noise ratio is the speech's power, from its first sample to its last, over the noise's. A
     recording shorter than `shortest` seconds gets a longer tail. `level_db` (dBFS) is the whole recording's
-    power; it is lowered where it would clip.
+    power; it is lowered where it would clip. The tail is extended until the number of samples is a multiple
+    of `grain`: a length with a large prime factor makes the Fourier transforms ten times slower.
     """
     before = int(lead * SAMPLE_RATE)
     samples = max(before + len(speech) + int(tail * SAMPLE_RATE), int(shortest * SAMPLE_RATE))
+    samples += -samples % grain
     clean = np.zeros(samples)
     clean[before : before + len(speech)] = speech
     background = noise(colour, samples, rng) * np.sqrt(np.mean(speech**2) * 10 ** (-snr_db / 10))

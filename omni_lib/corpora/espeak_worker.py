@@ -12,9 +12,12 @@ remedy.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
+import shutil
 import sys
+import tempfile
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,8 @@ from omni_lib.errors import UserError
 
 SHORTEST, LONGEST = 1.02, 9.95  # seconds of a recording
 FASTEST = 400  # words a minute
+
+VARIANTS = Path("voices", "!v")  # the folder of the variants within espeak-ng's data
 
 REMEDY = "install it with 'pip install espeakng-loader'"
 _REPAIR = "install it anew with 'pip install --force-reinstall espeakng-loader'"
@@ -41,7 +46,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 class Take:
     """How one utterance is spoken and recorded."""
 
-    path: str  # of the WAV file to write
+    path: str  # of the WAV file to write; "": spoken, because the takes after it depend on it, but not kept
     spoken: str  # the text given to espeak
     voice: str  # espeak's name of accent and variant
     rate: int  # words a minute
@@ -54,12 +59,19 @@ class Take:
     lead: float  # seconds before and after the speech
     tail: float
     seed: int  # of the breath, the room and the noise
+    settings: str = ""  # the variant file of a drawn voice
+    grain: int = 1  # the number of samples is a multiple of it
 
 
 class Espeak:
-    """The espeak-ng library of the package `espeakng_loader`."""
+    """The espeak-ng library of the package `espeakng_loader`.
 
-    def __init__(self) -> None:
+    Args:
+        folder: an empty folder for a copy of espeak-ng's English data, to which the variant files of drawn
+            voices are added. Without it the package's own data are used, and only named voices can speak.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         try:
             import espeakng_loader
 
@@ -71,10 +83,14 @@ class Espeak:
             ) from None
         except (OSError, RuntimeError) as error:
             raise UserError(f"espeak-ng's library does not load ({error}): {_REPAIR}") from None
+        if folder is not None:
+            _copy_english(data, folder)
+            data = folder
+        self._folder = folder
         self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(data).encode(), _DONT_EXIT)  # Hz
         if self.rate <= 0:
             raise UserError(f"espeak-ng does not start on its data in {data}: {_REPAIR}")
-        self._variants = {file.name for file in (data / "voices" / "!v").iterdir()}
+        self._variants = {file.name for file in (data / VARIANTS).iterdir()}
         self._pieces: list[np.ndarray] = []
         self._callback = _CALLBACK(self._collect)  # kept, because ctypes would free it
         self._library.espeak_SetSynthCallback(self._callback)
@@ -84,16 +100,21 @@ class Espeak:
             self._pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0  # go on
 
-    def say(self, text: str, voice: str, rate: int, pitch: int, seed: int) -> Waveform:
+    def say(self, text: str, voice: str, rate: int, pitch: int, seed: int, settings: str = "") -> Waveform:
         """The samples of `text` at `self.rate` Hz, within -1…1, without the silence around them.
 
-        `seed` determines the voice's breath noise.
+        `seed` determines the voice's breath noise, `settings` are the lines of a drawn variant's file.
         """
         self._pieces.clear()
         self._library.espeak_ng_SetRandSeed(
             ctypes.c_long(seed)
         )  # espeak-ng itself seeds it with the time of day
         variant = voice.split("+")[-1]  # espeak-ng ignores an unknown variant
+        if settings and variant not in self._variants:
+            assert self._folder is not None  # drawn voices need a copy of the data
+            file = self._folder / VARIANTS / variant
+            file.write_text(f"language variant\nname {variant}\n{settings}", encoding="ascii")
+            self._variants.add(variant)
         if variant not in self._variants or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UserError(f"espeak-ng has no voice '{voice}': install the pinned espeakng-loader")
         self._library.espeak_SetParameter(_RATE, rate, 0)
@@ -105,12 +126,27 @@ class Espeak:
         return waveform[audible[0] : audible[-1] + 1]
 
 
+def _copy_english(data: Path, folder: Path) -> None:
+    """Copy what English needs of espeak-ng's data: espeak-ng lists 350 languages and variants at most."""
+    for name in ("phondata", "phonindex", "phontab", "intonations", "en_dict"):
+        shutil.copy(data / name, folder / name)
+    shutil.copytree(data / VARIANTS, folder / VARIANTS)
+    (folder / "lang" / "gmw").mkdir(parents=True)
+    for file in (data / "lang" / "gmw").glob("en*"):
+        shutil.copy(file, folder / "lang" / "gmw" / file.name)
+
+
 def speak(espeak: Espeak, take: Take) -> Waveform:
     """The recording of one take, `SHORTEST` to `LONGEST` seconds at 16 kHz."""
     rng = np.random.default_rng(take.seed)
     room_for_speech = LONGEST - take.lead - take.tail - take.rt60
+
+    def say(rate: int) -> Waveform:
+        said = espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed, take.settings)
+        return resample(said, espeak.rate)
+
     rate = take.rate
-    speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
+    speech = say(rate)
     # a few variants are slow: an utterance that is too long is spoken again, faster
     while len(speech) > room_for_speech * SAMPLE_RATE:
         rate = rate * 6 // 5
@@ -118,10 +154,12 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
             raise UserError(
                 f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it"
             )
-        speech = resample(espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed), espeak.rate)
+        speech = say(rate)
     if take.rt60:
         speech = reverberate(speech, take.rt60, take.direct_db, rng)
-    return record(speech, take.lead, take.tail, SHORTEST, take.snr_db, take.noise, take.level_db, rng)
+    return record(
+        speech, take.lead, take.tail, SHORTEST, take.snr_db, take.noise, take.level_db, rng, take.grain
+    )
 
 
 def write_wav(path: str, waveform: Waveform) -> None:
@@ -137,10 +175,16 @@ def main() -> int:
     """Synthesise the job that is read from standard input."""
     takes = [Take(**fields) for fields in json.load(sys.stdin)]
     try:
-        espeak = Espeak()
-        for take in takes:
-            write_wav(take.path, speak(espeak, take))
-            print(take.path, flush=True)
+        with contextlib.ExitStack() as stack:
+            folder = None
+            if any(take.settings for take in takes):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+            espeak = Espeak(folder)
+            for take in takes:
+                recording = speak(espeak, take)
+                if take.path:
+                    write_wav(take.path, recording)
+                    print(take.path, flush=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -4,6 +4,9 @@ A rule is a name and its alternatives, separated by `|`; a `<name>` inside an al
 random alternative of that rule. `Writer.expand("drink")` may give "a cup of tea". The rules respect meaning
 as well as syntax: only food is cooked, and only a dog barks. `write_lines` joins one to four sentences of one
 kind into an utterance. No sentence occurs twice, within a split or across splits.
+
+The first utterances of each split, `DEFAULT_COUNTS` of them, are frozen: they come from `GRAMMAR` alone. All
+others come from a larger grammar, to which `MORE_GRAMMAR` adds words and sentences.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from omni_lib.corpora.word_lists import (
     DATE_FORMS,
     GRAMMAR,
     MONTHS,
+    MORE_GRAMMAR,
     NAMES_TO_SPELL,
     ORDINALS,
     SURNAMES_TO_SPELL,
@@ -25,12 +29,25 @@ from omni_lib.corpora.word_lists import (
 )
 from omni_lib.errors import UserError
 
+DEFAULT_COUNTS = {"train": 1000, "dev": 100, "test": 200}  # the frozen utterances of each split
+
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 
 # The share of each kind in the utterances of a split. All others are of the kind free.
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
-_RULES = {name: [option.strip() for option in options.split("|")] for name, options in GRAMMAR.items()}
+Rules = Mapping[str, Sequence[str]]  # the alternatives of each rule
+
+
+def _alternatives(options: str) -> list[str]:
+    return [option.strip() for option in options.split("|") if option.strip()]
+
+
+RULES: Rules = {name: _alternatives(options) for name, options in GRAMMAR.items()}
+MORE_RULES: Rules = {
+    name: _alternatives(GRAMMAR.get(name, "") + "|" + MORE_GRAMMAR.get(name, ""))
+    for name in {**GRAMMAR, **MORE_GRAMMAR}
+}
 
 # An utterance has one to four free sentences, dates or commands, but at most this number of letters and
 # spaces, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
@@ -60,8 +77,9 @@ class Writer:
     in the train split, which is written first, and a test sentence is a new combination of known words.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, rules: Rules = RULES) -> None:
         self._rng = rng
+        self._rules = rules
         self._decks: dict[str, list[str]] = {}
         self.kinds: dict[str, Callable[[], str]] = {
             "free": lambda: self.expand("free"),
@@ -99,7 +117,7 @@ class Writer:
 
     def _fill(self, template: str) -> str:
         return re.sub(
-            "<([a-z_]+)>", lambda match: self._fill(self._deal(match[1], _RULES[match[1]])), template
+            "<([a-z_]+)>", lambda match: self._fill(self._deal(match[1], self._rules[match[1]])), template
         )
 
     def _deal(self, name: str, cards: Sequence[str]) -> str:
@@ -110,26 +128,62 @@ class Writer:
         return deck.pop()
 
 
-def write_lines(counts: Mapping[str, int], seed: int) -> list[Line]:
-    """The corpus' utterances, `counts[split]` of each split; no sentence occurs twice.
+def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) -> list[Line]:
+    """The corpus' utterances, `counts[split]` of each split; no sentence occurs in two different texts.
 
-    The train split starts with the chapter's samples; after them the kinds are shuffled, so that any slice
-    holds them all.
+    The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. The frozen train split
+    starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
+    More training utterances begin with the same ones as fewer.
+
+    Args:
+        counts: number of utterances in each split.
+        seed: of all random draws.
+        texts: number of different texts in the training utterances after the frozen ones; they are used in
+            turn. Default: every utterance has its own.
 
     Raises:
         UserError: `counts` needs more sentences of a kind than the grammar can generate.
     """
+    frozen = _frozen_lines(seed)
+    said = {sentence for line in frozen for sentence in line.sentences}
+    more = {  # dev and test first: what train adds then depends on no number of training utterances
+        split: _more_lines(split, counts[split] - DEFAULT_COUNTS[split], seed, said, texts)
+        for split in sorted(counts)
+    }
+    lines: list[Line] = []
+    for split, count in counts.items():
+        lines += [line for line in frozen if line.split == split][:count] + more[split]
+    return lines
+
+
+def _frozen_lines(seed: int) -> list[Line]:
+    """The utterances that every corpus of this seed begins with, in the order of `DEFAULT_COUNTS`."""
     rng = random.Random(seed)
     writer = Writer(rng)
     said = set(CHAPTER_SAMPLES)
     lines: list[Line] = []
-    for split, count in counts.items():
-        opening = CHAPTER_SAMPLES[:count] if split == "train" else ()
+    for split, count in DEFAULT_COUNTS.items():
+        opening = CHAPTER_SAMPLES if split == "train" else ()
         lines += [Line(split, "free", (text,)) for text in opening]
         lines += [
             Line(split, kind, _sentences(writer, kind, said, rng))
             for kind in _kinds(count - len(opening), rng)
         ]
+    return lines
+
+
+def _more_lines(split: str, count: int, seed: int, said: set[str], texts: int | None) -> list[Line]:
+    """`count` utterances by the larger grammar, without the sentences in `said`, which grows."""
+    rng = random.Random(f"more {split} {seed}")
+    writer = Writer(rng, MORE_RULES)
+    kinds, shares = ["free", *KIND_SHARES], [1 - sum(KIND_SHARES.values()), *KIND_SHARES.values()]
+    lines: list[Line] = []
+    for index in range(count):
+        if split == "train" and texts is not None and index >= texts:
+            lines.append(lines[index % texts])
+        else:
+            kind = rng.choices(kinds, shares)[0]
+            lines.append(Line(split, kind, _sentences(writer, kind, said, rng)))
     return lines
 
 

@@ -28,14 +28,13 @@ from tqdm import tqdm
 from omni_lib.corpora.acoustics import NOISES
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.espeak_worker import REMEDY, Take
-from omni_lib.corpora.sentences import CHAPTER_SAMPLES, Line, write_lines
-from omni_lib.corpora.voices import Voice, cast_voices
+from omni_lib.corpora.sentences import CHAPTER_SAMPLES, DEFAULT_COUNTS, Line, write_lines
+from omni_lib.corpora.voices import Voice, cast_voices, drawn_voice, named_voices
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
 VERSION = 1  # of the corpus: increased with any change of the audio or of the files
-DEFAULT_COUNTS = {"train": 1000, "dev": 100, "test": 200}
 TEXTS_SHA256 = (
     "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
 )
@@ -44,6 +43,8 @@ TEXTS_SHA256 = (
 # espeak-ng's samples depend on what the same process has spoken before, so the same corpus needs the same
 # shards on every machine.
 SHARDS = 16
+
+GRAIN = 800  # samples (50 ms), which divides the longest recording: of the length of additional recordings
 
 _QUESTION_WORDS = tuple(
     f"{word} " for word in "how where when why who which is are do can could would have".split()
@@ -56,6 +57,8 @@ def synthesise(
     counts: Mapping[str, int] | None = None,
     workers: int | None = None,
     progress: bool = True,
+    texts: int | None = None,
+    voices: int | None = None,
 ) -> Path:
     """Write `out/asr.csv` and `out/wav/*.wav` (16 kHz mono PCM16, 1-10 s), and return the path of the CSV
     file.
@@ -71,6 +74,10 @@ def synthesise(
         workers: number of processes at a time; it does not change the result. Default: one per processor
             core.
         progress: show a progress bar on stderr.
+        texts: number of different texts in the training utterances after the frozen 1000. Default: every
+            utterance has its own.
+        voices: number of voices drawn by chance that speak these, beside the named ones. Default: a new one
+            each time.
 
     Raises:
         UserError: an argument is out of range, the folder holds something else, or espeak-ng is not
@@ -82,7 +89,11 @@ def synthesise(
         raise UserError(f"seed is {seed}: it must be 0 or more")
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: it must be 1 or more")
-    utterances, takes = plan(seed, counts)
+    if texts is not None and texts < 1:
+        raise UserError(f"texts is {texts}: it must be 1 or more")
+    if voices is not None and voices < 0:
+        raise UserError(f"voices is {voices}: it must be 0 or more")
+    utterances, takes = plan(seed, counts, texts, voices)
     stamp = {
         "corpus": "omni_lib synth",
         "version": VERSION,
@@ -97,11 +108,12 @@ def synthesise(
         raise UserError(f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}")
     with building(out, stamp) as partial:
         with tqdm(total=len(takes), desc="speaking", unit="utterance", disable=not progress) as bar:
-            _speak(
-                [replace(take, path=str((partial / take.path).resolve())) for take in takes],
-                workers or os.cpu_count() or 1,
-                bar.update,
-            )
+            folder = partial.resolve()
+            shards = [
+                [replace(take, path=take.path and str(folder / take.path)) for take in shard]
+                for shard in _shards(seed, takes)
+            ]
+            _speak(shards, workers or os.cpu_count() or 1, bar.update)
         write_manifest(
             partial / "asr.csv",
             [replace(utterance, path=partial / utterance.path) for utterance in utterances],
@@ -109,25 +121,66 @@ def synthesise(
     return out / "asr.csv"
 
 
-def plan(seed: int, counts: Mapping[str, int]) -> tuple[list[Utterance], list[Take]]:
+def plan(
+    seed: int, counts: Mapping[str, int], texts: int | None = None, voices: int | None = None
+) -> tuple[list[Utterance], list[Take]]:
     """Assign a voice and recording conditions to each sentence.
 
     Returns the rows of `asr.csv` and, in the same order, the takes. Paths are relative to the corpus folder.
+    The first `DEFAULT_COUNTS[split]` utterances of a split are the frozen ones, whatever the counts.
     """
-    cast = cast_voices(seed)
+    cast, named = cast_voices(seed), named_voices(seed)
+    first = {split: sum(list(DEFAULT_COUNTS.values())[:index]) for index, split in enumerate(DEFAULT_COUNTS)}
     turns = dict.fromkeys(counts, 0)
     utterances, takes = [], []
-    for index, line in enumerate(write_lines(counts, seed)):
-        turn = turns[line.split]
+    for line in write_lines(counts, seed, texts):
+        turn, frozen = turns[line.split], DEFAULT_COUNTS[line.split]
         turns[line.split] += 1
         voice = cast[line.split][turn % len(cast[line.split])]
+        if line.split == "train" and turn >= frozen:
+            voice = _additional_voice(turn - frozen, seed, named, voices)
         name = (
             f"sample{turn + 1}" if line.text in CHAPTER_SAMPLES else f"{line.split}_{turn + 1:04}_{line.kind}"
         )
         path = Path("wav") / f"{name}.wav"
         utterances.append(Utterance(path, line.text, voice.speaker, line.split, line.kind, voice.accent))
-        takes.append(_take(path.as_posix(), line, voice, random.Random(f"take {seed} {index}")))
+        if turn < frozen:
+            rng = random.Random(f"take {seed} {first[line.split] + turn}")
+            takes.append(_take(path.as_posix(), line, voice, rng))
+        else:
+            rng = random.Random(f"take {seed} {line.split} {turn}")
+            takes.append(_additional_take(path.as_posix(), line, voice, rng))
     return utterances, takes
+
+
+def _additional_voice(turn: int, seed: int, named: Sequence[Voice], drawn: int | None) -> Voice:
+    """The voice of the training utterance `turn` after the frozen ones: two of five are named."""
+    if drawn == 0:
+        return named[turn % len(named)]
+    group, place = divmod(turn, 5)
+    if place < 2:
+        return named[(2 * group + place) % len(named)]
+    number = 3 * group + place - 2
+    return drawn_voice(seed, number if drawn is None else number % drawn)
+
+
+def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
+    """The takes of each process.
+
+    The frozen takes are always spoken in the same sequence. One that the corpus does not contain is spoken
+    without being kept, if one that it does contain follows.
+    """
+    wanted = {take.path for take in takes}
+    frozen = [
+        take if take.path in wanted else replace(take, path="") for take in plan(seed, DEFAULT_COUNTS)[1]
+    ]
+    known = {take.path for take in frozen}
+    additional = [take for take in takes if take.path not in known]
+    shards = [frozen[first::SHARDS] for first in range(SHARDS)]
+    for shard in shards:
+        while shard and not shard[-1].path:
+            shard.pop()
+    return [shard for shard in shards + [additional[first::SHARDS] for first in range(SHARDS)] if shard]
 
 
 def texts_sha256(utterances: Sequence[Utterance]) -> str:
@@ -152,6 +205,15 @@ def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
         lead=rng.uniform(0.05, 0.3),
         tail=rng.uniform(0.05, 0.3),
         seed=rng.getrandbits(31),
+        settings=voice.settings,
+    )
+
+
+def _additional_take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
+    """A recording beyond the frozen ones, with wider ranges of speed and pitch."""
+    take = _take(path, line, voice, rng)
+    return replace(
+        take, rate=round(take.rate * rng.uniform(0.88, 1.15)), pitch=rng.randint(25, 75), grain=GRAIN
     )
 
 
@@ -170,16 +232,16 @@ def _asks(sentence: str) -> bool:
     return sentence.startswith(_QUESTION_WORDS) and not sentence.startswith("do not ")
 
 
-def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -> None:
-    """Synthesise all takes, each shard in its own process and `workers` processes at a time.
+def _speak(shards: Sequence[Sequence[Take]], workers: int, done: Callable[[int], object]) -> None:
+    """Synthesise each shard in its own process, `workers` processes at a time.
 
-    `done(1)` is called after each take.
+    `done(1)` is called after each take that is kept.
     """
     running: set[subprocess.Popen[str]] = set()
     stop = threading.Event()
 
     def speak_shard(shard: Sequence[Take]) -> None:
-        if stop.is_set() or not shard:
+        if stop.is_set():
             return
         process = subprocess.Popen(
             [sys.executable, "-m", "omni_lib.corpora.espeak_worker"],
@@ -207,9 +269,9 @@ def _speak(takes: Sequence[Take], workers: int, done: Callable[[int], object]) -
             raise RuntimeError(f"the espeak process ended with exit code {process.returncode}:\n{complaint}")
 
     with ThreadPoolExecutor(workers) as pool:
-        shards = [pool.submit(speak_shard, takes[first::SHARDS]) for first in range(SHARDS)]
+        running_shards = [pool.submit(speak_shard, shard) for shard in shards]
         try:
-            for shard in as_completed(shards):
+            for shard in as_completed(running_shards):
                 shard.result()
         except BaseException:  # also Ctrl-C: the processes must not go on
             stop.set()

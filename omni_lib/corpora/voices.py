@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ EXCLUDED = frozenset(
     + ["Mr serious"]  # its name contains a space
 )
 
+KLATT_SHARE = 0.25  # of the drawn voices
+KLATT_SYNTHESISERS = (1, 2, 3, 4, 6)  # 5 is a robot's
+
 TEST_VARIANTS, DEV_VARIANTS = 16, 10
 LARGEST_TESTED_FAMILY = 3  # a larger one would be half of dev
 
@@ -56,6 +60,7 @@ class Voice:
 
     variant: str
     accent: str
+    settings: str = ""  # the text of a drawn variant's file; a named variant is one of espeak-ng's own
 
     @property
     def espeak_name(self) -> str:
@@ -66,6 +71,58 @@ class Voice:
     def speaker(self) -> str:
         """The name in the manifest."""
         return f"{self.accent}+{self.variant}".lower()
+
+
+def named_voices(seed: int) -> list[Voice]:
+    """The train split's named variants, each in all six accents, in random order."""
+    variants = sorted({voice.variant for voice in cast_voices(seed)["train"]})
+    voices = [Voice(variant, accent) for variant in variants for accent in ACCENTS]
+    random.Random(f"named voices {seed}").shuffle(voices)
+    return voices
+
+
+def drawn_voice(seed: int, number: int) -> Voice:
+    """The `number`-th voice drawn by chance: the settings of an espeak-ng variant, and an accent.
+
+    Every setting is drawn independently of the named variants, from a range in which speech stays
+    intelligible: pitch (Hz), the eight formants' frequency, height and width (percent of the default),
+    roughness, flutter, breath, voicing, consonants and tone. A quarter of the voices use one of espeak-ng's
+    klatt synthesisers in place of its own. The file format is described in espeak-ng's docs/voices.md.
+    """
+    rng = random.Random(f"drawn voice {seed} {number}")
+
+    def between(low: float, high: float) -> int:
+        return round(rng.uniform(low, high))
+
+    pitch = round(math.exp(rng.uniform(math.log(60), math.log(240))))  # Hz, of men to children
+    lines = [f"pitch {pitch} {round(pitch * rng.uniform(1.05, 1.75))}"]
+    if rng.random() < KLATT_SHARE:
+        lines.append(f"klatt {rng.choice(KLATT_SYNTHESISERS)}")
+    # the formants move together with the length of the vocal tract, and each a little by itself
+    tract = math.exp(rng.uniform(math.log(0.84), math.log(1.22)))
+    lines.append(f"formant 0 {between(80, 115)} {between(70, 170)} {between(60, 160)}")
+    for formant in range(1, 9):
+        frequency = round(100 * min(max(tract * rng.gauss(1, 0.05), 0.75), 1.35))
+        lowest = 60 if formant <= 3 else 0  # the first three make a vowel what it is
+        lines.append(f"formant {formant} {frequency} {between(lowest, 130)} {between(50, 170)}")
+    for share, setting, low, high in (
+        (0.5, "flutter", 0, 14),
+        (0.4, "roughness", 0, 6),
+        (0.6, "voicing", 35, 170),
+    ):
+        if rng.random() < share:
+            lines.append(f"{setting} {between(low, high)}")
+    if rng.random() < 0.6:
+        lines.append(f"consonants {between(45, 160)} {between(40, 160)}")
+    if rng.random() < 0.25:
+        lines.append("breath " + " ".join(str(between(0, 8)) for _ in range(8)))
+    if rng.random() < 0.5:
+        lines.append(f"tone 600 {between(150, 255)} 1200 {between(60, 255)} 2000 {between(50, 255)}")
+    if rng.random() < 0.15:
+        lines.append(f"echo {between(10, 150)} {between(5, 40)}")
+    if rng.random() < 0.4:
+        lines.append(f"intonation {rng.randint(1, 4)}")
+    return Voice(f"drawn{number + 1}", rng.choice(ACCENTS), "".join(f"{line}\n" for line in lines))
 
 
 def cast_voices(seed: int) -> dict[str, list[Voice]]:

@@ -224,3 +224,139 @@ GRAMMAR = {
         stop the music in the <room> | tell me the news
     """,
 }
+
+# Further alternatives of the rules above, for clips beyond the frozen ones: about half as many again. A rule
+# that is only here is new.
+MORE_GRAMMAR = {
+    "name": "emma | jack | julia | robert | helen | oscar | grace | martin",
+    "relative": "aunt | grandmother | nephew | daughter",
+    "worker": "painter | plumber | lawyer | singer | waiter",
+    "person": "her <relative> | their <relative> | the girl next door | the new boss | the tall man | <name>",
+    "group": "the tourists | my friends | the workers | her cousins | the neighbors | the whole family",
+    "past": "last month | last winter | three weeks ago | an hour ago | on <weekday> morning | last year",
+    "future": "next month | later today | on <weekday> evening | before dinner | next spring | in <few> days",
+    "clock": "<hour> fifteen | <hour> forty five | ten past <hour> | twenty to <hour> | <hour> in the evening",
+    "hour": "twelve",
+    "few": "eleven | fifteen | twenty | thirty | several | many",
+    "duration": "<few> minutes | the whole day | half a year",
+    "town": "rome | madrid | chicago | vienna | sydney | glasgow | denver",
+    "room": "hall | cellar | attic | dining room | library",
+    "shop": "supermarket | bakery | book shop",
+    "place": """
+        the airport | the church | the castle | the lake | the theater | the town hall | the factory |
+        the post office | the stadium | the harbor
+    """,
+    "surface": "the shelf | the chair | the stove",
+    "color": "red | blue | gray | purple | pink | dark green | silver",
+    "clothing": "shirt | sweater | scarf | pair of shoes | raincoat",
+    "single_possession": "passport | umbrella | notebook | watch | purse | key",
+    "furniture": "sofa | chair | mirror | bookshelf | curtain",
+    "box": "bucket | mattress | parcel | backpack | trunk | barrel",
+    "size": "empty | large | light | broken | tiny | strange",
+    "dish": """
+        roast beef | mushroom soup | a cheese sandwich | fried eggs | a bowl of noodles | a fruit salad |
+        lamb with rosemary | pancakes with syrup
+    """,
+    "drink": "orange juice | a bottle of lemonade | hot chocolate | a cup of coffee | ice water",
+    "goods": "pears | cherries | cucumbers | mushrooms | peppers | grapes | plums | nuts",
+    "ingredient": "flour | rice | pepper | olive oil | yogurt | jam | garlic",
+    "vehicle": "tractor | motorcycle | fire engine | car | ambulance",
+    "transport": "ferry | boat | tram",
+    "machine": "dishwasher | microwave | telephone | vacuum cleaner | camera | projector",
+    "event": "lecture | festival | game | dinner | ceremony | play | race | funeral",
+    "verdict": "quite short | a great success | terrible | hard to follow | worth the money | too loud",
+    "subject": "history | physics | german | the violin | biology | painting | law",
+    "subject_game": "the violin | the drums | golf | the flute",
+    "weather": "sunny | foggy | icy | stormy | dry | cloudy",
+    "beast": "goat | sheep | squirrel | frog | pig | hen | wolf",
+    "pet": "parrot | goat | hamster | hen",
+    "two_beasts": (
+        "the wolf and the sheep | the frog and the hen | the goat and the pig | the squirrel and the dog"
+    ),
+    "beast_size": "lazy | white | gray | fat | noisy | shy",
+    "hid": "danced | swam | rested | was hiding | was playing | disappeared",
+    "hid_together": "danced | rested | were hiding | were playing | disappeared",
+    "beast_place": (
+        "behind the barn | on the roof | beside the road | between the bushes | over the fence | "
+        "next to the pond | in the tall grass"
+    ),
+    "plants": "tulips | carrots | sunflowers | bushes | herbs",
+    "activity": """
+        climb a mountain | bake <dish> | meet <person> | travel to <town> | sing in the choir |
+        buy a <color> <vehicle> | sleep in a tent | read the newspaper | dance with <person>
+    """,
+    "outdoor": "climb | run | wait outside | have a picnic | sail | camp near the lake",
+    "indoor": "read a book | bake <dish> | sing together | paint the <room> | play <subject_game>",
+    "chore": """
+        iron the shirts | sweep the floor | empty the bin | post the letter | charge the phone |
+        fix the <machine> | pack the <box> | make the beds | return the book
+    """,
+    "request": (
+        "turn the page | wait for <person> | hold the <box> | speak more slowly | answer the phone | "
+        "pass me the <ingredient>"
+    ),
+    "mischief": "shout | jump | smoke | sing | throw things",
+    "skill": "bake <dish> | ride a horse | fix the <machine> | sing | read a map | write in <language>",
+    "language": "french | german | spanish | english | chinese | russian",
+    "carried": "lifted | pushed | opened | bought | hid | forgot",
+    "cooked": "served | prepared | tasted | burned",
+    "drove": "hurried | moved | ran | came back",
+    "moved": "flew | sailed | moved | came back",
+    "injury": "knee | shoulder | left ear | neck | stomach | right hand",
+    "feeling": "sad | proud | nervous | excited | hungry | surprised | lonely",
+    "reason": (
+        "the <event> was cancelled | the <vehicle> broke down | it was snowing | the lights went out | "
+        "nobody answered the phone | <person> was late | the <box> was empty"
+    ),
+    "opinion": "i hope | they say | she wrote | i am sure | the newspaper reported | he promised",
+    "news": """
+        <person> is getting married <future> | the <shop> has closed | <person> lost the <possession> |
+        the road to <town> is blocked | <group> will visit <town> <future> | prices are rising again |
+        the <machine> needs a new battery
+    """,
+    "doing": (
+        "reading the newspaper | walking along the river | talking to <person> | looking for the <possession> | "
+        "packing the <box> | singing | fixing the <machine>"
+    ),
+    "flavor": "sweet | salty | bitter | fresh | delicious | sour",
+    "quality": "expensive | cheap | useful | beautiful | modern | dirty | quiet",
+    "manner": "slowly | quickly | carefully | quietly | happily | suddenly",
+    "free": """
+        <person> met <person> at <place> <past> | <person> works <manner> but <person> works <manner> |
+        the <worker> opened the <box> <manner> | <group> walked <manner> across the bridge |
+        this <clothing> is too <quality> for me | the <color> <clothing> looks very <quality> |
+        the <dish_simple> tastes <flavor> | <person> thought the <dish_simple> was too <flavor> |
+        why did <person> sell the <color> <vehicle> | who left the <box> in the <room> |
+        whose <single_possession> is on <surface> | what did <person> bring from <town> |
+        which <furniture> do you like better | where can i buy <goods> and <ingredient> |
+        <person> speaks <language> and a little <language> | how do you say that in <language> |
+        there was a <color> <vehicle> outside <place> <past> | nobody knew that <news> |
+        <person> is afraid of the <beast_size> <beast> | the <beast> and the <beast> were very <feeling> |
+        i have to <chore> before i <activity> | <person> would rather <activity> than <outdoor> |
+        <person> used to live near <place> in <town> | the <room> is <quality> but the <room> is not |
+        we waited <duration> for the <transport> | it took <duration> to find the <possession> |
+        you can see <place> from the <room> window | is there a <shop> near <place> |
+        <few> people came to the <event> | there were only <few> <goods> left at the <shop> |
+        <person> promised to <chore> <future> | <group> decided to <activity> <future> |
+        my <injury> still hurts after the <event> | <person> told me to <chore> |
+        after the <event> we went to <place> | before the <event> <person> was <feeling> |
+        the <machine> was <quality> but it stopped working <past> | have you seen my <color> <clothing> |
+        do you remember the <event> in <town> | did <person> really <skill> |
+        <person> will <activity> <future> if it is not too <weather> |
+        i would like <few> <goods> and some <ingredient> |
+        the <worker> from <town> <carried> a <size> <box> | the <weather> day made <person> <feeling>
+    """,
+    "dish_simple": "soup | cake | chicken | coffee | cheese | bread | salad | juice",
+    "device": "fan | oven | printer | computer | dishwasher | camera",
+    "genre": "a song | some jazz | the radio | the last message | an old movie | some <language> music",
+    "task": "meet <person> at <clock> | visit <place> | pay the <worker> | bring the <single_possession>",
+    "command": """
+        set the <room> <device> to <few> degrees | play <genre> for <duration> | add <task> to the calendar |
+        turn the <device> down in the <room> | turn on the <room> <device> at <clock> |
+        set a timer for <few> minutes | wake <person> up at <clock> <future> | call <person> at <clock> |
+        book a room in <town> for <few> nights | remind <person> to <chore> <future> |
+        remind me of the <event> at <clock> | show me the <event> in <town> | stop the <device> in <duration> |
+        tell <person> that <news> | add <few> <goods> to the shopping list | open the door of the <room> |
+        switch on the <device> at <clock> | book <few> seats for the <event> on <weekday>
+    """,
+}
