@@ -50,9 +50,18 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="make or check a corpus").add_subparsers(
         title="corpora", required=True
     )
-    synth = data.add_parser("synth", help="synthesise the embedded corpus")
+    about = "More utterances leave the first 1000, 100 and 200, which are frozen, as they are."
+    synth = data.add_parser("synth", help="synthesise the embedded corpus", description=about)
     synth.add_argument("--out", type=Path, default=Path("data/audio"))
     synth.add_argument("--seed", type=int, default=0)
+    for name, count, meaning in (
+        ("train", 1000, "training utterances (default: 1000)"),
+        ("dev", 100, "dev utterances (default: 100)"),
+        ("test", 200, "test utterances (default: 200)"),
+        ("texts", None, "different texts of the training utterances beyond 1000 (default: all differ)"),
+        ("voices", None, "voices drawn by chance for these, beside the named ones (default: all differ)"),
+    ):
+        synth.add_argument(f"--{name}", type=int, default=count, metavar="N", help=meaning)
     synth.set_defaults(run=_data_synth)
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
     an4.add_argument(
@@ -204,7 +213,9 @@ def _seconds(text: str) -> float:
 def _data_synth(options: argparse.Namespace) -> int:
     from omni_lib.corpora.synth import synthesise
 
-    print(f"The embedded corpus: {synthesise(options.out, seed=options.seed)}")
+    counts = {split: getattr(options, split) for split in ("train", "dev", "test")}
+    csv = synthesise(options.out, options.seed, counts, texts=options.texts, voices=options.voices)
+    print(f"The embedded corpus: {csv}")
     return 0
 
 
@@ -346,14 +357,8 @@ def _transcribe(options: argparse.Namespace) -> int:
         if not options.json:
             print(f"{path}: {transcripts[-1].text}")
     if options.json:
-        print(
-            json.dumps(
-                [
-                    {"path": str(t.path), "text": t.text, "words": [asdict(word) for word in t.words]}
-                    for t in transcripts
-                ]
-            )
-        )
+        found = [(str(t.path), t.text, [asdict(word) for word in t.words]) for t in transcripts]
+        print(json.dumps([{"path": path, "text": text, "words": words} for path, text, words in found]))
     return 2 if failures else 0
 
 
@@ -379,11 +384,8 @@ def _export(options: argparse.Namespace) -> int:
     export_for_inference(options.checkpoint, options.out)
     recogniser, _ = load_recogniser(options.out)
     result = evaluate(recogniser, rows)
-    record(
-        options.out,
-        {**result.summary(), "decoder": "greedy", "split": options.split or "test"},
-        options.limits,
-    )
+    metrics = {**result.summary(), "decoder": "greedy", "split": options.split or "test"}
+    record(options.out, metrics, options.limits)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
     return 0
 

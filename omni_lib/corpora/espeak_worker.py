@@ -46,7 +46,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 class Take:
     """How one utterance is spoken and recorded."""
 
-    path: str  # of the WAV file to write; "": spoken, because the takes after it depend on it, but not kept
+    path: str  # of the WAV file to write; when empty, the take is spoken, but not kept
     spoken: str  # the text given to espeak
     voice: str  # espeak's name of accent and variant
     rate: int  # words a minute
@@ -137,9 +137,12 @@ def _copy_english(data: Path, folder: Path) -> None:
 
 
 def speak(espeak: Espeak, take: Take) -> Waveform:
-    """The recording of one take, `SHORTEST` to `LONGEST` seconds at 16 kHz."""
-    rng = np.random.default_rng(take.seed)
-    room_for_speech = LONGEST - take.lead - take.tail - take.rt60
+    """The speech of one take at 16 kHz, short enough for a recording of `LONGEST` seconds.
+
+    Raises:
+        UserError: the text is too long, even when it is spoken as fast as possible.
+    """
+    longest = LONGEST - take.lead - take.tail - take.rt60
 
     def say(rate: int) -> Waveform:
         said = espeak.say(take.spoken, take.voice, rate, take.pitch, take.seed, take.settings)
@@ -148,13 +151,19 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
     rate = take.rate
     speech = say(rate)
     # a few variants are slow: an utterance that is too long is spoken again, faster
-    while len(speech) > room_for_speech * SAMPLE_RATE:
+    while len(speech) > longest * SAMPLE_RATE:
         rate = rate * 6 // 5
         if rate > FASTEST:
             raise UserError(
                 f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it"
             )
         speech = say(rate)
+    return speech
+
+
+def recorded(speech: Waveform, take: Take) -> Waveform:
+    """The recording of one take's speech in its room and noise, `SHORTEST` to `LONGEST` seconds at 16 kHz."""
+    rng = np.random.default_rng(take.seed)
     if take.rt60:
         speech = reverberate(speech, take.rt60, take.direct_db, rng)
     return record(
@@ -181,9 +190,9 @@ def main() -> int:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
             espeak = Espeak(folder)
             for take in takes:
-                recording = speak(espeak, take)
+                speech = speak(espeak, take)
                 if take.path:
-                    write_wav(take.path, recording)
+                    write_wav(take.path, recorded(speech, take))
                     print(take.path, flush=True)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -146,9 +146,9 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
     """
     frozen = _frozen_lines(seed)
     said = {sentence for line in frozen for sentence in line.sentences}
-    more = {  # dev and test first: what train adds then depends on no number of training utterances
-        split: _more_lines(split, counts[split] - DEFAULT_COUNTS[split], seed, said, texts)
-        for split in sorted(counts)
+    more = {  # dev and test come first, so that their sentences do not depend on the size of train
+        split: _more_lines(split, counts.get(split, 0) - DEFAULT_COUNTS[split], seed, said, texts)
+        for split in ("dev", "test", "train")
     }
     lines: list[Line] = []
     for split, count in counts.items():

@@ -235,7 +235,10 @@ MORE_GRAMMAR = {
     "group": "the tourists | my friends | the workers | her cousins | the neighbors | the whole family",
     "past": "last month | last winter | three weeks ago | an hour ago | on <weekday> morning | last year",
     "future": "next month | later today | on <weekday> evening | before dinner | next spring | in <few> days",
-    "clock": "<hour> fifteen | <hour> forty five | ten past <hour> | twenty to <hour> | <hour> in the evening",
+    "clock": """
+        <hour> fifteen | <hour> forty five | ten past <hour> | twenty to <hour> |
+        <hour> in the evening
+    """,
     "hour": "twelve",
     "few": "eleven | fifteen | twenty | thirty | several | many",
     "duration": "<few> minutes | the whole day | half a year",
@@ -315,7 +318,8 @@ MORE_GRAMMAR = {
         the <machine> needs a new battery
     """,
     "doing": (
-        "reading the newspaper | walking along the river | talking to <person> | looking for the <possession> | "
+        "reading the newspaper | walking along the river | talking to <person> | "
+        "looking for the <possession> | "
         "packing the <box> | singing | fixing the <machine>"
     ),
     "flavor": "sweet | salty | bitter | fresh | delicious | sour",
@@ -355,7 +359,8 @@ MORE_GRAMMAR = {
         turn the <device> down in the <room> | turn on the <room> <device> at <clock> |
         set a timer for <few> minutes | wake <person> up at <clock> <future> | call <person> at <clock> |
         book a room in <town> for <few> nights | remind <person> to <chore> <future> |
-        remind me of the <event> at <clock> | show me the <event> in <town> | stop the <device> in <duration> |
+        remind me of the <event> at <clock> | show me the <event> in <town> |
+        stop the <device> in <duration> |
         tell <person> that <news> | add <few> <goods> to the shopping list | open the door of the <room> |
         switch on the <device> at <clock> | book <few> seats for the <event> on <weekday>
     """,

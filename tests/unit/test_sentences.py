@@ -6,9 +6,18 @@ from collections import Counter
 
 import pytest
 
-from omni_lib.corpora.sentences import CHAPTER_SAMPLES, KIND_SHARES, LONGEST_TEXT, Line, Writer, write_lines
-from omni_lib.corpora.synth import DEFAULT_COUNTS
-from omni_lib.corpora.word_lists import GRAMMAR, MONTHS, NAMES_TO_SPELL, ORDINALS, UNITS
+from omni_lib.corpora import sentences
+from omni_lib.corpora.sentences import (
+    CHAPTER_SAMPLES,
+    DEFAULT_COUNTS,
+    KIND_SHARES,
+    LONGEST_TEXT,
+    MORE_RULES,
+    Line,
+    Writer,
+    write_lines,
+)
+from omni_lib.corpora.word_lists import GRAMMAR, MONTHS, MORE_GRAMMAR, NAMES_TO_SPELL, ORDINALS, UNITS
 from omni_lib.errors import UserError
 from omni_lib.text import normalise
 
@@ -16,6 +25,21 @@ from omni_lib.text import normalise
 @pytest.fixture(scope="module")
 def lines() -> list[Line]:
     return write_lines(DEFAULT_COUNTS, seed=0)
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Line]:
+    """Three times as many training utterances as are frozen, and more of dev and test."""
+    return write_lines({"train": 3000, "dev": 130, "test": 230}, seed=0)
+
+
+def additional(lines: list[Line]) -> list[Line]:
+    """What comes after the frozen utterances of each split."""
+    return [
+        line
+        for split, frozen in DEFAULT_COUNTS.items()
+        for line in [line for line in lines if line.split == split][frozen:]
+    ]
 
 
 def kind_of(sentence: str) -> str:
@@ -27,7 +51,7 @@ def kind_of(sentence: str) -> str:
         return "spelling"
     if {month for month, _ in MONTHS} & set(words):
         return "date"
-    openings = {command.split()[0] for command in GRAMMAR["command"].split("|")}
+    openings = {command.split()[0] for command in MORE_RULES["command"]}
     return "command" if words[0] in openings else "free"
 
 
@@ -35,19 +59,24 @@ def test_every_split_has_the_number_of_lines_asked_for(lines):
     assert Counter(line.split for line in lines) == DEFAULT_COUNTS
 
 
-def test_no_sentence_is_said_twice_in_an_utterance_in_a_split_or_across_splits(lines):
+@pytest.mark.parametrize("written", ["lines", "many"])
+def test_no_sentence_is_said_twice_in_an_utterance_in_a_split_or_across_splits(written, request):
+    lines = request.getfixturevalue(written)
     sentences = [sentence for line in lines for sentence in line.sentences]
     assert len(set(sentences)) == len(sentences)
     assert len({line.text for line in lines}) == len(lines)
 
 
-def test_texts_are_normalised_and_hold_all_the_sentences(lines):
-    for line in lines:
+@pytest.mark.parametrize("written", ["lines", "many"])
+def test_texts_are_normalised_and_hold_all_the_sentences(written, request):
+    for line in request.getfixturevalue(written):
         assert all(sentence and sentence == normalise(sentence) for sentence in line.sentences)
         assert line.text == " ".join(line.sentences)
 
 
-def test_an_utterance_holds_sentences_of_its_own_kind_only(lines):
+@pytest.mark.parametrize("written", ["lines", "many"])
+def test_an_utterance_holds_sentences_of_its_own_kind_only(written, request):
+    lines = request.getfixturevalue(written)
     assert not [line for line in lines if {kind_of(sentence) for sentence in line.sentences} != {line.kind}]
 
 
@@ -114,15 +143,26 @@ def test_the_same_seed_writes_the_same_lines_and_another_does_not():
 
 
 def test_every_rule_that_is_named_exists_and_is_used():
-    named = set(re.findall("<([a-z_]+)>", " ".join(GRAMMAR.values())))
-    assert named <= GRAMMAR.keys()
-    assert GRAMMAR.keys() - named == {"free", "command"}  # the two that nothing else contains
+    for rules in (GRAMMAR, {name: " ".join(options) for name, options in MORE_RULES.items()}):
+        named = set(re.findall("<([a-z_]+)>", " ".join(rules.values())))
+        assert named <= rules.keys()
+        assert rules.keys() - named == {"free", "command"}  # the two that nothing else contains
 
 
-def test_articles_agree_with_the_next_word():
-    writer = Writer(random.Random(0))
+def test_the_larger_grammar_adds_alternatives_and_repeats_none():
+    for name, options in MORE_RULES.items():
+        new = set(options) - {option.strip() for option in GRAMMAR.get(name, "").split("|")}
+        assert new if name in MORE_GRAMMAR else not new
+        if name in MORE_GRAMMAR and name != "person":  # a name is dealt more often than other persons
+            added = [option.strip() for option in MORE_GRAMMAR[name].split("|")]
+            assert sorted(added) == sorted(new)
+
+
+@pytest.mark.parametrize("rules", [sentences.RULES, MORE_RULES], ids=["frozen", "larger"])
+def test_articles_agree_with_the_next_word(rules):
+    writer = Writer(random.Random(0), rules)
     texts = [writer.expand("free") for _ in range(3000)]
-    assert not [text for text in texts if re.search(r"\ba [aeio]|\ban [^aeio]", text)]
+    assert not [text for text in texts if re.search(r"\ba [aeio]|\ban (?!hour)[^aeio]", text)]
 
 
 def test_a_rule_deals_all_its_alternatives_before_any_again():
@@ -151,6 +191,53 @@ def test_names_are_spelled_letter_by_letter_with_and_without_a_surname():
     assert 15 < sum(text in alone for text in spelled) < 45
 
 
-def test_a_used_up_grammar_is_said_in_one_line():
+def test_a_used_up_grammar_is_said_in_one_line(monkeypatch):
+    few = {**MORE_RULES, "free": ["it rains"], "command": ["stop the music"]}
+    monkeypatch.setattr(sentences, "MORE_RULES", few)
     with pytest.raises(UserError, match="no more new sentences of the kind '[a-z]+': ask for fewer"):
-        write_lines({"train": 5000}, seed=0)  # commands give out first
+        write_lines({"train": 1100}, seed=0)
+
+
+# --- more and fewer utterances than the frozen ones ---
+
+
+@pytest.mark.parametrize(
+    "counts", [{"train": 7, "dev": 2, "test": 3}, {"test": 5}, {"train": 1200, "dev": 100}]
+)
+def test_every_corpus_starts_with_the_frozen_utterances(lines, counts):
+    written = write_lines(counts, seed=0)
+    for split, count in counts.items():
+        of_split = [line for line in written if line.split == split]
+        frozen = [line for line in lines if line.split == split]
+        assert len(of_split) == count and of_split[: len(frozen)] == frozen[:count]
+
+
+def test_fewer_training_utterances_are_the_first_of_more(many):
+    counts = {"train": 1500, "dev": 130, "test": 230}
+    assert write_lines(counts, seed=0)[:1500] == many[:1500]
+
+
+def test_additional_utterances_have_the_same_kinds_and_more_words(lines, many):
+    more = additional(many)
+    assert len(more) == 2060
+    kinds = Counter(line.kind for line in more)
+    for kind, share in KIND_SHARES.items():
+        assert kinds[kind] / len(more) == pytest.approx(share, abs=0.03)
+    words = {word for line in lines for word in line.text.split()}
+    new = {word for line in more for word in line.text.split()} - words
+    assert len(new) > 200 and "grandmother" in new
+    assert max(len(line.text) for line in more) <= LONGEST_TEXT
+
+
+def test_texts_are_used_in_turn_in_the_additional_training_utterances(lines, many):
+    written = write_lines({"train": 1500, "dev": 130, "test": 230}, seed=0, texts=200)
+    assert written[:1000] == lines[:1000]
+    assert written[1000:1200] == many[1000:1200]
+    assert written[1200:1400] == written[1000:1200] and written[1400:1500] == written[1000:1100]
+    assert written[1500:] == many[3000:]  # dev and test have their own
+
+
+@pytest.mark.slow
+def test_20000_utterances_do_not_use_the_grammar_up():
+    written = write_lines({"train": 20000, "dev": 100, "test": 200}, seed=0)
+    assert len({line.text for line in written}) == len(written) == 20300

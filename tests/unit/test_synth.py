@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from omni_lib.cli import main
 from omni_lib.corpora import synth
 from omni_lib.corpora.acoustics import NOISES, PEAK, SAMPLE_RATE, noise, record, resample, reverberate
-from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST
-from omni_lib.corpora.sentences import write_lines
-from omni_lib.corpora.synth import DEFAULT_COUNTS, TEXTS_SHA256, plan, synthesise, texts_sha256
-from omni_lib.corpora.voices import ACCENTS, EXCLUDED, FAMILIES, cast_voices
+from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST, Espeak
+from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
+from omni_lib.corpora.synth import GRAIN, TEXTS_SHA256, plan, synthesise, texts_sha256
+from omni_lib.corpora.voices import ACCENTS, EXCLUDED, FAMILIES, cast_voices, drawn_voice, named_voices
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
@@ -112,6 +113,133 @@ def test_the_letter_a_is_not_spoken_as_the_article():
     assert " a" not in spoken[spelled] and "[['eI]]" in spoken[spelled]
 
 
+# --- more utterances than the frozen ones ---
+
+
+@pytest.fixture
+def few_frozen(monkeypatch) -> None:
+    """A corpus of which only 20 utterances are frozen, so that a test can synthesise more than these.
+
+    Four processes instead of 32 speak it.
+    """
+    monkeypatch.setattr(synth, "SHARDS", 2)
+    for split, count in {"train": 12, "dev": 4, "test": 4}.items():
+        monkeypatch.setitem(DEFAULT_COUNTS, split, count)
+
+
+@pytest.mark.parametrize(
+    "counts", [{"train": 5000, "dev": 100, "test": 200}, {"train": 9, "dev": 120, "test": 3}]
+)
+def test_the_plan_of_every_corpus_starts_with_the_frozen_utterances(counts):
+    utterances, takes = plan(0, counts)
+    frozen, frozen_takes = plan(0, DEFAULT_COUNTS)
+    for split, count in counts.items():
+        kept = min(count, DEFAULT_COUNTS[split])
+        assert [u for u in utterances if u.split == split][:kept] == [u for u in frozen if u.split == split][
+            :kept
+        ]
+        assert [take for take in takes if f"/{split}_" in take.path][: kept - 3] == [
+            take for take in frozen_takes if f"/{split}_" in take.path
+        ][: kept - 3]
+    assert len({take.path for take in takes}) == len(takes) == sum(counts.values())
+
+
+def test_training_never_contains_a_sentence_or_a_voice_of_dev_and_test():
+    counts = {"train": 12_000, "dev": 150, "test": 250}
+    lines, (utterances, takes) = write_lines(counts, 0), plan(0, counts)
+    held_out = {sentence for line in lines if line.split != "train" for sentence in line.sentences}
+    assert not [line for line in lines if line.split == "train" and held_out & set(line.sentences)]
+    variants = {
+        split: {
+            take.voice.split("+")[1].lower()
+            for u, take in zip(utterances, takes, strict=True)
+            if u.split == split
+        }
+        for split in counts
+    }
+    assert len(variants["dev"]) == 10 and len(variants["test"]) == 16
+    assert not variants["train"] & (variants["dev"] | variants["test"])
+    drawn = {take.settings for take in takes} - {""}
+    assert len(drawn) == 6600  # three of five, each another
+    espeak_variants = {variant.lower() for family in FAMILIES for variant in family}
+    assert not [name for name in variants["train"] - espeak_variants if not re.fullmatch("drawn[0-9]+", name)]
+    assert not any(take.settings for u, take in zip(utterances, takes, strict=True) if u.split != "train")
+
+
+def test_named_voices_are_the_train_variants_in_every_accent():
+    train = {voice.variant for voice in cast_voices(0)["train"]}
+    voices = named_voices(0)
+    assert len(set(voices)) == len(voices) == 6 * 55
+    assert {voice.variant for voice in voices} == train and {voice.accent for voice in voices} == set(ACCENTS)
+
+
+def test_drawn_voices_differ_and_a_quarter_use_a_klatt_synthesiser():
+    voices = [drawn_voice(0, number) for number in range(400)]
+    assert voices == [drawn_voice(0, number) for number in range(400)]
+    assert len({voice.settings for voice in voices}) == len({voice.speaker for voice in voices}) == 400
+    assert {voice.accent for voice in voices} == set(ACCENTS)
+    assert sum("klatt" in voice.settings for voice in voices) / 400 == pytest.approx(0.25, abs=0.06)
+    for setting in ("pitch", "flutter", "roughness", "voicing", "consonants", "breath", "tone", "formant 8"):
+        assert any(f"\n{setting} " in "\n" + voice.settings for voice in voices)
+    assert drawn_voice(1, 0) != drawn_voice(0, 0)
+
+
+@pytest.mark.parametrize(("voices", "drawn"), [(None, 120), (7, 7), (0, 0)])
+def test_the_number_of_drawn_voices_is_the_one_asked_for(voices, drawn):
+    takes = plan(0, {"train": 1200}, voices=voices)[1]
+    assert len({take.settings for take in takes} - {""}) == drawn
+    assert not any(take.settings for take in takes[:1000])
+
+
+def test_additional_takes_vary_more_in_speed_and_pitch():
+    takes = plan(0, {"train": 3000})[1]
+    frozen, more = takes[:1000], takes[1000:]
+    assert max(take.rate for take in more) > 1.1 * max(take.rate for take in frozen)
+    assert {take.pitch for take in frozen} == set(range(35, 66))
+    assert {take.pitch for take in more} == set(range(25, 76))
+
+
+def test_more_training_utterances_leave_the_frozen_files_as_they_are(few_frozen, tmp_path):
+    counts = {"train": 12, "dev": 4, "test": 4}
+    frozen = synthesise(tmp_path / "frozen", counts=counts, progress=False).parent / "wav"
+    more = synthesise(tmp_path / "more", counts={**counts, "train": 40}, progress=False).parent / "wav"
+    fewer = synthesise(tmp_path / "fewer", counts={"dev": 4, "test": 1}, progress=False).parent / "wav"
+    names = {path.name for path in frozen.iterdir()}
+    assert len(names) == 20 and len(list(more.iterdir())) == 48 and len(list(fewer.iterdir())) == 5
+    assert {path.name for path in more.iterdir()} > names > {path.name for path in fewer.iterdir()}
+    for folder in (more, fewer):
+        for name in names & {path.name for path in folder.iterdir()}:
+            assert (folder / name).read_bytes() == (frozen / name).read_bytes()
+
+
+def test_additional_recordings_are_within_the_limits_and_of_whole_grains(few_frozen, tmp_path):
+    csv = synthesise(tmp_path / "audio", counts={"train": 60}, progress=False)
+    drawn = [u for u in read_manifest(csv).utterances if "drawn" in u.speaker]
+    assert len(drawn) > 20
+    for utterance in drawn:
+        waveform, _ = soundfile.read(utterance.path)
+        assert len(waveform) % GRAIN == 0 and 1.0 < len(waveform) / SAMPLE_RATE <= LONGEST
+        assert -36 < 10 * np.log10(np.mean(waveform**2)) < -11
+
+
+def test_a_drawn_voice_sounds_as_its_settings_say(tmp_path):
+    espeak = Espeak(tmp_path)
+
+    def say(name: str, settings: str) -> np.ndarray:
+        return espeak.say("we heard the old man in the garden.", f"en-us+{name}", 160, 50, 0, settings)
+
+    def share_above_2_khz(waveform: np.ndarray) -> float:
+        power = np.abs(np.fft.rfft(waveform)) ** 2
+        return float(power[len(power) * 2000 // (espeak.rate // 2) :].sum() / power.sum())
+
+    low = say("low", "pitch 80 100\nformant 1 80 100 100\nformant 2 80 100 100\nformant 3 80 100 100\n")
+    high = say("high", "pitch 80 100\nformant 1 120 100 100\nformant 2 120 100 100\nformant 3 120 100 100\n")
+    assert share_above_2_khz(high) > 1.5 * share_above_2_khz(low)
+    assert sorted(
+        path.name for path in (tmp_path / "voices" / "!v").iterdir() if path.name in ("low", "high")
+    )
+
+
 # --- what is on disk ---
 
 
@@ -183,8 +311,8 @@ def test_a_lost_recording_is_made_again(tmp_path):
 
 @pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, stopped_by):
-    def stop(takes, workers, done):
-        Path(takes[0].path).write_bytes(b"half")
+    def stop(shards, workers, done):
+        Path(shards[0][0].path).write_bytes(b"half")
         raise stopped_by
 
     monkeypatch.setattr(synth, "_speak", stop)
@@ -242,12 +370,36 @@ def test_a_manifest_changed_by_hand_is_refused(tmp_path):
         ({"counts": {}}, "no utterance"),
         ({"seed": -1}, "seed is -1"),
         ({"workers": 0}, "workers is 0"),
+        ({"texts": 0}, "texts is 0"),
+        ({"voices": -1}, "voices is -1"),
     ],
 )
 def test_bad_arguments_are_named_in_one_line(tmp_path, arguments, complaint):
     with pytest.raises(UserError, match=complaint) as caught:
         synthesise(tmp_path / "audio", **arguments)
     assert "\n" not in str(caught.value) and not (tmp_path / "audio").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--train", "-1"], "-1 utterances of train: it must be 0 or more"),
+        (["--train", "0", "--dev", "0", "--test", "0"], "no utterance at all"),
+        (["--texts", "0"], "texts is 0: it must be 1 or more"),
+        (["--voices", "-1"], "voices is -1: it must be 0 or more"),
+    ],
+)
+def test_bad_counts_on_the_command_line_end_in_one_line(tmp_path, capsys, options, complaint):
+    assert main(["data", "synth", "--out", str(tmp_path / "audio"), *options]) == 2
+    assert complaint in capsys.readouterr().err and not (tmp_path / "audio").exists()
+
+
+def test_the_command_line_makes_the_corpus_asked_for(tmp_path, capsys):
+    counts = {"train": 5, "dev": 0, "test": 0}
+    options = [word for split, count in counts.items() for word in (f"--{split}", str(count))]
+    assert main(["data", "synth", "--out", str(tmp_path / "audio"), *options]) == 0
+    assert Counter(u.split for u in read_manifest(tmp_path / "audio" / "asr.csv").utterances) == {"train": 5}
+    assert str(tmp_path / "audio" / "asr.csv") in capsys.readouterr().out
 
 
 def test_a_file_as_folder_is_refused(tmp_path):
