@@ -24,8 +24,7 @@ from omni_lib.alignment import Word, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
 from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
-from omni_lib.corpora.sentences import write_lines
-from omni_lib.corpora.synth import DEFAULT_COUNTS
+from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
 from omni_lib.course.materials import PRETRAINED, VOICE
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
