@@ -127,6 +127,11 @@ def few_frozen(monkeypatch) -> None:
         monkeypatch.setitem(DEFAULT_COUNTS, split, count)
 
 
+def test_the_16000_training_texts_are_those_of_the_pretrained_model():
+    utterances, _ = plan(0, {"train": 16_000, "dev": 100, "test": 200})
+    assert texts_sha256(utterances) == "bd872369dbcde9f849c60465f5db133bd1fb2e00aef993d1ab668f9c34d49404"
+
+
 @pytest.mark.parametrize(
     "counts", [{"train": 5000, "dev": 100, "test": 200}, {"train": 9, "dev": 120, "test": 3}]
 )
