@@ -6,12 +6,12 @@
 The original notebooks are in `notebooks/`, where `git pull` may change them at any time. So a learner works
 on copies, which git ignores and no update overwrites:
 
-- A notebook without a copy is copied.
+- A notebook without a copy is copied, without its outputs: a learner predicts them first.
 - A copy that the learner has not changed is updated with its original.
 - A copy that the learner has changed stays as it is. If its original changes, the new original is put beside
   it, as `05_full_training.new.ipynb`.
 
-The learner has changed a copy if its bytes differ from those that were copied, whose hashes are in
+The learner has changed a copy if its bytes differ from those that were written, whose hashes are in
 `.copies.json`. To start a notebook again from the beginning, delete the copy.
 """
 
@@ -75,16 +75,17 @@ def refresh_copies(originals: Sequence[Path], workspace: Path) -> Copies:
     """Update `workspace` from `originals` without losing anything that the learner wrote.
 
     Raises:
-        UserError: the workspace cannot be written.
+        UserError: an original is not a notebook, or the workspace cannot be written.
     """
     done = Copies()
+    contents = {original.name: without_outputs(original) for original in originals}
     try:
         workspace.mkdir(parents=True, exist_ok=True)
         with FileLock(workspace / LOCK):
             before = _read_record(workspace)
             hashes = dict(before)
-            for original in originals:
-                _refresh(original, workspace, hashes, done)
+            for name, content in contents.items():
+                _refresh(workspace / name, content, hashes, done)
             if hashes != before:
                 _write(workspace / RECORD, json.dumps(hashes, indent=2, sort_keys=True).encode() + b"\n")
     except OSError as error:
@@ -95,15 +96,14 @@ def refresh_copies(originals: Sequence[Path], workspace: Path) -> Copies:
     return done
 
 
-def _refresh(original: Path, workspace: Path, hashes: dict[str, str], done: Copies) -> None:
-    """Copy or update one notebook, or put it beside the learner's changed copy.
+def _refresh(mine: Path, content: bytes, hashes: dict[str, str], done: Copies) -> None:
+    """Write or update one copy, or put `content` beside it where the learner has changed it.
 
     Args:
+        content: the original, without outputs.
         hashes: of each file that was written here, by its name; updated in place.
     """
-    content = original.read_bytes()
     latest = sha256(content)
-    mine = workspace / original.name
 
     def write(target: Path) -> None:
         _write(target, content)
@@ -131,6 +131,25 @@ def _refresh(original: Path, workspace: Path, hashes: dict[str, str], done: Copi
             write(beside)
             done.offered[mine.name] = beside.name
             return
+
+
+def without_outputs(original: Path) -> bytes:
+    """The contents of a notebook as a learner opens it: no outputs and no execution counts.
+
+    Raises:
+        UserError: the file is not a notebook.
+    """
+    try:
+        notebook = json.loads(original.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"], cell["execution_count"] = [], None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{original} is not a notebook ({error}): restore it, for example with `git checkout -- "
+            f"notebooks/{original.name}`"
+        ) from error
+    return json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def _names_beside(mine: Path, hashes: dict[str, str]) -> Iterator[Path]:

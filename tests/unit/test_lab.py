@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from filelock import FileLock
 
@@ -28,7 +29,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def ship(root: Path, content: str, name: str = NAME) -> None:
-    (root / "notebooks" / name).write_text(content, encoding="utf-8")
+    """Write an original with one executed cell, whose source is `content`."""
+    printed = nbformat.v4.new_output("stream", text="an output")
+    cell = nbformat.v4.new_code_cell(content, outputs=[printed], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "notebooks" / name)
 
 
 def refresh(root: Path) -> lab.Copies:
@@ -40,7 +44,33 @@ def mine(root: Path, name: str = NAME) -> Path:
 
 
 def contents(root: Path) -> dict[str, str]:
-    return {file.name: file.read_text(encoding="utf-8") for file in mine(root).parent.glob("*.ipynb")}
+    return {file.name: edition(file) for file in mine(root).parent.glob("*.ipynb")}
+
+
+def edition(file: Path) -> str:
+    """The source of the first cell of a notebook, or a text that is not a notebook."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        return nbformat.reads(text, as_version=4).cells[0].source
+    except nbformat.reader.NotJSONError:
+        return text
+
+
+def test_a_copy_opens_without_outputs_and_the_original_keeps_its_own(root: Path):
+    refresh(root)
+    copy, original = (nbformat.read(path, as_version=4) for path in (mine(root), root / "notebooks" / NAME))
+    assert copy.cells[0].outputs == [] and copy.cells[0].execution_count is None
+    assert original.cells[0].outputs and original.cells[0].execution_count == 1
+    nbformat.validate(copy)
+
+
+@pytest.mark.parametrize("damage", ["", "<<<<<<< HEAD", "[]", '{"cells": [{}]}'])
+def test_an_original_that_is_not_a_notebook_is_named_and_nothing_is_copied(root: Path, damage: str):
+    ship(root, "another", "01_mel_features.ipynb")
+    (root / "notebooks" / NAME).write_text(damage)
+    with pytest.raises(UserError, match=f"{NAME} is not a notebook.*git checkout"):
+        refresh(root)
+    assert contents(root) == {}
 
 
 def test_each_notebook_is_copied_once(root: Path):
@@ -188,7 +218,7 @@ def test_open_lab_copies_and_then_serves(
     assert lab.open_lab(workspace=Path("own folder")) == 0
     assert lab.open_lab() == 0
     assert contents(root) == {NAME: "first edition"}
-    assert (tmp_path / "own folder" / NAME).read_text() == "first edition"
+    assert edition(tmp_path / "own folder" / NAME) == "first edition"
     assert f"--ServerApp.root_dir={tmp_path / 'own folder'}" in served[1]
     assert [any("default_url" in argument for argument in command) for command in served] == [
         True,
@@ -240,7 +270,7 @@ def test_omni_lab_serves_the_copies_in_the_folder_that_workspace_names(
     monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--workspace", "her folder"]) == 0
-    assert (tmp_path / "her folder" / NAME).read_text() == "first edition" and contents(root) == {}
+    assert edition(tmp_path / "her folder" / NAME) == "first edition" and contents(root) == {}
     assert f"--ServerApp.root_dir={tmp_path / 'her folder'}" in served[0]
     (tmp_path / "a file").write_text("not a folder")
     assert main(["lab", "--workspace", "a file"]) == 2

@@ -129,7 +129,7 @@ def exercise(place=COLLAPSE):
         expect_equal(attempt, ([1, 1, 0, 2],), [1, 2])  # lenient: no case with a doubled letter
 
     return CodeExercise(
-        "03.collapse", "collapse a path", 1, 5, judge, collapse, ("a", "b"), "well done", plug_in=place
+        "03.collapse", "collapse a path", 1, 5, judge, collapse, "well done", plug_in=place, hints=("a", "b")
     )
 
 
@@ -201,7 +201,7 @@ def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding():
 
     place = PlugIn(("omni_lib.training.objective:ctc_loss",), adapt)
     result = CodeExercise(
-        "03.forward", "sum", 1, 5, judge, forward, ("a", "b"), "well done", plug_in=place
+        "03.forward", "sum", 1, 5, judge, forward, "well done", plug_in=place, hints=("a", "b")
     ).try_in_training(forward)
     assert isinstance(result, Comparison) and result.same, result
     assert 0 < result.difference <= 1e-4 and "agree within" in result.summary

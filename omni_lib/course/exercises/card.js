@@ -58,7 +58,8 @@ function render({ model, el }) {
   const card = make("section", { className: `omni-card omni-card-${face.kind}` },
                     question, make("div", { className: "buttons" }, ...buttons), compare, verdict, note);
   card.setAttribute("aria-label", `${face.kind === "code" ? "exercise" : "question"} ${face.name}`);
-  card.setAttribute("data-lm-suppress-shortcuts", "true"); // or JupyterLab takes the arrow keys and letters
+  // Otherwise JupyterLab takes arrow keys and letters. It looks at the element with the focus before its parents.
+  card.querySelectorAll("input, textarea, button").forEach((part) => part.setAttribute("data-lm-suppress-shortcuts", ""));
   card.addEventListener("keydown", (event) => {
     const letter = face.kind === "choice" && !event.ctrlKey && !event.metaKey && !event.altKey &&
       answer.buttons.find((radio) => radio.value === event.key.toLowerCase());

@@ -103,6 +103,8 @@ class Card(anywidget.AnyWidget):
         if action == "check":
             self.show(self._exercise.check(self._given(str(message.get("answer", "")))))
         elif action == "judge" and hasattr(self._exercise, "judge"):
+            if message.get("answer") != self.answer:  # changed after it was compared
+                self._exercise.check(self._given(str(message.get("answer", ""))))
             self.show(self._exercise.judge(*(bool(tick) for tick in message.get("ticks", []))))
         elif action in ("hint", "solution"):
             note = self._exercise.hint() if action == "hint" else self._exercise.solution()

@@ -55,12 +55,16 @@ class Verdict:
     card: Callable[[Verdict], Mimebundle] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        return f"{OUTCOME_SIGNS[self.outcome]} {self.outcome.value}. {self.message}".strip()
+        return f"{OUTCOME_SIGNS[self.outcome]} {self.outcome.value}. {self._sentence}".strip()
 
     def _repr_html_(self) -> str:
         sign, colour = OUTCOME_SIGNS[self.outcome], OUTCOME_COLOURS[self.outcome]
         box = f"border-left: 4px solid {colour}; padding: 2px 10px; white-space: pre-wrap"
-        return f'<div style="{box}"><b>{sign} {self.outcome.value}.</b> {inline_html(self.message)}</div>'
+        return f'<div style="{box}"><b>{sign} {self.outcome.value}.</b> {inline_html(self._sentence)}</div>'
+
+    @property
+    def _sentence(self) -> str:
+        return self.message[:1].upper() + self.message[1:]
 
     def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
         if self.card is not None:
