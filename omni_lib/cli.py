@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="make or check a corpus").add_subparsers(
         title="corpora", required=True
     )
-    about = "More utterances leave the first 1000, 100 and 200, which are frozen, as they are."
+    about = "The first 1000, 100 and 200 utterances of the splits are frozen: larger numbers add others."
     synth = data.add_parser("synth", help="synthesise the embedded corpus", description=about)
     synth.add_argument("--out", type=Path, default=Path("data/audio"))
     synth.add_argument("--seed", type=int, default=0)
@@ -168,15 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--checkpoint", type=Path, required=True)
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--data", type=Path, metavar="CSV", help="what to measure the exported model on")
-    kind.add_argument(
-        "--safetensors",
-        action="store_true",
-        help="the encoder alone instead, in single precision, as safetensors",
-    )
+    kind.add_argument("--safetensors", action="store_true", help="the encoder alone, in single precision")
     export.add_argument("--split", help="default: test; every row of a manifest without a split column")
-    export.add_argument(
-        "--limits", default="", metavar="TEXT", help="what the model should not be trusted with"
-    )
+    export.add_argument("--limits", default="", metavar="TEXT", help="what it should not be trusted with")
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
 
