@@ -45,7 +45,7 @@ def nbval(path, home, *options):
     ]
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
     environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment["OMNI_CONFIG"] = str(short_training(home))
+    environment["OMNI_CONFIG"] = str(short_training(home, epochs=8))
     command += [*options, sanitize, str(path)]
     done = subprocess.run(
         command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900

@@ -37,7 +37,7 @@ from omni_lib.machine.distributed import (
 from omni_lib.weights import load_checkpoint
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
-STEPS = 50
+STEPS, SAVED = 24, 12
 needs_gloo = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available() and hasattr(os, "fork")),
     reason="no gloo, or a system where torchrun was not tried (Windows)",
@@ -139,13 +139,13 @@ def settings(tones_csv) -> dict:
         "dropout": 0.0,
         "data_path": str(tones_csv),
         "batch_size": 7,
-        "num_epochs": 13,
+        "num_epochs": 7,
         "learning_rate": 3e-3,
         "muon_rate": 0.02,
         "weight_decay": 0.01,
         "warmup_steps": 4,
         "schedule": "cosine",
-        "checkpoint_freq": 25,
+        "checkpoint_freq": SAVED,
         "ctc_frames_per_embedding": 2,
         "alignment_entropy": 0.6,
         "intermediate_ctc": 0.3,
@@ -187,7 +187,7 @@ def largest_difference(left, right) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("together", ["of_two", "of_four"])
 def test_the_weights_are_those_of_one_process(alone, together, request):
-    """After 50 steps, with batch norms, averages and optimiser moments; all ranks are bit-identical."""
+    """After 24 steps, with batch norms, averages and optimiser moments; all ranks are bit-identical."""
     run = request.getfixturevalue(together)
     (expected,) = [rank["state"] for rank in alone.ranks]
     assert expected["enc"]["norm.weight"].dtype == torch.float64
@@ -209,7 +209,7 @@ def test_the_weights_are_those_of_one_process(alone, together, request):
 @needs_gloo
 @pytest.mark.slow
 def test_the_weights_have_moved_far_more_than_the_difference_that_is_allowed(alone):
-    early = load_checkpoint(alone.folder / "run" / "audio_enc_step_25.pt")
+    early = load_checkpoint(alone.folder / "run" / f"audio_enc_step_{SAVED}.pt")
     assert largest_difference(alone.ranks[0]["state"]["enc"], early["enc"]) > 1e-3
 
 
@@ -240,11 +240,11 @@ def test_every_utterance_is_computed_once_and_shares_may_be_empty(alone, of_two,
 @needs_gloo
 @pytest.mark.slow
 def test_a_run_of_two_goes_on_in_one_process(alone, of_two, settings, tmp_path):
-    """From its checkpoint at step 25, to the weights that it would have reached itself."""
+    """From its checkpoint at step 12, to the weights that it would have reached itself."""
     (tmp_path / "run").mkdir()
-    for name in ("audio_enc_step_25.pt", "training_log.json"):
+    for name in (f"audio_enc_step_{SAVED}.pt", "training_log.json"):
         shutil.copy(of_two.folder / "run" / name, tmp_path / "run")
     resumed = run_worker(tmp_path, settings, 1)
-    assert len(resumed.ranks[0]["shares"]) == STEPS - 25
+    assert len(resumed.ranks[0]["shares"]) == STEPS - SAVED
     assert largest_difference(resumed.ranks[0]["state"]["resume"], alone.ranks[0]["state"]["resume"]) < 1e-8
     assert [entry["step"] for entry in resumed.log] == [entry["step"] for entry in alone.log]

@@ -131,21 +131,21 @@ def test_the_log_keeps_the_transcripts_of_the_first_three_dev_clips(trained):
 
 
 def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
-    config = write_config(num_epochs=20, checkpoint_freq=100_000)
+    config = write_config(num_epochs=10, checkpoint_freq=100_000)
     run = TrainingRun.start(config)
     until(lambda: run.status().entries)
     run.stop()
     assert run.wait() is State.STOPPED
     step = load_checkpoint(periodic_checkpoints(run.folder)[-1])["step"]
-    assert 0 < step < 120
+    assert 0 < step < 60
     status = run.status()
     assert (status.exit_code, status.step, status.saved_step) == (130, step, step)
     assert status.reason == f"it was asked to stop, and saved step {step} first"
-    assert f"step {step}/120" in repr(run)
+    assert f"step {step}/60" in repr(run)
     run.resume()
     assert asyncio.run(run.ended()) is State.FINISHED
-    assert f"Resuming at step {step}/120" in (run.folder / CONSOLE).read_text(encoding="utf-8")
-    assert [entry["step"] for entry in run.status().of_type("step")] == list(range(1, 121))
+    assert f"Resuming at step {step}/60" in (run.folder / CONSOLE).read_text(encoding="utf-8")
+    assert [entry["step"] for entry in run.status().of_type("step")] == list(range(1, 61))
 
 
 def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_nothing(

@@ -43,8 +43,8 @@ from omni_lib.trainer import Trainer
 if TYPE_CHECKING:
     from omni_lib.course.exercises.checking import CodeExercise
 
-TRAIN_CLIPS, DEV_CLIPS = 40, 8
-LONGEST_CLIP = 4.0  # seconds: longer clips would make the comparison slow
+TRAIN_CLIPS, DEV_CLIPS, BATCH = 40, 8, 4
+LONGEST_CLIP = 3.0  # seconds: longer clips would make the comparison slow
 PATIENCE = (
     120.0  # seconds for the run with the learner's function: right Python loops can be too slow to train with
 )
@@ -196,6 +196,7 @@ def _settings(folder: Path) -> Config:
         config,
         data_path=str(folder / "asr.csv"),
         save_dir=str(folder / "run"),
+        batch_size=BATCH,
         learning_rate=config.learning_rate / 10,
         muon_rate=0.0,
         log_every=1,
