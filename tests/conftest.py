@@ -11,7 +11,7 @@ if not os.environ.get("OMNI_TEST_GPU"):  # bit-exact resume is promised on the C
     os.environ["OMNI_DEVICE"] = "cpu"
 
 # The processes that the tests start run beside each other: one thread each, and glibc keeps freed memory
-# (as omni_lib.machine.hardware.keep_freed_memory), which would cost a quarter of the processor time otherwise.
+# (see omni_lib.machine.hardware.keep_freed_memory): a quarter of their processor time went into fetching it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(32 << 20))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 30))
