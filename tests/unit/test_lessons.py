@@ -158,6 +158,20 @@ def test_a_right_option_can_be_found_neither_by_its_length_nor_by_its_letter():
     assert max(letters.values()) / len(choices) <= 0.4, letters
 
 
+def test_nothing_on_the_way_refers_to_an_extra():
+    """Prompts, hints, replies and praise of the other exercises do not name an extra, which may be undone."""
+    extras = {short_name(exercise) for _, exercise in EXERCISES if getattr(exercise, "extra", False)}
+    assert len(extras) >= 5
+    for _, exercise in EXERCISES:
+        if short_name(exercise) not in extras:
+            fields = vars(exercise)
+            texts = [fields.get(key, "") for key in ("goal", "prompt", "praise", "model")]
+            texts += [*fields["hints"], *fields.get("options", {}).values(), *fields.get("points", ())]
+            texts += [*fields.get("replies", {}).values(), *(slip for _, slip in fields.get("slips", ()))]
+            named = set(re.findall(r"`(\w+)[`(]", " ".join(texts))) - {"bootstrap_interval"}
+            assert not named & extras, (exercise.key, named & extras)
+
+
 def test_the_course_is_as_large_as_it_says():
     code = [exercise for _, exercise in EXERCISES if isinstance(exercise, CodeExercise)]
     assert len(code) >= 25

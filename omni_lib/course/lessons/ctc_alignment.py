@@ -53,8 +53,9 @@ collapse = CodeExercise(
         "symbol even when it was a blank.",
         "`itertools.groupby(path)` gives the runs: `[symbol for symbol, _ in groupby(path) if symbol != 0]`.",
     ),
-    praise="That is all the decoding that greedy CTC has. The order matters: merging first is what lets a "
-    "blank keep a doubled letter apart.",
+    praise="Greedy decoding takes the most probable symbol of each frame, and then does this. "
+    "The order of the two steps matters: a blank can separate two equal letters only if "
+    "repeats are merged first.",
     plug_in=PlugIn(places=("omni_lib.decoding:collapse",), adapt=_as_list),
 )
 
@@ -69,8 +70,8 @@ count_alignments = CodeExercise(
     answer=solutions.count_alignments,
     hints=(
         "Put blanks around and between the letters: for `ab` the states are `_ a _ b _`. A path "
-        "walks through them from left to right. Keep, for each state, the number of ways to stand in "
-        "it after t frames.",
+        "walks through them from left to right. Keep, for each state, the number of ways to be "
+        "in it after t frames.",
         "From one frame to the next a path stays, moves on by one state, or skips a blank, which it "
         "may do only between two different letters. So the ways into state s are those of s, plus "
         "those of s-1, plus, if allowed, those of s-2.",
@@ -78,8 +79,9 @@ count_alignments = CodeExercise(
         "`frames` rounds, add the last two states: a path may end in the last letter or in the blank "
         "behind it.",
     ),
-    praise="Five symbols in 16 frames make 152,587,890,625 sequences; you visited every state once a frame. "
-    "Put probabilities in place of the ones and you have the forward recursion.",
+    praise="Five symbols in 16 frames make 152,587,890,625 sequences; your function visits each "
+    "state once a frame. With probabilities in place of the counts it becomes the forward "
+    "recursion.",
 )
 
 
@@ -115,21 +117,22 @@ def _through_trellis(forward: Callable[[Tensor, list[int]], Tensor]) -> Callable
 
 forward_recursion = CodeExercise(
     key="03.forward_recursion",
-    goal="The forward recursion in log space: log alpha[t, s], the summed probability of all beginnings "
-    "that stand in state s at frame t.",
+    goal="The forward recursion in log space: log alpha[t, s], the summed probability of all "
+    "beginnings that are in state s at frame t.",
     difficulty=4,
     minutes=20,
     judge=judges.forward_recursion,
     answer=solutions.forward_recursion,
     hints=(
-        "It is `count_alignments` with probabilities: the same states, the same three ways into "
-        "each, but every frame multiplies by the probability of the symbol that its state emits. In "
-        "logarithms a product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
+        "A state can be reached in three ways: from itself, from the state before it, and, if a "
+        "skip is allowed, from the one before that. Add the probabilities of these beginnings, "
+        "and multiply by the probability of the symbol that the state emits. In logarithms a "
+        "product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
         "Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the "
         "first letter; all other states are `-inf`.",
-        "Frame t: `alpha[t, s] = log_probs[t, states[s]] + logsumexp(alpha[t-1, s], alpha[t-1, s-1], "
-        "alpha[t-1, s-2])`, the last term only where `states[s]` is a letter other than "
-        "`states[s-2]`. Guard s-1 and s-2 against running below 0: index -1 is the last state!",
+        "Frame t: `alpha[t, s] = log_probs[t, states[s]] + logsumexp(alpha[t-1, s], alpha[t-1, "
+        "s-1], alpha[t-1, s-2])`, the last term only where `states[s]` is a letter other than "
+        "`states[s-2]`. Make sure that s-1 and s-2 are not below 0: index -1 is the last state.",
     ),
     praise="The last two states of the last frame, added, are the probability of the text; minus its "
     "logarithm is what torch calls the CTC loss.",
@@ -141,7 +144,8 @@ forward_recursion = CodeExercise(
 
 feasible = CodeExercise(
     key="03.feasible",
-    goal="Whether a clip has any path to a text: mel frames, eight to an embedding, k CTC frames from each.",
+    goal="Whether a clip has a path to a text, given its number of mel frames and k, the CTC "
+    "frames from each embedding.",
     difficulty=2,
     minutes=8,
     judge=judges.feasible,

@@ -8,8 +8,8 @@ from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 
 occupancy = CodeExercise(
     key="03.occupancy",
-    goal="From log alpha and log beta to occupancies: the share of the text's probability that stands in "
-    "each state at each frame.",
+    goal="From log alpha and log beta to occupancies: the share of the text's probability that "
+    "goes through each state at each frame.",
     difficulty=2,
     minutes=6,
     extra=True,
@@ -18,12 +18,12 @@ occupancy = CodeExercise(
     hints=(
         "Beginnings times endings: `alpha + beta` is the logarithm of the probability of all whole "
         "paths through a cell.",
-        "Every path stands in exactly one state at each frame, so each frame's cells add up to the "
+        "Every path is in exactly one state at each frame, so the cells of a frame add up to the "
         "probability of the text. Divide by it: subtract `logsumexp` over the states.",
         "Exponentiate only at the end. Sum to one over `dim=1`: that is a softmax.",
     ),
-    praise="In speech these are called occupancies, or gammas: soft answers to 'when was each letter "
-    "said?', which nobody ever labelled.",
+    praise="In speech recognition these are called occupancies, or gammas. They answer 'when was "
+    "each letter said?' with probabilities, and without any labels.",
 )
 
 
@@ -39,13 +39,13 @@ ctc_gradient = CodeExercise(
     hints=(
         "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame, but "
         "it has occupancies: a soft one.",
-        "Occupancies are by state, the gradient is by symbol: the blank stands in L + 1 states, and "
-        "a letter in each place where it occurs. Add them up.",
+        "Occupancies belong to states, and the gradient to symbols. The blank has L + 1 states, "
+        "and a letter one for each place where it occurs. Add them up.",
         "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column "
         "`states[s]`, one s after the other (or `index_add`, with minus gamma).",
     ),
-    praise="Equal to autograd's. The loss pulls each frame's softmax towards the occupancies, which the "
-    "network itself just computed: CTC teaches itself its alignment.",
+    praise="Equal to autograd's. A step along it moves each frame's softmax towards the "
+    "occupancies, which come from the network's own probabilities.",
 )
 
 
@@ -61,9 +61,9 @@ viterbi_path = CodeExercise(
         "The forward recursion with `max` in place of `logsumexp`, and a note in each cell of which "
         "state the best beginning came from.",
         "After the last frame take the better of the last two states, and follow the notes back to frame 0.",
-        "Collect `states[s]` on the way back and reverse the list at the end. Guard s-1 and s-2 "
-        "against running below 0.",
+        "Collect `states[s]` on the way back and reverse the list at the end. Make sure that s-1 "
+        "and s-2 are not below 0.",
     ),
-    praise="Viterbi's path is one answer; the occupancies are all of them, weighed. For word times one is "
-    "enough, for learning it is not.",
+    praise="This is the best path; the occupancies weigh all paths. For word times the best path "
+    "is enough, but the CTC loss needs all of them.",
 )

@@ -31,7 +31,7 @@ WRAPPED = (
 
 def collapse(attempt: Attempt) -> None:
     for path, why in (
-        ("h_e_l_o", "The blanks (index 0) go."),
+        ("h_e_l_o", "Blanks (index 0) must be dropped."),
         ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
         (
             "hello",
@@ -88,7 +88,7 @@ def count_alignments(attempt: Attempt) -> None:
         ("aa", 3, "There is one: without the blank in the middle the two would merge."),
         ("aa", 4, "Between two equal letters the blank cannot be skipped."),
         ("aa", 2, "Two frames are too few for a doubled letter."),
-        ("aba", 4, "The two a are no neighbours: both blanks may be skipped."),
+        ("aba", 4, "The two a are not neighbours: both blanks may be skipped."),
         ("", 4, "The empty text has one path: blanks."),
         ("hello", 5, "With five frames there is no room for the blank between the two l."),
         ("hello", 6, "Six frames are just enough."),

@@ -9,8 +9,8 @@ from omni_lib.course.exercises.questions import Choice, Number, Reflection
 why_ctc = Reflection(
     key="03.why_ctc",
     hints=(
-        "What does a transcript say about the frame at 0.37 s? And which paths did the brute-force "
-        "cell add up?",
+        "What does a transcript say about the frame at 0.37 s? And which paths did the cell that "
+        "lists the alignments of 'ab' add up?",
     ),
     prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at "
     "every frame? What does the loss add up?",
@@ -36,7 +36,7 @@ hell_lo = Choice(
         "blank is dropped?",
         "b": "The run of two l is one letter, the blank keeps it apart from the next l: two l in all.",
         "c": "That is what comes out when the blank is dropped before the runs are merged.",
-        "d": "The blank is no space: it writes nothing at all. The space has a class of its own.",
+        "d": "The blank is not a space: it writes nothing at all. The space has a class of its own.",
     },
 )
 
@@ -56,7 +56,7 @@ frames_for_hello = Number(
         (5, "Five letters, but what do five frames h, e, l, l, o collapse to?"),
         (9, "A blank between all letters is allowed, but only needed between two that are alike."),
         (11, "That is the number of states, 2 L + 1; most of the blanks among them may be skipped."),
-        (4, "helo would need four; the second l wants a frame too, and something to keep it apart."),
+        (4, "That is enough for 'helo'. The second l needs a frame too, and a blank before it."),
     ),
 )
 
@@ -92,9 +92,8 @@ sum_or_best = Choice(
     },
     right="d",
     replies={
-        "a": "That is Viterbi's score. One path has less probability than all of them together; the"
-        " next cell "
-        "computes both.",
+        "a": "That is the score of the best path alone. One path has less probability than all "
+        "of them together; the next cell computes both.",
         "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
         "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every "
         "unlikely path.",
@@ -115,11 +114,11 @@ eos_as_target = Choice(
     },
     right="c",
     replies={
-        "a": "A decoder that writes letter after letter needs to be told when to stop. CTC stops when its "
-        "frames run out.",
+        "a": "A decoder that predicts one letter after another needs a symbol for the end. CTC "
+        "stops when its frames run out.",
         "b": "The transcripts have no full stops, and CTC has no sentences.",
-        "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class 28. The "
-        "class only gives the head the chapter's shape.",
+        "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class "
+        "28. The class exists because the chapter's CTC head has 29 outputs.",
         "d": "Pauses are what the space and the blank are for.",
     },
 )
@@ -130,12 +129,13 @@ initial_loss = Number(
         "Each path has the probability (1/29)^8. How much do all of them have together?",
         "The loss is minus the logarithm of that sum: 8 ln 29 - ln 36.",
     ),
-    prompt="A network that knows nothing gives each of 29 symbols 1/29 in every frame. A text of one letter "
-    "has 36 paths in 8 frames. What is its CTC loss, in nats? (One decimal will do.)",
+    prompt="A network that has learned nothing gives each of 29 symbols the probability 1/29 in "
+    "every frame. A text of one letter has 36 paths in 8 frames. What is its CTC loss, in "
+    "nats? (One decimal will do.)",
     right=8 * math.log(29) - math.log(36),
     tolerance=0.06,
-    praise="T ln 29 - ln N: each path has (1/29)^8, and there are 36. The more frames, the larger: no fixed "
-    "'50 to 100', as the chapter has it.",
+    praise="The loss is T ln 29 - ln N. It grows with the number of frames, so the chapter's "
+    "range of 50 to 100 cannot hold for all clips.",
     slips=(
         (8 * math.log(29), "That is the loss of one path. There are 36, and they add up."),
         (math.log(29), "That is one frame of one path."),
@@ -181,11 +181,11 @@ peaky = Choice(
     },
     right="c",
     replies={
-        "a": "Every path that collapses rightly is fine for the loss, wherever its peaks stand. Compare "
-        "the width of the peaks with that of the sounds.",
-        "b": "Not a fault of this one: Zeyer et al. (2021) show that the loss itself leads there.",
-        "c": "The loss does not care how long a letter lasts, and training makes it short. Word times "
-        "from CTC are good to a few frames.",
-        "d": "Some blanks stand in the middle of words. Cut them away and you cut up the words.",
+        "a": "The loss accepts every path that collapses to the text, wherever its peaks are. "
+        "Compare the width of the peaks with that of the sounds.",
+        "b": "It is not a fault of this model: Zeyer et al. (2021) show that the loss itself leads there.",
+        "c": "The loss does not require a letter to last as long as its sound. Word times from "
+        "CTC can be off by a few frames.",
+        "d": "Some blanks are in the middle of words. If you cut them away, you cut away parts of the words.",
     },
 )

@@ -241,7 +241,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     **backward.WRONG,
     "collapse": [
         (_blanks_first, "Merge first, then drop the blanks"),
-        (_keeps_blanks, "The blanks (index 0) go"),
+        (_keeps_blanks, "Blanks (index 0) must be dropped"),
         (_each_letter_once, "keeps them apart"),
         (_drops_spaces, "The space is a symbol like any other"),
         (_last_before_the_first, "is the *last* frame where i is 0"),
@@ -276,16 +276,20 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_forgets_k, "Ten CTC frames for six"),
         (_gives_a_number, "True or False is wanted"),
     ],
-    "hell_lo": [("a", "before any blank is dropped"), ("c", "before the runs are merged"), ("d", "no space")],
+    "hell_lo": [
+        ("a", "before any blank is dropped"),
+        ("c", "before the runs are merged"),
+        ("d", "not a space"),
+    ],
     "frames_for_hello": [
         (5, "collapse to"),
         (9, "only needed"),
         (11, "number of states"),
-        (4, "the second l"),
+        (4, "The second l"),
         (7, "too high"),
     ],
     "what_blank_means": [("b", "levels below"), ("c", "class 1"), ("d", "spreads its probability")],
-    "sum_or_best": [("a", "Viterbi's score"), ("c", "a mean would punish"), ("b", "from elsewhere")],
+    "sum_or_best": [("a", "the best path alone"), ("c", "a mean would punish"), ("b", "from elsewhere")],
     "eos_as_target": [("a", "CTC stops when"), ("b", "no sentences"), ("d", "Pauses")],
     "initial_loss": [
         (26.94, "loss of one path"),
@@ -300,7 +304,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (12.5, "one CTC frame from each"),
         (12, "too low"),
     ],
-    "peaky": [("a", "wherever its peaks stand"), ("b", "Not a fault"), ("d", "cut up the words")],
+    "peaky": [("a", "wherever its peaks are"), ("b", "not a fault"), ("d", "parts of the words")],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {

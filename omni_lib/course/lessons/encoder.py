@@ -38,7 +38,8 @@ def _for_whole_numbers_too(function: Callable[[Tensor], Any]) -> Callable[..., A
 
 output_lengths = CodeExercise(
     key="02.output_lengths",
-    goal="How many embeddings the encoder makes of so many frames: of each clip of a batch.",
+    goal="The number of embeddings that the encoder makes of each clip of a batch, given its "
+    "number of frames.",
     difficulty=2,
     minutes=8,
     judge=judges.output_lengths,
@@ -46,8 +47,8 @@ output_lengths = CodeExercise(
     hints=(
         "Three halvings, one after the other: 100 → 50 → 25 → 12 and 38 → 19 → 10 → 5. Which of them "
         "round up, which down?",
-        "A convolution of stride 2 with padding sees the odd frame too: it rounds up. A pair needs "
-        "both of its frames: it rounds down.",
+        "A convolution of stride 2 with padding gives an output for an odd last frame too: it "
+        "rounds up. The pool needs two frames for each output: it rounds down.",
         "Rounding up is `(frames + 1) // 2`, rounding down `frames // 2`.",
     ),
     praise="`T // 8` is right for 100 and wrong for 38, where it would lose the last embedding.",
@@ -79,7 +80,7 @@ padding_mask = CodeExercise(
         "`torch.arange(frames)` has shape (T,); a column of lengths, (B, 1), makes the comparison (B, T).",
         "`torch.arange(frames) < lengths[:, None]`",
     ),
-    praise="One comparison, and every part of the encoder is told what is real.",
+    praise="One comparison gives the mask that every part of the encoder uses.",
     plug_in=PlugIn(places=("omni_lib.encoder:valid_frames",), adapt=_as_mask),
 )
 
@@ -100,7 +101,8 @@ attention = CodeExercise(
         "Before the softmax: `scores.masked_fill(~mask[:, None, None, :], -math.inf)`. exp(-inf) = "
         "0, so padding has no weight at all.",
     ),
-    praise="That is all there is to attention; torch's version only never keeps the (T, T) scores in memory.",
+    praise="That is all of attention. torch's version gives the same result, and can avoid "
+    "storing the (T, T) scores.",
 )
 
 
@@ -120,27 +122,26 @@ count_parameters = CodeExercise(
         "Convolution module: Linear(d_model, 2 · d_model), a depthwise kernel of d_model · "
         "kernel_size without bias, a batch norm, Linear(d_model, d_model).",
     ),
-    praise="Not a parameter is hidden anywhere: what `numel` counts can be worked out on paper, and a claim "
-    "about a model checked.",
+    praise="So you can work out on paper what `numel` counts, and check a claim about the size of a model.",
 )
 
 
 receptive_field = CodeExercise(
     key="02.receptive_field",
-    goal="How many input frames one output of a stack of convolutions sees.",
+    goal="How many input frames one output of a stack of convolutions depends on.",
     difficulty=3,
     minutes=10,
     extra=True,
     judge=judges.receptive_field,
     answer=solutions.receptive_field,
     hints=(
-        "Begin with one frame. A kernel of 3 adds 2 steps to what is seen, one to each side.",
-        "A step at the first layer is one input frame. Behind a stride of 2 it is two input frames, "
-        "behind another four.",
+        "Begin with one frame. A kernel of 3 adds 2 steps to the receptive field, one on each side.",
+        "A step at the first layer is one input frame. After a stride of 2 it is two input "
+        "frames, and after another one it is four.",
         "In a loop: `field += (kernel_size - 1) * step`, then `step *= stride`, in this order.",
     ),
-    praise="The encoder's convolutions see 19 frames before the pairs, 190 ms. All else that an embedding "
-    "knows comes through the blocks.",
+    praise="One output of the subsampler depends on 19 frames, 190 ms. Everything else reaches "
+    "an embedding through the blocks.",
 )
 
 

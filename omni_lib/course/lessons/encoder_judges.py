@@ -18,7 +18,7 @@ from omni_lib.encoder import count_parameters as parameters_of
 def output_lengths(attempt: Attempt) -> None:
     halvings = "Halve and round up (a convolution), the same again, then halve and round down (a pair)."
     for frames, why in (
-        (100, "Halved twice, they are twenty-five: the last odd one has no partner."),
+        (100, "After two halvings there are twenty-five. The pool needs pairs, so the last one is left out."),
         (38, "Half of nineteen is ten: the convolutions round up."),
         (8, "Eight frames make one embedding."),
     ):
@@ -165,7 +165,8 @@ def count_parameters(attempt: Attempt) -> None:
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
     """How far usual mistakes are off, by the reply to them."""
     return {
-        "you gave the keys a bias; it would shift all scores alike, which softmax does not notice": d_model,
+        "you gave the keys a bias; it would shift all scores of a query alike, which does not "
+        "change the softmax": d_model,
         "you gave the depthwise convolution a bias; the batch norm after it would remove it": d_model,
         "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (
             (d_model - 1) * d_model * kernel_size
@@ -216,7 +217,7 @@ def receptive_field(attempt: Attempt) -> None:
                     f"{case}: kernels do not multiply: neighbouring windows overlap. Each layer adds "
                     "(kernel - 1) steps"
                 )
-        why = "Autograd finds the first and the last input that far apart."
+        why = "The first and the last input that it depends on were found by autograd."
         expect_equal(attempt, (kernel_sizes, strides), wanted, why, case)
 
 

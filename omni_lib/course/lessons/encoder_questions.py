@@ -36,8 +36,8 @@ hello_embeddings = Number(
     praise="38 → 19 → 10 → 5. A convolution of stride 2 with padding rounds up, twice; the pool rounds down. "
     "Lesson 03 asks whether five embeddings are enough for 'hello'.",
     slips=(
-        (4, "only the pool rounds down; the two convolutions see the odd last frame too, and round up"),
-        (4.75, "an embedding is whole: each of the three halvings rounds"),
+        (4, "only the pool rounds down; the two convolutions round up"),
+        (4.75, "the number of embeddings is whole: each of the three halvings rounds"),
         (9.5, "that is a quarter; the pool halves once more"),
         (10, "that is after the subsampler; the pool halves once more"),
     ),
@@ -49,11 +49,10 @@ without_mask = Choice(
         "Convolutions and attention look at neighbours. Which neighbours does the last real frame of "
         "a short clip have?",
     ),
-    prompt="An encoder without masks is trained and tested in padded batches. What is the gravest "
-    "consequence?",
+    prompt="An encoder without masks is trained and tested in padded batches. What is the worst consequence?",
     options={
         "a": "a clip's embeddings depend on the rest of its batch",
-        "b": "the embeddings of the padding are not zero, and the head writes letters there",
+        "b": "the embeddings of the padding are not zero, and the CTC head writes letters there",
         "c": "training takes longer, since the padding is computed as well as the speech",
         "d": "long clips are cut off",
     },
@@ -61,7 +60,7 @@ without_mask = Choice(
     replies={
         "a": "Yes. The same recording is transcribed in one way alone and in another beside a longer one.",
         "b": "true, but harmless: the lengths say where to stop. What happens to the real frames?",
-        "c": "padding is computed with masks too; they change what is seen, not what is computed",
+        "c": "the padding is computed with masks too, so they save no time",
         "d": "nothing is cut off; clips are padded to the longest",
     },
 )
@@ -72,16 +71,16 @@ attention_pairs = Number(
         "How many frames are 10 s at 40 ms, and how many at 10 ms?",
         "Every frame is compared with every frame: the number of pairs is the square.",
     ),
-    prompt="10 s of speech: how many times fewer pairs (query, key) has attention at 40 ms, as in our first "
-    "block, than at 10 ms a frame?",
+    prompt="For 10 s of speech, how many times as many pairs (query, key) does attention have at "
+    "10 ms a frame as at 40 ms, where our first block works?",
     right=16,
     tolerance=0.5,
-    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for each of them. "
-    "Behind the pool, at 80 ms, it is 64 times.",
+    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for "
+    "each of them. After the pool, at 80 ms, it is 64 times.",
     slips=(
-        (4, "four times fewer frames; but each is compared with each"),
+        (4, "that is the ratio of the frames; but each frame is compared with every other"),
         (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
-        (64, "that is at 80 ms, behind the pool; the first block stands before it"),
+        (64, "that is at 80 ms, after the pool; the first block comes before it"),
         (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
         (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
     ),
@@ -93,23 +92,22 @@ rotary = Choice(
         "The query at position i is turned by i times an angle, the key at position j by j times that"
         " angle. What remains in their product?",
     ),
-    prompt="A clip is moved by 40 ms within its batch's silence. What do rotary positions do to the scores "
-    "of attention?",
+    prompt="A clip begins 40 ms later than before, with silence in front of it. With rotary "
+    "positions, which attention scores between two frames of the clip change?",
     options={
         "a": "all of them change, because every position is turned by another angle",
         "b": "they become zero beyond a certain distance",
         "c": "only those of neighbouring frames change, for which the order matters",
-        "d": "none between two frames of the clip changes",
+        "d": "none of them: all of these scores stay the same",
     },
     right="d",
     replies={
-        "a": "each query and key is turned by another angle, but both by the same amount more: which "
-        "angle enters their product?",
+        "a": "every query and key is rotated further, but all of them by the same angle. Which "
+        "angle enters the product of a query and a key?",
         "b": "nothing is cut off; rotary positions turn vectors, they do not shorten them",
         "c": "the distance between two frames is what it was, for neighbours too",
-        "d": "Yes. A score depends on the distance only: query and key are turned further by the "
-        "same angle, and the product of two vectors "
-        "turned alike stays as it was.",
+        "d": "Yes. Query and key are rotated further by the same angle, and that leaves their "
+        "product unchanged: a score depends on the distance only.",
     },
 )
 
@@ -123,11 +121,14 @@ how_many_blocks = Number(
     "all else equal (a whole number)?",
     right=18,
     tolerance=0.5,
-    praise="(10.5 M - what is no block) / 559,488 is about 18.3. With the chapter's 4 layers of 192 "
-    "channels it cannot be.",
+    praise="(10.5 million - the other parts) / 559,488 is about 18.3. The chapter's 4 layers "
+    "cannot have so many.",
     slips=(
         (4, "that is how many there are, and together with the rest they make about 2.5 million"),
-        (19, "take off the subsampler and the pooling first, then divide, and round to the nearest"),
+        (
+            19,
+            "subtract the subsampler and the pool first, then divide, and round to the nearest whole number",
+        ),
         (17, "which block count comes nearest to 10.5 million?"),
     ),
 )

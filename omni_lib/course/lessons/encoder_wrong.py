@@ -76,9 +76,9 @@ def _backwards(kernel_sizes: list[int], strides: list[int]) -> int:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "output_lengths": [
         (lambda frames: frames // 8, "the convolutions round up"),
-        (lambda frames: -(-frames // 8), "has no partner"),
+        (lambda frames: -(-frames // 8), "The pool needs pairs"),
         (lambda frames: frames / 8, "it should be [12]"),
-        (lambda frames: (((frames + 1) // 2 + 1) // 2 + 1) // 2, "has no partner"),
+        (lambda frames: (((frames + 1) // 2 + 1) // 2 + 1) // 2, "The pool needs pairs"),
         (lambda frames: int(frames[0] + 3) // 4 // 2, "a list is wanted"),
         (lambda frames: torch.round(frames / 8).long(), "`round` goes to the nearest"),
         (lambda frames: frames.clamp_(max=5), "changes its input"),
@@ -144,7 +144,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "hello_embeddings": [
         (4, "only the pool rounds down"),
-        (4.75, "an embedding is whole"),
+        (4.75, "the number of embeddings is whole"),
         (10, "after the subsampler"),
         (9.5, "a quarter"),
         (38, "too high"),
@@ -155,14 +155,19 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("d", "nothing is cut off"),
     ],
     "attention_pairs": [
-        (4, "compared with each"),
+        (4, "compared with every other"),
         (8, "multiply"),
-        (64, "behind the pool"),
+        (64, "after the pool"),
         (62_500, "250²"),
         (1_000_000, "1000²"),
     ],
-    "rotary": [("a", "which angle"), ("c", "for neighbours too"), ("b", "they do not shorten")],
-    "how_many_blocks": [(4, "how many there are"), (19, "take off"), (17, "nearest"), (40, "too high")],
+    "rotary": [("a", "Which angle"), ("c", "for neighbours too"), ("b", "they do not shorten")],
+    "how_many_blocks": [
+        (4, "how many there are"),
+        (19, "subtract the subsampler"),
+        (17, "nearest"),
+        (40, "too high"),
+    ],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {

@@ -75,8 +75,8 @@ corpus_wer = CodeExercise(
         "the two.",
         "`sum(c.errors for c in counts) / sum(c.reference for c in counts)`",
     ),
-    praise="Every word weighs the same, whoever said it and in however long an utterance. This is what "
-    "papers report.",
+    praise="Every word has the same weight, in short and in long utterances. This is the number "
+    "that papers report.",
 )
 
 
@@ -93,15 +93,15 @@ character_error_rate = CodeExercise(
         "If your `edit_counts` passed, the errors are `sum(edit_counts(list(reference), list(hypothesis)))`.",
         "Divide by `len(reference)`. Spaces are characters, on both sides.",
     ),
-    praise="A word with one letter amiss costs a whole word in WER and one letter here: the two together "
-    "say what kind of errors there are.",
+    praise="A word with one wrong letter is a wrong word in the WER, and one wrong letter here. "
+    "Together they tell what kind of errors there are.",
 )
 
 
 bootstrap_interval = CodeExercise(
     key="04.bootstrap_interval",
-    goal="A 95% bootstrap interval of the corpus WER: how far it moves when other utterances of the same "
-    "kind are drawn.",
+    goal="A 95% bootstrap interval of the corpus WER: how much it varies when other utterances "
+    "of the same kind are drawn.",
     difficulty=3,
     minutes=12,
     extra=True,
@@ -114,8 +114,8 @@ bootstrap_interval = CodeExercise(
         "errors and words by the same numbers.",
         "Do that `resamples` times, sort the rates, and return the ones at 2.5% and 97.5% of the way.",
     ),
-    praise="No formula, no normal distribution: the test set itself says how much it would vary. "
-    "`omni_lib.metrics` draws whole speakers.",
+    praise="This needs no formula and assumes no normal distribution. `omni_lib.metrics` draws "
+    "whole speakers.",
 )
 
 EXERCISES = (

@@ -21,8 +21,8 @@ mat_wer = Number(
         (33.3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
         (
             66.7,
-            "Four errors? Let 'mat' stand under 'mat': then the 'the' before it is deleted, and "
-            "'today' comes after it.",
+            "Four errors are too many. Align 'mat' with 'mat': then the 'the' before it is "
+            "deleted, and 'today' is inserted after it.",
         ),
         (16.7, "That counts one kind of error only; substitutions, deletions and insertions add up."),
     ),
@@ -30,7 +30,10 @@ mat_wer = Number(
 
 meaning_of_15 = Reflection(
     key="04.meaning_of_15",
-    hints=("There are three kinds of error, and one of the two texts is divided by.",),
+    hints=(
+        "There are three kinds of error. Their number is divided by the number of words in "
+        "one of the two texts: which?",
+    ),
     prompt="(The chapter's question 3.) What does a WER of 15% mean? Write down which errors it counts, and "
     "what it divides them by.",
     model="Substitutions, deletions and insertions together are 15 for every 100 words of the reference, "
@@ -49,8 +52,8 @@ mean_or_corpus = Number(
         "Add up the errors of both utterances, and the words of both references.",
         "1 error in 20 words.",
     ),
-    prompt="Two utterances: 'yes', heard as 'no', and one of 19 words, heard without a mistake. The mean of "
-    "their rates is 50%. What is the corpus WER, in percent?",
+    prompt="Two utterances: 'yes', transcribed as 'no', and one of 19 words, transcribed without "
+    "a mistake. The mean of their rates is 50%. What is the corpus WER, in percent?",
     right=5.0,
     unit="%",
     tolerance=0.01,
@@ -73,11 +76,11 @@ most_errors = Number(
     right=250.0,
     unit="%",
     tolerance=0.01,
-    praise="Two substitutions and three insertions over two words. 100% is no upper limit; writing nothing "
-    "at all would have been 100%.",
+    praise="Two substitutions and three insertions over two words. 100% is not an upper limit; "
+    "writing nothing at all would have been 100%.",
     slips=(
         (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
-        (150.0, "Those are the three insertions. The two words of the reference were not heard either."),
+        (150.0, "Those are the three insertions. The two words of the reference are wrong too."),
         (
             350.0,
             "Seven errors: but two of the wrong words can stand in the place of the two of the "
@@ -91,15 +94,15 @@ characters_or_words = Choice(
     hints=("One wrong letter in a word of five: how much does it add to the CER, and how much to the WER?",),
     prompt="On the test set the WER is several times the CER. What does that say?",
     options={
-        "a": "Most wrong words have only a letter or two amiss.",
+        "a": "Most wrong words have only one or two wrong letters.",
         "b": "One of the two is computed wrongly: a wrong word is a wrong word.",
         "c": "Most errors are deleted words.",
         "d": "The model is good with long words and bad with short ones.",
     },
     right="a",
     replies={
-        "a": "A whole word is lost with one letter. An n-gram of words mends just such errors, as the "
-        "column of the beam search shows.",
+        "a": "One wrong letter makes a whole word wrong. A language model corrects many such "
+        "errors, as the line 'with a language model' shows.",
         "b": "They count different things: one wrong letter costs one word here, and one letter there.",
         "c": "A deleted word deletes all its letters, and its share of the characters would be about the "
         "same as of the words.",
@@ -119,10 +122,11 @@ difference_of_half_a_point = Choice(
     },
     right="c",
     replies={
-        "a": "On these 130. The interval below says how far either would move with another 130 of the "
-        "same kind.",
-        "b": "Not shown to be different is not the same as equal. And two systems on the same utterances "
-        "share what is hard about them: the interval of their *difference* may be much narrower.",
+        "a": "On these 130, yes. The interval below shows how much either would vary with "
+        "another 130 of the same kind.",
+        "b": "That no difference is shown does not make them equal. And both systems have the "
+        "same difficult utterances, so the interval of their *difference* may be much "
+        "narrower.",
         "c": "Two separate intervals overlap widely here. Look at the difference utterance by utterance (the "
         "paired interval below), or test on more.",
         "d": "A seed changes the system, not the number of utterances it is judged on.",
@@ -143,22 +147,22 @@ whom_to_draw = Choice(
     },
     right="b",
     replies={
-        "a": "It is narrower, because it takes the 12 utterances of one voice for 12 independent "
-        "witnesses. Look at the rates by speaker.",
-        "b": "And the claim is about voices that were never heard. With 16 voices there are 16 "
-        "draws, however many utterances each has read. "
+        "a": "It is narrower because it treats the 12 utterances of one voice as 12 independent "
+        "samples. Look at the rates by speaker.",
+        "b": "Yes, and the claim is about voices that are not in the test set. With 16 voices "
+        "there are 16 draws, however many utterances each has read. "
         "`omni_lib.metrics.bootstrap_interval` draws speakers.",
-        "c": "One of the two answers the question that is asked; mixing it with the other answers none.",
-        "d": "Their number is just what misleads: a thousand utterances of one voice say little about "
-        "another.",
+        "c": "Only one of the two answers the question. Their mean answers neither question.",
+        "d": "Many utterances do not help here: a thousand utterances of one voice say little "
+        "about another voice.",
     },
 )
 
 what_normalisation_hides = Choice(
     key="04.what_normalisation_hides",
     hints=("Delete every character but a-z and the space from both texts. Which pair is then the same?",),
-    prompt="Both texts are normalised to a-z and single spaces before they are compared. Which error does "
-    "the WER then no longer see?",
+    prompt="Both texts are normalised to a-z and single spaces before they are compared. Which "
+    "error does the WER then no longer count?",
     options={
         "a": "'their' written for 'there'.",
         "b": "'to' written for 'to to'.",
@@ -170,8 +174,8 @@ what_normalisation_hides = Choice(
         "a": "Both are spelled with a-z, so the difference stays, and counts as an error.",
         "b": "A deletion, before and after normalisation.",
         "c": "A substitution, before and after normalisation.",
-        "d": "The apostrophe is deleted, and both become 'well'. So are capitals, full stops and accents: "
-        "a reader may miss them.",
+        "d": "The apostrophe is deleted, and both become 'well'. Capitals, full stops and "
+        "accents are deleted too, although a reader may need them.",
     },
 )
 
@@ -189,9 +193,8 @@ human_level = Choice(
     replies={
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
         "b": "A decoder changes the rate, not what it is compared with.",
-        "c": "A WER without the name of its test set says nothing, for a model as for people. The "
-        "tables of this lesson differ by a "
-        "factor of more than three.",
+        "c": "A WER without the name of its test set means nothing, for a model as for people. "
+        "The tables of this lesson differ by a factor of more than three.",
         "d": "The loss depends on the length of the utterances. No threshold of it means anything to a "
         "listener.",
     },

@@ -38,8 +38,8 @@ def source(thing: Any) -> Note:
 
 initial_loss = CodeExercise(
     key="05.initial_loss",
-    goal="Predict the CTC loss of a model that knows nothing: T · ln 29 less the logarithm of the number "
-    "of paths.",
+    goal="Predict the CTC loss of a model that has learned nothing: T · ln 29 minus the "
+    "logarithm of the number of paths.",
     difficulty=2,
     minutes=10,
     judge=judges.initial_loss,
@@ -52,8 +52,8 @@ initial_loss = CodeExercise(
         "`math.log` takes whole numbers of any size, and `math.comb` is 0 where there is no path: "
         "return `math.inf` there.",
     ),
-    praise="So the first loss of a run is no mystery: it grows with the length of the clips, whatever the "
-    "model.",
+    praise="So you can predict the first loss of a run. It grows with the length of the clips, "
+    "whatever the model.",
 )
 
 
@@ -62,16 +62,16 @@ initial_loss = CodeExercise(
 
 training_time = CodeExercise(
     key="05.training_time",
-    goal="How many steps has a training, and how many hours does it take?",
+    goal="How many steps does a training have, and how many hours does it take?",
     difficulty=1,
     minutes=5,
     judge=judges.training_time,
     answer=solutions.training_time,
     hints=(
-        "Steps of an epoch = batches of an epoch, the last one as small as it must be.",
+        "An epoch has as many steps as batches, and the last batch may be smaller.",
         "`math.ceil(utterances / batch_size)` rounds up; `steps * seconds_per_step / 3600` are hours.",
     ),
-    praise="It is the first sum of any plan, and the first to do with somebody else's.",
+    praise="Compute this before any training of your own, and check it in other people's reports.",
 )
 
 
@@ -86,19 +86,20 @@ learning_rate = CodeExercise(
     judge=judges.learning_rate,
     answer=solutions.learning_rate,
     hints=(
-        "Steps count from 0, and step 0 shall learn: the warm-up goes 1/w, 2/w, … w/w of the peak.",
+        "Steps are counted from 0, and step 0 must not have the rate 0: the warm-up goes 1/w, "
+        "2/w, … w/w of the peak.",
         "After it, the share of the cosine that is over is (step - warmup) / (total - warmup).",
         "Half a cosine from 1 to 0 is 0.5 · (1 + cos(π · share)).",
     ),
-    praise="That is `omni_lib.training.optimizer.schedule`. The warm-up lets Adam measure the gradients "
-    "before it takes large steps by them.",
+    praise="That is `omni_lib.training.optimizer.schedule`. During the warm-up Adam estimates "
+    "the size of the gradients, before it takes large steps.",
 )
 
 
 clip_gradient = CodeExercise(
     key="05.clip_gradient",
-    goal="Shorten the gradients of all parameters together, where their common norm is too large, and "
-    "keep their direction.",
+    goal="Scale down the gradients of all parameters together if their common norm is too large, "
+    "and keep their direction.",
     difficulty=2,
     minutes=10,
     extra=True,
@@ -109,13 +110,14 @@ clip_gradient = CodeExercise(
         "One factor for all: largest_norm / norm, but never above 1.",
         "A norm of zero must not be divided by: `max(norm, 1e-12)`. And return new tensors.",
     ),
-    praise="As `torch.nn.utils.clip_grad_norm_` does. One bad batch can no longer throw the weights far.",
+    praise="As `torch.nn.utils.clip_grad_norm_` does. A single bad batch can no longer change "
+    "the weights by much.",
 )
 
 
 average_weights = CodeExercise(
     key="05.average_weights",
-    goal="One update of the moving average of the weights, whose memory grows with the run.",
+    goal="One update of the moving average of the weights, which covers more steps as the run goes on.",
     difficulty=2,
     minutes=8,
     extra=True,
@@ -126,8 +128,8 @@ average_weights = CodeExercise(
         "The share it keeps is `min(decay, (1 + updates) / (10 + updates))`: small at first, so that "
         "the random start is soon forgotten.",
     ),
-    praise="It is these averaged weights that are evaluated and saved as `enc`: they have less of the last "
-    "batches' noise.",
+    praise="It is these averaged weights that are evaluated and saved as `enc`: they depend less "
+    "on the last few batches.",
 )
 
 

@@ -22,12 +22,12 @@ loss_scale = Choice(
     },
     right="a",
     replies={
-        "a": "Yes: the loss of ignorance grows with the number of frames. 50 to 100 is the range of short "
-        "clips and no law.",
+        "a": "Yes: before training, the loss grows with the number of frames. 50 to 100 is the "
+        "range of short clips only.",
         "b": "Predict both before you judge: frames · ln 29 - ln(paths) has no fixed size. What in it "
         "differs between two corpora?",
-        "c": "Before the first step no rate has acted. What in frames · ln 29 - ln(paths) differs between "
-        "two corpora?",
+        "c": "Before the first step the learning rate has had no effect. What in frames · ln 29 "
+        "- ln(paths) differs between two corpora?",
         "d": "An untrained encoder has seen nothing. What in frames · ln 29 - ln(paths) differs between "
         "two corpora?",
     },
@@ -37,8 +37,8 @@ overfit_first = Choice(
     key="05.overfit_first",
     hints=("Four clips by heart is the easiest task that a model can have. What does it mean if it fails?",),
     prompt=(
-        "You train a new model on one batch, over and over, and after many more steps than above it "
-        "still hears nothing. What do you do first?"
+        "You train a new model on one batch, over and over, and after many more steps than above "
+        "its transcripts are still empty. What do you do first?"
     ),
     options={
         "a": "Collect more data, and clips of more voices, before anything else is changed",
@@ -52,8 +52,8 @@ overfit_first = Choice(
         "b": "To learn four clips by heart is the easiest task that it will ever have. What fails here "
         "fails there too, only later.",
         "c": "Yes: in targets, lengths, masks, the sign of the loss, a frozen layer, the rate. A "
-        "model that cannot "
-        "learn four clips by heart has one, and here it takes a minute to try again.",
+        "model that cannot learn four clips by heart has such a mistake, and here a new try "
+        "takes a minute.",
         "d": "Both make learning by heart harder. They are for a model that learns too well.",
     },
 )
@@ -61,24 +61,22 @@ overfit_first = Choice(
 read_range = Choice(
     key="05.read_range",
     hints=("A real run stays near its peak rate for hundreds of steps, with batches of all kinds.",),
-    prompt="In the range test the loss falls ever faster, wavers, and explodes. Which peak rate do you "
-    "train with?",
+    prompt="In a range test the loss falls, first slowly and then steeply, and above a certain "
+    "rate it rises again. Which peak rate do you train with?",
     options={
-        "a": "The highest rate that had not exploded yet",
+        "a": "The highest rate at which the loss has not risen yet",
         "b": "The lowest rate of the test, to be safe",
-        "c": "The rate at which it explodes, behind a long warm-up",
-        "d": "A third to a tenth of the rate at which it explodes",
+        "c": "The rate at which the loss rises again, after a long warm-up",
+        "d": "A third to a tenth of the rate at which it rises again",
     },
     right="d",
     replies={
-        "a": "A real run stays near its peak for hundreds of steps. That near to the edge, the first bad "
-        "batch is enough.",
-        "b": "Safe, and slow: at the left end the loss hardly moved. The first of the three logs below "
-        "was made with 1e-4.",
-        "c": "A warm-up brings the weights there gently, and there they come apart: the second of the "
-        "logs below shows how that looks.",
-        "d": "Yes, a usual choice (Smith 2017): where the loss falls steeply, with room to the edge. A "
-        "warm-up carries it there.",
+        "a": "A real run stays near its peak for hundreds of steps. So close to the limit, one "
+        "bad batch is enough to spoil the training.",
+        "b": "That is safe, and slow: at the left end the loss hardly changes.",
+        "c": "After the warm-up the rate is too high all the same: the second of the logs below "
+        "shows such a training.",
+        "d": "Yes, a usual choice (Smith 2017): the loss falls there, and the limit is not near.",
     },
 )
 
@@ -92,8 +90,8 @@ chapter_hours = Number(
     right=2500 * 3.25 / 3600,
     unit="h",
     tolerance=0.05,
-    praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. A listing that no run has printed cannot be trusted "
-    "in its other figures either.",
+    praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. So no run has printed this listing, and "
+    "its other figures need checking too.",
     slips=(
         (8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."),
         (8125, "Those are seconds."),
@@ -112,8 +110,8 @@ epoch_of_step_1000 = Number(
     ),
     right=8,
     tolerance=0,
-    praise="An epoch has 125 steps, so step 1000 is the last of epoch 8: a loss of 18.67 'in epoch 1' "
-    "compares with nothing.",
+    praise="An epoch has 125 steps, so step 1000 is the last of epoch 8: the loss of 18.67 "
+    "cannot belong to epoch 1.",
     slips=(
         (1, "That is what the listing says: how many steps has an epoch?"),
         (9, "Step 1001 is the first of epoch 9."),
@@ -168,10 +166,10 @@ recipe_refused = Choice(
 # Three logs
 
 _ILLNESSES = {
-    "a": "Rows without a CTC path: most of the data takes no part",
-    "b": "Too high a rate: the loss jumps and the weights are thrown about",
-    "c": "The blank plateau: it says blank everywhere",
-    "d": "None: it is healthy, and needs more time or a longer warm-up",
+    "a": "Rows without a CTC path: most of the data is not used",
+    "b": "Too high a rate: the loss jumps up and down, and ends high",
+    "c": "The blank plateau: nearly every frame is blank",
+    "d": "Nothing: it only needs more time or a longer warm-up",
 }
 
 log_one = Choice(
@@ -180,32 +178,32 @@ log_one = Choice(
         "Look at the share of blanks, epoch by epoch.",
         "Compare it with the healthy log at the same epoch.",
     ),
-    prompt="Log 1: what ails it?",
+    prompt="Log 1: what is wrong with it?",
     options=_ILLNESSES,
     right="c",
     replies={
-        "a": "Count its steps: 63 an epoch are 1000 clips in batches of 16. All take part. What does the "
-        "share of blanks do?",
+        "a": "Count its steps: 63 an epoch are 1000 clips in batches of 16. All of them are "
+        "used. What does the share of blanks do?",
         "b": "The loss goes up and down only with the length of the batches, and its rate is 1e-4. What "
         "does the share of blanks do?",
-        "c": "Yes: after a few steps nearly every frame says blank, and in epoch 3 still. 1e-4 'for "
-        "stability' is stable: here.",
-        "d": "Compare its share of blanks with the healthy log's, epoch for epoch. This one has learnt to "
-        "be silent.",
+        "c": "Yes: after a few steps nearly every frame is blank, and in epoch 3 still. Several "
+        "of its settings may cause this; they are named after the last log.",
+        "d": "Compare its share of blanks with the healthy log's, epoch for epoch. This one "
+        "writes hardly anything.",
     },
 )
 
 log_two = Choice(
     key="05.log_two",
     hints=("Look at the loss in the first fifty steps.",),
-    prompt="Log 2: what ails it?",
+    prompt="Log 2: what is wrong with it?",
     options=_ILLNESSES,
     right="b",
     replies={
-        "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All take part. What does the "
-        "loss do in its first fifty steps?",
-        "b": "Yes: the loss falls, and within ten steps more than doubles. When the rate has come down "
-        "again, only silence is left.",
+        "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
+        "used. What does the loss do in its first fifty steps?",
+        "b": "Yes: the loss falls, and within ten steps more than doubles. When the rate has "
+        "come down again, every frame is blank.",
         "c": "It ends there, but that is not how it began: what does the loss do in its first fifty steps?",
         "d": "No healthy loss more than doubles within ten steps.",
     },
@@ -214,15 +212,15 @@ log_two = Choice(
 log_three = Choice(
     key="05.log_three",
     hints=("How many steps has an epoch? How many clips are that, in batches of 8?",),
-    prompt="Log 3: what ails it?",
+    prompt="Log 3: what is wrong with it?",
     options=_ILLNESSES,
     right="a",
     replies={
         "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. Those it learns by heart; of ordinary "
         "speech it learns nothing.",
         "b": "Its loss falls all the way. Count its steps an epoch: how many clips are that?",
-        "c": "Its share of blanks is next to nothing: with hardly a frame to spare there is no room for "
-        "them. Count its steps an epoch.",
+        "c": "It has hardly any blanks, because its clips have hardly more CTC frames than "
+        "letters. Count its steps an epoch.",
         "d": "The training loss falls, and dev stays above 100%. Count its steps an epoch: how many clips "
         "are that?",
     },

@@ -28,7 +28,8 @@ TITLE = "Mel features"
 
 frame_count = CodeExercise(
     key="01.frame_count",
-    goal="How many frames a clip has: with windows that must fit into it whole, and with centred ones.",
+    goal="The number of frames of a clip: with windows that must fit into the clip as a whole, "
+    "and with centred windows.",
     difficulty=2,
     minutes=6,
     judge=judges.frame_count,
@@ -36,13 +37,13 @@ frame_count = CodeExercise(
     hints=(
         "Write down where the windows begin for 16,000 samples: 0, 160, 320, … Which is the last one "
         "that still ends within the clip?",
-        "Not centred: the last window begins at most at `samples - window`. `//` counts the whole "
-        "hops up to there; the first window comes on top.",
-        "Centred: frame t stands on sample `t * hop`, so count the multiples of `hop` from 0 to "
-        "`samples`. Not centred: `1 + (samples - window) // hop`, but never less than 0.",
+        "Not centred: the last window begins at most at `samples - window`. `//` counts the "
+        "whole hops up to there; add one for the first window.",
+        "Centred: frame t is centred on sample `t * hop`, so count the multiples of `hop` from 0 "
+        "to `samples`. Not centred: `1 + (samples - window) // hop`, but never less than 0.",
     ),
-    praise="Both ways of counting are in use. Ours are centred, and `LogMel` drops the last: 100, "
-    "one every 10 ms.",
+    praise="Both ways of counting are in use. `LogMel` centres its windows and drops the last "
+    "frame, so that a second has 100 frames.",
 )
 
 
@@ -58,8 +59,8 @@ hertz_to_mel = CodeExercise(
         "The decimal logarithm is `math.log10`.",
         "`2595 * math.log10(1 + hertz / 700)`",
     ),
-    praise="The lower kilohertz takes 1000 mel, the seven above it 1840: equal steps in mel give the low "
-    "frequencies most of the filters.",
+    praise="The first kilohertz takes 1000 mel, and the seven above it together 1840. With equal "
+    "steps in mel, low frequencies get most of the filters.",
 )
 
 
@@ -78,14 +79,15 @@ empty_filters = CodeExercise(
         "A filter is a column. One that contains no bin is zero in all rows.",
         "`(filters.sum(dim=0) == 0).nonzero().flatten().tolist()`",
     ),
-    praise="Four filters are blind at 400 points, the first one at 512, and none at 1024. torchaudio only "
-    "warns; the picture shows stripes.",
+    praise="Four filters are empty at 400 points, one at 512, and none at 1024. torchaudio only "
+    "prints a warning; in the picture, empty filters are black rows.",
 )
 
 
 log_mel = CodeExercise(
     key="01.log_mel",
-    goal="The whole way, equal to torchaudio's: waveform → frames → window → FFT → power → mel → logarithm.",
+    goal="The complete computation, equal to torchaudio's: waveform → frames → window → FFT → "
+    "power → mel → logarithm.",
     difficulty=4,
     minutes=20,
     judge=judges.log_mel,
@@ -98,8 +100,8 @@ log_mel = CodeExercise(
         "Power (frames, 513) @ filters (513, 128) gives (frames, 128). Then `torch.log(… + 1e-6)`, "
         "and leave out the frame beyond `len(waveform) // 160`.",
     ),
-    praise="That is `LogMel`, as torchaudio computes it, from its parts; every training in this course "
-    "begins with it.",
+    praise="You have built `LogMel` from its parts, equal to torchaudio's. Every training in "
+    "this course begins with it.",
 )
 
 
@@ -129,15 +131,15 @@ normalise_padded = CodeExercise(
     judge=judges.normalise_padded,
     answer=solutions.normalise_padded,
     hints=(
-        "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with an axis more "
-        "for the channels.",
-        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. Padding is "
-        "multiplied away.",
+        "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with one more "
+        "axis for the channels.",
+        "Mean: the sum of `x * mask` over batch and time, divided by `lengths.sum()`. The mask "
+        "sets the padding to zero.",
         "Variance: the same with `(x - mean) ** 2`. Multiply the result by the mask again, so that "
         "padding is 0.",
     ),
-    praise="Now the same clip is normalised alike in every batch. The encoder's batch norms do exactly this "
-    "(`MaskedBatchNorm`).",
+    praise="Now the amount of padding has no influence. The encoder's batch norms do exactly "
+    "this (`MaskedBatchNorm`).",
     plug_in=PlugIn(places=("omni_lib.encoder:MaskedBatchNorm.forward",), adapt=_instead_of_batch_norm),
 )
 

@@ -50,7 +50,7 @@ def frame_count(attempt: Attempt) -> None:
             case = f"{clip}, {'centred' if centred else 'not centred'}"
             expect_equal(attempt, (samples, window, hop, centred), expected, why, case)
     for samples, centred, expected, case, why in (
-        (399, False, 0, "A clip one sample shorter than the window", "Not one whole window fits."),
+        (399, False, 0, "A clip one sample shorter than the window", "No whole window fits."),
         (10, False, 0, "A clip of a few samples", "No window fits, and there are no negative frames."),
         (399, True, 3, "A short clip, centred", "The zeros around the clip make room for its frames."),
         (0, True, 1, "No samples, centred", "The frame on sample 0 still counts."),
@@ -140,7 +140,7 @@ def log_mel(attempt: Attempt) -> None:
         ("Half a second of noise", noise, 1e-4),
         ("Digital silence", torch.zeros(3_200), 1e-4),
         ("A second of a pure tone", tone, 1e-3),  # float32 rounds the bins far from the tone
-        ("Noise that is no whole number of hops long", noise[:1749], 1e-4),
+        ("Noise whose length is not a whole number of hops", noise[:1749], 1e-4),
         ("Noise shorter than the window", noise[:200], 1e-4),
     ):
         _expect_log_mel(attempt, case, waveform, tolerance)

@@ -22,11 +22,10 @@ bin_spacing = Number(
     slips=(
         (
             20,
-            "8000 Hz over 400 bins? There are 201 bins up to 8 kHz; the rate divided by the points "
-            "is quicker",
+            "that is 8000 Hz / 400; but the 400 points cover the whole 16,000 Hz, with 201 bins up to 8 kHz",
         ),
         (15.625, "that is the spacing of 1024 points; the question has 400"),
-        (0.025, "that is the length of the window in seconds; its reciprocal is what you look for"),
+        (0.025, "that is the length of the window in seconds; take its reciprocal"),
         (160, "that is the hop, in samples"),
     ),
 )
@@ -47,15 +46,15 @@ smallest_fft = Number(
         (512, "almost: its bins lie at 0, 31.25, 62.5 Hz and so on, and the triangle ends at 28 Hz"),
         (2048, "that puts three bins inside it, but half as many points are enough"),
         (400, "400 is not a power of two, and its first bin above 0 lies at 40 Hz"),
-        (10, "2 to the power of 10 it is; the number of points is wanted"),
+        (10, "that is the exponent; the number of points is 2 to the power of it"),
     ),
 )
 
 zero_padding = Choice(
     key="01.zero_padding",
     hints=("How much sound is in the window, with the zeros and without them?",),
-    prompt="The window has 400 samples, the transform 1024 points: 624 of them are zeros. What do the zeros "
-    "bring?",
+    prompt="The window has 400 samples, the transform 1024 points: 624 of them are zeros. What "
+    "is gained by the zeros?",
     options={
         "a": "a sharper spectrum: tones that lie closer together can be told apart",
         "b": "the same spectrum, read off at more frequencies",
@@ -64,8 +63,8 @@ zero_padding = Choice(
     },
     right="b",
     replies={
-        "a": "how close two tones may lie depends on the length of the window, which is still 25 ms; "
-        "zeros are no sound",
+        "a": "how close two tones may be depends on the length of the window, which is still 25 "
+        "ms; zeros add no sound",
         "b": "Yes. The spectrum of 25 ms is a smooth curve; the zeros make the transform read it "
         "every 15.6 Hz "
         "instead of every 40 Hz.",
@@ -81,11 +80,11 @@ log_floor = Number(
         "How much power has digital silence, before and after 1e-6 is added?",
         "The natural logarithm of 1e-6: `math.log(1e-6)`.",
     ),
-    prompt="What is the lowest value that a log-mel can have (two digits behind the point)?",
+    prompt="What is the lowest value that a log-mel can have (with two decimals)?",
     right=math.log(LOG_FLOOR),
     tolerance=0.02,
-    praise="ln(1e-6) = -13.82: digital silence. Without the floor it would be minus infinity, and one such "
-    "frame ruins a training.",
+    praise="ln(1e-6) = -13.82: digital silence. Without the floor it would be minus infinity, "
+    "and one such frame would ruin a training.",
     slips=(
         (-6, "that is the decimal logarithm of the floor; the log-mel is a natural one"),
         (-60, "that is the floor in decibels; the log-mel is a natural logarithm"),
@@ -100,11 +99,11 @@ faster_frames = Number(
         "How long does the clip last at speed 1.1?",
         "A frame starts every 10 ms: 100 frames a second.",
     ),
-    prompt="A clip of 2.2 s is played at speed 1.1. How many frames has its log-mel?",
+    prompt="A clip of 2.2 s is played at speed 1.1. How many frames does its log-mel have?",
     right=200,
     tolerance=0.5,
-    praise="2.2 s / 1.1 = 2.0 s. The same letters now have fewer frames: lesson 03 counts whether they "
-    "still suffice.",
+    praise="2.2 s / 1.1 = 2.0 s. The same letters now have fewer frames: lesson 03 checks "
+    "whether they are still enough.",
     slips=(
         (220, "that is before the change of speed"),
         (242, "faster is shorter: divide, do not multiply"),
@@ -134,8 +133,7 @@ mask_fill = Choice(
         "b": "the mean over the training set knows nothing about this clip; the gap has to be filled from "
         "its surroundings",
         "c": "both are constants; neither costs anything",
-        "d": "Yes. The mean becomes 0 when it is normalised. Filled with a raw 0, masks would be "
-        "bright bars to look at, rather than gaps to be filled "
-        "from what is around them.",
+        "d": "Yes. The mean becomes 0 when it is normalised. Filled with a raw 0, the masks "
+        "would be bright bars in the picture, not gaps.",
     },
 )

@@ -24,21 +24,20 @@ TITLE = "Stage E and beyond"
 
 load_encoder = CodeExercise(
     key="06.load_encoder",
-    goal="Load the encoder out of a checkpoint by hand, as Stage E does.",
+    goal="Load the encoder from a checkpoint, as Stage E does.",
     difficulty=2,
     minutes=10,
     judge=judges.load_encoder,
     answer=solutions.load_encoder,
     hints=(
-        "A checkpoint is a dictionary: `torch.load(path, map_location='cpu', weights_only=True)`. "
-        "`weights_only` runs no stranger's code.",
+        "A checkpoint is a dictionary: `torch.load(path, map_location='cpu', "
+        "weights_only=True)`. With `weights_only` no code from the file can run.",
         "Its 'config' says how large the encoder is: "
         "`AudioEncoder.from_config(config_from_dict(checkpoint['config']))`.",
         "`load_state_dict(checkpoint['enc'])` fills it, and `.eval()` puts it into the mode in which "
         "it is used, and returns it.",
     ),
-    praise="The feature mean and deviation came along: they are buffers of the encoder, so nobody who loads "
-    "it can forget them.",
+    praise="The feature mean and deviation were loaded too, because they are buffers of the encoder.",
 )
 
 
@@ -47,19 +46,19 @@ load_encoder = CodeExercise(
 
 freeze = CodeExercise(
     key="06.freeze",
-    goal="Freeze an encoder: no step of Stage E may change its weights or its running statistics, and it "
-    "answers the same every time.",
+    goal="Freeze an encoder: no step of Stage E may change its weights or its running "
+    "statistics, and it gives the same output every time.",
     difficulty=1,
     minutes=5,
     judge=judges.freeze,
     answer=solutions.freeze,
     hints=(
-        "Two things change an encoder in training: gradients, and batch norms that average what they see.",
+        "Two things change an encoder in training: gradients, and batch norms, which update their averages.",
         "`parameter.requires_grad_(False)` for each of `encoder.parameters()`, and `encoder.eval()`, "
         "which also stops dropout.",
     ),
-    praise="Remember it when you call `.train()` on the whole model later: that reaches the encoder inside, "
-    "too.",
+    praise="If you later call `.train()` on the whole model, the encoder inside it is in "
+    "training mode again.",
 )
 
 
@@ -68,7 +67,7 @@ freeze = CodeExercise(
 
 thinker_input = CodeExercise(
     key="06.thinker_input",
-    goal="From the encoder's 192 channels to the Thinker's 256, with nothing beyond the end of each clip.",
+    goal="From the encoder's 192 channels to the Thinker's 256, with zeros beyond the end of each clip.",
     difficulty=2,
     minutes=8,
     judge=judges.thinker_input,
@@ -79,8 +78,8 @@ thinker_input = CodeExercise(
         "`torch.arange(T) < lengths[:, None]` is true on the first `lengths` places of each row "
         "(`valid_frames` in `omni_lib.encoder`).",
     ),
-    praise="The first half is `omni_lib.stage_e.AudioProjector`. Without the second, the Thinker would hear "
-    "the bias as if it were speech.",
+    praise="The first half is `omni_lib.stage_e.AudioProjector`. Without the second half, the "
+    "Thinker would read the bias as if it were speech.",
 )
 
 
@@ -100,7 +99,8 @@ linear_probe = CodeExercise(
         "Where the gradient is zero, (XᵀX + penalty · I) W = Xᵀ · targets.",
         "`torch.linalg.solve(A, B)` solves A W = B; an inverse is not needed. I has D + 1 rows.",
     ),
-    praise="One matrix, no iterations: what it finds is linearly there, and was not taught to it.",
+    praise="It is one matrix, computed without iterations. What it predicts is encoded linearly "
+    "in its inputs.",
 )
 
 

@@ -162,7 +162,7 @@ def thinker_input(attempt: Attempt) -> None:
             256,
             [12, 5, 0],
             "Three clips, one of them too short for an embedding",
-            "It has nothing at all for the Thinker.",
+            "Its row must be zero throughout.",
         ),
     ):
         lengths = torch.tensor(sizes)

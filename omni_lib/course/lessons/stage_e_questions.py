@@ -9,20 +9,20 @@ what_stays_behind = Choice(
     hints=("Where do the mean and the deviation of the features live? And does the Thinker read letters?",),
     prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
     options={
-        "a": "'head': without it there are no letters for the Thinker to read",
+        "a": "'head': without the CTC head there are no letters for the Thinker to read",
         "b": "'feature_stats': the log-mels must be normalised",
         "c": "'resume': the optimiser's state",
         "d": "Nothing of it: 'enc' is complete",
     },
     right="d",
     replies={
-        "a": "The Thinker reads embeddings, not letters. The head was the teacher of the encoder, and "
-        "stays behind.",
-        "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. 'feature_stats' "
-        "repeats them for whoever looks.",
+        "a": "The Thinker reads embeddings, not letters. The CTC head was needed to train the "
+        "encoder, and is left out.",
+        "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. "
+        "'feature_stats' only repeats them.",
         "c": "That is for going on with Stage B's training, and nothing else.",
-        "d": "Yes. 'config' says how to build the encoder. The head, the optimisers and the word "
-        "classes were scaffolding.",
+        "d": "Yes. 'config' says how to build the encoder. The CTC head, the optimisers and the "
+        "word classes were needed for training only.",
     },
 )
 
@@ -42,8 +42,8 @@ why_freeze = Choice(
     right="b",
     replies={
         "a": "It recognises as well as before. What would the first gradients of Stage E do to it?",
-        "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has settled, one may thaw "
-        "it at a low rate.",
+        "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has been "
+        "trained, the encoder can be trained too, at a low rate.",
         "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed "
         "either way.",
         "d": "CTC is gone with the head. What would the first gradients of Stage E do to the encoder?",
@@ -91,8 +91,8 @@ use_in_stage_e = Reflection(
 voices_forgotten = Choice(
     key="06.voices_forgotten",
     hints=("What does the CTC loss reward: to know what was said, or who said it?",),
-    prompt="A probe tells the voice from untrained embeddings far better than from trained ones. What "
-    "happened in training?",
+    prompt="A probe predicts the voice far better from untrained embeddings than from trained "
+    "ones. What happened in training?",
     options={
         "a": "The trained encoder is worse in every way: it has learnt the clips by heart",
         "b": "The probe of the trained embeddings was not fitted long enough",
@@ -102,17 +102,17 @@ voices_forgotten = Choice(
     right="c",
     replies={
         "a": "Look at the letters beside it: there it is far ahead.",
-        "b": "Least squares has no length: it is solved exactly. What does CTC reward?",
-        "c": "Yes: training let go of the voice to make the letters plain, and the same letter from"
-        " ten mouths has become nearly the same embedding. Stage E will not "
-        "learn from it who speaks.",
+        "b": "Least squares is solved exactly, not in steps. What does CTC reward?",
+        "c": "Yes: the loss does not reward information about the voice, and little of it is "
+        "left in a form that one matrix can read. Stage E can learn little about the "
+        "speaker from these embeddings.",
         "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
     },
 )
 
 probe_says = Choice(
     key="06.probe_says",
-    hints=("A linear probe is one matrix. What kinds of code can one matrix not read?",),
+    hints=("A linear probe is one matrix. What can a linear map not compute?",),
     prompt="A linear probe for the pitch of the voice finds nothing. What may you conclude?",
     options={
         "a": "The embeddings do not hold the pitch",
@@ -135,7 +135,7 @@ probe_says = Choice(
 what_is_measured = Choice(
     key="06.what_is_measured",
     hints=('Read the column "origin" of the table.',),
-    prompt="Which figure of the growth table would you stake money on?",
+    prompt="Which figures of the growth table can you rely on?",
     options={
         "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
         "b": "1000 hours: it lies in the middle",
@@ -144,12 +144,11 @@ what_is_measured = Choice(
     },
     right="d",
     replies={
-        "a": "A straight line, four powers of ten past its points. Clip lengths, epochs, the model, a "
-        "GPU: each changes it.",
-        "b": "In the middle of the table, and far outside of what was measured.",
+        "a": "That extrapolates by four powers of ten. Clip lengths, epochs, the model and the "
+        "machine all change the cost.",
+        "b": "It is in the middle of the table, but far outside the measured range.",
         "c": "Look at the column 'origin'.",
-        "d": "Yes. The others are straight lines through them: they tell the order of magnitude, "
-        "and that another plan is needed: a GPU, and "
-        "fewer epochs.",
+        "d": "Yes. The others assume that the cost grows in proportion to the hours. They give "
+        "the order of magnitude, and show that so much speech needs a GPU and fewer epochs.",
     },
 )

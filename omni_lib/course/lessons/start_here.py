@@ -18,7 +18,7 @@ def _judge_seconds(attempt: Attempt) -> None:
         (16_000, "A second of sound"),
         (32_000, "Two seconds"),
         (24_000, "One and a half seconds"),
-        (20_973, "A clip that is no whole number of seconds long"),
+        (20_973, "A clip whose length is not a whole number of seconds"),
         (0, "No samples"),
         (1, "One sample"),
     ):
@@ -28,11 +28,11 @@ def _judge_seconds(attempt: Attempt) -> None:
             for value, slip in (
                 (
                     samples * SAMPLE_RATE,
-                    "That multiplies: a second holds many samples, so it takes a division.",
+                    "That multiplies. A second has many samples, so you must divide.",
                 ),
-                (samples, "Those are samples still; how many of them make one second?"),
-                (samples / HOP_LENGTH, "Those are frames of 10 ms; seconds are wanted."),
-                (samples // HOP_LENGTH, "Those are frames of 10 ms; seconds are wanted."),
+                (samples, "Those are still samples. How many of them make one second?"),
+                (samples / HOP_LENGTH, "Those are frames of 10 ms; the answer must be in seconds."),
+                (samples // HOP_LENGTH, "Those are frames of 10 ms; the answer must be in seconds."),
                 (samples // SAMPLE_RATE, "`//` cuts off what is less than a second."),
             ):
                 if got == value:
@@ -43,7 +43,7 @@ def _judge_seconds(attempt: Attempt) -> None:
 
 seconds = CodeExercise(
     key="00.seconds",
-    goal="How long a clip of so many samples is, in seconds, at 16,000 samples a second.",
+    goal="The length in seconds of a clip with a given number of samples, at 16,000 samples a second.",
     difficulty=1,
     minutes=2,
     judge=_judge_seconds,
@@ -59,8 +59,9 @@ purpose_of_stage_b = Reflection(
         "stage takes over.",
     ),
     prompt="What does Stage B train, by which task, and what for?",
-    model="It trains the audio encoder by speech recognition, so that its embeddings hold what was said. "
-    "Stage E gives those embeddings to the Thinker, and the head that wrote the letters stays behind.",
+    model="It trains the audio encoder by speech recognition, so that its embeddings hold what "
+    "was said. Stage E gives those embeddings to the Thinker. The CTC head, which writes "
+    "the letters, is not needed there.",
     points=(
         "it trains the audio encoder",
         "the task is speech recognition: to write what was said",
@@ -83,7 +84,7 @@ pipeline_order = Choice(
     },
     right="b",
     replies={
-        "a": "the encoder, which makes embeddings, looks at the log-mel: that must be there before",
+        "a": "the encoder makes the embeddings from the log-mel, so the log-mel comes first",
         "b": "Yes. Lesson 01 makes the log-mel, lesson 02 the embeddings, lesson 03 the text.",
         "c": "a recording is a waveform; the log-mel is computed from it",
         "d": "time comes first, (frames, filters): the encoder makes one embedding of eight frames,"
@@ -97,13 +98,13 @@ numbers_left = Number(
     prompt="One second of sound is 16,000 samples. Its embeddings are (12, 192): how many numbers is that?",
     right=2304,
     tolerance=0.5,
-    praise="12 · 192 = 2304, a seventh of the samples, and what was said must be in them.",
+    praise="12 · 192 = 2304, a seventh of the number of samples. They must still contain what was said.",
     slips=(
         (12_800, "that is the log-mel, 100 · 128"),
         (2400, "12.5 a second is the average over a long clip; one second alone makes 12"),
         (204, "multiply, do not add: each embedding has 192 numbers"),
         (192, "that is one embedding; there are 12"),
-        (12, "so many embeddings; each has 192 numbers"),
+        (12, "that is the number of embeddings; each has 192 numbers"),
     ),
 )
 

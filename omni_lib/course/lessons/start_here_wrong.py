@@ -10,14 +10,14 @@ import torch
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "seconds": [
         (lambda samples: samples * 16_000, "That multiplies"),
-        (lambda samples: samples, "Those are samples still"),
+        (lambda samples: samples, "Those are still samples"),
         (lambda samples: samples // 16_000, "cuts off"),
         (lambda samples: samples / 160, "frames of 10 ms"),
         (lambda samples: samples / 44_100, "it should be 1"),
         (lambda samples: print(samples / 16_000), "is the `return` missing?"),
     ],
     "pipeline_order": [
-        ("a", "must be there before"),
+        ("a", "the log-mel comes first"),
         ("c", "computed from it"),
         ("d", "not of filters"),
         ("yes", "one of the letters"),
@@ -26,7 +26,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (12_800, "the log-mel"),
         (2400, "the average"),
         (204, "do not add"),
-        (12, "so many embeddings"),
+        (12, "the number of embeddings"),
         (1, "too low"),
     ],
 }
