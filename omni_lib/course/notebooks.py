@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 from omni_lib.config import load_config
 from omni_lib.course.exercises.checking import CodeExercise, Exercise, source_of
 from omni_lib.course.exercises.questions import Choice, Number, Reflection
+from omni_lib.course.widgets.still import WIDGET_VIEW
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 
@@ -41,7 +42,6 @@ LESSONS = {  # notebook -> module of its exercises
 }
 LARGEST = 1_500_000  # bytes of a committed notebook
 QUIET = {"quiet", "exercise"}  # tags of cells without output
-WIDGET = "application/vnd.jupyter.widget-view+json"
 _SOUND = re.compile(r"data:audio/[^\"']*")
 _BUSY = re.compile(r"^note  busy: .*\n", re.MULTILINE)  # in `omni doctor`, about other processes at the time
 
@@ -124,8 +124,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             continue
         count += 1
         cell.execution_count = count
-        kept = [output for output in cell.outputs if not _is_noise(output)]
-        cell.outputs = _joined([_normalised(output, count) for output in kept])
+        kept = [_normalised(output, count) for output in cell.outputs if not _is_noise(output)]
+        cell.outputs = _joined([output for output in kept if output.get("data", True)])
         if str(ROOT) in str(cell.outputs) or str(Path.home()) + os.sep in str(cell.outputs):
             raise UserError(
                 f"the output of cell {number} contains a path of this machine: "
@@ -155,7 +155,9 @@ def _normalised(output: NotebookNode, count: int) -> NotebookNode:
     if output.output_type == "stream":
         output.text = _BUSY.sub("", output.text)
     data = output.get("data", {})
-    data.pop(WIDGET, None)  # without its kernel a widget is dead; the static figure beside it stays
+    data.pop(WIDGET_VIEW, None)  # without its kernel a widget is dead; the static figure beside it stays
+    if "image/png" in data:
+        data.pop("text/html", None)  # the same figure for JupyterLab alone
     if "text/html" in data:
         data["text/html"] = _SOUND.sub("", data["text/html"])
     return output

@@ -136,7 +136,7 @@ def test_only_the_chosen_view_is_shown(explorer):
 
 
 def test_the_static_figure_is_the_trellis(explorer):
-    data, _ = explorer._repr_mimebundle_()
+    data, _ = explorer.still_bundle()
     assert "'hello world' in 48 CTC frames" in data["text/plain"] and len(data["image/png"]) > 5000
 
 

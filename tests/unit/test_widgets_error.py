@@ -128,7 +128,7 @@ def test_another_decoder_has_other_errors(explorer):
 
 
 def test_the_static_figure_is_the_alignment(explorer):
-    data, _ = explorer._repr_mimebundle_()
+    data, _ = explorer.still_bundle()
     assert (
         "hypothesis 'the big cat sit on mat'. Word error rate 50.0%" in data["text/plain"]
         and data["image/png"]

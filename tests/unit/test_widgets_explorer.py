@@ -1,5 +1,6 @@
 """What all explorers share: a static figure beside the widget, errors in one line, pictures with sound."""
 
+import asyncio
 import base64
 import io
 from importlib import import_module
@@ -12,8 +13,10 @@ import torch
 from PIL import Image
 
 from omni_lib.course.figures import Picture, page_style
-from omni_lib.course.widgets.explorer import WIDGET_VIEW, Canvas, Explorer
+from omni_lib.course.widgets import still
+from omni_lib.course.widgets.explorer import Canvas, Explorer
 from omni_lib.course.widgets.sound_picture import SoundPicture, wav_bytes
+from omni_lib.course.widgets.still import LIVE, WIDGET_VIEW
 from omni_lib.errors import UserError
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -40,10 +43,32 @@ class Small(Explorer):
         return Picture(Line().draw(1), "a line")
 
 
-def test_the_output_has_the_widget_and_a_figure_with_its_description():
+@pytest.fixture
+def outputs(monkeypatch):
+    """The outputs of a cell: pairs of data and metadata; one with a display id can be updated."""
+    shown = []
+
+    class Handle:
+        def __init__(self, place: int) -> None:
+            self.place = place
+
+        def update(self, data, raw, metadata):
+            shown[self.place] = (data, metadata)
+
+    def display(data, raw, metadata=None, display_id=False):
+        shown.append((data, metadata))
+        return Handle(len(shown) - 1) if display_id else None
+
+    monkeypatch.setattr(still, "display", display)
+    return shown
+
+
+def test_the_widget_is_shown_and_a_figure_with_its_description_where_it_is_missing(outputs):
     explorer = Small()
-    data, metadata = explorer._repr_mimebundle_()
-    assert data[WIDGET_VIEW]["model_id"] == explorer.model_id
+    explorer._ipython_display_()
+    (view, _), (rules, _), (data, metadata) = outputs
+    assert view == {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": explorer.model_id}}
+    assert rules["text/html"].count("{ display: none }") == 1 and LIVE in explorer._dom_classes
     assert base64.b64decode(data["image/png"]).startswith(PNG)
     assert "a line" in data["text/plain"] and metadata["image/png"]["alt"] == "a line"
     assert {"omni-explorer", "omni-small-explorer"} <= set(explorer._dom_classes)
@@ -69,16 +94,42 @@ def test_no_explorer_overrides_a_name_of_its_toolkit(module):
         for each, value in vars(kind).items()
         if callable(value) or isinstance(value, property)
     }
-    assert {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")} == {
-        "_repr_mimebundle_"
-    }
+    assert not {each for each in ours & set(dir(widgets.VBox)) if not each.startswith("__")}
+
+
+def test_the_figure_follows_the_controls_when_they_have_come_to_rest(outputs, monkeypatch):
+    class Counting(Small):
+        level = widgets.IntSlider()
+
+        def refresh(self):
+            pass
+
+        def still(self):
+            return Picture(Line().draw(1), f"at {self.level.value}")
+
+    monkeypatch.setattr("omni_lib.course.widgets.explorer.STILL_AFTER", 0.05)
+
+    async def move() -> list[str]:
+        explorer = Counting()
+        explorer.react_to(explorer.level)
+        explorer._ipython_display_()
+        drawn = []
+        for value in (1, 2, 3):
+            explorer.level.value = value
+            drawn.append(outputs[2][0]["text/plain"])
+        while outputs[2][0]["text/plain"] == drawn[0]:
+            await asyncio.sleep(0.01)
+        return drawn
+
+    assert asyncio.run(asyncio.wait_for(move(), 60)) == ["[figure: at 0]"] * 3
+    assert outputs[2][0]["text/plain"] == "[figure: at 3]" and len(outputs) == 3
 
 
 @pytest.mark.parametrize("module", EXPLORERS)
 def test_the_static_figure_is_small_and_transparent(module):
     """Notebooks of at most 1.5 MB contain four of them."""
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), module)()
-    data, metadata = explorer._repr_mimebundle_()
+    data, metadata = explorer.still_bundle()
     png = base64.b64decode(data["image/png"])
     assert 2000 < len(png) < 100_000
     assert Image.open(io.BytesIO(png)).convert("RGBA").getpixel((1, 1))[3] == 0

@@ -99,7 +99,7 @@ def test_the_re_made_sound_stays_until_the_settings_change(explorer):
 
 
 def test_the_static_figure_and_a_clip_that_does_not_exist(explorer):
-    data, _ = explorer._repr_mimebundle_()
+    data, _ = explorer.still_bundle()
     assert "Mel explorer. Waveform, spectrogram" in data["text/plain"] and len(data["image/png"]) > 10_000
     with pytest.raises(UserError, match="no clip 'helo': choose one of hello, how"):
         mel_explorer("helo")

@@ -106,7 +106,7 @@ def test_a_frame_without_a_partner_is_marked_and_mentioned():
 
 
 def test_the_static_figure_and_a_clip_that_does_not_exist(explorer):
-    data, _ = explorer._repr_mimebundle_()
+    data, _ = explorer.still_bundle()
     assert (
         "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 of 16" in data["text/plain"]
         and data["image/png"]

@@ -103,6 +103,6 @@ def test_adding_writes_one_row_for_each_recording(recorder, tmp_path):
 def test_limits_and_a_static_figure_are_shown_before_the_first_recording(recorder):
     assert "few words" in recorder.limits.value and "written to disk only if" in recorder.limits.value
     assert recorder.microphone.longest == LONGEST
-    data, _ = recorder._repr_mimebundle_()
+    data, _ = recorder.still_bundle()
     assert "which is transcribed as 'hello world'" in data["text/plain"] and data["image/png"]
     assert voice_recorder().folder == RECORDINGS

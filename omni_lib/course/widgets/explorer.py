@@ -1,11 +1,13 @@
 """The base of all explorers: controls, pictures, and a description of the pictures in words.
 
-An explorer is an ordinary ipywidgets box and works wherever widgets do. Its output also contains a static
-figure with a description, which is shown where no kernel runs (on a code host or a printed page).
+An explorer is an ordinary ipywidgets box and works wherever widgets do. Beside it is a static figure with a
+description, which is shown where no kernel runs (`still.py`). It shows the explorer as it was left.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import html
 import io
 from collections.abc import Iterable, Iterator
@@ -16,15 +18,17 @@ from typing import Any
 import anywidget
 import ipywidgets as widgets
 import traitlets
+from IPython.display import DisplayHandle
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from omni_lib.course.figures import Picture, page_style
 from omni_lib.course.palette import ORANGE
+from omni_lib.course.widgets.still import display_with_still
 from omni_lib.errors import UserError
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+STILL_AFTER = 1.5  # seconds without a change, after which the static figure is drawn again
 DPI = 100
 _STYLE = {"description_width": "8.5em"}
 _WIDE = {"width": "auto", "max_width": "34em", "margin": "2px 8px"}
@@ -77,6 +81,8 @@ class Explorer(widgets.VBox):
         self.summary.add_class("omni-summary")
         self.heading = Heading(title=title)
         self._held = False
+        self._handle: DisplayHandle | None = None
+        self._renewal: asyncio.TimerHandle | None = None
         super().__init__()
         for each in ("omni-explorer", f"omni-{name}-explorer"):
             self.add_class(each)
@@ -92,7 +98,7 @@ class Explorer(widgets.VBox):
     def react_to(self, *controls: widgets.Widget) -> None:
         """Call `refresh` whenever the value of one of `controls` changes."""
         for control in controls:
-            control.observe(lambda change: None if self._held else self.guarded(self.refresh), names="value")
+            control.observe(lambda change: None if self._held else self._refresh(), names="value")
 
     @contextmanager
     def one_refresh(self) -> Iterator[None]:
@@ -102,7 +108,11 @@ class Explorer(widgets.VBox):
             yield
         finally:
             self._held = False
+        self._refresh()
+
+    def _refresh(self) -> None:
         self.guarded(self.refresh)
+        self._renew_still_soon()
 
     def guarded(self, action: Any, *arguments: Any) -> None:
         """Call `action` and show a UserError below the controls: the traceback of a callback is invisible."""
@@ -119,11 +129,25 @@ class Explorer(widgets.VBox):
             f'<div role="status" aria-live="polite" style="{box}">{sign}{html.escape(text)}</div>'
         )
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _renew_still_soon(self) -> None:
+        """Draw the static figure again when the controls have come to rest."""
+        if self._renewal:
+            self._renewal.cancel()
+        with contextlib.suppress(RuntimeError):  # a script, which has no event loop
+            self._renewal = asyncio.get_running_loop().call_later(STILL_AFTER, self._renew_still)
+
+    def _renew_still(self) -> None:
+        if self._handle:
+            data, metadata = self.still_bundle()
+            self._handle.update(data, raw=True, metadata=metadata)
+
+    def still_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The static figure as a MIME bundle and its metadata."""
         still = self.still()
-        data, metadata = Picture(_in_few_colours(still.png), still.description)._repr_mimebundle_()
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {WIDGET_VIEW: view, **data}, metadata
+        return Picture(_in_few_colours(still.png), still.description)._repr_mimebundle_()
+
+    def _ipython_display_(self, **_: Any) -> None:
+        self._handle = display_with_still(self, *self.still_bundle())
 
 
 def _in_few_colours(png: bytes) -> bytes:

@@ -15,7 +15,7 @@ from omni_lib.course.figures import CHAPTER_TIMELINE
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
 PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 44, 14, 26, 34
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 44, 20, 26, 20
 _LEGEND, _CHARACTER = 16, 6.3  # height of the legend and width of a character, of 12 in font size
 WIDEST = "62em"  # with wider charts, four of them would not fit on a screen
 _MOST_POINTS = 300  # of a curve: about as many as it has pixels
@@ -71,9 +71,9 @@ def training_charts(
             length,
             [Series("blank", GREEN, of(steps, "blank_rate", 100))],
             at_least=100,
-            height=120,
+            height=100,
         ),
-        chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=120),
+        chart("Learning rate", length, [Series("rate", PURPLE, of(steps, "learning_rate"))], height=100),
     )
     # two columns, and one where the page is narrower than two columns of 15em
     column = "minmax(min(100%,max(15em,calc(50% - 6px))),1fr)"
@@ -82,7 +82,7 @@ def training_charts(
 
 
 def chart(
-    title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 190
+    title: str, length: float, series: Sequence[Series], at_least: float = 0.0, height: int = 165
 ) -> str:
     """A line chart over steps 0 to `length`, with the y axis from 0, as SVG.
 
@@ -103,10 +103,10 @@ def chart(
         _, y = place(0, tick)
         parts.append(f'<path d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity=".18"/>')
         parts.append(_text(_LEFT - 6, y + 4, f"{tick:g}", "end"))
-    for tick in round_numbers(length, 5):
+    for tick in round_numbers(length, 5)[1:]:
         x, y = place(tick, 0)
         parts.append(_text(x, y + 15, f"{tick:g}", "middle"))
-    parts.append(_text(_WIDTH - _RIGHT, height - 6, "step", "end"))
+    parts.append(_text(_LEFT - 6, height - _BOTTOM + 15, "step", "end"))
     entry = float(_LEFT)  # where the next entry of the legend begins
     for line in series:
         stroke = f'style="stroke:{line.colour}" stroke-width="2" fill="none" stroke-dasharray="{line.dashes}"'

@@ -65,7 +65,7 @@ def transcripts_table(status: Status) -> str:
         return ""
     last = len(epochs) - 1
     chosen = sorted({round(last * part / (_EPOCHS_SHOWN - 1)) for part in range(_EPOCHS_SHOWN)})
-    cell = "padding:2px 10px 2px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
+    cell = "padding:1px 10px 1px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
     said = "".join(
         f'<th style="{cell};width:30%">{html.escape(each["said"])}</th>' for each in epochs[-1]["transcripts"]
     )
@@ -79,9 +79,11 @@ def transcripts_table(status: Status) -> str:
         rows.append(
             f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
         )
-    caption_style = "text-align:left;font-weight:600;padding:4px 0"
+    caption_style = "text-align:left;font-weight:600;padding:2px 0"
     caption = f'<caption style="{caption_style}">Transcripts of three dev clips</caption>'
-    style = f"width:100%;max-width:76em;border-collapse:collapse;line-height:1.4;color:{PAGE_INK}"
+    style = (
+        f"width:100%;max-width:76em;border-collapse:collapse;font-size:12px;line-height:1.3;color:{PAGE_INK}"
+    )
     return f'<table class="omni-transcripts" style="{style}">{caption}{"".join(rows)}</table>'
 
 

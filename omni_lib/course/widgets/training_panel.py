@@ -17,12 +17,13 @@ from typing import Any
 
 import ipywidgets as widgets
 import psutil
-from IPython.display import DisplayHandle, display
+from IPython.display import DisplayHandle
 
 from omni_lib.course.figures import Picture, compared_curves, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 from omni_lib.course.widgets.live_curves import PAGE_INK, WIDEST, training_charts
 from omni_lib.course.widgets.panel_html import console_text, figure_tiles, short_name, transcripts_table
+from omni_lib.course.widgets.still import STILL, display_with_still
 from omni_lib.errors import UserError
 from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
 from omni_lib.runs.background import CONSOLE, BackgroundRun
@@ -51,6 +52,7 @@ class TrainingPanel(widgets.VBox):
         self._handle: DisplayHandle | None = None
         self._process: psutil.Process | None = None
         self._drawn: tuple[int, int, int | None] | None = None
+        self._logged = 0  # entries of the log that the static figure shows
         self._looks_busy = 0  # times in a row that other programs used the machine
         self._ended = True
         self._loop = _running_loop()
@@ -108,6 +110,7 @@ class TrainingPanel(widgets.VBox):
             layout=widgets.Layout(width="100%"),
         )
         self.add_class("omni-training-panel")
+        self._picture = self.still()._repr_mimebundle_()
         if older := _panels.get(str(run.folder)):
             older.retire()
         _panels[str(run.folder)] = self
@@ -144,7 +147,12 @@ class TrainingPanel(widgets.VBox):
     def renew_still(self) -> None:
         """Replace the static figure beside the widget by the current curves."""
         if self._handle:
-            data, metadata = self._repr_mimebundle_()
+            self._picture = self.still()._repr_mimebundle_()
+            self._send_still()
+
+    def _send_still(self) -> None:
+        if self._handle:
+            data, metadata = self.still_bundle()
             self._handle.update(data, raw=True, metadata=metadata)
 
     def retire(self) -> None:
@@ -192,6 +200,9 @@ class TrainingPanel(widgets.VBox):
             )
             self._transcripts.value = transcripts_table(status)
             self._drawn = drawn
+            if self._logged != len(status.entries):  # rarely, because a page keeps each still
+                self._logged = len(status.entries)
+                self._send_still()
         if self._console.layout.display != "none":
             self._console.value = console_text(self.run)
 
@@ -321,15 +332,15 @@ class TrainingPanel(widgets.VBox):
 
     # Display
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.still()._repr_mimebundle_()
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {"application/vnd.jupyter.widget-view+json": view, **data}, metadata
+    def still_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a page without a kernel shows, as a MIME bundle: the panel's last state, or a picture."""
+        data, metadata = self._picture
+        parts = (self._title, self._figures, self._charts, self._transcripts)
+        last = "".join(part.value for part in parts)
+        return {"text/html": f'<div class="{STILL}">{last}</div>', **data}, metadata
 
     def _ipython_display_(self, **_: Any) -> None:
-        """Display with an id, so that the static figure can be replaced when the training has ended."""
-        data, metadata = self._repr_mimebundle_()
-        self._handle = display(data, raw=True, metadata=metadata, display_id=True)
+        self._handle = display_with_still(self, *self.still_bundle())
 
 
 def _line(text: str) -> str:
