@@ -26,6 +26,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import soundfile
 import torch
@@ -55,6 +56,11 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
 _TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config", "bench"}  # bench: test_experiments.py
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, because tests often wait for a browser or a process; 3 GB for each."""
+    return max(1, min((os.cpu_count() or 1) + 1, psutil.virtual_memory().total // (3 << 30)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-WIDTHS = (1280, 1920) if os.environ.get("OMNI_SCREENSHOTS") == "all" else (1280,)
+# Nobody looks at the pictures of an ordinary run, and they take time: OMNI_SCREENSHOTS=1 or =all takes them.
+WIDTHS = {"": (), "1": (1280,), "all": (1280, 1920)}[os.environ.get("OMNI_SCREENSHOTS", "")]
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
     # every cell is on the page, not only those in view: a test can look for any; and the page ends where the
@@ -281,9 +282,11 @@ class Notebook:
     def screenshots(self, name: str, part: Locator | None = None) -> list[Path]:
         """Pictures of a part of the page, or of the whole notebook, in light and dark, for people to look at.
 
-        They are 1280 pixels wide; with the environment variable OMNI_SCREENSHOTS=all also 1920.
+        They are taken if the environment variable OMNI_SCREENSHOTS is 1 (1280 pixels wide) or "all" (also 1920).
+        Otherwise only the themes are switched.
         """
-        SCREENSHOTS.mkdir(exist_ok=True)
+        if WIDTHS:
+            SCREENSHOTS.mkdir(exist_ok=True)
         taken = []
         before = self.page.viewport_size
         for theme in THEMES:
