@@ -291,7 +291,12 @@ def _train(options: argparse.Namespace) -> int:
         print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
         print("To resume, run the same command with --resume.")
         return 0 if options.max_steps and result.step >= options.max_steps else 130
-    print(final_report(result.checkpoint, config, result.seconds))
+    try:
+        print(final_report(result.checkpoint, config, result.seconds))
+    except UserError as error:
+        raise UserError(
+            f"the run is finished ({result.checkpoint}), but its report cannot be made: {error}"
+        ) from None
     return 0
 
 

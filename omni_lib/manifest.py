@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,8 +63,10 @@ class Manifest:
         """The utterances of one split.
 
         Raises:
-            UserError: the split is empty.
+            UserError: the split is empty, or there is no such split.
         """
+        if name not in SPLITS:
+            raise UserError(f"split '{name}' must be one of {', '.join(SPLITS)}{split_hint(name)}")
         chosen = [utterance for utterance in self.utterances if utterance.split == name]
         if not chosen:
             present = ", ".join(sorted({utterance.split for utterance in self.utterances})) or "none"
@@ -115,9 +118,7 @@ def read_table(
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: make the embedded corpus with 'omni data synth --out {path.parent}'"
-        ) from None
+        raise UserError(_missing(path)) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -138,12 +139,27 @@ def read_table(
     return found
 
 
+def _missing(path: Path) -> str:
+    """The message for a manifest that does not exist.
+
+    `omni data synth` is named only where it writes this very file, and no other table is there to be meant.
+    """
+    tables = sorted(table.name for table in path.parent.glob("*.csv"))
+    if tables:
+        remedy = f" (in that folder: {', '.join(tables[:3])})"
+    elif path.name == "asr.csv":
+        remedy = f", or make the embedded corpus with 'omni data synth --out {path.parent}'"
+    else:
+        remedy = ", or write a manifest with one of the commands 'omni data …'"
+    return f"{path} does not exist: correct the path{remedy}"
+
+
 def _remedy(path: Path, text: str, header: Sequence[str]) -> str:
     """The remedy for a header that is not that of a manifest: `omni data folder` reads most other tables."""
     first = text.lstrip("\n").partition("\n")[0].lower()
     cells = [cell.strip(' "\r') for mark in ",;\t|" for cell in first.split(mark)]
     known = {column[0] for cell in [*cells, *header] if (column := known_column(cell))}
-    if first.startswith("sep=") or {"path", "text"} <= known:
+    if first.startswith(("sep=", '"sep=')) or {"path", "text"} <= known:
         return f"'omni data folder {path} --out DIR' reads this table and writes a manifest of it"
     return "its first line must be audio_path,transcription[,speaker][,split]"
 
@@ -188,6 +204,7 @@ def split_hint(name: str) -> str:
         "train": ("train", "training", "tr"),
         "dev": ("dev", "development", "valid", "validation", "val"),
         "test": ("test", "testing", "tst"),
+        "dev or test": ("eval", "evaluation", "held-out", "heldout", "holdout"),
     }
     return next((f": write {ours}" for ours, names in meant.items() if name.strip().lower() in names), "")
 
@@ -236,9 +253,13 @@ def assign_splits(
     ]
     by_voice = settled or len({utterances[index].speaker or index for index in open_rows}) > 2
     groups: dict[str, list[int]] = {}
+    folders: dict[Path, str] = {}
     for index in open_rows:
         utterance = utterances[index]
-        groups.setdefault((by_voice and utterance.speaker) or f"\0{utterance.path}", []).append(index)
+        # where the file is, not how it is named: the splits must not depend on how the manifest was named
+        folder = folders.setdefault(utterance.path.parent, os.path.realpath(utterance.path.parent))
+        file = f"\0{os.path.join(folder, utterance.path.name)}"
+        groups.setdefault((by_voice and utterance.speaker) or file, []).append(index)
     names = sorted(groups)
     random.Random(0).shuffle(names)
     dealt, wanted = (

@@ -99,7 +99,7 @@ def train(
             f"not all processes see the same checkpoints in {folder}: "
             "choose a save_dir that all machines share",
         )
-        if earlier and earlier.step == earlier.total_steps:  # the run is finished
+        if earlier and earlier.is_finished:
             earlier.report_changed_data(config, report)
             seconds = time.monotonic() - began
             return TrainingResult(folder, earlier.path, earlier.step, earlier.step, False, seconds)

@@ -19,6 +19,7 @@ from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, is_litter, known_co
 
 _TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
 _MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
+_KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
 _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
@@ -48,13 +49,14 @@ def find_table(source: Path) -> Path:
     Raises:
         UserError: the folder holds no table, or several.
     """
+    _refuse_kaldi(source)
     if source.is_file():
         return source
     if not source.is_dir():
         raise UserError(f"{source} does not exist: name a folder of recordings, or the CSV or TSV file in it")
     files = sorted(path for path in source.iterdir() if path.is_file() and not is_litter(path))
     files = [path for path in files if not path.name.startswith(("~$", ".~lock"))]  # of an open spreadsheet
-    found = [path for path in files if path.suffix.lower() in _TABLES]
+    found = [path for path in files if _is_table(path)]
     found = found or [
         path for path in files if path.suffix.lower() in _MAYBE and "readme" not in path.name.lower()
     ]
@@ -70,6 +72,30 @@ def find_table(source: Path) -> Path:
             " mean"
         )
     return found[0]
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in _TABLES and path.is_file() and not is_litter(path)
+
+
+def _refuse_kaldi(source: Path) -> None:
+    """Refuse the data folder of a Kaldi recipe, and each of its files.
+
+    Raises:
+        UserError: `source` is one, and no table lies in it.
+    """
+    folder = source if source.is_dir() else source.parent
+    if source.is_dir():
+        meant = not any(_is_table(path) for path in folder.iterdir())
+    else:
+        meant = source.name in _KALDI
+    if meant and (folder / "wav.scp").is_file() and (folder / "text").is_file():
+        cut = ", and the start and end from segments" if (folder / "segments").is_file() else ""
+        raise UserError(
+            f"{folder} is a Kaldi data folder: write a table with a header audio_path,transcription"
+            f"{',start,end' if cut else ''} and, for each line of text, the file that wav.scp names for its"
+            f" {'recording' if cut else 'key'}, its words{cut}"
+        )
 
 
 def read_rows(path: Path) -> Table:
@@ -94,7 +120,7 @@ def read_rows(path: Path) -> Table:
 
 
 def _from_csv(path: Path, text: str) -> Table:
-    separator = re.match(r"sep=(.)\s*?\r?\n", text, re.IGNORECASE)  # Excel's own first line
+    separator = re.match(r'"?sep=(.)"?\s*?\r?\n', text, re.IGNORECASE)  # Excel's own first line
     delimiter = separator[1] if separator else _delimiter(path, text.lstrip("\r\n").partition("\n")[0])
     if separator:
         text = "\n" + text[separator.end() :]  # lines keep their numbers

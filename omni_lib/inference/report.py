@@ -12,6 +12,7 @@ from omni_lib.inference.language_model import estimate
 from omni_lib.machine.resources import peak_memory
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
+from omni_lib.runs.status import REPORTED
 from omni_lib.training.audit import readable
 from omni_lib.training.feature_cache import FeatureCache
 
@@ -56,5 +57,5 @@ def final_report(checkpoint: Path, config: Config, seconds: float, examples: int
     memory = peak_memory()
     memory_note = f" Peak memory: {memory / 1e9:.1f} GB." if memory else ""
     lines.append(f"Time: {minutes} min {left_over:02d} s.{memory_note} Checkpoint: {checkpoint}")
-    lines.append("Ready for Stage E!")
+    lines.append(REPORTED)
     return "\n".join(lines)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
 from omni_lib.errors import UserError
 
@@ -191,6 +192,9 @@ class Sounds:
         path = self.folder / name
         if path.is_dir():
             return "is a folder, not a sound file: give the path of a file in it"
+        plain = _without_escapes(name)
+        if plain != name and ((self.folder / plain).is_file() or name.lower().startswith("file:")):
+            return f"does not exist: it is written as in a web address, so write it as a path: {plain}"
         if "://" in name:
             return "does not exist: it is a web address, so download the file and give its path"
         if name.startswith("~"):
@@ -234,6 +238,12 @@ class Sounds:
                 if count > _MOST_FILES:
                     break
         return self._index.get(("/" if stem else "") + unicodedata.normalize("NFC", name), [])
+
+
+def _without_escapes(name: str) -> str:
+    """A path written as in a web address, as a path: file:///home/a%20b.wav → /home/a b.wav."""
+    path = unquote(re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", name, flags=re.IGNORECASE))
+    return path[1:] if re.match(r"/[A-Za-z]:/", path) else path
 
 
 def _shown(paths: list[Path]) -> str:

@@ -28,6 +28,7 @@ import psutil
 
 from omni_lib.config import Config, config_from_dict, load_config
 from omni_lib.errors import UserError
+from omni_lib.runs.command import overrides, repeated
 from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
 from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
@@ -54,9 +55,12 @@ class BackgroundRun:
         self._progress = ProgressReader(folder)
 
     def __repr__(self) -> str:
-        status = self.status()
-        step = f"step {status.step}/{status.total_steps or '?'}"
-        return f"{type(self).__name__}({str(self.folder)!r}: {status.state.value}, {step})"
+        try:
+            status = self.status()
+            state = f"{status.state.value}, step {status.step}/{status.total_steps or '?'}"
+        except UserError as error:  # its log is damaged
+            state = str(error)
+        return f"{type(self).__name__}({str(self.folder)!r}: {state})"
 
     # Starting and finding
 
@@ -80,9 +84,9 @@ class BackgroundRun:
                 trained on, a run that is going on in that folder already, or a process that ended at once.
         """
         path, directory = locate(config)
-        overrides = _overrides(set, folder)
-        run = cls(directory / load_config(directory / path, overrides).save_dir)
-        arguments = [word for override in overrides for word in ("--set", override)]
+        changes = overrides(set, folder)
+        run = cls(directory / load_config(directory / path, changes).save_dir)
+        arguments = [word for change in changes for word in ("--set", change)]
         run._launch(
             [sys.executable, "-m", "omni_lib.train", "--config", str(path), *arguments, "--resume"], directory
         )
@@ -128,11 +132,10 @@ class BackgroundRun:
             UserError: as `start`; or the run that is going on in that folder has other settings.
         """
         path, directory = locate(config)
-        settings = load_config(directory / path, _overrides(set, folder))
+        settings = load_config(directory / path, overrides(set, folder))
         run = cls(directory / settings.save_dir)
         if run.process():
-            if (running := run.settings()) is not None:
-                refuse_other_settings(run.folder, running, settings)
+            run._refuse_other_settings(settings, directory)
             return run
         if run.status().state is State.FINISHED and run.trained_with(settings):
             return run
@@ -162,14 +165,13 @@ class BackgroundRun:
     def settings(self) -> Config | None:
         """The settings of the run, from its log or else from its command; None if both are missing."""
         record = read_record(self.folder)
-        logged = read_log(self.folder / FILE_NAME)["config"] if (self.folder / FILE_NAME).exists() else None
-        if logged is not None:
-            return config_from_dict(logged)
+        if (self.folder / FILE_NAME).exists():
+            return config_from_dict(read_log(self.folder / FILE_NAME)["config"])
         return record.settings if record and record.is_command else None
 
     def trained_with(self, settings: Config) -> bool:
         """Whether the run has these settings, apart from its folder."""
-        mine: dict[str, Any] = read_log(self.folder / FILE_NAME).get("config", {})
+        mine: dict[str, Any] = read_log(self.folder / FILE_NAME)["config"]
         return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
 
     def others_going_on(self) -> list[OtherRun]:
@@ -330,13 +332,28 @@ class BackgroundRun:
             raise UserError(
                 f"{self.folder} does not record how its run was started: use TrainingRun.start(config)"
             )
-        command = list(record.command)
-        if "--max-steps" in command:
-            del command[command.index("--max-steps") :][:2]
-        return command if "--resume" in command else [*command, "--resume"], Path(record.directory)
+        return repeated(record.command), Path(record.directory)
+
+    def _refuse_other_settings(self, settings: Config, directory: Path) -> None:
+        """Refuse to take a run with other settings or other data for one with `settings`.
+
+        Args:
+            directory: from which a relative `data_path` in `settings` starts.
+        """
+        running, record = self.settings(), read_record(self.folder)
+        if running is None or record is None:
+            return
+        refuse_other_settings(self.folder, running, settings)
+        theirs = os.path.realpath(Path(record.directory) / running.data_path)
+        ours = os.path.realpath(directory / settings.data_path)
+        if theirs != ours:
+            raise UserError(
+                f"the run that is going on in {self.folder} trains on {theirs}, not on {ours}: "
+                "set data_path back, or choose another folder"
+            )
 
     def _warn_of_others(self) -> None:
-        """Warn if another run of this project is going on: both share the processor."""
+        """Warn if another run that can be found is going on: both share the processor."""
         for other in self.others_going_on():
             warnings.warn(
                 f"another training is going on in {other.folder} (process {other.pid}): each slows the other "
@@ -387,11 +404,3 @@ class BackgroundRun:
 
     def _notify(self) -> None:
         """Called when the run may have changed; a subclass that shows the run overrides it."""
-
-
-def _overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[str]:
-    """The arguments of `--set` on the command line."""
-    overrides = [f"{key}={json.dumps(value)}" for key, value in (set or {}).items()]
-    if folder is not None:
-        overrides.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
-    return overrides

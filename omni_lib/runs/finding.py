@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 from omni_lib.runs.lock import RECORD, read_record
 
@@ -24,7 +26,16 @@ def bases() -> tuple[Path, Path]:
 
 
 def locate(config: str | Path) -> tuple[Path, Path]:
-    """A file of settings, and the directory where it was found: the working directory or the project."""
+    """A file of settings, and the directory where it was found: the working directory or the project.
+
+    Raises:
+        UserError: `config` is not a path.
+    """
+    if not isinstance(config, (str, os.PathLike)):
+        raise UserError(
+            f"config is of the type {type(config).__name__}: give the path of a file of settings, such as "
+            "'configs/audio_enc_tiny.json', and settings that differ from it as set={'num_epochs': 5}"
+        )
     path = Path(config)
     directory = Path.cwd() if (Path.cwd() / path).exists() else ROOT
     return path, directory
@@ -42,7 +53,9 @@ def latest_first(files: Iterable[Path]) -> list[Path]:
 
 
 def runs_going_on(apart_from: Path) -> list[OtherRun]:
-    """The runs in `checkpoints/` that are going on now, without the one in the folder `apart_from`."""
-    folders = [path.parent for path in run_records() if path.parent.resolve() != apart_from.resolve()]
-    records = [(folder, record) for folder in folders if (record := read_record(folder))]
-    return [OtherRun(folder, record.pid) for folder, record in records if record.process()]
+    """The runs in `checkpoints/` and beside the folder `apart_from` that are going on now, without its own."""
+    records = [*run_records(), *apart_from.parent.glob(f"*/{RECORD}")]
+    folders = {path.parent.resolve(): path.parent for path in records}
+    folders.pop(apart_from.resolve(), None)
+    found = [(folder, record) for folder in folders.values() if (record := read_record(folder))]
+    return [OtherRun(folder, record.pid) for folder, record in found if record.process()]

@@ -113,9 +113,12 @@ def has_ended(process: psutil.Process) -> bool:
 def read_record(folder: Path) -> RunRecord | None:
     """The record of the latest run in `folder`; None if there is none that can be read."""
     try:
-        return RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        record = RunRecord(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    kinds = (int, float, str, list, str)
+    right = all(type(value) is kind for value, kind in zip(vars(record).values(), kinds, strict=True))
+    return record if right and all(type(word) is str for word in record.command) else None
 
 
 def refuse_if_held(folder: Path) -> None:

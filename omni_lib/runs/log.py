@@ -16,6 +16,10 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import write_atomically
 
 FILE_NAME = "training_log.json"
+_NUMBERS = {  # what each type of entry must hold, because panels and figures show it
+    "step": ("epoch", "ctc_loss", "wer", "blank_rate", "learning_rate", "seconds_per_step"),
+    "epoch": ("epoch", "dev_wer", "dev_cer"),
+}
 
 
 class TrainingLog:
@@ -59,7 +63,7 @@ def read_log(path: str | Path) -> dict[str, Any]:
     """
     try:
         log: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not all(isinstance(entry["step"], int) for entry in log["entries"]):
+        if not (isinstance(log["config"], dict) and all(map(_is_entry, log["entries"]))):
             raise TypeError
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: a run writes it at its first log line") from None
@@ -68,3 +72,14 @@ def read_log(path: str | Path) -> dict[str, Any]:
             f"{path} is not a training log: delete it, and the run will begin a new one"
         ) from None
     return log
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether an entry has its step and the numbers of its type.
+
+    Raises:
+        KeyError: one of them is missing.
+        TypeError: it is not a dictionary.
+    """
+    numbers = [entry[name] for name in _NUMBERS[entry["type"]]]
+    return type(entry["step"]) is int and all(type(number) in (int, float) for number in numbers)

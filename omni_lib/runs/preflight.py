@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def refuse_early(config: Config, directory: Path) -> None:
     refuse_if_held(folder)
     _refuse_unwritable(folder)
     earlier = load_to_resume(folder, config)
-    if earlier and earlier.step == earlier.total_steps:
+    if earlier and earlier.is_finished:
         return  # a finished run needs no data
     choose_device(config.device)
     data = Path(config.data_path)
@@ -39,10 +40,14 @@ def refuse_early(config: Config, directory: Path) -> None:
         data = directory / data
         config = replace(config, data_path=str(data))
     manifest = read_manifest(data)
-    rows = trainable(manifest, config, _ignore)
-    dev_rows = readable(manifest, config, "dev", _ignore)
+    left_out: list[str] = []  # the training itself will report these lines
+    rows = trainable(manifest, config, left_out.append)
+    dev_rows = readable(manifest, config, "dev", left_out.append)
     if earlier:
-        earlier.refuse_changed_data(Fingerprint.of(rows, dev_rows), config)
+        try:
+            earlier.refuse_changed_data(Fingerprint.of(rows, dev_rows), config)
+        except UserError as error:
+            raise UserError(str(error) + _first_row_left_out(left_out)) from None
 
 
 def _refuse_unwritable(folder: Path) -> None:
@@ -63,5 +68,8 @@ def _refuse_unwritable(folder: Path) -> None:
         ) from None
 
 
-def _ignore(line: str) -> None:
-    """The training itself will report what it leaves out."""
+def _first_row_left_out(lines: Sequence[str]) -> str:
+    """The end of a message: the first row that could not be used, if any, from the lines of the audit."""
+    rows = (line.strip().removeprefix("left out, ") for line in lines)
+    first = next((row for row in rows if row.startswith("line ")), None)
+    return f"; a row that is left out now: {first}" if first else ""

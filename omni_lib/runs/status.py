@@ -11,6 +11,7 @@ from typing import Any
 
 from omni_lib.runs.progress import Progress
 
+REPORTED = "Ready for Stage E!"  # the last line of the console of a run that trained to the end
 KILLED = "Ended without saving, by request"  # the last line of the console of a run that was ended so
 
 
@@ -53,9 +54,7 @@ class Status:
     @property
     def total_steps(self) -> int | None:
         """Length of the schedule; None before the training has its data."""
-        if self.progress.outlook:
-            return self.progress.outlook.total_steps
-        return next((entry["total_steps"] for entry in self.entries if "total_steps" in entry), None)
+        return _total_steps(self.entries, self.progress)
 
     @property
     def seconds_left(self) -> float | None:
@@ -107,9 +106,14 @@ def how_it_ended(
         code = 130 if last == "omni: interrupted" else 2
     elif code is None and "Traceback (most recent call last)" in said:
         code = 1
+    elif code is None and last == REPORTED:
+        code = 0
 
-    total = next((entry["total_steps"] for entry in entries if "total_steps" in entry), None)
-    if code in (0, None) and bool(entries) and entries[-1]["step"] == total:
+    total = _total_steps(entries, progress or Progress())
+    if total is not None and saved_step is not None and saved_step >= total:
+        report = f", but made no report: {_why_it_died(code, last)}" if code else ""
+        return status(State.FINISHED, f"it trained to the end{report}")
+    if saved_step is None and code in (0, None) and bool(entries) and entries[-1]["step"] == total:
         return status(State.FINISHED, "it trained to the end")
     if code in (0, 130) and saved:
         return status(State.STOPPED, f"it was asked to stop, and saved step {saved[1]} first")
@@ -131,3 +135,10 @@ def _why_it_died(code: int | None, last: str) -> str:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         return f"killed by {name}" + (f": {memory}" if name == "SIGKILL" else "")
     return f"exit code {code}: {last.removeprefix('omni: ')}"
+
+
+def _total_steps(entries: list[dict[str, Any]], progress: Progress) -> int | None:
+    """Length of the schedule: the latest, because changed data that was accepted may have changed it."""
+    if progress.outlook:
+        return progress.outlook.total_steps
+    return next((entry["total_steps"] for entry in reversed(entries) if "total_steps" in entry), None)

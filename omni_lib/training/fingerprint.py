@@ -122,7 +122,11 @@ def _first_change(
         if moved_in[now]:
             return f"{now}, split: {other} -> {split}"
         return f"{now} {_quoted(now.text)} is a new {split} row"
-    return f"order of the {split} rows: where {was} was, {now} is"
+    assert was is not None and now is not None, "the same rows in another order are as many"
+    old_row, new_row = str(was), str(now)
+    if old_row == new_row:  # one file with several texts
+        old_row, new_row = f"{was} {_quoted(was.text)}", f"{now} {_quoted(now.text)}"
+    return f"order of the {split} rows: where {old_row} was, {new_row} is"
 
 
 def _changes(old: Sequence[Row], new: Sequence[Row]) -> int:

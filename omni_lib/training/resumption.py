@@ -23,7 +23,7 @@ from omni_lib.weights import checkpoint_config
 
 _WORD_WEIGHT = "objective.words.head.linear.weight"  # (classes, d_model), in the state of `Learner`
 _NO_WORDS = 2  # classes of the word head besides words: the blank and every other word
-ACCEPT = "add --set accept_changed_data=true"
+ACCEPT = "add --set accept_changed_data=true (in Python: set={'accept_changed_data': True})"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Resumption:
     total_steps: int
     data: Fingerprint | None  # None: written by a version that kept none
     words: list[str] | None  # the classes of the word head, in their order; None as above
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has no step left; changed data that was accepted may have made it shorter."""
+        return self.step >= self.total_steps
 
     def refuse_changed_data(self, now: Fingerprint, config: Config) -> str | None:
         """Compare the data of the run with the data as it is now.

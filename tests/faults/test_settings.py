@@ -104,9 +104,9 @@ def spoilt(text: str, rng: random.Random, inserted: list[str]) -> bytes:
 
 def test_any_log_is_read_or_refused_in_one_line(judged, inputs, tmp_path):
     path = tmp_path / "training_log.json"
-    sound = json.dumps(
-        {"config": {}, "entries": [{"type": "step", "step": step, "ctc_loss": 1.5} for step in (1, 2, 3)]}
-    )
+    numbers = {"ctc_loss": 1.5, "wer": 1, "blank_rate": 0.5, "learning_rate": 0.1, "seconds_per_step": 0.2}
+    entries = [{"type": "step", "step": step, "epoch": 1, **numbers} for step in (1, 2, 3)]
+    sound = json.dumps({"config": {}, "entries": entries})
     for number in range(inputs(0.06)):
         rng = random.Random(f"log {number}")
         path.write_bytes(

@@ -16,7 +16,7 @@ import torch
 from omni_lib.cli import main
 from omni_lib.config import Config
 from omni_lib.errors import UserError
-from omni_lib.manifest import Utterance, write_manifest
+from omni_lib.manifest import Utterance, read_manifest, write_manifest
 from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints, save_checkpoint
 from omni_lib.training.fingerprint import Fingerprint, Row
@@ -227,7 +227,7 @@ def test_the_command_line_says_how_to_go_on_and_does(stopped, tmp_path, capsys):
     assert main(command) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    remedy = re.search(r"add (--set \S+) to go on", error)
+    remedy = re.search(r"add (--set \S+) .*to go on", error)
     assert remedy, error
     assert main([*command, *remedy[1].split()]) == 0
 
@@ -272,6 +272,33 @@ def test_an_old_checkpoint_is_refused_for_the_words_or_the_steps_of_other_data(s
     assert "version" not in str(refusal.value) and "\n" not in str(refusal.value)
     if not stopped.word_ctc:
         assert train(replace(stopped, accept_changed_data=True), resume=True, report=quiet).step == 2
+
+
+def test_rows_of_one_file_in_another_order_are_told_apart_by_their_texts():
+    rows = (Row("a", "00", "a.wav", 2), Row("b", "00", "a.wav", 3))
+    now = (Row("b", "00", "a.wav", 2), Row("a", "00", "a.wav", 3))
+    change = Fingerprint(rows, ()).first_change(Fingerprint(now, ()))
+    assert change == (
+        "order of the train rows: where line 2 (a.wav) 'a' was, line 2 (a.wav) 'b' is, "
+        "the first of 2 rows that changed"
+    )
+
+
+def test_the_splits_do_not_depend_on_how_the_manifest_is_named(tmp_path, monkeypatch):
+    """Without a column split, and with absolute paths beside relative ones."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    lines = ["audio_path,transcription"]
+    for number in range(20):
+        (tmp_path / "data" / f"{number}.wav").touch()
+        lines.append(f"{f'{tmp_path}/data/' if number % 2 else ''}{number}.wav,bad cab")
+    (tmp_path / "data" / "asr.csv").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    dealt = [
+        [row.split for row in read_manifest(name).utterances]
+        for name in (tmp_path / "data" / "asr.csv", "data/asr.csv", "link/asr.csv", tmp_path / "link/asr.csv")
+    ]
+    assert set(dealt[0]) == {"train", "dev", "test"} and dealt == [dealt[0]] * 4
 
 
 # Contents that are not a fingerprint

@@ -111,8 +111,38 @@ def test_lines_are_counted_with_the_blank_ones(table):
     )
 
 
+@pytest.mark.parametrize("address", ["file://", "file://localhost", "file:", "FILE://"])
+def test_the_address_of_a_file_is_refused_with_its_path(tmp_path, address):
+    (tmp_path / "a b.wav").touch()
+    table = tmp_path / "asr.csv"
+    table.write_text(f"audio_path,transcription\n{address}{tmp_path}/a%20b.wav,one\n", encoding="utf-8")
+    with pytest.raises(UserError, match=f"so write it as a path: {tmp_path}/a b.wav$"):
+        read_manifest(table)
+    table.write_text(f"audio_path,transcription\n{tmp_path}/a b.wav,one\n", encoding="utf-8")
+    assert read_manifest(table).utterances[0].path == tmp_path / "a b.wav"
+
+
+def test_a_split_of_another_name_is_refused_with_ours(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "asr.csv").write_text("audio_path,transcription\na.wav,one\n", encoding="utf-8")
+    manifest = read_manifest(tmp_path / "asr.csv")
+    for name, ours in (
+        ("valid", "write dev"),
+        ("eval", "write dev or test"),
+        ("nightly", "train, dev, test$"),
+    ):
+        with pytest.raises(UserError, match=f"split '{name}' must be one of .*{ours}"):
+            manifest.split(name)
+
+
 def test_no_table_at_all(tmp_path):
-    with pytest.raises(UserError, match="does not exist: .*omni data synth"):
+    for path in (tmp_path / "asr.csv", tmp_path / "nowhere" / "asr.csv"):
+        with pytest.raises(UserError, match=f"correct the path, or .*'omni data synth --out {path.parent}'"):
+            read_manifest(path)
+    with pytest.raises(UserError, match=r"none\.csv does not exist: .*with one of the commands"):
+        read_manifest(tmp_path / "none.csv")  # the embedded corpus would not have that name
+    (tmp_path / "words.csv").write_text("audio_path,transcription\n")
+    with pytest.raises(UserError, match=r"correct the path \(in that folder: words\.csv\)"):
         read_manifest(tmp_path / "asr.csv")
     with pytest.raises(UserError, match="cannot be read"):
         read_manifest(tmp_path)

@@ -236,3 +236,31 @@ def test_thousands_of_joined_files_are_refused(tmp_path):
     header = bytes(written(tmp_path / "a.wav", np.zeros(0, np.float32)))
     (tmp_path / "a.wav").write_bytes(header * 1002)
     assert "more than 1000 parts" in refusal(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "words"),
+    [
+        ("WAV", (24, 28), b"\0\0\0\0", "an impossible sample rate or number of channels"),
+        ("WAV", (22, 24), b"\0\0", "0 channels"),
+        ("WAV", (22, 24), b"\x60\xea", "more channels than a recording has"),
+        ("AU", (16, 20), b"\0\0\0\0", "an impossible sample rate or number of channels"),
+        ("AU", (20, 24), b"\0\0\0\0", "0 channels"),
+    ],
+)
+def test_an_impossible_rate_or_number_of_channels_is_named(tmp_path, kind, field, value, words):
+    contents = written(tmp_path / "a.snd", format=kind, subtype="PCM_16")
+    contents[slice(*field)] = value
+    (tmp_path / "a.snd").write_bytes(contents)
+    found = refusal(tmp_path / "a.snd")
+    assert f"(its header gives {words}): export it again" in found and "SF_INFO" not in found
+
+
+@pytest.mark.parametrize("size", [0, 4, 1000])
+def test_a_second_chunk_of_samples_is_named(tmp_path, size):
+    """The first one may be the empty one: libsndfile refuses both, others read the first alone."""
+    contents = bytes(written(tmp_path / "a.wav", subtype="PCM_16"))
+    chunk = b"data" + struct.pack("<I", size) + bytes(size)
+    for spoilt in (contents + chunk, contents[:36] + chunk + contents[36:]):
+        (tmp_path / "a.wav").write_bytes(spoilt)
+        assert "has a second chunk of samples" in refusal(tmp_path / "a.wav")

@@ -47,6 +47,7 @@ WHOLE = {
     "pandas' row numbers": ",path,sentence\n0,a.wav,hello\n",
     "Excel's empty columns": "path,text,,\na.wav,hello,,\n",
     "Excel's sep=": "sep=;\npath;text\na.wav;hello\n",
+    "sep= in quotes": '"sep=;"\r\npath;text\r\na.wav;hello\r\n',
     "commas behind the rows": "path,text\na.wav,hello,,\n",
     "a space before a quote": 'path, text\na.wav, "hello"\n',
     "quotes with backslashes": 'path,text\na.wav,"\\"hello\\""\n',
@@ -145,6 +146,9 @@ REMEDIES = {
         'path,text\na.wav,so "hi, you"\n', "double the quotes inside",
         ('so "hi, you"', '"so ""hi, you"""'),
     ),
+    "a name as in a web address": ("path,text\n%61.wav,hi\n", "write it as a path: a.wav", ("%61", "a")),
+    "a file address": ("path,text\nfile:./a.wav,hi\n", "write it as a path: ./a.wav", ("file:", "")),
+    "an evaluation split": ("path,text,split\na.wav,hi,eval\n", "write dev or test", ("eval", "test")),
     "a split of another name": ("path,text,split\na.wav,hi,validation\n", "write dev", ("validation", "dev")),
     "NULL": ("path,text\na.wav,NULL\n", "null", ("NULL", "null")),
     "a sound in a tag": ("path,text\na.wav,[door] hi\n", "write [noise]", ("[door]", "[noise]")),
@@ -230,3 +234,19 @@ def test_what_operating_systems_leave_is_never_data(place):
 def test_names_of_columns(name, column):
     found = known_column(name)
     assert (found[:2] if found else None) == column
+
+
+@pytest.mark.parametrize("named", ["", "text", "wav.scp"])
+@pytest.mark.parametrize("segments", [False, True])
+def test_a_kaldi_folder_is_named_as_such_with_the_table_to_write(place, named, segments):
+    (place / "wav.scp").write_text("u1 a.wav\nu2 b.wav\n")
+    (place / "text").write_text("u1 HELLO\nu2 HI YOU\n")
+    if segments:
+        (place / "segments").write_text("u1 u1 0.0 1.0\nu2 u2 2.0 4.0\n")
+    header = "audio_path,transcription" + ",start,end" * segments
+    with pytest.raises(UserError, match=f"is a Kaldi data folder: write a table with a header {header} and"):
+        folder.prepare(place / named, place.parent / "out", print)
+    rows = ("a.wav,HELLO" + ",0.0,1.0" * segments, "b.wav,HI YOU" + ",2.0,4.0" * segments)
+    written, left_out = imported(place, "\n".join([header, *rows]))
+    assert written == [("hello", 1.0 if segments else 2.0), ("hi you", 2.0 if segments else 4.0)]
+    assert not left_out, "the remedy helps, beside the files of Kaldi"

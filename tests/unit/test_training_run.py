@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,8 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
     ).unlink()  # as before its first line: the command names the settings
     with pytest.raises(UserError, match="was trained with seed = 0, now it is 7: set it back"):
         TrainingRun.start_or_attach(tmp_path / "tiny.json", set={"seed": 7})
+    with pytest.raises(UserError, match="trains on .*asr.csv, not on .*other.csv: set data_path back"):
+        TrainingRun.start_or_attach(tmp_path / "tiny.json", set={"data_path": tmp_path / "other.csv"})
     assert long_run.process().pid == pid, "the run goes on"
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(long_run.folder)
@@ -330,6 +333,118 @@ def test_what_only_the_process_finds_leaves_the_record_of_the_run_before_it(stop
     assert run.wait() is State.FINISHED and run.status().step == 18
 
 
+def test_a_row_that_cannot_be_read_any_more_is_named_when_a_run_goes_on(
+    make_tiny_config, tones_csv, tmp_path
+):
+    shutil.copytree(tones_csv.parent, tmp_path / "data")
+    data = tmp_path / "data" / "asr.csv"
+    config = make_tiny_config(tmp_path / "run", data_path=str(data))
+    (tmp_path / "tiny.json").write_text(json.dumps(config.to_dict()))
+    train(config, max_steps=1, report=lambda line: None)
+    (tmp_path / "data" / "wav" / "train_1.wav").unlink()
+    missing = r"line 3 \(train_1.wav\) .*, a train row, is missing\..*a row that is left out now: line 3: "
+    with pytest.raises(UserError, match=missing + "wav/train_1.wav does not exist"):
+        TrainingRun.start(tmp_path / "tiny.json")
+
+
+def test_a_finished_run_stays_finished_without_its_data(make_tiny_config, tones_csv, tmp_path):
+    """The report at the end needs the data; the run does not."""
+    shutil.copytree(tones_csv.parent, tmp_path / "data")
+    data = tmp_path / "data" / "asr.csv"
+    config = make_tiny_config(tmp_path / "run", data_path=str(data), num_epochs=1, log_every=1)
+    (tmp_path / "tiny.json").write_text(json.dumps(config.to_dict()))
+    train(config, report=lambda line: None)
+    data.unlink()
+    run = TrainingRun.start(tmp_path / "tiny.json")
+    assert run.wait() is State.FINISHED
+    words = "it trained to the end, but made no report: exit code 2: the run is finished"
+    assert run.status().exit_code == 2 and words in run.status().reason
+    assert f"{data} does not exist" in run.status().reason
+    training_process._children.clear()  # as after a restart of the kernel
+    assert words in TrainingRun.attach(run.folder).status().reason
+    before = files(run.folder)
+    assert TrainingRun.start_or_attach(tmp_path / "tiny.json").status().state is State.FINISHED
+    assert files(run.folder) == before, "nothing was started"
+
+
+def test_a_change_that_was_accepted_lengthens_or_shortens_a_run_which_ends_as_finished(
+    make_tiny_config, tones_csv, tmp_path
+):
+    for rows, steps in ((12, 9), (28, 18)):  # training rows: 24 before, 18 steps
+        shutil.copytree(tones_csv.parent, tmp_path / str(rows) / "data")
+        data = tmp_path / str(rows) / "data" / "asr.csv"
+        config = make_tiny_config(
+            tmp_path / str(rows) / "run", data_path=str(data), batch_size=4, log_every=1
+        )
+        file = tmp_path / str(rows) / "tiny.json"
+        file.write_text(json.dumps(config.to_dict()))
+        train(config, max_steps=10, report=lambda line: None)
+        header, *lines = data.read_text(encoding="utf-8").splitlines()
+        changed = lines[:rows] + lines[: max(0, rows - 24)] + lines[24:]
+        data.write_text("\n".join([header, *changed]), encoding="utf-8")
+        run = TrainingRun.start(file, set={"accept_changed_data": True})
+        assert run.wait() is State.FINISHED
+        training_process._children.clear()  # as after a restart of the kernel
+        run = TrainingRun.attach(run.folder)
+        status = run.status()
+        assert (status.state, status.reason) == (State.FINISHED, "it trained to the end")
+        assert status.step == max(10, steps if rows < 24 else 24)
+        data.write_text("\n".join([header, *lines]), encoding="utf-8")
+        run.resume()  # the change is not accepted a second time, but a finished run only reports it
+        assert run.wait() is State.FINISHED
+        assert "is finished, and" in run.console(40)
+
+
+def test_a_later_change_must_be_accepted_again(stopped, tones_csv, tmp_path):
+    config = json.loads(stopped.read_text())
+    shutil.copytree(tones_csv.parent, tmp_path / "data")
+    data = tmp_path / "data" / "asr.csv"
+    stopped.write_text(json.dumps(config | {"data_path": str(data), "num_epochs": 3}))
+    lines = data.read_text(encoding="utf-8").splitlines()
+    data.write_text("\n".join([lines[0], lines[2], lines[1], *lines[3:]]), encoding="utf-8")
+    run = TrainingRun.start(stopped, set={"accept_changed_data": True})
+    run.kill()
+    before = files(run.folder)
+    with pytest.raises(UserError, match=r"order of the train rows: .*set=\{'accept_changed_data': True\}"):
+        run.resume()
+    assert files(run.folder) == before
+    data.write_text("\n".join(lines), encoding="utf-8")
+    run.resume()
+    assert run.wait() is State.FINISHED
+
+
+def test_a_damaged_log_is_named_wherever_it_is_read(trained, tmp_path):
+    shutil.copytree(trained[0].folder, tmp_path / "run")
+    config = replace(trained[1], save_dir=str(tmp_path / "run"))
+    (tmp_path / "tiny.json").write_text(json.dumps(config.to_dict()))
+    log = tmp_path / "run" / "training_log.json"
+    whole = json.loads(log.read_text())
+    step = next(entry for entry in whole["entries"] if entry["type"] == "step")
+    for contents in (
+        {"entries": []},
+        {"config": [], "entries": []},
+        {"config": None, "entries": []},
+        {"config": {}, "entries": [{"step": 1}]},
+        {"config": {}, "entries": [{"step": 1, "type": "step", "total_steps": 6}]},
+        {"config": {}, "entries": [step | {"ctc_loss": "x"}]},
+        {"config": {}, "entries": [step | {"type": []}]},
+    ):
+        log.write_text(json.dumps(contents))
+        run = TrainingRun.attach(tmp_path / "run")
+        assert "is not a training log: delete it" in repr(run)
+        for read in (
+            run.status,
+            run.panel,
+            run.settings,
+            lambda run=run: compare(run, run),
+            lambda: TrainingRun.start_or_attach(tmp_path / "tiny.json"),
+        ):
+            with pytest.raises(UserError, match="is not a training log: delete it, and"):
+                read()
+    log.unlink()
+    assert TrainingRun.attach(tmp_path / "run").status().saved_step, "the remedy helps"
+
+
 def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(finding, "ROOT", tmp_path)
@@ -347,8 +462,11 @@ def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path
             pytest.raises(UserError, match="cannot be written"),
         ):
             TrainingRun.start(config)
+    with RunLock(tmp_path / "beside"), pytest.warns(UserWarning, match="going on in .*beside"):
+        with pytest.raises(UserError, match="cannot be written"):
+            TrainingRun.start(config)  # its folder is tmp_path / "run"
     with warnings.catch_warnings(), pytest.raises(UserError, match="cannot be written"):
-        warnings.simplefilter("error")  # it has ended
+        warnings.simplefilter("error")  # both have ended
         TrainingRun.start(config)
 
 
@@ -386,7 +504,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path, monkeypatch):
         TrainingRun.attach()
     with pytest.raises(UserError, match="holds no training"):
         TrainingRun.attach(tmp_path)
-    (tmp_path / "training_log.json").write_text('{"entries": []}')
+    (tmp_path / "training_log.json").write_text('{"config": {}, "entries": []}')
     with pytest.raises(UserError, match="does not record how its run was started"):
         TrainingRun.attach(tmp_path).resume()
 
@@ -552,6 +670,7 @@ def test_a_run_that_was_asked_to_stop_and_then_killed_does_not_claim_to_be_saved
         (130, "omni: interrupted", State.DIED, "interrupted before it could save"),
         (None, "omni: interrupted", State.DIED, "interrupted before it could save"),
         (0, "Ready for Stage E!", State.FINISHED, "trained to the end"),
+        (None, "Time: 1 min\nReady for Stage E!", State.FINISHED, "trained to the end"),
         (1, "Traceback (most recent call last)\nKeyError: 'x'", State.DIED, "exit code 1: KeyError: 'x'"),
     ],
 )
@@ -560,6 +679,21 @@ def test_the_state_tells_what_was_saved(code, said, state, reason):
     status = how_it_ended(code, said, entries, saved_step=231)
     assert status.state is state and status.reason.endswith(reason)
     assert status.step == 231, "the checkpoint's, not that of the last line of the log"
+
+
+@pytest.mark.parametrize(
+    ("saved", "code", "said", "state", "reason"),
+    [
+        (18, None, "", State.FINISHED, "it trained to the end"),
+        (18, -9, "", State.FINISHED, "it trained to the end, but made no report: killed by SIGKILL"),
+        (15, None, "", State.DIED, "killed without a last word"),  # before the last checkpoint was written
+        (15, -9, "", State.DIED, "killed by SIGKILL"),
+    ],
+)
+def test_a_run_is_finished_once_its_last_step_is_saved(saved, code, said, state, reason):
+    entries = [{"type": "step", "step": 18, "total_steps": 18}]
+    status = how_it_ended(code, said, entries, saved_step=saved)
+    assert status.state is state and status.reason.startswith(reason)
 
 
 def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):

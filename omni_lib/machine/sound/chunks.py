@@ -292,6 +292,10 @@ def _after(data: Bytes, sound: _Sound) -> int:
             return chunk.start - 8
         if chunk.start + chunk.size > data.size:
             return chunk.start - 8
+        if chunk.name in (b"data", b"SSND"):  # libsndfile refuses it, other programs read the first alone
+            raise UnreadableSound(
+                "is damaged: it has a second chunk of samples, where its format allows one; export it again"
+            )
         at = chunk.start + chunk.size
     if not _container(data, at):
         at += at % 2

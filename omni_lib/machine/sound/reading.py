@@ -29,6 +29,13 @@ _WIDTHS = {  # bytes of a sample
     **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
     **{"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1},
 }
+_REASONS = {  # what libsndfile reports → in words of the field
+    "Format not recognised": "an unknown format, or headerless samples",
+    "SF_INFO struct incomplete": "its header gives an impossible sample rate or number of channels",
+    "Channel count is zero": "its header gives 0 channels",
+    "Bad channel count": "its header gives an impossible number of channels",
+    "Too many channels specified": "its header gives more channels than a recording has",
+}
 _HEADED = {"AIFF": 8, "CAF": 4}  # bytes that stand before the samples in their chunk
 _UNCOUNTED = ("RAW", "PVF", "PAF", "IRCAM")  # containers that hold no length: there is nothing to compare
 
@@ -185,13 +192,13 @@ def _opened(file: BinaryIO, part: Part, framed: bool) -> Iterator[soundfile.Soun
 
 def _reason(error: Exception) -> str:
     reason = str(error).rpartition(": ")[2].rstrip(".")
-    return "an unknown format, or headerless samples" if "Format not recognised" in reason else reason
+    return _REASONS.get(reason, reason)
 
 
 def _remedy(error: Exception) -> str:
-    if isinstance(error, soundfile.SoundFileError) and "Format not recognised" not in str(error):
-        return TO_WAV
-    return "use WAV, FLAC, OGG or MP3"
+    if not isinstance(error, soundfile.SoundFileError) or "Format not recognised" in str(error):
+        return "use WAV, FLAC, OGG or MP3"
+    return "export it again" if _reason(error) in _REASONS.values() else TO_WAV
 
 
 @contextlib.contextmanager
