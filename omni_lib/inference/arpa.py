@@ -14,6 +14,7 @@ damaged file would otherwise make transcripts worse without anybody noticing. Th
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 import zlib
@@ -65,7 +66,11 @@ def read_arpa(path: str | Path) -> LanguageModel:
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
+        with contextlib.ExitStack() as stack:
+            packed = stack.enter_context(open(path, "rb"))
+            file: BinaryIO = packed
+            if packed.peek(2).startswith(b"\x1f\x8b"):
+                file = cast(BinaryIO, stack.enter_context(gzip.open(packed)))
             start = file.read(4096)
             file.seek(0)
             if b"\r" in start and b"\n" not in start:
@@ -76,9 +81,6 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 raise UserError(
                     f"{path} is a binary file of KenLM: give the ARPA file that it was built from"
                 )
-            if start.startswith(b"\x1f\x8b"):
-                with gzip.open(file) as unpacked:
-                    return _Reader(path, cast(BinaryIO, unpacked)).model()
             return _Reader(path, file).model()
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error

@@ -33,12 +33,11 @@ from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_rec
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
 from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
-from omni_lib.runs.preflight import refuse_early
+from omni_lib.runs.preflight import refuse_another_run, refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
 from omni_lib.training.checkpoint import periodic_checkpoints
-from omni_lib.training.resumption import refuse_other_settings
 
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that is written to the console file before each start
@@ -118,7 +117,8 @@ class BackgroundRun:
         else:
             found_in = (base / where for base in bases())
             folder = next((folder for folder in found_in if folder.is_dir()), Path(where))
-        if not (folder / RECORD).exists() and not (folder / FILE_NAME).exists():
+        holds_a_run = any((folder / name).exists() for name in (RECORD, FILE_NAME))
+        if not (holds_a_run or periodic_checkpoints(folder)):
             raise UserError(f"{folder} holds no training: start one with TrainingRun.start(config)")
         return cls(folder)
 
@@ -135,7 +135,8 @@ class BackgroundRun:
         settings = load_config(directory / path, overrides(set, folder))
         run = cls(directory / settings.save_dir)
         if run.process():
-            run._refuse_other_settings(settings, directory)
+            if (going_on := run.settings()) is not None:
+                refuse_another_run(run.folder, going_on, settings, directory)
             return run
         if run.status().state is State.FINISHED and run.trained_with(settings):
             return run
@@ -175,7 +176,7 @@ class BackgroundRun:
         return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
 
     def others_going_on(self) -> list[OtherRun]:
-        """The other trainings in `checkpoints/` that are going on now."""
+        """The other trainings in `checkpoints/` and beside this one that are going on now."""
         return runs_going_on(apart_from=self.folder)
 
     def finished_beside(self) -> list[Self]:
@@ -333,24 +334,6 @@ class BackgroundRun:
                 f"{self.folder} does not record how its run was started: use TrainingRun.start(config)"
             )
         return repeated(record.command), Path(record.directory)
-
-    def _refuse_other_settings(self, settings: Config, directory: Path) -> None:
-        """Refuse to take a run with other settings or other data for one with `settings`.
-
-        Args:
-            directory: from which a relative `data_path` in `settings` starts.
-        """
-        running, record = self.settings(), read_record(self.folder)
-        if running is None or record is None:
-            return
-        refuse_other_settings(self.folder, running, settings)
-        theirs = os.path.realpath(Path(record.directory) / running.data_path)
-        ours = os.path.realpath(directory / settings.data_path)
-        if theirs != ours:
-            raise UserError(
-                f"the run that is going on in {self.folder} trains on {theirs}, not on {ours}: "
-                "set data_path back, or choose another folder"
-            )
 
     def _warn_of_others(self) -> None:
         """Warn if another run that can be found is going on: both share the processor."""

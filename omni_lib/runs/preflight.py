@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,10 +12,10 @@ from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.machine.hardware import choose_device
 from omni_lib.manifest import read_manifest
-from omni_lib.runs.lock import refuse_if_held
+from omni_lib.runs.lock import read_record, refuse_if_held
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.fingerprint import Fingerprint
-from omni_lib.training.resumption import load_to_resume
+from omni_lib.training.resumption import load_to_resume, refuse_other_settings
 
 
 def refuse_early(config: Config, directory: Path) -> None:
@@ -48,6 +49,27 @@ def refuse_early(config: Config, directory: Path) -> None:
             earlier.refuse_changed_data(Fingerprint.of(rows, dev_rows), config)
         except UserError as error:
             raise UserError(str(error) + _first_row_left_out(left_out)) from None
+
+
+def refuse_another_run(folder: Path, going_on: Config, settings: Config, directory: Path) -> None:
+    """Refuse to take the run that is going on in a folder for one with `settings`.
+
+    Args:
+        going_on: the settings of that run.
+        directory: the working directory, from which a relative `data_path` in `settings` starts.
+
+    Raises:
+        UserError: they differ, or name other data.
+    """
+    refuse_other_settings(folder, going_on, settings)
+    record = read_record(folder)
+    theirs = os.path.realpath(Path(record.directory if record else directory) / going_on.data_path)
+    ours = os.path.realpath(directory / settings.data_path)
+    if theirs != ours:
+        raise UserError(
+            f"the run that is going on in {folder} trains on {theirs}, not on {ours}: "
+            "set data_path back, or choose another folder"
+        )
 
 
 def _refuse_unwritable(folder: Path) -> None:

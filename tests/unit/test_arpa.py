@@ -35,6 +35,16 @@ def written(folder: Path, text: str | bytes, name: str = "lm.arpa") -> Path:
     return folder / name
 
 
+@pytest.mark.parametrize("number", range(40))
+def test_what_is_packed_is_judged_by_its_contents(tmp_path, number):
+    """A packed file is a few bytes of any value: often there is a CR among them and no LF."""
+    text = MODEL.replace("hello", f"hello{'abcdefghij'[number % 10] * (number // 10)}")
+    assert read_arpa(written(tmp_path, gzip.compress(text.encode(), mtime=number))).order == 2
+    for spoilt, words in ((text.replace("\n", "\r").encode(), "CR alone"), (text.encode("utf-16"), "UTF-16")):
+        with pytest.raises(UserError, match=words):
+            read_arpa(written(tmp_path, gzip.compress(spoilt, mtime=number)))
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_an_arpa_file_holds_the_same_model(tmp_path, order):
     model = estimate(SENTENCES, order)
