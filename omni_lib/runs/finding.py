@@ -53,7 +53,7 @@ def latest_first(files: Iterable[Path]) -> list[Path]:
 
 
 def runs_going_on(apart_from: Path) -> list[OtherRun]:
-    """The runs in `checkpoints/` and beside the folder `apart_from` that are going on now, but not its own."""
+    """The runs in `checkpoints/` and beside the folder `apart_from` that are going on, but not its own."""
     records = [*run_records(), *apart_from.parent.glob(f"*/{RECORD}")]
     folders = {path.parent.resolve(): path.parent for path in records}
     folders.pop(apart_from.resolve(), None)
