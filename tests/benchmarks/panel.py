@@ -29,13 +29,18 @@ import sys, time
 from pathlib import Path
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.log import TrainingLog
+from omni_lib.runs.progress import ProgressFile
 folder, every, lines = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 heard = [{"said": "turn on the light in the kitchen", "heard": "turn on the liht in the kichen"}] * 3
 with RunLock(folder):
-    log = TrainingLog(folder, {})
+    log, progress = TrainingLog(folder, {}), ProgressFile(folder)
+    progress.add(begin=0, total_steps=100_000, steps_per_epoch=5, frames_per_step=900.0, first_loss=110.0)
     for step in range(1, 100_000):
-        log.add(type="step", step=step, epoch=1, ctc_loss=100 / step, wer=1 / step, blank_rate=0.8,
-                peakiness=0.5, entropy=0.5, learning_rate=1e-3, seconds_per_step=0.2, total_steps=100_000)
+        figures = {"ctc_loss": 100 / step, "wer": 1 / step, "blank_rate": 0.8, "peakiness": 0.5,
+                   "entropy": 0.5, "learning_rate": 1e-3, "seconds_per_step": 0.2}
+        log.add(type="step", step=step, epoch=1, **figures, total_steps=100_000)
+        for tenth in range(9, -1, -1):  # ten points to a line of the log, as in a real training
+            progress.add(step=10 * step - tenth, **figures, frames=900, steps=1)
         if step % 5 == 0:
             log.add(type="epoch", step=step, epoch=step // 5, dev_wer=1 / step, dev_cer=0.5 / step,
                     transcripts=heard)

@@ -26,14 +26,23 @@ def training(make_tiny_config, tmp_path):
         return str(tmp_path / "tiny.json")
 
     yield write
-    TrainingRun(tmp_path / "run").kill()
+    for name in ("run", "run_2"):
+        if (tmp_path / name).exists():
+            TrainingRun(tmp_path / name).kill()
 
 
 def points(panel) -> int:
     """How many points the loss curve has."""
-    label = panel.locator(".omni-chart").first.get_attribute("aria-label", timeout=1000) or ""
-    found = re.search(r"training, (\d+) points", label)
+    charts = panel.locator(".omni-chart")
+    label = charts.first.get_attribute("aria-label", timeout=1000) if charts.count() else None
+    found = re.search(r"training, (\d+) points", label or "")
     return int(found.group(1)) if found else 0
+
+
+def columns_of_charts(panel) -> int:
+    """In how many columns the charts are."""
+    charts = panel.locator(".omni-chart")
+    return len({round(charts.nth(number).bounding_box()["x"]) for number in range(charts.count())})
 
 
 def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tmp_path):
@@ -59,6 +68,7 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     notebook.reload()  # the kernel lives on, and its widgets are shown again
     expect(panel.get_by_text("stopped")).to_be_visible()
     assert points(panel) == step
+    expect(notebook.page.locator(".omni-still")).to_be_hidden()
     notebook.restart_kernel()
     notebook.run_cell(0)
     notebook.run_cell(1, f"run = TrainingRun.attach({str(tmp_path / 'run')!r})\nrun.panel()")
@@ -76,7 +86,25 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     expect(panel.locator(".omni-resume")).to_be_disabled()
     assert TrainingRun(tmp_path / "run").status().state is State.FINISHED
     notebook.screenshots("training_panel_finished", notebook.cell(1))
+    for width, height in ((1024, 768), (1152, 720)):  # the latter: 1440 by 900 at a zoom of 125%
+        notebook.page.set_viewport_size({"width": width, "height": height})
+        assert columns_of_charts(panel) == 2 and panel.bounding_box()["height"] < height - 90
+    panel.locator(".omni-compare").click()
+    expect(panel.get_by_text("there is no other run beside")).to_be_visible()
+    panel.locator(".omni-again").click()
+    expect(panel.get_by_text("run_2")).to_have_count(2, timeout=120_000)  # the title and what was pressed
+    expect(panel.get_by_text("predicted for an untrained model")).to_be_visible(timeout=120_000)
+    panel.locator(".omni-stop").click()
+    expect(panel.get_by_text("stopped")).to_be_visible(timeout=120_000)
+    assert TrainingRun(tmp_path / "run").status().state is State.FINISHED, "it stays as it was"
     notebook.assert_clean()
+
+    notebook.server.end_kernels()  # as when the notebook is opened another day
+    notebook.reload()
+    expect(notebook.page.locator(".omni-still .omni-chart").first).to_be_visible()
+    expect(notebook.page.locator(".omni-still").get_by_text("stopped")).to_be_visible()
+    assert notebook.page.get_by_text("Error displaying widget").filter(visible=True).count() == 0
+    notebook.screenshots("training_panel_still", notebook.cell(1))
 
 
 def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell_waits(
