@@ -363,9 +363,9 @@ class BackgroundRun:
         self._notify()
         status = self.status()
         if status.state is State.DIED:
-            raise UserError(
-                f"the training in {self.folder} died, {status.reason}; all it said: {self.folder / CONSOLE}"
-            )
+            console = self.folder / CONSOLE
+            printed = f"; all it said: {console}" if console.exists() else ""
+            raise UserError(f"the training in {self.folder} died, {status.reason}{printed}")
         return status.state
 
     def _exit_code(self) -> int | None:

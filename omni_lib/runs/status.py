@@ -119,6 +119,12 @@ def how_it_ended(
         return status(State.STOPPED, f"it was asked to stop, and saved step {saved[1]} first")
     if code == 0:
         return status(State.FINISHED, "it trained to the end")
+    if code is None and not last:  # `train` in a kernel, or a terminal: neither keeps what it prints
+        logged = entries[-1]["step"] if entries else 0
+        if saved_step is not None and saved_step >= logged:
+            return status(State.STOPPED, f"it ended before its last step, and step {saved_step} is saved")
+        lost = what_would_be_lost(saved_step)
+        return status(State.DIED, f"it ended, nobody recorded why, and {lost}")
     if last == KILLED:
         return status(State.DIED, f"it was ended without saving: {what_would_be_lost(saved_step)}")
     return status(State.DIED, _why_it_died(code, last))

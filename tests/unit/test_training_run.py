@@ -686,7 +686,8 @@ def test_the_state_tells_what_was_saved(code, said, state, reason):
     [
         (18, None, "", State.FINISHED, "it trained to the end"),
         (18, -9, "", State.FINISHED, "it trained to the end, but made no report: killed by SIGKILL"),
-        (15, None, "", State.DIED, "killed without a last word"),  # before the last checkpoint was written
+        (15, None, "Epoch 3/3:", State.DIED, "killed without a last word"),  # before the last save
+        (15, None, "", State.DIED, "it ended, nobody recorded why, and the steps after 15, its newest"),
         (15, -9, "", State.DIED, "killed by SIGKILL"),
     ],
 )
@@ -694,6 +695,22 @@ def test_a_run_is_finished_once_its_last_step_is_saved(saved, code, said, state,
     entries = [{"type": "step", "step": 18, "total_steps": 18}]
     status = how_it_ended(code, said, entries, saved_step=saved)
     assert status.state is state and status.reason.startswith(reason)
+
+
+def test_a_run_that_was_not_started_by_a_notebook_is_stopped_if_its_last_step_is_saved(
+    make_tiny_config, tmp_path
+):
+    """`train` in a kernel, or `omni train` in a terminal: no console file tells how it ended."""
+    config = make_tiny_config(tmp_path / "run", log_every=1)
+    train(config, max_steps=4, report=lambda line: None)
+    run = TrainingRun.attach(tmp_path / "run")
+    assert run.wait() is State.STOPPED
+    assert run.status().reason == "it ended before its last step, and step 4 is saved"
+    periodic_checkpoints(run.folder)[-1].unlink()
+    with pytest.raises(
+        UserError, match="died, it ended, nobody recorded why, and all its steps are lost.*yet$"
+    ):
+        run.wait()
 
 
 def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):
