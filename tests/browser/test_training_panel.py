@@ -95,7 +95,7 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     expect(panel.get_by_text("run_2")).to_have_count(2, timeout=120_000)  # the title and what was pressed
     expect(panel.get_by_text("predicted for an untrained model")).to_be_visible(timeout=120_000)
     panel.locator(".omni-stop").click()
-    expect(panel.get_by_text("stopped")).to_be_visible(timeout=120_000)
+    expect(panel.get_by_text("■ stopped")).to_be_visible(timeout=120_000)
     assert TrainingRun(tmp_path / "run").status().state is State.FINISHED, "it stays as it was"
     notebook.assert_clean()
 

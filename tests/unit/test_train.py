@@ -110,6 +110,7 @@ def test_a_run_ends_with_its_last_step_saved_and_three_checkpoints_and_the_best(
             BEST,
             LOCK,
             "training_log.json",
+            "progress.jsonl",
             "audio_enc_step_10.pt",
             "audio_enc_step_15.pt",
             "audio_enc_step_18.pt",
