@@ -97,9 +97,8 @@ def occupancy(alpha: Tensor, beta: Tensor) -> Tensor:
     Compared in every cell, with an absolute tolerance of 1e-6.
 
     Args:
-        alpha, beta: (T, 2 L + 1) in float64, natural logarithms; some are -inf. Only one of the two
-        contains the
-            probability of the frame itself, so that their sum counts it once.
+        alpha, beta: (T, 2 L + 1) in float64, natural logarithms; some are -inf. Only one of the two contains
+            the probability of the frame itself, so that their sum counts it once.
 
     Returns:
         (T, 2 L + 1), shares: each frame's sum is 1.

@@ -96,7 +96,7 @@ rotary = Choice(
     "positions, which attention scores between two frames of the clip change?",
     options={
         "a": "all of them change, because every position is turned by another angle",
-        "b": "they become zero beyond a certain distance",
+        "b": "those of distant frames, which become zero",
         "c": "only those of neighbouring frames change, for which the order matters",
         "d": "none of them: all of these scores stay the same",
     },
