@@ -99,6 +99,7 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     assert TrainingRun(tmp_path / "run").status().state is State.FINISHED, "it stays as it was"
     notebook.assert_clean()
 
+    expect(notebook.page.locator(".omni-still")).to_contain_text("■ stopped")  # hidden beside the panel
     notebook.server.end_kernels()  # as when the notebook is opened another day
     notebook.reload()
     expect(notebook.page.locator(".omni-still .omni-chart").first).to_be_visible()

@@ -129,6 +129,7 @@ class TrainingPanel(widgets.VBox):
             if not running and not self._ended:
                 self._ended = True
                 self._say("")
+                self._send_still()  # before the picture for code hosts, which takes longer
                 self.renew_still()
 
     def still(self) -> Picture:
