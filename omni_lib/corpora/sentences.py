@@ -33,6 +33,8 @@ DEFAULT_COUNTS = {"train": 1000, "dev": 100, "test": 200}  # the frozen utteranc
 
 CHAPTER_SAMPLES = ("hello world", "how are you", "the cat sat on the mat")
 
+SAMPLES_EVERY = 50  # one of this many additional training utterances is one of the chapter's samples
+
 # The share of each kind in the utterances of a split. All others are of the kind free.
 KIND_SHARES = {"digits": 0.10, "spelling": 0.08, "date": 0.09, "command": 0.09}
 
@@ -133,7 +135,7 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
 
     The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. The frozen train split
     starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
-    More training utterances begin with the same ones as fewer.
+    After the frozen ones, train has new sentences, and at its end the chapter's samples again.
 
     Args:
         counts: number of utterances in each split.
@@ -173,17 +175,24 @@ def _frozen_lines(seed: int) -> list[Line]:
 
 
 def _more_lines(split: str, count: int, seed: int, said: set[str], texts: int | None) -> list[Line]:
-    """`count` utterances by the larger grammar, without the sentences in `said`, which grows."""
+    """`count` utterances by the larger grammar, without the sentences in `said`, which grows.
+
+    The last of train are the chapter's samples again, for other voices: their words are rare.
+    """
+    samples = max(count, 0) // SAMPLES_EVERY if split == "train" else 0
     rng = random.Random(f"more {split} {seed}")
     writer = Writer(rng, MORE_RULES)
     kinds, shares = ["free", *KIND_SHARES], [1 - sum(KIND_SHARES.values()), *KIND_SHARES.values()]
     lines: list[Line] = []
-    for index in range(count):
+    for index in range(count - samples):
         if split == "train" and texts is not None and index >= texts:
             lines.append(lines[index % texts])
         else:
             kind = rng.choices(kinds, shares)[0]
             lines.append(Line(split, kind, _sentences(writer, kind, said, rng)))
+    lines += [
+        Line(split, "free", (CHAPTER_SAMPLES[index % len(CHAPTER_SAMPLES)],)) for index in range(samples)
+    ]
     return lines
 
 

@@ -139,9 +139,8 @@ def plan(
         voice = cast[line.split][turn % len(cast[line.split])]
         if line.split == "train" and turn >= frozen:
             voice = _additional_voice(turn - frozen, seed, named, voices)
-        name = (
-            f"sample{turn + 1}" if line.text in CHAPTER_SAMPLES else f"{line.split}_{turn + 1:04}_{line.kind}"
-        )
+        is_sample = line.split == "train" and turn < len(CHAPTER_SAMPLES)
+        name = f"sample{turn + 1}" if is_sample else f"{line.split}_{turn + 1:04}_{line.kind}"
         path = Path("wav") / f"{name}.wav"
         utterances.append(Utterance(path, line.text, voice.speaker, line.split, line.kind, voice.accent))
         if turn < frozen:

@@ -42,6 +42,11 @@ def additional(lines: list[Line]) -> list[Line]:
     ]
 
 
+def without_samples(lines: list[Line]) -> list[Line]:
+    """The utterances but for the chapter's samples, which further voices repeat."""
+    return [line for line in lines if line.text not in CHAPTER_SAMPLES]
+
+
 def kind_of(sentence: str) -> str:
     """The kind of a single sentence, by its words alone."""
     words = sentence.split()
@@ -61,7 +66,7 @@ def test_every_split_has_the_number_of_lines_asked_for(lines):
 
 @pytest.mark.parametrize("written", ["lines", "many"])
 def test_no_sentence_is_said_twice_in_an_utterance_in_a_split_or_across_splits(written, request):
-    lines = request.getfixturevalue(written)
+    lines = without_samples(request.getfixturevalue(written))
     sentences = [sentence for line in lines for sentence in line.sentences]
     assert len(set(sentences)) == len(sentences)
     assert len({line.text for line in lines}) == len(lines)
@@ -214,7 +219,14 @@ def test_every_corpus_starts_with_the_frozen_utterances(lines, counts):
 
 def test_fewer_training_utterances_are_the_first_of_more(many):
     counts = {"train": 1500, "dev": 130, "test": 230}
-    assert write_lines(counts, seed=0)[:1500] == many[:1500]
+    fewer = write_lines(counts, seed=0)
+    assert fewer[:1490] == many[:1490] and fewer[1500:] == many[3000:]
+
+
+def test_the_last_fiftieth_of_the_additional_training_utterances_repeats_the_samples(many):
+    assert [line.text for line in many[2960:3000]] == [CHAPTER_SAMPLES[index % 3] for index in range(40)]
+    assert not {line.text for line in many[3:2960]} & set(CHAPTER_SAMPLES)
+    assert {line.split for line in many[2960:3000]} == {"train"}
 
 
 def test_additional_utterances_have_the_same_kinds_and_more_words(lines, many):
@@ -233,11 +245,12 @@ def test_texts_are_used_in_turn_in_the_additional_training_utterances(lines, man
     written = write_lines({"train": 1500, "dev": 130, "test": 230}, seed=0, texts=200)
     assert written[:1000] == lines[:1000]
     assert written[1000:1200] == many[1000:1200]
-    assert written[1200:1400] == written[1000:1200] and written[1400:1500] == written[1000:1100]
+    assert written[1200:1400] == written[1000:1200] and written[1400:1490] == written[1000:1090]
     assert written[1500:] == many[3000:]  # dev and test have their own
 
 
 @pytest.mark.slow
 def test_20000_utterances_do_not_use_the_grammar_up():
     written = write_lines({"train": 20000, "dev": 100, "test": 200}, seed=0)
-    assert len({line.text for line in written}) == len(written) == 20300
+    texts = [line.text for line in without_samples(written)]
+    assert len(set(texts)) == len(texts) == 20300 - 3 - 380
