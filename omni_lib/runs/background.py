@@ -195,7 +195,7 @@ class BackgroundRun:
             with open(self.folder / CONSOLE, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 64_000))
                 text = file.read().decode(errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         session = text.rpartition("\n" + _SESSION)[2] if "\n" + _SESSION in text else text
         return "\n".join(line.rpartition("\r")[2] for line in session.rstrip().splitlines()[1:][-lines:])
