@@ -54,14 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     synth = data.add_parser("synth", help="synthesise the embedded corpus", description=about)
     synth.add_argument("--out", type=Path, default=Path("data/audio"))
     synth.add_argument("--seed", type=int, default=0)
-    for name, count, meaning in (
-        ("train", 1000, "training utterances (default: 1000)"),
-        ("dev", 100, "dev utterances (default: 100)"),
-        ("test", 200, "test utterances (default: 200)"),
-        ("texts", None, "different texts of the training utterances beyond 1000 (default: all differ)"),
-        ("voices", None, "voices drawn by chance for these, beside the named ones (default: all differ)"),
-    ):
-        synth.add_argument(f"--{name}", type=int, default=count, metavar="N", help=meaning)
+    for split, count in (("train", 1000), ("dev", 100), ("test", 200)):
+        synth.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"default: {count}")
+    texts = "different texts of the training utterances beyond 1000 (default: all differ)"
+    synth.add_argument("--texts", type=int, metavar="N", help=texts)
+    voices = "voices drawn by chance for these, beside the named ones (default: all differ)"
+    synth.add_argument("--voices", type=int, metavar="N", help=voices)
     synth.set_defaults(run=_data_synth)
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
     an4.add_argument(
@@ -138,9 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_evaluate)
 
-    lm = commands.add_parser("lm", help="language models").add_subparsers(
-        title="language models", required=True
-    )
+    lm = commands.add_parser("lm", help="language models").add_subparsers(title="models", required=True)
     build = lm.add_parser("build", help="count the word n-grams of a manifest's transcripts")
     build.add_argument("--data", type=Path, required=True, metavar="CSV")
     build.add_argument("--split", default="train")
@@ -294,9 +290,8 @@ def _train(options: argparse.Namespace) -> int:
     try:
         print(final_report(result.checkpoint, config, result.seconds))
     except UserError as error:
-        raise UserError(
-            f"the run is finished ({result.checkpoint}), but its report cannot be made: {error}"
-        ) from None
+        done = f"the run is finished ({result.checkpoint}), but its report cannot be made: {error}"
+        raise UserError(done) from None
     return 0
 
 
