@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from omni_lib.audio import LogMel
+from omni_lib.corpora.acoustics import NOISES, SAMPLE_RATE, noise
 from omni_lib.corpora.synth import synthesise
+from omni_lib.course.materials import PRETRAINED as TINY
+from omni_lib.course.materials import clips
 from omni_lib.encoder import count_parameters
 from omni_lib.inference.evaluation import evaluate
+from omni_lib.inference.transcription import transcribe
 from omni_lib.manifest import read_manifest
+from omni_lib.metrics import word_errors
 from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder
 from omni_lib.weights import load_checkpoint
@@ -43,3 +51,20 @@ def test_on_the_embedded_test_set_it_is_as_good_as_it_says(path, embedded_test_s
     stored = load_checkpoint(path)["metrics"]
     assert len(result.utterances) == stored["utterances"] == 200
     assert result.wer == pytest.approx(stored["wer"], abs=0.005)
+
+
+@pytest.mark.parametrize("name", list(clips()))
+def test_of_each_clip_of_the_course_at_most_one_word_is_wrong(name):
+    clip = clips()[name]
+    assert word_errors(clip.text, transcribe(clip.path, *load_recogniser(TINY)).text).errors <= 1
+
+
+@pytest.mark.parametrize("level", [1e-4, 1e-2, 1e-1])
+@pytest.mark.parametrize("colour", NOISES)
+def test_noise_without_speech_is_transcribed_as_nothing(colour, level):
+    recogniser, _ = load_recogniser(TINY)
+    sound = level * noise(colour, 5 * SAMPLE_RATE, np.random.default_rng(0))
+    mel = LogMel()(torch.from_numpy(sound).float())
+    with torch.inference_mode():
+        log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
+    assert recogniser.greedy(log_probs, lengths) == [""]
