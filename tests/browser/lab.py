@@ -282,11 +282,12 @@ class Notebook:
     def screenshots(self, name: str, part: Locator | None = None) -> list[Path]:
         """Pictures of a part of the page, or of the whole notebook, in light and dark, for people to look at.
 
-        They are taken if OMNI_SCREENSHOTS is "1" (1280 pixels wide) or "all" (also 1920). Otherwise only the
-        themes are switched.
+        They are taken if OMNI_SCREENSHOTS is "1" (1280 pixels wide) or "all" (also 1920). Otherwise
+        nothing is done.
         """
-        if WIDTHS:
-            SCREENSHOTS.mkdir(exist_ok=True)
+        if not WIDTHS:
+            return []
+        SCREENSHOTS.mkdir(exist_ok=True)
         taken = []
         before = self.page.viewport_size
         for theme in THEMES:
