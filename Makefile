@@ -35,7 +35,8 @@ lint: setup ## check style, types, and which part of omni_lib imports which
 	@.venv/bin/lint-imports --no-logo
 
 faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test` does 10 and 5,000)
-	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} $(VENV_PYTHON) -m pytest -s tests/faults
+	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} \
+		$(VENV_PYTHON) -m pytest -s tests/faults
 
 lab: setup ## open JupyterLab on your own copies of the notebooks
 	@$(OMNI) data synth --out data/audio
@@ -84,10 +85,12 @@ for candidate in $(PYTHONS); do
 done
 if [ -z "$$python" ]; then
     found=$$(version "$(PYTHON)")
-    refuse "$(PYTHON) is $${found:-not to be found}, and this needs Python 3.11, 3.12 or 3.13: install one and name it, as in: $(strip make $(MAKECMDGOALS)) PYTHON=python3.11"
+    refuse "$(PYTHON) is $${found:-not to be found}, and this needs Python 3.11, 3.12 or 3.13:" \
+        "install one and name it, as in: $(strip make $(MAKECMDGOALS)) PYTHON=python3.11"
 fi
 "$$python" -c 'import ensurepip, venv' 2>/dev/null || \
-    refuse "$$python cannot make virtual environments; the remedy on Debian and Ubuntu: sudo apt-get install $$(basename "$$python")-venv"
+    refuse "$$python cannot make virtual environments; the remedy on Debian and Ubuntu:" \
+        "sudo apt-get install $$(basename "$$python")-venv"
 
 renew=
 said=
@@ -109,9 +112,11 @@ if ready; then rm -f .venv-installing; exit 0; fi
 
 if [ -n "$$renew" ]; then :
 elif [ ! -d .venv ]; then renew="it does not exist yet"
-elif ! fits $(VENV_PYTHON) || ! $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then renew="the one here does not work"
+elif ! fits $(VENV_PYTHON) || ! $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then
+    renew="the one here does not work"
 elif ! as_asked; then renew="$(PYTHON) was asked for"
-elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then renew="the folder was moved or copied"
+elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then
+    renew="the folder was moved or copied"
 fi
 
 rm -f .venv/ready

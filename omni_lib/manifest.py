@@ -63,7 +63,7 @@ class Manifest:
         """The utterances of one split.
 
         Raises:
-            UserError: the split is empty, or there is no such split.
+            UserError: the split is empty, or its name is not in `SPLITS`.
         """
         if name not in SPLITS:
             raise UserError(f"split '{name}' must be one of {', '.join(SPLITS)}{split_hint(name)}")
@@ -238,8 +238,8 @@ def assign_splits(
     some rows gets the same split in all rows. An utterance without a speaker counts as a separate speaker.
     The same rows always get the same splits.
 
-    One or two speakers cannot be assigned to three splits. If there are no more, the audio files are assigned
-    one by one, and a speaker can be in several splits.
+    One or two speakers cannot fill three splits. With so few, the audio files are assigned one by one, and a
+    speaker can be in several splits.
     """
     settled = {
         utterance.speaker: utterance.split

@@ -44,8 +44,9 @@ _PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # a text that is normalised alr
 # Characters that look like ' (Unicode's confusables.txt, without three letters of other alphabets), and the
 # comma quotation marks.
 _APOSTROPHES = re.compile(
-    "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc\u1fbd"
-    "\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
+    "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc"
+    "\u1fbd\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c"
+    "\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
 )
 # Unicode's property Default_Ignorable_Code_Point: characters without a visible form.
 _INVISIBLE = re.compile(
@@ -84,9 +85,10 @@ _MARKER = re.compile(  # in all but round brackets: a special symbol, a time or 
 )
 _EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
     r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"
-    r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss|buzz|nois"
-    r"|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown|crosstalk|overlap|foreign"
-    r"|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact|censor|background|audience)"
+    r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss"
+    r"|buzz|nois|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown"
+    r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact"
+    r"|censor|background|audience)"
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 

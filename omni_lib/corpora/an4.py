@@ -38,7 +38,8 @@ from omni_lib.text import normalise
 WHERE = """\
 CMU AN4, also called the census or alphanumeric database: 948 training and 130 test utterances of 84 speakers,
 16 kHz.
-Published by Carnegie Mellon University, in the databases section of its speech group: http://www.speech.cs.cmu.edu/databases/an4/
+Published by Carnegie Mellon University, in the databases section of its speech group:
+  http://www.speech.cs.cmu.edu/databases/an4/
 Size: 64 MB (an4_sphere.tar.gz). Any of its archives will do, packed or unpacked: NIST sphere, raw, or WAV.
 Licence: (c) 1991-2005 Carnegie Mellon University; free for any purpose, commercial or otherwise; whoever
 passes the data on must keep the copyright notice, the conditions and the disclaimer with them; without

@@ -36,7 +36,8 @@ class _CheckedHeader(tarfile.TarInfo):
         """Check the size before tarfile reads the extended text; every version of tarfile calls this."""
         if self.type in _EXTENDED and self.size > _MAX_EXTENDED_HEADER:
             raise UserError(f"a header of {self.size} bytes")
-        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]  # private, so not in the stubs
+        # private, so not in the stubs
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
 
 
 class _Counted:
@@ -68,7 +69,8 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
             # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
             stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
             # the stubs require more methods of a stream than tarfile uses (read)
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader) as members:  # type: ignore[call-overload]
+            opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader)  # type: ignore[call-overload]
+            with opened as members:
                 _write_members(members, into, max_bytes, max_files)
             while stream.read(_CHUNK):  # up to the checksum of gzip and bzip2 at the end
                 pass

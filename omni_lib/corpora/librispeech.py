@@ -19,13 +19,14 @@ from omni_lib.errors import UserError
 from omni_lib.machine.tables import is_litter
 
 WHERE = """\
-LibriSpeech: about 1000 hours of read English audio books, 16 kHz FLAC, 2484 speakers. Published at https://www.openslr.org/12/
+LibriSpeech: about 1000 hours of read English audio books, 16 kHz FLAC, 2484 speakers.
+Published at https://www.openslr.org/12/
 Each subset is an archive of its own:
   dev-clean 337 MB, dev-other 314 MB, test-clean 346 MB, test-other 328 MB
   train-clean-100 6.3 GB, train-clean-360 23 GB, train-other-500 30 GB
 Licence: CC BY 4.0; the recordings are of LibriVox, in the public domain.
 Give what you have, folders and archives, in one command; or addresses, and what is lacking is fetched, as in
-  omni data librispeech https://www.openslr.org/resources/12/dev-clean.tar.gz https://www.openslr.org/resources/12/train-clean-100.tar.gz
+  omni data librispeech https://www.openslr.org/resources/12/dev-clean.tar.gz
 An interrupted download goes on when the same command is given again."""
 
 SUBSETS = (

@@ -29,7 +29,7 @@ def checkpoint(path: str | Path) -> Path:
     """The absolute path of a checkpoint that is given relative to the project, as in every notebook's folder.
 
     Raises:
-        UserError: there is no such file.
+        UserError: the file does not exist.
     """
     found = ROOT / path
     if not found.is_file():

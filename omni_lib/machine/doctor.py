@@ -325,7 +325,7 @@ def _load() -> Iterator[Finding]:
     except ImportError:  # psutil is missing, which is reported elsewhere
         return
     cores, busy = _cores(), busy_cores()
-    waiting = plan_waiting(os.environ, cores, busy)
+    waiting = plan_waiting(os.environ, cores, lambda: busy)
     yield Finding("ok", "load", str(waiting))
     if busy > cores / 2:
         detail = f"other programs use {busy:.1f} of {cores} cores; a training beside them takes longer"

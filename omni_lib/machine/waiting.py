@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -51,10 +51,11 @@ def busy_cores(seconds: float = 0.5) -> float:
     return sum(shares[core] for core in own_cores() if core < len(shares)) / 100
 
 
-def plan_waiting(environment: MutableMapping[str, str], cores: int, busy: float) -> Waiting:
-    """How the threads should wait on `cores` cores, of which other programs use `busy`.
+def plan_waiting(environment: Mapping[str, str], cores: int, measure: Callable[[], float]) -> Waiting:
+    """How the threads should wait on `cores` cores. What the user has set in `environment` stays.
 
-    What the user has set in `environment` stays.
+    Args:
+        measure: returns how many of the cores other programs use; called only if the answer depends on it.
     """
     for name in WAYS_TO_SET_IT:
         if value := environment.get(name):
@@ -62,7 +63,7 @@ def plan_waiting(environment: MutableMapping[str, str], cores: int, busy: float)
     threads = environment.get("OMP_NUM_THREADS") or str(cores)
     if threads == "1":
         return Waiting(False, "there is only one thread")
-    if busy >= BUSY:
+    if (busy := measure()) >= BUSY:
         return Waiting(True, f"other programs use {busy:.1f} of the {cores} cores")
     return Waiting(False, f"the {cores} cores are free")
 
@@ -71,7 +72,7 @@ def choose_waiting() -> Waiting:
     """Measure the load, and set OMP_WAIT_POLICY for this process and its children if it must be set."""
     if "torch" in sys.modules:
         return Waiting(False, "torch was imported before this could be chosen")
-    chosen = plan_waiting(os.environ, len(own_cores()), busy_cores())
+    chosen = plan_waiting(os.environ, len(own_cores()), busy_cores)
     if chosen.asleep:
         os.environ.setdefault(POLICY, "PASSIVE")
     return chosen

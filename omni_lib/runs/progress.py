@@ -164,8 +164,8 @@ class Progress:
             left += -(-steps // per_epoch) * fmean(self.evaluations)
         return left
 
-    def _take(self, record: dict[str, Any]) -> None:
-        """One line of the file.
+    def take(self, record: dict[str, Any]) -> None:
+        """Add one line of the file.
 
         Raises:
             KeyError, TypeError: it is not a line of this file.
@@ -210,5 +210,5 @@ class ProgressReader:
         self._end += len(lines) + len(newline)
         for line in lines.splitlines():
             with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged by a power cut
-                self._progress._take(json.loads(line))
+                self._progress.take(json.loads(line))
         return replace(self._progress, points=list(self._progress.points))

@@ -21,7 +21,8 @@ class Outlook:
     total_steps: int
     steps_per_epoch: int
     frames_per_step: float  # CTC frames of a batch, on average
-    first_loss: float  # nats per utterance, of a model that gives every symbol the same probability
+    # nats per utterance, of a model that gives every symbol the same probability; None if no clip has a path
+    first_loss: float | None
 
     @classmethod
     def of(cls, batches: TrainingBatches) -> Self:
@@ -34,11 +35,12 @@ class Outlook:
             target = [] if rendition.speechless else batches.cache.targets[rendition.row]
             frames += ctc_frames
             losses.append(uniform_loss(ctc_frames, target, symbols))
+        finite = [loss for loss in losses if math.isfinite(loss)]
         return cls(
             total_steps=len(batches) * config.num_epochs,
             steps_per_epoch=len(batches),
             frames_per_step=frames / len(batches),
-            first_loss=fmean(loss for loss in losses if math.isfinite(loss)),
+            first_loss=fmean(finite) if finite else None,
         )
 
 

@@ -13,7 +13,8 @@ from omni_lib.runs import progress as progress_file
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import FILE_NAME, Progress, ProgressFile, ProgressReader, StepBar
 from omni_lib.runs.status import State, Status
-from omni_lib.trainer import train
+from omni_lib.trainer import Trainer, train
+from omni_lib.training import outlook
 from omni_lib.training.batching import TrainingBatches
 from omni_lib.training.diagnosis import Posteriors
 from omni_lib.training.feature_cache import FeatureCache
@@ -143,6 +144,13 @@ def test_the_predicted_loss_is_the_one_of_lesson_05(frames, text):
     assert uniform_loss(frames, text, 29) == (
         expected if math.isinf(expected) else pytest.approx(expected, rel=1e-9)
     )
+
+
+def test_no_loss_is_predicted_if_no_clip_of_the_plan_has_a_path(make_tiny_config, tmp_path, monkeypatch):
+    """At a high speed all clips of a small corpus can have fewer CTC frames than letters."""
+    monkeypatch.setattr(outlook, "uniform_loss", lambda frames, target, symbols: math.inf)
+    trainer = Trainer(make_tiny_config(tmp_path / "run"), tmp_path / "run", report=lambda line: None)
+    assert Outlook.of(trainer.batches).first_loss is None
 
 
 def test_a_training_begins_with_the_loss_that_was_predicted(make_tiny_config, tmp_path):

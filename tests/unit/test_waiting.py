@@ -27,8 +27,13 @@ from omni_lib.machine.waiting import POLICY, busy_cores, choose_waiting, own_cor
 def test_threads_sleep_only_beside_another_program_and_the_user_has_the_last_word(
     environment, cores, busy, asleep, reason
 ):
-    plan = plan_waiting(environment, cores, busy)
+    plan = plan_waiting(environment, cores, lambda: busy)
     assert (plan.asleep, plan.reason) == (asleep, reason)
+
+
+def test_the_load_is_not_measured_where_nothing_depends_on_it():
+    for environment in ({POLICY: "ACTIVE"}, {"OMP_NUM_THREADS": "1"}):
+        plan_waiting(environment, 2, lambda: pytest.fail("measured"))
 
 
 def test_a_busy_program_is_measured():

@@ -1,4 +1,4 @@
-// The card of an exercise: see card.py. Every part is native HTML, so that the keyboard and screen readers work.
+// The card of an exercise: see card.py. Every part is native HTML, for the keyboard and screen readers.
 
 let cards = 0;
 
@@ -8,7 +8,7 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// The field for the answer, with `read` and `write` for its value. A code exercise has none: its cell is the field.
+// The field for the answer, with `read` and `write` for its value. A code exercise has no field but its cell.
 function answerOf(face, id, check) {
   const area = make("div", { className: "answers" });
   if (face.kind === "choice") {
@@ -17,11 +17,16 @@ function answerOf(face, id, check) {
       area.append(make("label", {}, radio, make("span", { innerHTML: `<b>${letter})</b> ${text}` })));
       return radio;
     });
-    return { area, read: () => buttons.find((radio) => radio.checked)?.value ?? "",
-             write: (value) => buttons.forEach((radio) => { radio.checked = radio.value === value; }), buttons };
+    return {
+      area, buttons,
+      read: () => buttons.find((radio) => radio.checked)?.value ?? "",
+      write: (value) => buttons.forEach((radio) => { radio.checked = radio.value === value; }),
+    };
   }
   if (face.kind === "number" || face.kind === "text") {
-    const field = face.kind === "text" ? make("textarea", { rows: 3 }) : make("input", { type: "text", inputMode: "decimal" });
+    const field = face.kind === "text"
+      ? make("textarea", { rows: 3 })
+      : make("input", { type: "text", inputMode: "decimal" });
     field.setAttribute("aria-label", face.unit ? `your answer, in ${face.unit}` : "your answer");
     field.autocomplete = "off";
     area.append(field, face.unit ? make("span", { textContent: ` ${face.unit}` }) : "");
@@ -36,19 +41,24 @@ function answerOf(face, id, check) {
 function render({ model, el }) {
   const face = model.get("face");
   const id = `omni-card-${(cards += 1)}`;
-  const send = (action) => model.send({ action, answer: answer.read(), ticks: ticks.map((tick) => tick.checked) });
+  const send = (action) =>
+    model.send({ action, answer: answer.read(), ticks: ticks.map((tick) => tick.checked) });
   const answer = answerOf(face, id, () => send("check"));
 
   const ticks = face.points.map(() => make("input", { type: "checkbox" }));
   const ours = make("div", { className: "model" });
-  const labels = face.points.map((text, number) => make("label", {}, ticks[number], make("span", { innerHTML: text })));
-  const points = make("fieldset", { className: "answers" }, make("legend", { textContent: "My answer says:" }), ...labels);
+  const labels = face.points.map((text, number) =>
+    make("label", {}, ticks[number], make("span", { innerHTML: text })));
+  const legend = make("legend", { textContent: "My answer says:" });
+  const points = make("fieldset", { className: "answers" }, legend, ...labels);
   const judge = make("button", { type: "button", textContent: "Judge", onclick: () => send("judge") });
   const compare = make("div", { className: "compare" }, ours, points, judge);
 
   const names = { check: face.kind === "text" ? "Compare" : "Check", hint: "Hint", solution: "Solution" };
   const buttons = Object.entries(names).map(([action, textContent]) =>
-    make("button", { type: "button", textContent, className: action === "check" ? "first" : "", onclick: () => send(action) }));
+    make("button", {
+      type: "button", textContent, className: action === "check" ? "first" : "", onclick: () => send(action),
+    }));
   const verdict = make("div", { className: "verdict" });
   verdict.setAttribute("role", "status");
   const note = make("div", { className: "note" });
@@ -58,8 +68,11 @@ function render({ model, el }) {
   const card = make("section", { className: `omni-card omni-card-${face.kind}` },
                     question, make("div", { className: "buttons" }, ...buttons), compare, verdict, note);
   card.setAttribute("aria-label", `${face.kind === "code" ? "exercise" : "question"} ${face.name}`);
-  // Otherwise JupyterLab takes arrow keys and letters. It looks at the element with the focus before its parents.
-  card.querySelectorAll("input, textarea, button").forEach((part) => part.setAttribute("data-lm-suppress-shortcuts", ""));
+  // Otherwise JupyterLab takes arrow keys and letters. It looks at the element with the focus before its
+  // parents.
+  for (const part of card.querySelectorAll("input, textarea, button")) {
+    part.setAttribute("data-lm-suppress-shortcuts", "");
+  }
   card.addEventListener("keydown", (event) => {
     const letter = face.kind === "choice" && !event.ctrlKey && !event.metaKey && !event.altKey &&
       answer.buttons.find((radio) => radio.value === event.key.toLowerCase());

@@ -1,4 +1,5 @@
-// The title of an explorer, and an accessible name for each slider below it: the labels of ipywidgets are only visible.
+// The title of an explorer, and an accessible name for each slider below it: the labels of ipywidgets are only
+// visible.
 
 function nameSliders(explorer) {
   for (const slider of explorer.querySelectorAll(".widget-slider")) {
@@ -22,7 +23,8 @@ function render({ model, el }) {
       request = requestAnimationFrame(attach); // not on the page yet
       return;
     }
-    observer.observe(explorer, { childList: true, subtree: true }); // sliders appear later and may be recreated
+    // sliders appear later and may be recreated
+    observer.observe(explorer, { childList: true, subtree: true });
     nameSliders(explorer);
   };
   attach();

@@ -1,4 +1,5 @@
-// The browser part of Microphone: record or read a file, convert it to 16 kHz mono 16-bit samples, send them to the kernel.
+// The browser part of Microphone: record or read a file, convert it to 16 kHz mono 16-bit samples, and send
+// them to the kernel.
 
 const RATE = 16000; // Hz
 const LARGEST_FILE = 50e6; // bytes; decoded it is larger still
@@ -23,17 +24,22 @@ const DROP = "or drop a sound file here";
 function whyNot(error) {
   if (!window.isSecureContext) {
     return (
-      `This page was opened as ${location.protocol}//${location.host}, and browsers allow the microphone only on localhost and on HTTPS pages. ` +
-      "Open the notebook as http://localhost:… on the machine itself or through an SSH tunnel, or over HTTPS; " + DROP + "."
+      `This page was opened as ${location.protocol}//${location.host}, and browsers allow the microphone ` +
+      "only on localhost and on HTTPS pages. Open the notebook as http://localhost:… on the machine itself " +
+      "or through an SSH tunnel, or over HTTPS; " + DROP + "."
     );
   }
   const reasons = {
     NotAllowedError:
-      "Permission for the microphone was refused. Allow it for this page (the icon beside the address, or the system's privacy settings) and press Record again. " +
+      "Permission for the microphone was refused. Allow it for this page (the icon beside the address, or " +
+      "the system's privacy settings) and press Record again. " +
       "Notebooks inside VS Code never get it: open this one in a browser, " + DROP + ".",
     NotFoundError: "No microphone was found. Plug one in and press Record again, " + DROP + ".",
-    NotReadableError: "The microphone cannot be read: does another program use it? Close that program and press Record again, " + DROP + ".",
-    Unavailable: "This browser does not support recording. Use a recent Firefox, Chrome, Edge or Safari, " + DROP + ".",
+    NotReadableError:
+      "The microphone cannot be read: does another program use it? Close that program and press Record " +
+      "again, " + DROP + ".",
+    Unavailable:
+      "This browser does not support recording. Use a recent Firefox, Chrome, Edge or Safari, " + DROP + ".",
   };
   return reasons[error.name] ?? `Recording failed (${error.message}). Press Record again, ${DROP}.`;
 }
@@ -51,7 +57,9 @@ async function toMono(buffer) {
 
 function toBytes(samples) {
   const view = new DataView(new ArrayBuffer(2 * samples.length)); // little-endian on every machine
-  samples.forEach((sample, index) => view.setInt16(2 * index, Math.max(-32768, Math.min(32767, Math.round(sample * 32768))), true));
+  samples.forEach((sample, index) => {
+    view.setInt16(2 * index, Math.max(-32768, Math.min(32767, Math.round(sample * 32768))), true);
+  });
   return view.buffer;
 }
 
@@ -59,10 +67,11 @@ function render({ model, el }) {
   el.classList.add("omni-microphone");
   el.innerHTML = `
     <button type="button" class="record">● Record</button>
-    <span class="level"><meter min="-60" max="0" low="-45" high="-3" optimum="-20" value="-60" aria-label="level of the microphone in decibels">
-    </meter><span class="decibels">– dB</span></span>
+    <span class="level"><meter min="-60" max="0" low="-45" high="-3" optimum="-20" value="-60"
+      aria-label="level of the microphone in decibels"></meter><span class="decibels">– dB</span></span>
     <span class="time" aria-hidden="true">0.0 s</span>
-    <label class="drop">or a sound file, chosen or dropped here: <input type="file" accept="audio/*,.wav,.flac,.ogg,.mp3,.m4a"></label>
+    <label class="drop">or a sound file, chosen or dropped here:
+      <input type="file" accept="audio/*,.wav,.flac,.ogg,.mp3,.m4a"></label>
     <div class="said" role="status" aria-live="polite"></div>`;
   const [button, meter, decibels, time, drop, file, said] = [
     ".record", "meter", ".decibels", ".time", ".drop", "input", ".said",
@@ -77,7 +86,8 @@ function render({ model, el }) {
   function send(samples, source) {
     const seconds = samples.length / RATE;
     if (seconds > model.get("longest")) {
-      say(`This sound lasts ${seconds.toFixed(0)} s; the limit is ${model.get("longest")} s: choose a shorter part.`);
+      const limit = model.get("longest");
+      say(`This sound lasts ${seconds.toFixed(0)} s; the limit is ${limit} s: choose a shorter part.`);
       return;
     }
     model.send({ kind: "recording", rate: RATE, source }, undefined, [toBytes(samples)]);
@@ -97,15 +107,21 @@ function render({ model, el }) {
     let stream = null;
     let context = null;
     try {
-      if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw Object.assign(new Error("no microphone"), { name: "Unavailable" });
+      if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) {
+        throw Object.assign(new Error("no microphone"), { name: "Unavailable" });
+      }
       say("Waiting for your permission to use the microphone …");
-      const plain = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+      const plain = {
+        channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false,
+      };
       stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
       context = new AudioContext();
       const module = URL.createObjectURL(new Blob([COLLECTOR], { type: "text/javascript" }));
       await context.audioWorklet.addModule(module).finally(() => URL.revokeObjectURL(module));
       await context.resume();
-      const collector = new AudioWorkletNode(context, "collector", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
+      const collector = new AudioWorkletNode(context, "collector", {
+        numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+      });
       const taken = { context, stream, blocks: [], rate: context.sampleRate };
       collector.port.onmessage = ({ data }) => {
         taken.blocks.push(data);

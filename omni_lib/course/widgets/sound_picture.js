@@ -1,6 +1,7 @@
 // The browser part of SoundPicture: image, player, play head, and the time of a click.
 
-// One object URL at a time. The old one is revoked some time after the bytes change, because it may still be loading.
+// One object URL at a time. The old one is revoked some time after the bytes change, because it may still be
+// loading.
 function objectUrl(type) {
   let url = null;
   return (bytes) => {
@@ -63,7 +64,8 @@ function render({ model, el }) {
     const notes = model.get("notes");
     const outside = second === null || second < start - 1e-6 || second > end + 1e-6;
     head.hidden = outside;
-    head.style.left = outside ? "0" : `${100 * (left + ((right - left) * (second - start)) / (end - start))}%`;
+    const share = left + ((right - left) * (second - start)) / (end - start);
+    head.style.left = outside ? "0" : `${100 * share}%`;
     note.style.display = notes.length ? "" : "none";
     const index = second === null ? 0 : Math.floor(second / model.get("seconds_per_note") + 1e-6);
     note.textContent = notes.length ? notes[Math.min(Math.max(index, 0), notes.length - 1)] : "";
@@ -97,7 +99,8 @@ function render({ model, el }) {
     ["change:image", showImage],
     ["change:sound", showSound],
     ["change:alt change:sound_label", showWords],
-    ["change:left change:right change:axis_start change:axis_end change:notes change:seconds_per_note change:sound_start", place],
+    ["change:left change:right change:axis_start change:axis_end", place],
+    ["change:notes change:seconds_per_note change:sound_start", place],
   ];
   for (const [names, react] of changes) model.on(names, react);
   showImage();

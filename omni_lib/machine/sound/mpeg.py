@@ -137,11 +137,12 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int, bool]:
     while at < data.size:
         frame = _frame(data.at(at, 4))
         if frame is None or frame.kind != head.kind:
-            following = _next_frame(data, at)
-            if following is None or _frame(data.at(following, 4)).kind != head.kind:  # type: ignore[union-attr]
-                at = data.size if following is None else following
+            if (following := _next_frame(data, at)) is None:
+                at = data.size
                 break
             at = following
+            if (found := _frame(data.at(at, 4))) is None or found.kind != head.kind:
+                break
         elif at + frame.length > data.size:
             partial, at = True, data.size
         elif frames and _promised_frames(data.at(at, frame.length), frame) is not None:
