@@ -31,6 +31,7 @@ from omni_lib.corpora.espeak_worker import REMEDY, Take
 from omni_lib.corpora.sentences import CHAPTER_SAMPLES, DEFAULT_COUNTS, Line, write_lines
 from omni_lib.corpora.voices import Voice, cast_voices, drawn_voice, named_voices
 from omni_lib.errors import UserError
+from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
@@ -244,9 +245,7 @@ def _speak(shards: Sequence[Sequence[Take]], workers: int, done: Callable[[int],
             return
         process = subprocess.Popen(
             [sys.executable, "-m", "omni_lib.corpora.espeak_worker"],
-            cwd=Path(__file__).parents[
-                2
-            ],  # the folder that holds omni_lib, so that the import works without an installation
+            cwd=ROOT,  # holds omni_lib, so that the import works without an installation
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
