@@ -48,6 +48,16 @@ def test_a_choice_is_clicked_and_the_question_stays(cards):
     notebook.screenshots("card_choice_right", card)
     notebook.assert_clean()
 
+    still = notebook.page.locator(".omni-still")
+    expect(still).to_be_hidden()  # beside the card
+    expect(still).to_contain_text("✓ right")
+    notebook.server.end_kernels()  # as when the notebook is opened another day
+    notebook.reload()
+    expect(still.get_by_text(question.prompt)).to_be_visible()
+    expect(still.get_by_text("✓ right")).to_be_visible()
+    assert notebook.page.get_by_text("Error displaying widget").filter(visible=True).count() == 0
+    notebook.screenshots("card_without_a_kernel", notebook.cell(1))
+
 
 def test_the_keyboard_alone_is_enough(cards):
     notebook, card = cards("ctc_alignment.hell_lo", "ctc_alignment.letters_per_second")

@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from omni_lib.course.exercises import card
-from omni_lib.course.exercises.card import Card, card_of
+from omni_lib.course.exercises import card, verdict
+from omni_lib.course.exercises.card import Card, CardOf
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.course.exercises.verdict import Note, note_html
+from omni_lib.course.widgets import still
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -70,11 +71,63 @@ def test_without_a_kernel_a_question_is_html_and_text():
     assert "this &amp; that" in data["text/html"] and "No: look again." in data["text/html"]
 
 
-def test_with_a_kernel_a_question_and_a_verdict_are_widgets_too(shell):
-    for thing in (CHOICE, NUMBER, TEXT, CODE, CHOICE.check("a"), CODE.check(double), TEXT.check("So.")):
-        data, _ = thing._repr_mimebundle_()
-        assert data.keys() == {WIDGET_VIEW, "text/plain", "text/html"}
-    assert WIDGET_VIEW not in CODE.reply_to(lambda x: x)._repr_mimebundle_()[0], "it does not count"
+@pytest.fixture
+def displayed(monkeypatch):
+    """The bundles that a notebook would show, in their order."""
+    bundles = []
+
+    def display(data, raw, metadata=None, display_id=None):
+        bundles.append(data)
+        return SimpleNamespace(update=lambda data, raw: bundles.append(data))
+
+    for module in (card, still, verdict):
+        monkeypatch.setattr(module, "display", display)
+    return bundles
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        lambda: CHOICE,
+        lambda: NUMBER,
+        lambda: TEXT,
+        lambda: CODE,
+        lambda: CHOICE.check("a"),
+        lambda: CODE.check(double),
+        lambda: TEXT.check("So."),
+    ],
+)
+def test_with_a_kernel_a_card_is_shown_and_html_that_outlives_it(shell, displayed, thing):
+    shown = thing()
+    shown._ipython_display_()
+    widget, rules, html = displayed
+    assert widget.keys() == {WIDGET_VIEW} and "<style" in rules["text/html"]
+    assert html == shown._repr_mimebundle_()[0] and html["text/html"].startswith('<div class="omni-still">')
+
+
+@pytest.mark.parametrize("with_kernel", [True, False])
+def test_a_verdict_that_does_not_count_is_a_box(request, displayed, with_kernel):
+    if with_kernel:
+        request.getfixturevalue("shell")
+    CODE.reply_to(lambda x: x)._ipython_display_()
+    (box,) = displayed
+    assert box.keys() == {"text/plain", "text/html"} and "Double." not in box["text/html"]
+
+
+def test_without_a_kernel_no_widget_is_shown(displayed):
+    CHOICE._ipython_display_()
+    CHOICE.check("a")._ipython_display_()
+    assert displayed == [CardOf(CHOICE).bundle(None)[0], CardOf(CHOICE).bundle(CHOICE.remembered())[0]]
+
+
+def test_the_html_follows_the_card(shell, displayed, monkeypatch):
+    made = []
+    monkeypatch.setattr(card, "Card", lambda *given: made.append(Card(*given)) or made[-1])
+    CHOICE._ipython_display_()
+    made[0].receive({"action": "check", "answer": "a"})
+    assert "No: look again." in displayed[-1]["text/html"]
+    made[0].receive({"action": "check", "answer": "b"})
+    assert "Indeed." in displayed[-1]["text/html"]
 
 
 def test_an_answer_leaves_the_question_and_a_hint_leaves_the_verdict():
@@ -153,7 +206,7 @@ def test_a_message_that_no_button_sends_changes_nothing(message):
 
 
 def test_a_check_of_code_that_is_blank_is_shown_once():
-    data, _ = card_of(CODE, CODE.check(...))
+    data, _ = CardOf(CODE).bundle(CODE.check(...))
     assert data["text/html"].count("Double.") == data["text/plain"].count("Double.") == 1
 
 

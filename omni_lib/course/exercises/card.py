@@ -1,12 +1,14 @@
 """The card of an exercise: the question, a place for the answer, Check · Hint · Solution, and the verdict.
 
-Where a notebook's kernel runs, it is a widget. Elsewhere (a script, a code host, a printed page) the question
-and the verdict are HTML or plain text, and `check`, `hint` and `solution` do what the buttons do.
+Where a notebook's kernel runs, it is a widget. Elsewhere (a script, a code host, a printed page, a notebook
+that is opened again) the question and the verdict are HTML or plain text, and `check`, `hint` and `solution`
+do what the buttons do.
 """
 
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,9 +16,11 @@ from typing import Any, Literal, Protocol
 import anywidget
 import traitlets
 from IPython.core.getipython import get_ipython
+from IPython.display import display
 
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict, inline_html, note_html
+from omni_lib.course.widgets.still import STILL, display_with_still
 
 _HERE = Path(__file__).parent
 
@@ -49,20 +53,32 @@ class OnCard(Protocol):
     def solution(self) -> Note: ...
 
 
-def card_of(exercise: OnCard, verdict: Verdict | None, answer: Any = None) -> Mimebundle:
-    """The MIME bundle of an exercise with the latest verdict on it.
+@dataclass(frozen=True)
+class CardOf:
+    """How an exercise and a verdict on it are shown together.
 
-    Args:
-        answer: of a code exercise: the function that was checked.
+    `answer` is, of a code exercise, the function that was checked.
     """
-    data: dict[str, Any] = {
-        "text/plain": _as_text(exercise, verdict),
-        "text/html": _as_html(exercise, verdict),
-    }
-    if getattr(get_ipython(), "kernel", None) is None:
-        return data, {}
-    view, metadata = Card(exercise, verdict, answer)._repr_mimebundle_() or ({}, {})
-    return {**view, **data}, metadata
+
+    exercise: OnCard
+    answer: Any = None
+
+    def bundle(self, verdict: Verdict | None) -> Mimebundle:
+        """The question and the verdict as a MIME bundle of HTML and plain text."""
+        return {
+            "text/plain": _as_text(self.exercise, verdict),
+            "text/html": f'<div class="{STILL}">{_as_html(self.exercise, verdict)}</div>',
+        }, {}
+
+    def display(self, verdict: Verdict | None) -> None:
+        """Show the card: with a kernel as a widget, beside HTML that the notebook keeps."""
+        data, metadata = self.bundle(verdict)
+        if getattr(get_ipython(), "kernel", None) is None:
+            display(data, raw=True, metadata=metadata)
+            return
+        card = Card(self.exercise, verdict, self.answer)
+        handle = display_with_still(card, data, metadata)
+        card.renew_still = lambda latest: handle.update(self.bundle(latest)[0], raw=True)
 
 
 class Card(anywidget.AnyWidget):
@@ -84,6 +100,7 @@ class Card(anywidget.AnyWidget):
     def __init__(self, exercise: OnCard, verdict: Verdict | None, answer: Any = None) -> None:
         """A card that shows `verdict`; `answer` is as in `card_of`."""
         self._exercise, self._function, face = exercise, answer, exercise.face
+        self.renew_still: Callable[[Verdict | None], object] | None = None  # replaces the HTML beside it
         super().__init__(
             face={
                 "kind": face.kind,
@@ -118,6 +135,8 @@ class Card(anywidget.AnyWidget):
         self.model = inline_html(face.model) if compared else ""
         self.ticks = entry.get("ticks", [False] * len(face.points)) if compared else []
         self.verdict = "" if verdict is None else _short(verdict, face)._repr_html_()
+        if self.renew_still is not None:
+            self.renew_still(verdict)
 
     def _given(self, answer: str) -> Any:
         """The answer to check: what was chosen or written, or the function as the notebook has it now."""

@@ -20,10 +20,9 @@ import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
-from omni_lib.course.exercises.card import Face, card_of
+from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
@@ -88,7 +87,7 @@ class Exercise(ABC):
         if verdict.outcome is not Outcome.NOT_ATTEMPTED:
             right = verdict.outcome is Outcome.RIGHT
             Progress.mine().add_try(self.key, right=right, answer=self.written(answer))
-        return replace(verdict, card=partial(card_of, self, answer=answer))
+        return replace(verdict, card=CardOf(self, answer))
 
     def remembered(self) -> Verdict | None:
         """The verdict on the answer that the learner gave last; None if none is kept."""
@@ -106,7 +105,10 @@ class Exercise(ABC):
         return self.blank if verdict is None else f"{self.blank}\n{verdict!r}"
 
     def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
-        return card_of(self, self.remembered())
+        return CardOf(self).bundle(self.remembered())
+
+    def _ipython_display_(self, **_: Any) -> None:
+        CardOf(self).display(self.remembered())
 
 
 class TrainingPlace(Protocol):

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from omni_lib.course.exercises.card import Face, card_of
+from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.checking import Exercise
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import NotAttempted, NotYet, described
@@ -169,7 +168,7 @@ class Reflection(Exercise):
 
     def judge(self, *ticks: bool) -> Verdict:
         """Judge the answer that was given last: for each point in turn, whether the answer has it."""
-        card = partial(card_of, self)
+        card = CardOf(self)
         if "answer" not in Progress.mine().entry(self.key):
             return Verdict(Outcome.NOT_ATTEMPTED, self.blank, card)
         if len(ticks) != len(self.points):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
+
+from IPython.display import display
 
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 
@@ -45,14 +46,24 @@ OUTCOME_COLOURS = {
 }
 
 
+class QuestionAndVerdict(Protocol):
+    """The question that a verdict belongs to, and how both are shown together: `card.CardOf`."""
+
+    def bundle(self, verdict: Verdict | None) -> Mimebundle:
+        """Both as a MIME bundle of HTML and plain text."""
+
+    def display(self, verdict: Verdict | None) -> None:
+        """Show both in a notebook, as a card that works while its kernel lives."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The result of a check. A notebook shows it below its question, or as a box with a coloured edge."""
 
     outcome: Outcome
     message: str
-    # Makes the MIME bundle of the card that shows the question and this verdict; None: a box without it.
-    card: Callable[[Verdict], Mimebundle] | None = field(default=None, repr=False, compare=False)
+    # With it a notebook shows the question too; None: a box with the verdict alone.
+    card: QuestionAndVerdict | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"{OUTCOME_SIGNS[self.outcome]} {self.outcome.value}. {self._sentence}".strip()
@@ -68,8 +79,15 @@ class Verdict:
 
     def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
         if self.card is not None:
-            return self.card(self)
+            return self.card.bundle(self)
         return {"text/plain": repr(self), "text/html": self._repr_html_()}, {}
+
+    def _ipython_display_(self, **_: Any) -> None:
+        if self.card is not None:
+            self.card.display(self)
+        else:
+            data, metadata = self._repr_mimebundle_()
+            display(data, raw=True, metadata=metadata)
 
 
 @dataclass(frozen=True)
