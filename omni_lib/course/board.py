@@ -75,7 +75,7 @@ class LessonStanding:
 
     def _repr_html_(self) -> str:
         title, advice = html.escape(f"{self.number} · {self.title}"), html.escape(self.advice)
-        heading = f"<b>{title}</b>: {self.count} {_signs(self)}"
+        heading = f"<b>{title}</b>: {self.count} {signs_of(self)}"
         colour = OUTCOME_COLOURS[Outcome.NOT_ATTEMPTED if self.open else Outcome.RIGHT]
         style = f"border-left: 4px solid {colour}; padding: 2px 10px"
         return f'<div style="{style}">{heading}<br>{advice}</div>'
@@ -114,7 +114,7 @@ class Board:
         left = 'style="text-align: left"'
         rows = "".join(
             f"<tr><td>{lesson.number}</td><td {left}>{html.escape(lesson.title)}</td>"
-            f"<td>{lesson.right} of {len(lesson.standings)}</td><td {left}>{_signs(lesson)}</td></tr>"
+            f"<td>{lesson.right} of {len(lesson.standings)}</td><td {left}>{signs_of(lesson)}</td></tr>"
             for lesson in self.lessons
         )
         legend = ", ".join(f"{OUTCOME_SIGNS[outcome]} {outcome.value}" for outcome in _ON_BOARD)
@@ -123,7 +123,7 @@ class Board:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{caption}"
 
 
-def _signs(lesson: LessonStanding) -> str:
+def signs_of(lesson: LessonStanding) -> str:
     """A sign for each exercise, with its name as a tooltip."""
     return " ".join(
         f'<span title="{html.escape(standing.name)}: {standing.outcome.value}" '

@@ -11,19 +11,25 @@ on copies, which git ignores and no update overwrites:
 - A copy that the learner has changed stays as it is. If its original changes, the new original is put beside
   it, as `05_full_training.new.ipynb`.
 
+JupyterLab serves the whole project if the copies are in it, so that the links of a lesson lead to the code.
+If they are elsewhere, it serves that folder.
+
 The learner has changed a copy if its bytes differ from those that were written, whose hashes are in
 `.copies.json`. To start a notebook again from the beginning, delete the copy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -37,6 +43,12 @@ from omni_lib.machine.files import replaced_atomically, sha256
 RECORD = ".copies.json"
 # Held while the copies are refreshed: two terminals may open JupyterLab at the same time.
 LOCK = ".copies.lock"
+LOG = ".jupyter.log"  # what the server prints
+CONFIG = ".jupyter"  # defaults for JupyterLab, below what the learner has set
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},  # room for the names
+}
 
 
 @dataclass
@@ -48,9 +60,7 @@ class Copies:
     offered: dict[str, str] = field(default_factory=dict)  # a changed copy -> the new original beside it
 
     def lines(self) -> Iterator[str]:
-        """What the learner should know, one line for each kind of change."""
-        if self.fresh:
-            yield f"copied for you: {', '.join(self.fresh)}"
+        """What the learner should know, one line for each kind of change, and none for new copies."""
         if self.updated:
             yield f"updated (you had not changed them): {', '.join(self.updated)}"
         for mine, new in self.offered.items():
@@ -177,8 +187,8 @@ def _write(target: Path, content: bytes) -> None:
         file.write(content)
 
 
-def lab_command(workspace: Path, first: str = "", extra: Sequence[str] = ()) -> list[str]:
-    """The command that serves `workspace`, and opens the notebook `first` in it if one is named.
+def lab_command(root: Path, first: str = "", extra: Sequence[str] = ()) -> list[str]:
+    """The command that serves the folder `root`, and opens the notebook `first` in it if one is named.
 
     The server listens on this machine only. Jupyter draws a new token at each start and requires it. The
     token is not on the command line, where other users of the machine could read it.
@@ -188,7 +198,7 @@ def lab_command(workspace: Path, first: str = "", extra: Sequence[str] = ()) -> 
         "-m",
         "jupyterlab",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.root_dir={workspace}",
+        f"--ServerApp.root_dir={root}",
         "--ServerApp.answer_yes=True",  # on Windows Ctrl-C reaches the server: stop it without a question
     ]
     if first:
@@ -200,6 +210,9 @@ def lab_command(workspace: Path, first: str = "", extra: Sequence[str] = ()) -> 
 
 def open_lab(workspace: Path | None = None, extra: Sequence[str] = ()) -> int:
     """Refresh the copies, serve them with JupyterLab until Ctrl-C is pressed, and return the exit code.
+
+    It prints three lines: the address, the folder, and how to stop. Copies that were updated, and new
+    originals beside copies, get a line each before them.
 
     Args:
         workspace: the folder of the copies; `notebooks/my` in the project if not given.
@@ -214,15 +227,71 @@ def open_lab(workspace: Path | None = None, extra: Sequence[str] = ()) -> int:
         )
     folder = (workspace or ROOT / "notebooks" / "my").expanduser().resolve()
     copies = refresh_copies(shipped_notebooks(), folder)
+    for name in (*copies.fresh, *copies.updated, *copies.offered.values()):
+        sign(folder / name)
     for line in copies.lines():
         print(line)
-    print(f"your notebooks: {folder} (Ctrl-C stops JupyterLab)", flush=True)
+    root = ROOT if folder.is_relative_to(ROOT) else folder
     # The first time, open the first lesson. Later, JupyterLab itself restores what was open.
-    return _serve(lab_command(folder, copies.fresh[0] if copies.fresh else "", extra))
+    first = (folder / copies.fresh[0]).relative_to(root).as_posix() if copies.fresh else ""
+    return _serve(lab_command(root, first, extra), root, folder, f"lab/tree/{first}" if first else "lab")
 
 
-def _serve(command: Sequence[str]) -> int:
-    """Run the server until it ends. Ctrl-C, SIGHUP and SIGTERM stop it cleanly, with exit code 0."""
+def sign(notebook: Path) -> None:
+    """Tell Jupyter that a notebook is trusted, so that the outputs that a learner saves in it are shown.
+
+    Nothing is done where the list of signatures cannot be written.
+    """
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    with contextlib.suppress(OSError, sqlite3.Error):
+        NotebookNotary().sign(nbformat.read(notebook, as_version=4))
+
+
+def server_environment(config: Path) -> Mapping[str, str]:
+    """The variables of the server. Our defaults are written to the folder `config`, which it reads last.
+
+    JupyterLab layers `labconfig/default_setting_overrides.json` of each configuration folder below the
+    settings that its user has changed.
+    """
+    _write(config / "labconfig" / "default_setting_overrides.json", json.dumps(SETTINGS, indent=2).encode())
+    before = os.environ.get("JUPYTER_CONFIG_PATH", "")
+    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [before, str(config)]))}
+
+
+def _addresses(root: Path, page: str = "lab") -> dict[int, str]:
+    """Process number → address of a page, with its token, of each server of this user that serves `root`."""
+    from jupyter_server.serverapp import list_running_servers
+
+    return {
+        server["pid"]: f"{server['url']}{page}?token={server['token']}"
+        for server in list_running_servers()
+        if Path(server["root_dir"]) == root
+    }
+
+
+def _announce(server: subprocess.Popen[bytes], root: Path, before: set[int], folder: Path, page: str) -> None:
+    """Print the three lines as soon as the server has said its address, or has ended."""
+    while server.poll() is None:
+        new = {pid: address for pid, address in _addresses(root, page).items() if pid not in before}
+        if new:
+            address = new.get(server.pid, next(iter(new.values())))
+            print(f"address  {address}\nfolder   {folder}\nstop     Ctrl-C", flush=True)
+            return
+        time.sleep(0.2)
+
+
+def _serve(
+    command: Sequence[str], root: Path | None = None, folder: Path | None = None, page: str = "lab"
+) -> int:
+    """Run the server until it ends. Ctrl-C, SIGHUP and SIGTERM stop it cleanly, with exit code 0.
+
+    Args:
+        root: the folder that it serves; its address is printed if it is given.
+        folder: of the copies, where the server's own messages are written.
+        page: what the printed address opens.
+    """
     asked_to_stop = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -231,14 +300,26 @@ def _serve(command: Sequence[str]) -> int:
         if os.name == "posix":  # on Windows Ctrl-C reaches the server by itself
             server.terminate()
 
-    # The server gets a session of its own, so that it receives one signal, from here. If the terminal sent a
-    # second one, the server would cut its shutdown short, and might leave kernels running.
-    server = subprocess.Popen(list(command), start_new_session=os.name == "posix")
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    previous = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        code = server.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with contextlib.ExitStack() as files:
+        log, environment, before = None, None, set[int]()
+        if root is not None and folder is not None:
+            log = files.enter_context(open(folder / LOG, "wb"))
+            environment, before = server_environment(folder / CONFIG), set(_addresses(root))
+        # The server gets a session of its own, so that it receives one signal, from here. If the terminal
+        # sent a second one, the server would cut its shutdown short, and might leave kernels running.
+        server = subprocess.Popen(
+            list(command), start_new_session=os.name == "posix", stdout=log, stderr=log, env=environment
+        )
+        numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        previous = {number: signal.signal(number, stop) for number in numbers}
+        try:
+            if root is not None and folder is not None:
+                _announce(server, root, before, folder, page)
+            code = server.wait()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+    if code and not asked_to_stop and folder is not None:
+        said = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        print("\n".join(said), file=sys.stderr)
     return 0 if asked_to_stop else code

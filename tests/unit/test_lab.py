@@ -180,7 +180,7 @@ def test_without_the_clone_the_remedy_is_named(tmp_path: Path):
 
 def test_each_change_is_reported_in_one_line():
     copies = lab.Copies(fresh=["a", "b"], updated=["c"], offered={"d": "d.new"})
-    assert len(list(copies.lines())) == 3 and not any("\n" in line for line in copies.lines())
+    assert len(list(copies.lines())) == 2 and not any("\n" in line for line in copies.lines())
 
 
 # --- the server ---------------------------------------------------------------------------------------------
@@ -206,32 +206,80 @@ def test_root_in_a_container_may_use_it(tmp_path: Path, monkeypatch: pytest.Monk
     assert "--ServerApp.allow_root=True" in lab.lab_command(tmp_path)
 
 
-def test_open_lab_copies_and_then_serves(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
-):
-    served = []
+def test_open_lab_copies_and_then_serves(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    served, signed = [], []
+    monkeypatch.setattr(lab, "sign", signed.append)
     monkeypatch.setattr(lab, "ROOT", root)
     monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
-    monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
+    monkeypatch.setattr(lab, "_serve", lambda command, *_: served.append(command) or 0)
     monkeypatch.chdir(tmp_path)  # the current folder does not matter
     assert lab.open_lab(extra=["--no-browser"]) == 0
     assert lab.open_lab(workspace=Path("own folder")) == 0
     assert lab.open_lab() == 0
     assert contents(root) == {NAME: "first edition"}
     assert edition(tmp_path / "own folder" / NAME) == "first edition"
+    assert f"--ServerApp.root_dir={root}" in served[0], "the links to the code lead there"
+    assert f"--LabApp.default_url=/lab/tree/notebooks/my/{NAME}" in served[0]
     assert f"--ServerApp.root_dir={tmp_path / 'own folder'}" in served[1]
+    assert f"--LabApp.default_url=/lab/tree/{NAME}" in served[1]
+    assert signed == [mine(root), tmp_path / "own folder" / NAME]
     assert [any("default_url" in argument for argument in command) for command in served] == [
         True,
         True,
         False,
     ]
-    assert str(mine(root).parent) in capsys.readouterr().out
 
 
 def test_without_jupyterlab_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="JupyterLab is not installed.*pip install"):
         lab.open_lab()
+
+
+def test_a_signed_copy_is_trusted(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    from nbformat.sign import NotebookNotary
+
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    refresh(root)
+    assert not NotebookNotary().check_signature(nbformat.read(mine(root), as_version=4))
+    lab.sign(mine(root))
+    assert NotebookNotary().check_signature(nbformat.read(mine(root), as_version=4))
+
+
+def test_three_lines_and_the_defaults_of_the_course(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+):
+    """A stand-in for the server: it leaves the file that names its address, and ends."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "theirs")
+    served, copies = tmp_path / "project", tmp_path / "project" / "my"
+    copies.mkdir(parents=True)
+    (tmp_path / "runtime").mkdir()
+    source = f"""
+import json, os, pathlib, time
+print("noise of the server", os.environ["JUPYTER_CONFIG_PATH"])
+info = {{"pid": os.getpid(), "root_dir": {str(served)!r}, "token": "abc", "url": "http://localhost:8888/"}}
+file = pathlib.Path({str(tmp_path / "runtime")!r}) / f"jpserver-{{os.getpid()}}.json"
+file.write_text(json.dumps(info))
+time.sleep(2)
+"""
+    assert lab._serve([sys.executable, "-c", source], served, copies) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "address  http://localhost:8888/lab?token=abc",
+        f"folder   {copies}",
+        "stop     Ctrl-C",
+    ]
+    noise = (copies / lab.LOG).read_text()
+    assert f"noise of the server theirs{os.pathsep}{copies / lab.CONFIG}" in noise
+    defaults = json.loads((copies / lab.CONFIG / "labconfig/default_setting_overrides.json").read_text())
+    assert defaults["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+def test_what_a_server_says_before_it_fails_is_shown(capsys: pytest.CaptureFixture, tmp_path: Path):
+    source = "import sys; print('no port is free', file=sys.stderr); sys.exit(3)"
+    assert lab._serve([sys.executable, "-c", source], tmp_path, tmp_path) == 3
+    said = capsys.readouterr()
+    assert "no port is free" in said.err and said.out == ""
 
 
 def test_the_servers_exit_code_is_ours():
@@ -267,7 +315,7 @@ def test_omni_lab_serves_the_copies_in_the_folder_that_workspace_names(
     served = []
     monkeypatch.setattr(lab, "ROOT", root)
     monkeypatch.setattr(lab, "shipped_notebooks", lambda: sorted((root / "notebooks").glob("*.ipynb")))
-    monkeypatch.setattr(lab, "_serve", lambda command: served.append(command) or 0)
+    monkeypatch.setattr(lab, "_serve", lambda command, *_: served.append(command) or 0)
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--workspace", "her folder"]) == 0
     assert edition(tmp_path / "her folder" / NAME) == "first edition" and contents(root) == {}

@@ -1,0 +1,121 @@
+"""A table of clips: what was said, what the recogniser heard, the errors between the two, and a play button.
+
+from omni_lib.course.widgets.said_heard import said_heard
+
+said_heard()
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from omni_lib.audio import read_audio
+from omni_lib.course import materials
+from omni_lib.course.edits import EDIT_COLOURS, EDIT_KINDS, Edit, word_edits
+from omni_lib.course.widgets.sound_picture import wav_bytes
+from omni_lib.course.widgets.still import STILL, display_with_still
+from omni_lib.inference.transcription import transcribe
+
+_HERE = Path(__file__).parent
+_LINES = {
+    "S": "wavy underline",
+    "D": "line-through",
+    "I": "double underline",
+}  # of an error, beside its colour
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One clip: its name, its text, and what was heard."""
+
+    name: str
+    said: str
+    heard: str
+    sound: bytes = b""  # WAV
+
+
+class SaidHeard(anywidget.AnyWidget):
+    """The table; one sound plays at a time."""
+
+    _esm = _HERE / "said_heard.js"
+    _css = _HERE / "said_heard.css"
+
+    table = traitlets.Unicode().tag(sync=True)  # HTML with an empty cell of class "play" in each row
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    sounds = traitlets.List(traitlets.Bytes()).tag(sync=True)  # WAV
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.pairs = tuple(pairs)
+        super().__init__(
+            table=said_heard_table(pairs),
+            names=[pair.name for pair in pairs],
+            sounds=[pair.sound for pair in pairs],
+        )
+
+    def __repr__(self) -> str:
+        lines = []
+        for pair in self.pairs:
+            sign = " " if pair.said == pair.heard else "!"
+            lines += [f"{sign} {pair.name:9} said   {pair.said}", f"{'':11} heard  {pair.heard}"]
+        return "\n".join(lines)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        still = {"text/html": f'<div class="{STILL}">{self.table}</div>', "text/plain": repr(self)}
+        display_with_still(self, still, {})
+
+
+def said_heard(recogniser: Any = None, config: Any = None) -> SaidHeard:
+    """All clips of the course as a recogniser hears them.
+
+    Args:
+        recogniser, config: as `load_recogniser` gives them; if not given, the pretrained ones.
+    """
+    if recogniser is None:
+        recogniser, config = materials.pretrained()
+    pairs = []
+    for name, clip in materials.clips().items():
+        heard = transcribe(clip.path, recogniser, config).text
+        pairs.append(Pair(name, clip.text, heard, wav_bytes(read_audio(clip.path))))
+    return SaidHeard(pairs)
+
+
+def said_heard_table(pairs: Sequence[Pair]) -> str:
+    """The table as HTML, without its buttons."""
+    rows = "".join(_row(pair) for pair in pairs)
+    head = "<tr><td></td><th scope='col'>clip</th><th scope='col'>said</th><th scope='col'>heard</th>"
+    legend = ", ".join(
+        _marked(Edit(sign, name, name), name) for sign, name in EDIT_KINDS.items() if sign != "="
+    )
+    caption = f"<caption>Errors: {legend}.</caption>"
+    return f'<table class="omni-said-heard-table">{caption}<thead>{head}</tr></thead>{rows}</table>'
+
+
+def _row(pair: Pair) -> str:
+    edits = word_edits(pair.said, pair.heard)
+    said = " ".join(
+        _marked(edit, edit.reference) if edit.sign == "D" else html.escape(edit.reference)
+        for edit in edits
+        if edit.reference
+    )
+    heard = " ".join(_marked(edit, edit.hypothesis) for edit in edits if edit.hypothesis)
+    errors = sum(edit.sign != "=" for edit in edits)
+    count = f"{errors} error{'s' * (errors != 1)}" if errors else "✓ no errors"
+    cells = f"<td>{said}</td><td>{heard or '(nothing)'}<span class='count'> {count}</span></td>"
+    return f"<tr><td class='play'></td><th scope='row'>{html.escape(pair.name)}</th>{cells}</tr>"
+
+
+def _marked(edit: Edit, word: str) -> str:
+    """A word with its error: a line in the colour of its kind, and the letter of the kind behind it."""
+    if edit.sign == "=":
+        return html.escape(word)
+    title = html.escape(f"{EDIT_KINDS[edit.sign]}: {edit.reference or '–'} → {edit.hypothesis or '–'}")
+    style = f"text-decoration: {_LINES[edit.sign]} {EDIT_COLOURS[edit.sign]} 2px"
+    sign = f"<sup><b>{edit.sign}</b></sup>"
+    return f'<span title="{title}"><span style="{style}">{html.escape(word)}</span>{sign}</span>'
