@@ -24,6 +24,12 @@ from omni_lib.text import BLANK, Vocabulary
 BLANK_SIGN = "_"
 VOCABULARY = Vocabulary()
 _VISIBLE = {BLANK: BLANK_SIGN, VOCABULARY.encode(" ")[0]: "␣"}
+# Short texts with made-up probabilities: in each frame those of the blank and of each letter, in tenths.
+SHORT_TEXTS = {
+    "ab": ("_ab", ((5, 4, 1), (2, 7, 1), (3, 3, 4), (4, 1, 5))),
+    "aa": ("_a", ((3, 7), (4, 6), (8, 2), (3, 7), (6, 4))),
+    "bee": ("_be", ((4, 5, 1), (2, 4, 4), (1, 1, 8), (6, 1, 3), (2, 1, 7), (5, 1, 4))),
+}
 
 
 def states_of(target: Sequence[int]) -> list[int]:
@@ -36,6 +42,14 @@ def states_of(target: Sequence[int]) -> list[int]:
 def may_skip(states: Sequence[int]) -> list[bool]:
     """Whether a path may enter each state from two before it: only past a blank between different symbols."""
     return [s >= 2 and states[s] != BLANK and states[s] != states[s - 2] for s in range(len(states))]
+
+
+def short_log_probs(text: str) -> Tensor:
+    """Made-up log-probabilities (T, 29) for one of `SHORT_TEXTS`; the symbols not named there have none."""
+    symbols, rows = SHORT_TEXTS[text]
+    log_probs = torch.full((len(rows), len(VOCABULARY)), -math.inf, dtype=torch.float64)
+    log_probs[:, read_path(symbols)] = (torch.tensor(rows, dtype=torch.float64) / 10).log()
+    return log_probs
 
 
 def count_alignments(target: Sequence[int], frames: int) -> int:

@@ -120,6 +120,37 @@ def test_the_ctc_explorer(explorer):
     notebook.assert_clean()
 
 
+def test_the_trellis_explorer(explorer):
+    """By button, slider, arrow keys and player, in a short text and in a clip."""
+    notebook, part = explorer("trellis")
+    picture, words = part.locator(".omni-trellis-steps .frame"), part.locator(".omni-summary")
+    figures = part.locator(".omni-trellis-steps text.figure")
+    expect(figures).to_have_count(2)  # frame 0: the first blank and the first letter
+    part.get_by_role("button", name="step →").click()
+    expect(figures).to_have_count(3)
+    picture.focus()
+    for count in (4, 5, 6):
+        notebook.page.keyboard.press("ArrowRight")
+        expect(figures).to_have_count(count)
+    expect(words).to_contain_text("(0.400 skip)")
+    notebook.page.keyboard.press("ArrowLeft")
+    expect(figures).to_have_count(5)
+    notebook.screenshots("trellis_explorer", part)
+    assert assert_every_slider_answers(notebook, part) == 1
+    expect(figures).to_have_count(11)  # frames 0 to 2 are complete
+    part.get_by_role("button", name="play").click()
+    expect(words).to_contain_text("a loss of 0.71 nats")
+    wider = part.evaluate("part => part.scrollWidth - part.clientWidth")
+    assert wider <= 0, "nothing reaches beyond the cell"
+    part.get_by_label("text").select_option(label="the clip 'hello'")
+    expect(part.locator(".omni-trellis-steps img")).to_be_visible()
+    picture.focus()
+    notebook.page.keyboard.press("End")
+    expect(words).to_contain_text("give the loss: 1.28 nats")
+    notebook.screenshots("trellis_explorer_clip", part)
+    notebook.assert_clean()
+
+
 def test_the_error_explorer(explorer):
     notebook, part = explorer("error")
     part.get_by_label("reference").fill("the cat sat on the mat")

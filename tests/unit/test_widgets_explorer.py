@@ -81,6 +81,7 @@ EXPLORERS = {
     "voice_recorder": "VoiceRecorder",
     "error_explorer": "ErrorExplorer",
     "subsampling_explorer": "SubsamplingExplorer",
+    "trellis_explorer": "TrellisExplorer",
 }
 
 

@@ -1,4 +1,4 @@
-"""The pictures of the CTC explorer: the table of a path, the feasible region, and the trellis of a clip."""
+"""The pictures of the CTC and trellis explorers: the table of a path, the feasible region, and trellises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import Tensor
 from omni_lib.course.figures import MATRIX, page_style
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.course.trellis import VOCABULARY, Collapse, Region, name_of, sign_of, states_of
-from omni_lib.course.widgets.explorer import Canvas, table
+from omni_lib.course.widgets.explorer import DPI, Canvas, table
+from omni_lib.course.widgets.trellis_drawing import ShortTrellis
 from omni_lib.text import BLANK
 
 DEEPEST = 12.0  # nats below the best cell of a frame: cells below e^-12 are drawn black
@@ -160,4 +161,54 @@ class TrellisCanvas(Canvas):
             self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
             names = [sign_of(symbol) for symbol in symbols]
             self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
+        return self.png()
+
+
+class AlphaCanvas(Canvas):
+    """Alpha of a clip, filled in up to some frame."""
+
+    def __init__(self) -> None:
+        super().__init__(9.6, 4.6)
+        with page_style():
+            self.axes = self.figure.add_axes((0.1, 0.13, 0.78, 0.83))
+            self.mass = self.axes.imshow([[0.0]], cmap="viridis", vmin=-DEEPEST, vmax=0, **MATRIX)
+            self.now = self.axes.axvline(0, color=ORANGE, linewidth=2)
+            self.axes.grid(False)
+            self.axes.set(xlabel="time (s)", ylabel="state")
+            beside = self.figure.add_axes((0.9, 0.13, 0.015, 0.83))
+            self.figure.colorbar(self.mass, cax=beside, label="ln α, nats below the frame's best")
+
+    def draw(self, alpha: Tensor, target: Sequence[int], frames: int, seconds: float) -> bytes:
+        """The picture as a PNG.
+
+        Args:
+            alpha: (T, 2 L + 1), natural logarithms.
+            target: class indices, L of them.
+            frames: how many frames are filled in.
+            seconds: duration of a CTC frame.
+        """
+        relative = (alpha - alpha.amax(dim=1, keepdim=True)).T.numpy()  # (S, T)
+        empty = np.isinf(relative) | (np.arange(len(alpha)) >= frames)
+        self.mass.set_data(np.ma.masked_array(relative, empty))
+        self.mass.set_extent((0, len(alpha) * seconds, -0.5, alpha.shape[1] - 0.5))
+        self.now.set_xdata([frames * seconds, frames * seconds])
+        marks = state_labels(target)
+        with page_style():
+            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
+        return self.png()
+
+
+class ShortTrellisCanvas(Canvas):
+    """The drawing of a short trellis for places without a kernel."""
+
+    def __init__(self, trellis: ShortTrellis) -> None:
+        super().__init__(trellis.width / DPI, trellis.height / DPI)
+        with page_style():
+            self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.trellis = trellis
+
+    def draw(self, position: int) -> bytes:
+        """The trellis with `position` cells computed, as a PNG."""
+        with page_style():
+            self.trellis.paint(self.axes, position)
         return self.png()
