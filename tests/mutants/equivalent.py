@@ -8,6 +8,7 @@ from __future__ import annotations
 _SAME_LENGTHS = "`strict` matters only where the two lists differ in length, which these never do."
 _BLANKS = "Every blank is preceded by a blank two states before, so that the comparison alone excludes it."
 _THIRD = "State 2 is a blank, which is never reached by a skip, so that 2 may be left out."
+_ON_THE_CPU = "Without a graphics card there is one device."
 _ROUNDED_LATER = "The half that remains is cut off by the next whole division, exactly as by this one."
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -31,6 +32,22 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "02.attention": {
         "key.transpose(-2, -1)": "Exchanging two axes does not depend on their order.",
         "key.transpose(-1, 2)": "Of four axes, number 2 is the last but one.",
+    },
+    "02.subsampler": {
+        "zip(self.convs, self.norms):": _SAME_LENGTHS,
+        "strict=False": _SAME_LENGTHS,
+    },
+    "02.rotate": {
+        "channel = torch.arange(half)": _ON_THE_CPU,
+        "frame = torch.arange(x.shape[-2])": _ON_THE_CPU,
+        "frame = torch.arange(x.shape[2], device": "Of four axes, number 2 is the last but one.",
+    },
+    "02.self_attention": {
+        "(self.n_heads, -1)).transpose(2, 1)": "Exchanging two axes does not depend on their order.",
+        "attended.transpose(2, 1)": "Exchanging two axes does not depend on their order.",
+    },
+    "02.audio_encoder": {
+        "'feature_mean', torch.ones(128)": "The mean comes with the weights, and in training from the clips.",
     },
     "02.receptive_field": {
         "zip(kernel_sizes, strides):": _SAME_LENGTHS,

@@ -111,6 +111,10 @@ class Exercise(ABC):
         CardOf(self).display(self.remembered())
 
 
+def _itself(answer: Any) -> Any:
+    return answer
+
+
 class TrainingPlace(Protocol):
     """A place in the training loop that a right answer can take over: `plug_in.PlugIn`.
 
@@ -127,7 +131,8 @@ class CodeExercise(Exercise):
 
     `judge` calls the learner's function through an `Attempt` and raises NotYet where a result is wrong.
     `solution()` shows the source of `answer`. `plug_in` names the places in the library that a right answer
-    can take over for twenty real training steps. An `extra` is not part of the five hours that the course
+    can take over for twenty real training steps, and `as_part` turns a right answer into what later exercises
+    call, where answers of several kinds are right. An `extra` is not part of the five hours that the course
     takes, and no later exercise depends on it.
     """
 
@@ -139,6 +144,7 @@ class CodeExercise(Exercise):
     praise: str
     plug_in: TrainingPlace | None = None
     extra: bool = False
+    as_part: Callable[[Any], Any] = _itself
 
     @property
     def blank(self) -> str:
@@ -166,6 +172,11 @@ class CodeExercise(Exercise):
     def solution(self) -> Note:
         """One way to write the function. A right answer may differ from it."""
         return Note(f"```python\n{source_of(self.answer)}\n```")
+
+    def or_ours(self, answer: Any) -> Any:
+        """`answer` if it is right, and our solution if not: what later exercises build upon."""
+        right = self.reply_to(answer).outcome is Outcome.RIGHT
+        return self.as_part(answer if right else self.answer)
 
     def try_in_training(self, function: Any) -> Comparison | Verdict:
         """Compare twenty real training steps with `function` in the library's place with twenty without it.

@@ -1,4 +1,7 @@
-"""Lesson 02, from log-mels to embeddings: its code exercises, and the order of all its exercises."""
+"""Lesson 02, from log-mels to embeddings: its functions to write, and the order of all its exercises.
+
+The parts of the encoder, from the rotation to the whole, are in `encoder_building`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,18 @@ from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import encoder_judges as judges
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons.encoder_building import (
+    audio_encoder,
+    block,
+    rotate,
+    self_attention,
+    subsampler,
+)
 from omni_lib.course.lessons.encoder_questions import (
     attention_pairs,
     hello_embeddings,
     how_many_blocks,
+    projection_inputs,
     rotary,
     why_8x,
     without_mask,
@@ -41,7 +52,7 @@ output_lengths = CodeExercise(
     goal="The number of embeddings that the encoder makes of each clip of a batch, given its "
     "number of frames.",
     difficulty=2,
-    minutes=8,
+    minutes=5,
     judge=judges.output_lengths,
     answer=solutions.output_lengths,
     hints=(
@@ -72,7 +83,7 @@ padding_mask = CodeExercise(
     key="02.padding_mask",
     goal="A mask (B, T) that is true on the real frames of each clip, and false on its padding.",
     difficulty=1,
-    minutes=5,
+    minutes=3,
     judge=judges.padding_mask,
     answer=solutions.padding_mask,
     hints=(
@@ -82,6 +93,7 @@ padding_mask = CodeExercise(
     ),
     praise="One comparison gives the mask that every part of the encoder uses.",
     plug_in=PlugIn(places=("omni_lib.encoder:valid_frames",), adapt=_as_mask),
+    as_part=_as_mask,
 )
 
 
@@ -90,7 +102,7 @@ attention = CodeExercise(
     goal="Attention by hand, equal to `torch.nn.functional.scaled_dot_product_attention`; padding is "
     "never attended to.",
     difficulty=3,
-    minutes=15,
+    minutes=10,
     judge=judges.attention,
     answer=solutions.attention,
     hints=(
@@ -150,11 +162,17 @@ EXERCISES = (
     output_lengths,
     why_8x,
     attention_pairs,
-    receptive_field,
     padding_mask,
     without_mask,
+    projection_inputs,
+    subsampler,
+    receptive_field,
     attention,
+    rotate,
     rotary,
+    self_attention,
+    block,
+    audio_encoder,
     count_parameters,
     how_many_blocks,
 )

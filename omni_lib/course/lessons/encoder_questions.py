@@ -65,6 +65,28 @@ without_mask = Choice(
     },
 )
 
+projection_inputs = Number(
+    key="02.projection_inputs",
+    hints=(
+        "Three strides of 2 over frequency: how many of the 128 filters remain as bands?",
+        "16 bands remain. The mean of each two neighbouring bands leaves 8, each with 64 channels.",
+    ),
+    prompt="The subsampler's last convolution gives 64 channels in each of its frequency bands. Then it takes "
+    "the mean of each two neighbouring bands. How many numbers of one frame does its linear layer read?",
+    right=512,
+    tolerance=0.5,
+    praise="128 filters become 16 bands and then 8, and 8 bands of 64 channels are 512 numbers.",
+    slips=(
+        (1024, "that is without the mean of two neighbouring bands"),
+        (8192, "each of the three strides over frequency halves the number of bands"),
+        (4096, "each of the three strides over frequency halves the number of bands"),
+        (2048, "over frequency there are three strides of 2, and over time two"),
+        (8, "that is the number of bands; each has 64 channels"),
+        (64, "that is one band; how many are there?"),
+        (192, "that is how many numbers the linear layer gives"),
+    ),
+)
+
 attention_pairs = Number(
     key="02.attention_pairs",
     hints=(

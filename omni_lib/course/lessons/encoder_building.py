@@ -1,0 +1,107 @@
+"""Lesson 02: the exercises in which the learner builds the encoder, from the rotation to the whole."""
+
+from __future__ import annotations
+
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.lessons import encoder_building_judges as judges
+from omni_lib.course.lessons import encoder_plug_in
+from omni_lib.course.lessons import encoder_solutions as solutions
+
+subsampler = CodeExercise(
+    key="02.subsampler",
+    goal="The `forward` of the subsampler. The layers are given, under the library's names, so that the "
+    "library's weights fit into your class.",
+    difficulty=3,
+    minutes=9,
+    judge=judges.subsampler,
+    answer=solutions.Subsampler,
+    hints=(
+        "The trace above has the shape after each layer. First multiply `x` by `padding_mask(lengths, "
+        "x.shape[1])[..., None]`, then give it an axis for the channels: `x[..., None]`.",
+        "In the loop over `zip(self.convs, self.norms)`: `x = convolve_time_and_frequency(conv, x)`; if "
+        "`conv.stride[0] == 2`, then `lengths = (lengths + 1) // 2`; then `x = F.relu(norm(x, mask))` with "
+        "the mask of the new lengths.",
+        "The residual: `x = x + F.relu(self.residual_norm(convolve_time_and_frequency(self.residual, x), "
+        "mask))`.",
+        "The bands: `x.unflatten(2, (8, 2)).mean(dim=3)`, and at the end `self.project(x.flatten(2)), "
+        "lengths`.",
+    ),
+    praise="Your class takes the library's weights and gives the library's frames of 40 ms.",
+)
+
+
+rotate = CodeExercise(
+    key="02.rotate",
+    goal="Rotary positions: each pair of channels rotated by the angle of its frame.",
+    difficulty=3,
+    minutes=7,
+    judge=judges.rotate,
+    answer=solutions.rotate,
+    hints=(
+        "Write the formula down for the pairs of one frame: `a = x[..., :half]` and `b = x[..., half:]` are "
+        "its two sides, and `torch.cat` puts the rotated ones side by side again.",
+        "The angles have the shape (T, D/2): a column of frames, `torch.arange(T)[:, None]`, times a row of "
+        "speeds.",
+        "The speeds are `10_000.0 ** (-torch.arange(half) / half)`; 2i / D is i / half.",
+    ),
+    praise="Ten lines of code, no weights to learn, and attention knows where a frame stands.",
+)
+
+
+self_attention = CodeExercise(
+    key="02.self_attention",
+    goal="Self-attention with several heads: your `rotate` and your `attention` between the linear maps.",
+    difficulty=3,
+    minutes=6,
+    judge=judges.self_attention,
+    answer=solutions.SelfAttention,
+    hints=(
+        "Five steps: the maps, the split into heads, `rotate` for queries and keys, `attention`, the heads "
+        "joined and given to `output`.",
+        "`query, value = self.query_value(x).chunk(2, dim=-1)`. A split: `each.unflatten(-1, (self.n_heads, "
+        "-1)).transpose(1, 2)` turns (B, T, d_model) into (B, heads, T, D).",
+        "Joined: `attended.transpose(1, 2).flatten(2)`.",
+    ),
+    praise="The heads cost nothing extra: they are the same channels, compared in groups.",
+)
+
+
+block = CodeExercise(
+    key="02.block",
+    goal="One block as an `nn.Module`: three parts, each with a layer norm in front of it, and its result "
+    "added to its input.",
+    difficulty=2,
+    minutes=5,
+    judge=judges.block,
+    answer=solutions.Block,
+    hints=(
+        "In `__init__`: `self.attention_norm = nn.LayerNorm(d_model)` and `self.attention = "
+        "SelfAttention(d_model, n_heads)`. The library has `ConvolutionModule(d_model, kernel_size)` and "
+        "`FeedForward(d_model, d_ff, dropout)`.",
+        "`x = x + self.attention(self.attention_norm(x), mask)`, and in the same way for the other two.",
+        "The feed-forward part works on each frame alone, so it takes no mask.",
+    ),
+    praise="Since each part only adds to its input, the gradient has a straight way back through all blocks.",
+)
+
+
+audio_encoder = CodeExercise(
+    key="02.audio_encoder",
+    goal="The whole encoder, put together from your parts. It must give the library's embeddings on real "
+    "clips.",
+    difficulty=3,
+    minutes=7,
+    judge=judges.audio_encoder,
+    answer=solutions.AudioEncoder,
+    hints=(
+        "The drawing at the beginning of the lesson has the order of the parts. Each block takes `x` and the "
+        "mask of the lengths at its place: `padding_mask(lengths, x.shape[1])`.",
+        "`self.blocks[: self.blocks_before_pool]` come before the pool, `self.blocks[self.blocks_before_pool "
+        ":]` after it. With the pool: `lengths = lengths // 2`.",
+        "At the beginning `x = (mel - self.feature_mean) / self.feature_deviation`; at the end `self.norm(x) "
+        "* padding_mask(lengths, x.shape[1])[..., None], lengths`.",
+    ),
+    praise="This is an encoder of your own making, with the embeddings of the library's, padding included.",
+    plug_in=PlugIn(places=(encoder_plug_in.PLACE,), adapt=encoder_plug_in.in_training),
+)

@@ -1,0 +1,248 @@
+"""Lesson 02: how the parts of the encoder that a learner builds are judged.
+
+A part is a class. The judge makes it with the sizes of a part of the library, gives it the weights of that
+part, and calls both with the same padded batch. `encoder_slips` works out what usual mistakes compute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from omni_lib import encoder as library
+from omni_lib.audio import LogMel, read_audio
+from omni_lib.course import materials
+from omni_lib.course.exercises.expectations import compare, require, result_of
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, described
+from omni_lib.course.lessons import encoder_slips as slips
+from omni_lib.course.lessons.encoder_slips import Slips
+from omni_lib.encoder import apply_rotary, valid_frames
+
+
+def rotate(attempt: Attempt) -> None:
+    for shape, case in (
+        ((1, 1, 1, 4), "One frame"),
+        ((1, 1, 2, 2), "Two frames, one pair of channels"),
+        ((1, 1, 3, 4), "Three frames, two pairs of channels"),
+        ((2, 3, 50, 64), "Two clips, three heads"),
+    ):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+        wanted = apply_rotary(x)
+        got = result_of(attempt, (x,), case)
+        _recognise(got, wanted, slips.rotation(x), case)
+        compare(got, wanted, "Check the angle of each frame and each pair.", "B heads T D", case=case)
+
+
+def subsampler(attempt: Attempt) -> None:
+    with _seeded(5):
+        layers = library.Subsampler(24)
+        _disturb_norms(layers)
+    x = _batch(2, 45, 128)
+    lengths = torch.tensor([45, 25])  # odd, also when halved: so kernels reach the padding
+    part = _built(attempt, (24,), layers, (x, lengths))
+    for training in (False, True):
+        mine, layers = part.train(training), copy.deepcopy(layers).train(training)
+        case = "In training mode" if training else "A padded batch"
+        wanted, counts = layers(x, lengths)
+        got, got_lengths = _pair(Attempt(mine), (x, lengths), case)
+        compare(got_lengths, counts, _LENGTHS, "B", 1e-6, f"{case}, the lengths")
+        known = {} if training else slips.subsampler(layers, x, lengths)
+        _expect_real_rows(got, wanted, counts, known, case)
+    _expect_gradients(part, (x, lengths))
+
+
+_LENGTHS = "These are the lengths after the subsampler: each stride of 2 over time halves and rounds up."
+
+
+def self_attention(attempt: Attempt) -> None:
+    with _seeded(6):
+        layers = library.SelfAttention(24, 3)
+    x, lengths = _batch(2, 9, 24), torch.tensor([9, 5])
+    mask = valid_frames(lengths, 9)
+    part = _built(attempt, (24, 3), layers, (x, mask))
+    wanted = layers(x, mask)
+    got = result_of(Attempt(part), (x, mask), _PADDED)
+    _expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), _PADDED)
+    _expect_gradients(part, (x, mask))
+
+
+_PADDED = "A padded batch"
+
+
+def block(attempt: Attempt) -> None:
+    with _seeded(7):
+        layers = library.EncoderBlock(24, 3, 40, 0.0)
+        _disturb_norms(layers)
+    x, lengths = _batch(2, 20, 24), torch.tensor([20, 13])
+    mask = valid_frames(lengths, 20)
+    part = _built(attempt, (24, 3, 40), layers, (x, mask))
+    for training in (False, True):
+        mine, layers = part.train(training), copy.deepcopy(layers).train(training)
+        case = "In training mode" if training else _PADDED
+        wanted = layers(x, mask)
+        got = result_of(Attempt(mine), (x, mask), case)
+        _expect_real_rows(got, wanted, lengths, {} if training else slips.block(layers, x, mask), case)
+    _expect_gradients(part, (x, mask))
+
+
+def audio_encoder(attempt: Attempt) -> None:
+    with _seeded(8):
+        small = library.AudioEncoder(24, 3, 3, 40, 0.0, blocks_before_pool=2)
+        _disturb_norms(small)
+        small.feature_mean.normal_()
+        small.feature_deviation.uniform_(0.5, 2)
+    mel, lengths = _batch(3, 61, 128), torch.tensor([61, 38, 16])
+    _expect_embeddings(attempt, small.eval(), (24, 3, 3, 40, 2), mel, lengths, "A small encoder, three clips")
+    trained = materials.pretrained()[0].encoder
+    sizes = (192, len(trained.blocks), 3, 768, trained.blocks_before_pool)
+    mel, lengths = _two_clips()
+    part = _expect_embeddings(attempt, trained, sizes, mel, lengths, "The trained encoder, two clips")
+    _expect_gradients(part, (mel, lengths))
+
+
+def _expect_embeddings(
+    attempt: Attempt,
+    layers: library.AudioEncoder,
+    sizes: tuple[int, ...],
+    mel: Tensor,
+    lengths: Tensor,
+    case: str,
+) -> nn.Module:
+    part = _built(attempt, sizes, layers, (mel, lengths)).eval()
+    with torch.no_grad():
+        wanted, counts = layers(mel, lengths)
+        got, got_lengths = _pair(Attempt(part), (mel, lengths), case)
+        why = "The pool halves the lengths too, and rounds down."
+        compare(got_lengths, counts, why, "B", 1e-6, f"{case}, the lengths")
+        _recognise(got, wanted, slips.audio_encoder(layers, mel, lengths), case)
+    compare(got, wanted, "The order of the parts is in the docstring.", "B T D", 1e-5, case)
+    return part
+
+
+@cache
+def _two_clips() -> tuple[Tensor, Tensor]:
+    """The log-mels of two clips in a padded batch (2, T, 128), and their lengths (2,)."""
+    clips = materials.clips()
+    mels = [LogMel()(read_audio(clips[name].path)) for name in ("suitcase", "hello")]
+    return pad_sequence(mels, batch_first=True), torch.tensor([len(mel) for mel in mels])
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Inside, torch's random numbers come from `seed`; afterwards the caller's go on as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _batch(*shape: int) -> Tensor:
+    """Random values, also in the padding, where a batch may hold anything."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(9))
+
+
+def _disturb_norms(layers: nn.Module) -> None:
+    """Random scales, shifts and statistics of all norms, so that a norm left out or exchanged shows."""
+    for layer in layers.modules():
+        if isinstance(layer, (nn.LayerNorm, library.MaskedBatchNorm)):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.normal_(layer.bias)
+        if isinstance(layer, library.MaskedBatchNorm):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+
+
+def _built(
+    attempt: Attempt, sizes: tuple[int, ...], layers: nn.Module, arguments: tuple[Tensor, ...]
+) -> nn.Module:
+    """The learner's part with the weights of the library's.
+
+    Raises:
+        NotAttempted: its `forward` is still blank.
+        NotYet: it is not a class of modules, or has other weights.
+    """
+    if isinstance(attempt.function, nn.Module):
+        raise NotYet("`check` needs your class itself, without brackets after its name")
+    part = attempt(*sizes)
+    if not isinstance(part, nn.Module):
+        raise NotYet(f"an nn.Module is wanted; called with its sizes, your class gives {described(part)}")
+    wanted = layers.state_dict()
+    try:
+        part.load_state_dict(wanted)
+    except (RuntimeError, AttributeError):
+        with contextlib.suppress(NotYet):
+            Attempt(part)(*arguments)  # a blank `forward` is not attempted yet, whatever its weights are
+        raise NotYet(_other_weights(part.state_dict(), wanted)) from None
+    return part.eval()
+
+
+def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """In which name or size the weights of a learner's part differ from those of the library's."""
+    missing = [name for name in wanted if name not in mine]
+    unknown = [name for name in mine if name not in wanted]
+    if missing:
+        return f"the library's weights do not fit: your class has no `{missing[0]}`. Are all names as given?"
+    if unknown:
+        return f"the library's weights do not fit: they have no `{unknown[0]}`"
+    name = next(name for name in wanted if mine[name].shape != wanted[name].shape)
+    return f"the library's weights do not fit: your `{name}` has another shape. Check the sizes of its layer"
+
+
+def _pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any, Any]:
+    """What a part returns that gives lengths, too."""
+    got = result_of(attempt, arguments, case)
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        raise NotYet(f"{case}: your `forward` returns {described(got)}; a pair is wanted: result, lengths")
+    if any(each is ... for each in got):
+        raise NotAttempted
+    return got[0], got[1]
+
+
+def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, case: str) -> None:
+    """`got` must be `wanted` (B, T, C) on the first `lengths` (B,) frames of each row."""
+    real = valid_frames(lengths, wanted.shape[1])[..., None]
+    if torch.is_tensor(got) and got.shape == wanted.shape and not got.is_complex():
+        got = torch.where(real, got.detach(), 0.0)
+        wanted = torch.where(real, wanted, 0.0)
+        _recognise(
+            got,
+            wanted,
+            {why: (lambda s=slip: torch.where(real, s(), 0.0)) for why, slip in known.items()},
+            case,
+        )
+    compare(got, wanted, "Compare your shapes and masks with the trace above.", "B T C", 1e-4, case)
+
+
+def _recognise(got: Any, wanted: Tensor, known: Slips, case: str) -> None:
+    """Raise the reply to the mistake that gives `got`."""
+    if not torch.is_tensor(got) or got.shape != wanted.shape or got.is_complex() or _alike(got, wanted):
+        return
+    for reply, slip in known.items():
+        if _alike(got, slip()):
+            raise NotYet(f"{case}: {reply}")
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape:
+        return False
+    scale = max(1.0, float(other.detach().abs().max()))
+    return bool(torch.allclose(one.detach().double(), other.detach().double(), rtol=1e-5, atol=1e-5 * scale))
+
+
+def _expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+    """Training must reach each weight: a `.detach()` or `no_grad` on the way would stop it."""
+    part.zero_grad()
+    result = Attempt(part)(*arguments)
+    result = result[0] if isinstance(result, (tuple, list)) else result
+    stopped = "the values are right, but no gradient reaches"
+    require(bool(result.requires_grad), f"{stopped} the weights. Is there a `detach` or `no_grad`?")
+    (result * _batch(*result.shape)).sum().backward()
+    for name, weight in part.named_parameters():
+        reached = weight.grad is not None and bool((weight.grad != 0).any())
+        require(reached, f"{stopped} `{name}`. Is there a `detach` or `no_grad`?")

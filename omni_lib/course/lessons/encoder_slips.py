@@ -1,0 +1,264 @@
+"""What usual mistakes in building the encoder compute, so that the judge can name a mistake.
+
+Each function gives the reply to a mistake and what a part with that mistake returns, worked out from the
+layers of the library.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from omni_lib import encoder as library
+from omni_lib.encoder import apply_rotary, valid_frames
+
+Slips = Mapping[str, Callable[[], Tensor]]
+
+
+def rotation(x: Tensor) -> Slips:
+    half, frames = x.shape[-1] // 2, torch.arange(x.shape[-2])[:, None]
+    channel = torch.arange(half)
+    angle = frames * 10_000.0 ** (-channel / half)
+
+    def turned(angle: Tensor, a: Tensor = x[..., :half], b: Tensor = x[..., half:]) -> Tensor:
+        return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1)
+
+    def interleaved() -> Tensor:
+        pairs = turned(angle, x[..., ::2], x[..., 1::2])
+        return torch.stack([pairs[..., :half], pairs[..., half:]], dim=-1).flatten(-2)
+
+    return {
+        "the first frame has the position 0, so that nothing is rotated there": lambda: turned(
+            (frames + 1) * 10_000.0 ** (-channel / half)
+        ),
+        "the channels are rotated the other way round: look at the signs in the formula": lambda: turned(
+            -angle
+        ),
+        "a pair consists of the channels i and i + D/2, and not of two neighbouring ones": interleaved,
+        "the exponent is -2i / D, which goes almost to -1": lambda: turned(
+            frames * 10_000.0 ** (-channel / (2 * half))
+        ),
+        "the exponent is negative: the angles become smaller from pair to pair": lambda: turned(
+            frames * 10_000.0 ** (channel / half)
+        ),
+        "all pairs are rotated by the same angle; each pair has its own": lambda: turned(frames.float()),
+        "the angles are in radians, as `cos` and `sin` expect them": lambda: turned(angle * math.pi / 180),
+    }
+
+
+def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
+    def run(**flags: Any) -> Callable[[], Tensor]:
+        return lambda: _subsampled(layers, x, lengths, **flags)
+
+    return {
+        "the padding goes into the first convolution: multiply `x` by its mask before": run(
+            zeros_first=False
+        ),
+        "the residual's result is to be added to its input": run(residual="alone"),
+        "the residual layer is missing": run(residual="none"),
+        "a ReLU is missing after the norms of `convs`": run(rectified=False),
+        "a ReLU is missing after the residual's norm": run(residual="linear"),
+        "the mean is over two neighbouring bands: `unflatten` the bands into 8 pairs": run(bands="far apart"),
+        "the values of a band are to stay together: flatten (8 bands, 64 channels) in this order": run(
+            bands="after channels"
+        ),
+        "halve the lengths with each stride of 2 over time, and make the mask of the new ones": (
+            run(new_lengths=False)
+        ),
+    }
+
+
+def _subsampled(
+    layers: library.Subsampler,
+    x: Tensor,
+    lengths: Tensor,
+    *,
+    zeros_first: bool = True,
+    new_lengths: bool = True,
+    rectified: bool = True,
+    residual: str = "added",
+    bands: str = "neighbours",
+) -> Tensor:
+    """`layers` applied to x (B, T, 128), as the library does it unless a flag says otherwise: (B, T', C)."""
+    convolve = library.convolve_time_and_frequency
+    if zeros_first:
+        x = x * valid_frames(lengths, x.shape[1])[..., None]
+    x = x[..., None]
+    for conv, norm, (stride, _) in zip(layers.convs, layers.norms, layers.STRIDES, strict=True):
+        x = convolve(conv, x)
+        lengths = library.halve_up(lengths) if stride == 2 and new_lengths else lengths
+        x = norm(x, valid_frames(lengths, x.shape[1]))
+        x = F.relu(x) if rectified else x
+    if residual != "none":
+        added = layers.residual_norm(convolve(layers.residual, x), valid_frames(lengths, x.shape[1]))
+        added = added if residual == "linear" else F.relu(added)
+        x = added if residual == "alone" else x + added
+    x = x.unflatten(2, (2, 8)).mean(dim=2) if bands == "far apart" else x.unflatten(2, (8, 2)).mean(dim=3)
+    x = x.transpose(2, 3) if bands == "after channels" else x
+    projected: Tensor = layers.project(x.flatten(2))
+    return projected
+
+
+def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Slips:
+    def same(values: Tensor) -> Tensor:
+        return values
+
+    def run(
+        query_turned: Any = apply_rotary,
+        value_turned: Any = same,
+        masked: bool = True,
+        split: str = "by channel",
+        exchanged: bool = False,
+    ) -> Callable[[], Tensor]:
+        def attended() -> Tensor:
+            query, value = layers.query_value(x).chunk(2, dim=-1)
+            query, value = (value, query) if exchanged else (query, value)
+            each_head = (_by_head(each, layers.n_heads, split) for each in (query, layers.key(x), value))
+            query, key, value = each_head
+            result = F.scaled_dot_product_attention(
+                query_turned(query),
+                query_turned(key),
+                value_turned(value),
+                attn_mask=mask[:, None, None, :] if masked else None,
+            )
+            joined = result.reshape(x.shape) if split == "joined" else result.transpose(1, 2).flatten(2)
+            output: Tensor = layers.output(joined)
+            return output
+
+        return attended
+
+    return {
+        "the positions are missing: `rotate` the queries and the keys": run(query_turned=same),
+        "the values are not to be rotated": run(value_turned=apply_rotary),
+        "the padding is attended to: hand the mask to `attention`": run(masked=False),
+        "the first half of `query_value` are the queries, the second half the values": run(exchanged=True),
+        "the heads are not split by channel: `unflatten` the last axis, then exchange T and heads": run(
+            split="by frame"
+        ),
+        "the heads are not joined by channel: exchange heads and T again before you `flatten`": run(
+            split="joined"
+        ),
+        "the last map, `output`, is missing": lambda: _without_output(layers, x, mask),
+    }
+
+
+def _by_head(x: Tensor, heads: int, split: str) -> Tensor:
+    """x (B, T, C) → (B, heads, T, D); `split` "by frame" is the mistake of a bare `reshape`."""
+    if split == "by frame":
+        return x.reshape(x.shape[0], heads, x.shape[1], -1)
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _without_output(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Tensor:
+    layers = copy.deepcopy(layers)
+    layers.output = nn.Identity()  # type: ignore[assignment]
+    attended: Tensor = layers(x, mask)
+    return attended
+
+
+def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
+    names = ("attention", "convolution", "feed_forward")
+
+    def computed(name: str, x: Tensor) -> Tensor:
+        layer = getattr(layers, name)
+        result: Tensor = layer(x) if name == "feed_forward" else layer(x, mask)
+        return result
+
+    def normed(name: str, x: Tensor) -> Tensor:
+        result: Tensor = getattr(layers, f"{name}_norm")(x)
+        return result
+
+    def run(
+        step: Callable[[str, Tensor], Tensor], where: tuple[str, ...] = names, order: tuple[str, ...] = names
+    ) -> Callable[[], Tensor]:
+        def result() -> Tensor:
+            y = x
+            for name in order:
+                y = step(name, y) if name in where else y + computed(name, normed(name, y))
+            return y
+
+        return result
+
+    slips: dict[str, Callable[[], Tensor]] = {}
+    for where in (names, *((name,) for name in names)):
+        what = "`" + "`, `".join(where) + "`"
+        slips[f"the result of {what} is to be added to its input"] = run(
+            lambda name, y: computed(name, normed(name, y)), where
+        )
+        slips[f"the layer norm before {what} is missing"] = run(lambda name, y: y + computed(name, y), where)
+        slips[f"the norm of {what} stands after it; it belongs in front of it"] = run(
+            lambda name, y: normed(name, y + computed(name, y)), where
+        )
+        slips[f"{what} gets the normalised input, and the input as it was is what it is added to"] = run(
+            lambda name, y: normed(name, y) + computed(name, normed(name, y)), where
+        )
+    slips["the order is attention, convolution, feed-forward"] = run(
+        lambda name, y: y + computed(name, normed(name, y)),
+        order=("convolution", "attention", "feed_forward"),
+    )
+    slips["each part works on the result of the one before it, not all on the same input"] = lambda: (
+        x + sum(computed(name, normed(name, x)) for name in names)
+    )
+    return slips
+
+
+def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) -> Slips:
+    def run(**flags: Any) -> Callable[[], Tensor]:
+        return lambda: _embedded(layers, mel, lengths, **flags)
+
+    def other(before_pool: int) -> Callable[[], Tensor]:
+        return lambda: _embedded(layers, mel, lengths, before_pool=before_pool)
+
+    return {
+        "the log-mels are not normalised": run(mean=False, deviation=False),
+        "the mean is not subtracted from the log-mels": run(mean=False),
+        "the log-mels are not divided by their deviation": run(deviation=False),
+        "the layer norm at the end is missing": run(norm=False),
+        "the embeddings of the padding are to be zero: multiply by the mask of the new lengths": run(
+            zeros=False
+        ),
+        "the layer norm has a bias, which writes into the padding: multiply by the mask after it": run(
+            zeros="before the norm"
+        ),
+        "the pool stands before the first block": other(0),
+        "the pool stands after the last block": other(len(layers.blocks)),
+        "the pool stands one block too late": other(layers.blocks_before_pool + 1),
+        "the blocks are not masked: hand them the mask of the lengths at their place": run(masked=False),
+    }
+
+
+def _embedded(
+    layers: library.AudioEncoder,
+    mel: Tensor,
+    lengths: Tensor,
+    *,
+    mean: bool = True,
+    deviation: bool = True,
+    norm: bool = True,
+    zeros: bool | str = True,
+    masked: bool = True,
+    before_pool: int | None = None,
+) -> Tensor:
+    """The embeddings (B, T', C) of mel (B, T, 128), as the library's unless a flag says otherwise."""
+    before_pool = layers.blocks_before_pool if before_pool is None else before_pool
+    x = mel - layers.feature_mean if mean else mel
+    x = x / layers.feature_deviation if deviation else x
+    x, lengths = layers.subsampler(x, lengths)
+    for place in range(len(layers.blocks) + 1):
+        if place == before_pool:
+            assert layers.pool is not None
+            x, lengths = layers.pool(x), library.halve_down(lengths)
+        if place < len(layers.blocks):
+            mask = valid_frames(lengths, x.shape[1])
+            x = layers.blocks[place](x, mask if masked else torch.ones_like(mask))
+    mask = valid_frames(lengths, x.shape[1])[..., None]
+    if zeros == "before the norm":
+        return layers.norm(x * mask)
+    x = layers.norm(x) if norm else x
+    return x * mask if zeros else x
