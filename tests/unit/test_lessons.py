@@ -98,8 +98,14 @@ def test_the_blank_in_the_notebook_has_the_docstring_of_the_solution(lesson, exe
         (blank,) = (ast.parse(source).body[0] for source in blanks)
         solution = ast.parse(source_of(exercise.answer)).body[0]
         assert ast.get_docstring(blank) == ast.get_docstring(solution)
-        assert ast.unparse(blank.args) == ast.unparse(solution.args)
+        assert signatures(blank) == signatures(solution)
         assert any(word in ast.get_docstring(blank) for word in ("ompared", "will do", "count"))
+
+
+def signatures(definition):
+    """The arguments of a function, or of each method of a class."""
+    functions = definition.body if isinstance(definition, ast.ClassDef) else [definition]
+    return {each.name: ast.unparse(each.args) for each in functions if isinstance(each, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize(
@@ -133,9 +139,9 @@ def test_it_is_complete(lesson, exercise):
     assert getattr(MODULES[lesson], short_name(exercise)) is exercise
     if isinstance(exercise, CodeExercise):
         assert 1 <= exercise.difficulty <= 5 and exercise.minutes > 0 and len(exercise.hints) >= 2
-        assert exercise.answer.__name__ == short_name(exercise) and f"def {short_name(exercise)}" in repr(
-            exercise.solution()
-        )
+        name = exercise.answer.__name__  # of a function, or of a class: `SelfAttention` for "self_attention"
+        assert re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() == short_name(exercise)
+        assert re.search(rf"^(def|class) {name}\b", exercise.solution().text, re.M)
     if isinstance(exercise, Choice):
         assert exercise.replies.keys() == exercise.options.keys()
         assert len(exercise.options) >= 3

@@ -63,6 +63,7 @@ def test_every_exercise_with_a_place_is_found():
         "01.normalise_padded",
         "02.output_lengths",
         "02.padding_mask",
+        "02.audio_encoder",
         "03.collapse",
         "03.forward_recursion",
         "04.edit_counts",

@@ -53,7 +53,7 @@ class Comparison:
             if self.difference > 0:
                 agreement = f"within {10.0 ** math.ceil(math.log10(self.difference)):.0e}"
             return (
-                f"{len(self.yours)} real steps called your function {self.calls} times, and nothing changed: "
+                f"{len(self.yours)} real steps called your code {self.calls} times, and nothing changed: "
                 f"loss and WER agree {agreement}."
             )
         if not self.calls:

@@ -29,6 +29,7 @@ from unittest import mock
 
 import soundfile
 import torch
+from torch import nn
 
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.comparison import STEPS, Comparison, Step
@@ -92,7 +93,10 @@ class PlugIn:
 
 
 class StandIn:
-    """A learner's function as the training loop calls it, with a count of the calls and its last failure."""
+    """A learner's function as the training loop calls it, with a count of the calls and its last failure.
+
+    If it is a class of modules, the calls of the modules that it makes are counted and timed too.
+    """
 
     def __init__(self, function: Callable[..., Any], deadline: float) -> None:
         """
@@ -104,6 +108,17 @@ class StandIn:
         self.failure = ""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self._count()
+        try:
+            result = self.function(*arguments, **named)
+        except Exception as error:
+            self.failure = f"In training, at call {self.calls}, your function raises {_in_one_line(error)}"
+            raise
+        if isinstance(result, nn.Module):
+            result.register_forward_pre_hook(lambda module, given: self._count())
+        return result
+
+    def _count(self) -> None:
         self.calls += 1
         if time.monotonic() > self.deadline:
             self.failure = (
@@ -111,11 +126,6 @@ class StandIn:
                 f"and {self.calls} calls. Replace its loops by operations on whole tensors"
             )
             raise TimeoutError(self.failure)
-        try:
-            return self.function(*arguments, **named)
-        except Exception as error:
-            self.failure = f"In training, at call {self.calls}, your function raises {_in_one_line(error)}"
-            raise
 
 
 def _in_one_line(error: Exception) -> str:

@@ -45,7 +45,7 @@ rotate = CodeExercise(
         "speeds.",
         "The speeds are `10_000.0 ** (-torch.arange(half) / half)`; 2i / D is i / half.",
     ),
-    praise="Ten lines of code, no weights to learn, and attention knows where a frame stands.",
+    praise="A few lines, and not one weight to learn. The next question is what they do to the scores.",
 )
 
 

@@ -71,8 +71,8 @@ projection_inputs = Number(
         "Three strides of 2 over frequency: how many of the 128 filters remain as bands?",
         "16 bands remain. The mean of each two neighbouring bands leaves 8, each with 64 channels.",
     ),
-    prompt="The subsampler's last convolution gives 64 channels in each of its frequency bands. Then it takes "
-    "the mean of each two neighbouring bands. How many numbers of one frame does its linear layer read?",
+    prompt="The subsampler's last convolution gives 64 channels in each of its frequency bands. Then it "
+    "takes the mean of each two neighbouring bands. How many numbers of a frame does its linear layer read?",
     right=512,
     tolerance=0.5,
     praise="128 filters become 16 bands and then 8, and 8 bands of 64 channels are 512 numbers.",

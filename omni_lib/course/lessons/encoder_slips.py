@@ -152,7 +152,7 @@ def _by_head(x: Tensor, heads: int, split: str) -> Tensor:
     """x (B, T, C) → (B, heads, T, D); `split` "by frame" is the mistake of a bare `reshape`."""
     if split == "by frame":
         return x.reshape(x.shape[0], heads, x.shape[1], -1)
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
 
 
 def _without_output(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Tensor:
@@ -258,7 +258,6 @@ def _embedded(
             mask = valid_frames(lengths, x.shape[1])
             x = layers.blocks[place](x, mask if masked else torch.ones_like(mask))
     mask = valid_frames(lengths, x.shape[1])[..., None]
-    if zeros == "before the norm":
-        return layers.norm(x * mask)
+    x = x * mask if zeros == "before the norm" else x
     x = layers.norm(x) if norm else x
-    return x * mask if zeros else x
+    return torch.where(mask, x, 0.0) if zeros is True else x

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from omni_lib.course.lessons import encoder_building_wrong as building
 from omni_lib.course.lessons import encoder_solutions as solutions
 
 
@@ -74,6 +75,7 @@ def _backwards(kernel_sizes: list[int], strides: list[int]) -> int:
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
+    **building.WRONG,
     "output_lengths": [
         (lambda frames: frames // 8, "the convolutions round up"),
         (lambda frames: -(-frames // 8), "The pool needs pairs"),
@@ -154,6 +156,14 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("c", "padding is computed with masks too"),
         ("d", "nothing is cut off"),
     ],
+    "projection_inputs": [
+        (1024, "without the mean"),
+        (8192, "halves the number of bands"),
+        (8, "each has 64 channels"),
+        (64, "how many are there"),
+        (192, "the linear layer gives"),
+        (500, "too low"),
+    ],
     "attention_pairs": [
         (4, "compared with every other"),
         (8, "multiply"),
@@ -171,6 +181,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
+    **building.OTHER_RIGHT,
     "output_lengths": [
         lambda frames: torch.div(frames + 3, 4, rounding_mode="floor") // 2,
         lambda frames: [math.ceil(math.ceil(int(each) / 2) / 2) // 2 for each in frames],
