@@ -43,7 +43,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "frame = torch.arange(x.shape[2], device": "Of four axes, number 2 is the last but one.",
     },
     "02.self_attention": {
-        "(self.n_heads, -1)).transpose(2, 1)": "Exchanging two axes does not depend on their order.",
+        "-1)).transpose(2, 1)": "Exchanging two axes does not depend on their order.",
         "attended.transpose(2, 1)": "Exchanging two axes does not depend on their order.",
     },
     "02.audio_encoder": {

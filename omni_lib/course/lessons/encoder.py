@@ -102,7 +102,7 @@ attention = CodeExercise(
     goal="Attention by hand, equal to `torch.nn.functional.scaled_dot_product_attention`; padding is "
     "never attended to.",
     difficulty=3,
-    minutes=10,
+    minutes=8,
     judge=judges.attention,
     answer=solutions.attention,
     hints=(
@@ -173,6 +173,6 @@ EXERCISES = (
     self_attention,
     block,
     audio_encoder,
-    count_parameters,
     how_many_blocks,
+    count_parameters,
 )

@@ -13,7 +13,7 @@ subsampler = CodeExercise(
     goal="The `forward` of the subsampler. The layers are given, under the library's names, so that the "
     "library's weights fit into your class.",
     difficulty=3,
-    minutes=9,
+    minutes=8,
     judge=judges.subsampler,
     answer=solutions.Subsampler,
     hints=(
@@ -35,7 +35,7 @@ rotate = CodeExercise(
     key="02.rotate",
     goal="Rotary positions: each pair of channels rotated by the angle of its frame.",
     difficulty=3,
-    minutes=7,
+    minutes=6,
     judge=judges.rotate,
     answer=solutions.rotate,
     hints=(
@@ -53,15 +53,15 @@ self_attention = CodeExercise(
     key="02.self_attention",
     goal="Self-attention with several heads: your `rotate` and your `attention` between the linear maps.",
     difficulty=3,
-    minutes=6,
+    minutes=4,
     judge=judges.self_attention,
     answer=solutions.SelfAttention,
     hints=(
-        "Five steps: the maps, the split into heads, `rotate` for queries and keys, `attention`, the heads "
-        "joined and given to `output`.",
-        "`query, value = self.query_value(x).chunk(2, dim=-1)`. A split: `each.unflatten(-1, (self.n_heads, "
-        "-1)).transpose(1, 2)` turns (B, T, d_model) into (B, heads, T, D).",
-        "Joined: `attended.transpose(1, 2).flatten(2)`.",
+        "Five steps: the maps, `split` for each of the three, `rotate` for queries and keys, `attention`, "
+        "and the joined heads through `output`.",
+        "The first map gives both: `query, value = self.query_value(x).chunk(2, dim=-1)`. The key is "
+        "`self.key(x)`.",
+        "Joined: `attended.transpose(1, 2).flatten(2)` undoes the `split`.",
     ),
     praise="The heads cost nothing extra: they are the same channels, compared in groups.",
 )
@@ -72,7 +72,7 @@ block = CodeExercise(
     goal="One block as an `nn.Module`: three parts, each with a layer norm in front of it, and its result "
     "added to its input.",
     difficulty=2,
-    minutes=5,
+    minutes=4,
     judge=judges.block,
     answer=solutions.Block,
     hints=(
@@ -91,11 +91,11 @@ audio_encoder = CodeExercise(
     goal="The whole encoder, put together from your parts. It must give the library's embeddings on real "
     "clips.",
     difficulty=3,
-    minutes=7,
+    minutes=6,
     judge=judges.audio_encoder,
     answer=solutions.AudioEncoder,
     hints=(
-        "The drawing at the beginning of the lesson has the order of the parts. Each block takes `x` and the "
+        "The beginning of the lesson names the parts in their order. Each block takes `x` and the "
         "mask of the lengths at its place: `padding_mask(lengths, x.shape[1])`.",
         "`self.blocks[: self.blocks_before_pool]` come before the pool, `self.blocks[self.blocks_before_pool "
         ":]` after it. With the pool: `lengths = lengths // 2`.",

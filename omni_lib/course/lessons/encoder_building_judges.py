@@ -58,7 +58,7 @@ def subsampler(attempt: Attempt) -> None:
     _expect_gradients(part, (x, lengths))
 
 
-_LENGTHS = "These are the lengths after the subsampler: each stride of 2 over time halves and rounds up."
+_LENGTHS = "These are the lengths after the subsampler: each stride over time halves and rounds up."
 
 
 def self_attention(attempt: Attempt) -> None:

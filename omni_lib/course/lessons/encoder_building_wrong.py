@@ -146,8 +146,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             _with(
                 solutions.SelfAttention,
                 (
-                    "unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
-                    "reshape(x.shape[0], self.n_heads, x.shape[1], -1)",
+                    "x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
+                    "x.reshape(x.shape[0], self.n_heads, x.shape[1], -1)",
                 ),
             ),
             "not split by channel",

@@ -113,8 +113,7 @@ def rotate(x: Tensor) -> Tensor:
 class SelfAttention(nn.Module):
     """x (B, T, d_model), mask (B, T) → (B, T, d_model): `attention` of x to itself, with rotated positions.
 
-    Only queries and keys are rotated. The channels of a head are neighbours: with 3 heads of 64 channels, the
-    first head has the channels 0 to 63.
+    Only queries and keys are rotated. `split` gives each head its channels; join them again before `output`.
 
     Compared with the library's to four digits, with its weights, on real frames only.
     """
@@ -126,12 +125,13 @@ class SelfAttention(nn.Module):
         self.key = nn.Linear(d_model, d_model, bias=False)
         self.output = nn.Linear(d_model, d_model)
 
+    def split(self, x: Tensor) -> Tensor:
+        """x (B, T, d_model) → (B, heads, T, D)."""
+        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         query, value = self.query_value(x).chunk(2, dim=-1)
-        query, key, value = (
-            each.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, T, D)
-            for each in (query, self.key(x), value)
-        )
+        query, key, value = self.split(query), self.split(self.key(x)), self.split(value)
         attended = attention(rotate(query), rotate(key), value, mask)
         return self.output(attended.transpose(1, 2).flatten(2))
 

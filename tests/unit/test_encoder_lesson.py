@@ -1,0 +1,112 @@
+"""Lesson 02: the parts that a learner builds, and their encoder in the training loop."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from omni_lib.config import Config
+from omni_lib.course import materials
+from omni_lib.course.exercises.verdict import Outcome
+from omni_lib.course.layer_shapes import layer_calls
+from omni_lib.course.lessons import encoder as lesson
+from omni_lib.course.lessons import encoder_slips as slips
+from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons.encoder_plug_in import in_training
+from omni_lib.encoder import AudioEncoder, Subsampler, valid_frames
+from omni_lib.errors import UserError
+
+SMALL = Config(d_model=24, n_layers=3, n_heads=3, d_ff=40, dropout=0.0, blocks_before_pool=1)
+
+
+@pytest.fixture(autouse=True)
+def my_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNI_HOME", str(tmp_path))
+
+
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(2, 60, 128, generator=generator), torch.tensor([60, 37])
+
+
+def test_the_references_of_the_slips_compute_without_a_slip_what_the_library_computes():
+    x, lengths = batch()
+    layers = Subsampler(24).eval()
+    wanted, counts = layers(x, lengths)
+    assert torch.allclose(slips._subsampled(layers, x, lengths), wanted, atol=1e-6)
+    encoder = AudioEncoder.from_config(SMALL).eval()
+    assert torch.allclose(slips._embedded(encoder, x, lengths), encoder(x, lengths)[0], atol=1e-6)
+    assert counts.tolist() == [15, 10]
+
+
+def test_a_learners_encoder_gives_training_the_hidden_states_of_the_library():
+    mel, lengths = batch()
+    library = AudioEncoder.from_config(SMALL).eval()
+    mine = in_training(solutions.AudioEncoder)(SMALL).eval()
+    mine.load_state_dict(library.state_dict())
+    states = mine.hidden_states(mel, lengths)
+    for (x, counts), (wanted, wanted_counts) in zip(states, library.hidden_states(mel, lengths), strict=True):
+        real = valid_frames(counts, x.shape[1])[..., None]
+        assert torch.allclose(x * real, wanted * real, atol=1e-4)
+        assert counts.tolist() == wanted_counts.tolist()
+    embeddings, counts = mine.embed(*states[-1])
+    assert torch.allclose(embeddings, library(mel, lengths)[0], atol=1e-4)
+    assert counts.tolist() == mine.output_lengths(lengths).tolist() == [7, 5]
+    assert torch.equal(mine(mel, lengths, None)[0], embeddings) and mine.d_model == 24
+
+
+def test_a_pool_behind_the_last_block_works_too():
+    mel, lengths = batch()
+    config = replace(SMALL, blocks_before_pool=9)
+    library = AudioEncoder.from_config(config).eval()
+    mine = in_training(solutions.AudioEncoder)(config).eval()
+    mine.load_state_dict(library.state_dict())
+    assert torch.allclose(mine(mel, lengths)[0], library(mel, lengths)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.1}, {"downsample_time": 4}])
+def test_settings_that_the_lessons_encoder_does_not_have_are_refused(settings):
+    with pytest.raises(UserError, match="`dropout` 0"):
+        in_training(solutions.AudioEncoder)(replace(SMALL, **settings))
+    with pytest.raises(UserError, match="no `reach`"):
+        in_training(solutions.AudioEncoder)(SMALL)(*batch(), 50)
+
+
+def test_a_part_that_is_right_is_used_and_another_is_replaced_by_ours():
+    mine = lambda x: solutions.rotate(x)  # noqa: E731
+    assert lesson.rotate.or_ours(mine) is mine
+    assert lesson.rotate.or_ours(lambda x: ...) is solutions.rotate
+    assert lesson.block.or_ours(nn.Identity) is solutions.Block
+    as_lists = lesson.padding_mask.or_ours(
+        lambda lengths, frames: [[t < n for t in range(frames)] for n in lengths]
+    )
+    assert as_lists(torch.tensor([1, 0]), 2).tolist() == [[True, False], [False, False]]
+
+
+def test_a_class_whose_parts_are_not_written_yet_is_not_attempted():
+    class Block(nn.Module):
+        def __init__(self, d_model, n_heads, d_ff):
+            super().__init__()
+            ...
+
+        def forward(self, x, mask):
+            return ...
+
+    assert lesson.block.check(Block).outcome is Outcome.NOT_ATTEMPTED
+
+    class AudioEncoder(solutions.AudioEncoder):
+        def forward(self, mel, lengths):
+            return ...
+
+    assert lesson.audio_encoder.check(AudioEncoder).outcome is Outcome.NOT_ATTEMPTED
+
+
+def test_the_shapes_of_all_layers_are_noted_in_their_order():
+    encoder = materials.pretrained()[0].encoder
+    calls = layer_calls(encoder, torch.zeros(1, 100, 128), torch.tensor([100]))
+    by_name = {call.name: call for call in calls}
+    assert by_name["subsampler.project"].given == (1, 25, 512)
+    assert by_name["subsampler"].returned == (1, 25, 192) and by_name["norm"].returned == (1, 12, 192)
+    assert [call.name for call in calls][-1] == "norm" and by_name["pool"].kind == "PairPool"
+    assert not encoder.norm._forward_hooks
