@@ -1,0 +1,8 @@
+"""The course as a book: static web pages made from the stored outputs of the notebooks.
+
+    python -m omni_lib.course.book     (or `make book`)
+
+`staging` writes the pages as Sphinx reads them, `outputs` prepares what a cell has stored, `links` finds where
+a link leads, Sphinx with MyST-NB makes the site by `conf`, and `site` checks every link of the result. Nothing
+is executed, and the finished pages need neither a network nor a server.
+"""
