@@ -2,6 +2,7 @@
 
 project = "omni-lib"
 author = "The omni-lib authors"
+project_copyright = "the omni-lib authors, MIT licence"
 html_title = "omni-lib: build and train a speech encoder"
 language = "en"
 
@@ -18,6 +19,8 @@ nb_mime_priority_overrides = [
     ("html", "text/plain", 3),
 ]
 nb_merge_streams = True
+nb_code_prompt_show = "Show the imports"
+nb_code_prompt_hide = "Hide the imports"
 
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_allow_digits = False  # "$5 and $6" are prices

@@ -26,6 +26,7 @@ RULES = "omni-still-rules"  # CSS class of the rules for JupyterLab, see `omni_l
 _SILENT = re.compile(r"""<audio\b[^>]*?aria-label="([^"]*)"[^>]*\bsrc=(?:""|'')[^>]*></audio>""")
 _NAMED = re.compile(r"\bclip '(\w+)'")
 _ROW = re.compile(r"""(<td class=['"]play['"]>)(</td><th scope=['"]row['"]>(\w+)</th>)""")
+_NOT_ATTEMPTED = re.compile(r"<b>[^<]*\bnot attempted\.</b>")  # true of every stored check
 _SIZE = slice(16, 24)  # where a PNG has its width and height
 
 
@@ -65,15 +66,18 @@ class Shelf:
         """An audio element that plays a clip."""
         label = html.escape(f"the clip '{name}': {self.clips[name].text}", quote=True)
         source = f"{self.root}clips/{self.clips[name].path.name}"
-        return f'<audio controls preload="none" aria-label="{label}" src="{source}"></audio>'
+        return f'<audio controls preload="metadata" aria-label="{label}" src="{source}"></audio>'
 
 
-def shown(output: NotebookNode, name: str, shelf: Shelf, captioned: bool = False) -> NotebookNode | None:
+def shown(
+    output: NotebookNode, name: str, shelf: Shelf, *, captioned: bool = False, question: bool = False
+) -> NotebookNode | None:
     """An output as a page of the book shows it; None for what only a live notebook can show.
 
     Args:
         name: of the file, if the output is a picture.
         captioned: the text below the cell has a caption for it.
+        question: the output is that of a question.
     """
     if output.output_type == "stream" or output.output_type == "error":
         return output
@@ -84,7 +88,9 @@ def shown(output: NotebookNode, name: str, shelf: Shelf, captioned: bool = False
     if "text/html" in data:
         if RULES in data["text/html"]:
             return None
-        return _html(in_html(_with_sound(data["text/html"], shelf), shelf.folder, shelf.found))
+        text = in_html(_with_sound(data["text/html"], shelf), shelf.folder, shelf.found)
+        text = _NOT_ATTEMPTED.sub("<b>Exercise.</b>", text)
+        return _html(f'<div class="book-question">{text}</div>' if question else text)
     if "text/markdown" in data:
         text = in_markdown(data["text/markdown"], shelf.folder, shelf.found)
         return new_output("display_data", {"text/markdown": text})
@@ -103,7 +109,7 @@ def _figure(png: bytes, alternative: str, name: str, shelf: Shelf, captioned: bo
     file.write_bytes(png)
     width, height = (int.from_bytes(png[_SIZE][at : at + 4], "big") for at in (0, 4))
     image = (
-        f'<img src="{shelf.root}figures/{file.name}" width="{width}" height="{height}" loading="lazy" '
+        f'<img src="{shelf.root}figures/{file.name}" width="{width}" height="{height}" '
         f'alt="{html.escape(alternative, quote=True)}">'
     )
     clip = next((each for each in _NAMED.findall(alternative) if each in shelf.clips), None)

@@ -83,10 +83,17 @@ def lesson(path: Path, files: Path, found: Found) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = in_markdown(cell.source, path.parent, found)
             continue
+        tags = cell.metadata.get("tags", [])
+        if "question" in tags or "check" in tags:
+            cell.metadata["tags"] = [*tags, "remove-input"]  # the code only shows the card
+        elif "quiet" in tags and cell.source.startswith(("import ", "from ")):
+            cell.metadata["tags"] = [*tags, "hide-input"]  # a click opens it
+        elif "plug-in" in tags:
+            cell.outputs = []  # of a blank exercise: its goal once more
         after = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
         captioned = bool(after and after.cell_type == "markdown" and after.source.startswith("**Figure"))
         ready = [
-            shown(output, f"{path.stem}-{number:02d}-{at}", shelf, captioned)
+            shown(output, f"{path.stem}-{number:02d}-{at}", shelf, captioned=captioned, question="question" in tags)
             for at, output in enumerate(cell.outputs)
         ]
         cell.outputs = [output for output in ready if output is not None]
