@@ -16,7 +16,7 @@ endif
 VENV_PYTHON := .venv/bin/python
 OMNI := .venv/bin/omni
 
-.PHONY: train test check lint faults lab notebooks doctor setup clean help
+.PHONY: train test check lint faults lab notebooks book doctor setup clean help
 
 train: setup ## synthesise the corpus, train the encoder, show its word error rate
 	@$(OMNI) data synth --out data/audio
@@ -46,6 +46,10 @@ notebooks: setup ## run the notebooks again and store their outputs, after chang
 	@$(OMNI) data synth --out data/audio
 	@$(VENV_PYTHON) -m omni_lib.course.notebooks
 
+book: EXTRA := book
+book: setup ## build web pages of the course from what the notebooks store, to read without running it
+	@$(VENV_PYTHON) -m omni_lib.course.book
+
 doctor: setup ## report what is missing on this machine, and how to fix it
 	@$(OMNI) doctor
 
@@ -59,9 +63,10 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
 
 # The set-up, in POSIX sh. `.venv/ready` records what was installed, and in which folder; while that is still
-# true, there is nothing to do. The link `.venv-installing` names the process that is installing, so that two
-# processes never change one venv at the same time. An interrupted installation leaves the link behind. It is
-# then repeated from an empty venv, because pip cannot tell a half-installed package from a complete one.
+# true, there is nothing to do. A target that needs another extra than `dev` names it in EXTRA, and its record is
+# `.venv/ready-EXTRA`. The link `.venv-installing` names the process that is installing, so that two processes
+# never change one venv at the same time. An interrupted installation leaves the link behind. It is then repeated
+# from an empty venv, because pip cannot tell a half-installed package from a complete one.
 define SETUP
 set -eu
 
@@ -75,7 +80,9 @@ state() { pwd -P; cat pyproject.toml constraints.txt | cksum; }
 
 as_asked() { [ "$(origin PYTHON)" = file ] || [ "$$(version "$(PYTHON)")" = "$$(version $(VENV_PYTHON))" ]; }
 
-ready() { [ -x $(VENV_PYTHON) ] && [ "$$(state)" = "$$(cat .venv/ready 2>/dev/null)" ] && as_asked; }
+record=.venv/ready$(EXTRA:%=-%)
+
+ready() { [ -x $(VENV_PYTHON) ] && [ "$$(state)" = "$$(cat $$record 2>/dev/null)" ] && as_asked; }
 
 if ready; then exit 0; fi
 
@@ -119,17 +126,18 @@ elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then
     renew="the folder was moved or copied"
 fi
 
-rm -f .venv/ready
+rm -f .venv/ready $$record
 if [ -n "$$renew" ]; then
     echo "making .venv with Python $$(version "$$python"): $$renew"
     "$$python" -m venv --clear .venv
 fi
 echo "installing into .venv what constraints.txt names: some minutes and 6 GB the first time"
-if ! $(VENV_PYTHON) -m pip --disable-pip-version-check install -c constraints.txt -e '.[dev]'; then
+if ! $(VENV_PYTHON) -m pip --disable-pip-version-check \
+        install -c constraints.txt -e '.[dev$(EXTRA:%=,%)]'; then
     [ -n "$$renew" ] || rm -f .venv-installing
     refuse "the installation failed, see above; once that is fixed, run make again"
 fi
-state > .venv/ready
+for file in .venv/ready $$record; do state > "$$file"; done
 rm -f .venv-installing
 endef
 export SETUP

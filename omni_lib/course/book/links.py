@@ -23,7 +23,7 @@ Found = Callable[[Path], None]  # called with each file or folder of the project
 
 
 def file_of(link: str, folder: Path) -> Path | None:
-    """The file or folder of the project that `link`, in a file in `folder`, leads to; None for any other link."""
+    """The file or folder of the project that `link` leads to from a file in `folder`; None for others."""
     path = unquote(link.partition("#")[0])
     if not path or re.match(r"[a-z][a-z0-9+.-]*:|/", path):
         return None

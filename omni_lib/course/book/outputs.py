@@ -13,7 +13,6 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -93,14 +92,16 @@ def shown(
         return _html(f'<div class="book-question">{text}</div>' if question else text)
     if "text/markdown" in data:
         text = in_markdown(data["text/markdown"], shelf.folder, shelf.found)
-        return new_output("display_data", {"text/markdown": text})
+        markdown: NotebookNode = new_output("display_data", {"text/markdown": text})
+        return markdown
     if any("widget-view" in kind for kind in data):
         return None
     return output
 
 
-def _html(text: str) -> Any:
-    return new_output("display_data", {"text/html": text})
+def _html(text: str) -> NotebookNode:
+    output: NotebookNode = new_output("display_data", {"text/html": text})
+    return output
 
 
 def _figure(png: bytes, alternative: str, name: str, shelf: Shelf, captioned: bool) -> str:

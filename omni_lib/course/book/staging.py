@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 LISTED = ("configs", "omni_lib")  # folders whose list of files links to their text
 LANGUAGES = {".py": "python", ".json": "js", ".css": "css", ".js": "js", ".toml": "toml"}
 RUN_IT = """```{{note}}
-These are stored outputs. [Run the course]({root}live.md) to answer the questions, use the explorers and train.
+You see stored outputs. [Run the course]({root}live.md) to answer the questions and to train.
 ```"""
 _IN_README = re.compile(r"<!-- README: (.+?) -->")
 
@@ -93,7 +93,13 @@ def lesson(path: Path, files: Path, found: Found) -> NotebookNode:
         after = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
         captioned = bool(after and after.cell_type == "markdown" and after.source.startswith("**Figure"))
         ready = [
-            shown(output, f"{path.stem}-{number:02d}-{at}", shelf, captioned=captioned, question="question" in tags)
+            shown(
+                output,
+                f"{path.stem}-{number:02d}-{at}",
+                shelf,
+                captioned=captioned,
+                question="question" in tags,
+            )
             for at, output in enumerate(cell.outputs)
         ]
         cell.outputs = [output for output in ready if output is not None]
