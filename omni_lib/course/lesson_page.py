@@ -56,8 +56,13 @@ AIMS = {
     ),
     "02": (
         Aim("say how many embeddings a clip has", ("output_lengths",)),
-        Aim("write the mask and the attention that keep padding out", ("padding_mask", "attention")),
-        Aim("explain rotary positions", ("rotary",)),
+        Aim(
+            "write the mask that keeps padding out, and say what it is for", ("padding_mask", "without_mask")
+        ),
+        Aim("write a subsampler as a module of PyTorch", ("subsampler",)),
+        Aim("write attention with rotary positions, and a block", ("attention", "rotate", "rotary", "block")),
+        Aim("put these together into an encoder and give it trained weights", ("audio_encoder",)),
+        Aim("say how many parameters it has", ("how_many_blocks",)),
     ),
     "03": (
         Aim("read what a path spells", ("collapse",)),

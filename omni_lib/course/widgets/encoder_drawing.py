@@ -72,7 +72,7 @@ class EncoderDrawing(anywidget.AnyWidget):
         first, *others = self._parts
         steps = [f"log-mel {first.given}"]
         steps += [
-            f"{part.title} ({part.share:.1%}{', yours' if part.own else ''}) {part.returned}"
+            f"{part.title} ({_percent(part.share)}{', yours' if part.own else ''}) {part.returned}"
             for part in others
             if part.inside == ""
         ]
@@ -102,6 +102,10 @@ def encoder_drawing(
     return EncoderDrawing(encoder, clip, caption)
 
 
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.01 else f"{share:.2%}"
+
+
 def _picture(parts: list[Part], description: str) -> Picture:
     """The encoder and its parts as boxes from left to right, with the shapes between them."""
     whole, *boxes = parts
@@ -117,7 +121,7 @@ def _picture(parts: list[Part], description: str) -> Picture:
             outline = FancyBboxPatch((left, 0), width, 1, "round,pad=0.04", fill=False, ec=colour, lw=2)
             axes.add_patch(outline)
             axes.text(left + width / 2, 0.75, box.title, **small | {"weight": "bold"})
-            axes.text(left + width / 2, 0.45, f"{box.share:{'.1%' if box.share >= 0.01 else '.2%'}}", **small)
+            axes.text(left + width / 2, 0.45, _percent(box.share), **small)
             axes.text(left + width / 2, 0.18, "yours ✓" if box.own else "", **small)
         shapes = [whole.given, *(box.returned for box in boxes)]
         names = {0: "log-mel", len(boxes): "embeddings"}
