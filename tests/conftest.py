@@ -22,14 +22,19 @@ import math
 import random
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("startup")))  # see startup/without_compiler.py
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 import psutil
 import pytest
 import soundfile
 import torch
+import without_compiler  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 from omni_lib.config import Config

@@ -83,9 +83,8 @@ def compile_blocks(
     no more. It needs a C++ compiler.
 
     Args:
-        left_alone: modules inside that stay as they are. A masked batch norm picks the valid frames, so that
-        no shape is known before,
-            and exchanges its statistics with other processes.
+        left_alone: modules inside that are not compiled. A masked batch norm picks the valid frames, so that
+            no shape is known before, and it exchanges its statistics with other processes.
     """
     for block in blocks:
         for module in block.modules():

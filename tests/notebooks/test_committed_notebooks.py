@@ -44,7 +44,8 @@ def nbval(path, home, *options):
         f"--rootdir={path.parent}",
     ]
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
-    environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    path_of_modules = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
+    environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": path_of_modules, "OMP_NUM_THREADS": "1"}
     environment["OMNI_CONFIG"] = str(short_training(home, epochs=8))
     command += [*options, sanitize, str(path)]
     done = subprocess.run(
