@@ -117,7 +117,8 @@ def _figure(png: bytes, alternative: str, name: str, shelf: Shelf, captioned: bo
     player = shelf.player(clip) if clip else ""
     caption = "" if captioned else f"<figcaption>{html.escape(alternative)}</figcaption>"
     # A wide figure scrolls on a narrow screen, because its text would be too small to read.
-    return f'<figure class="book-figure"><div tabindex="0">{image}</div>{player}{caption}</figure>'
+    image = f'<div tabindex="0" role="group" aria-label="figure">{image}</div>'
+    return f'<figure class="book-figure">{image}{player}{caption}</figure>'
 
 
 def _with_sound(text: str, shelf: Shelf) -> str:

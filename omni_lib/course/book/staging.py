@@ -20,6 +20,7 @@ LANGUAGES = {".py": "python", ".json": "js", ".css": "css", ".js": "js", ".toml"
 RUN_IT = """```{{note}}
 You see stored outputs. [Run the course]({root}live.md) to answer the questions and to train.
 ```"""
+FURNITURE = ("lesson_page.", "board.")  # how the code of a header or a summary begins
 _IN_README = re.compile(r"<!-- README: (.+?) -->")
 
 
@@ -84,8 +85,8 @@ def lesson(path: Path, files: Path, found: Found) -> NotebookNode:
             cell.source = in_markdown(cell.source, path.parent, found)
             continue
         tags = cell.metadata.get("tags", [])
-        if "question" in tags or "check" in tags:
-            cell.metadata["tags"] = [*tags, "remove-input"]  # the code only shows the card
+        if "question" in tags or "check" in tags or cell.source.startswith(FURNITURE):
+            cell.metadata["tags"] = [*tags, "remove-input"]  # the code says less than what it shows
         elif "quiet" in tags and cell.source.startswith(("import ", "from ")):
             cell.metadata["tags"] = [*tags, "hide-input"]  # a click opens it
         elif "plug-in" in tags:
