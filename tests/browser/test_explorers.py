@@ -38,7 +38,7 @@ def visible(part: Locator, selector: str) -> list[Locator]:
 
 def assert_every_slider_answers(notebook: Notebook, part: Locator) -> int:
     """Move each visible slider by one key, and wait until texts and pictures change."""
-    sliders = visible(part, "[role=slider]")
+    sliders = visible(part, ".noUi-handle")
     for number, slider in enumerate(sliders):
         at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
         before = notebook.appearance(part)
@@ -62,14 +62,21 @@ def assert_pictures_show(notebook: Notebook, part: Locator) -> None:
 
 def test_the_mel_explorer(explorer):
     notebook, part = explorer("mel")
-    assert (
-        assert_every_slider_answers(notebook, part) == 6
-    )  # window, hop, FFT size, filters, both ends of what is shown
+    notebook.page.set_viewport_size({"width": 1440, "height": 900})
+    assert part.bounding_box()["height"] <= 780, "one screen"
+    # six handles: window, hop, FFT size, filters, both ends of what is shown; and a play head
+    assert assert_every_slider_answers(notebook, part) == 6
     assert notebook.play(part.locator(".omni-mel audio")) > 0.5
+    notebook.move_slider(part.locator("[aria-label='FFT, points']"), "Home")
+    expect(part.locator(".omni-mel .notice")).to_contain_text("choose a larger FFT")
     part.locator(".omni-reset").click()
+    expect(part.locator(".omni-mel .notice")).to_be_hidden()
     part.locator(".omni-remake").click()
-    expect(part.get_by_text("Re-made from 128 filters")).to_be_visible(timeout=60_000)
-    assert notebook.play(part.locator(".omni-remade audio")) > 0.5
+    expect(part.locator(".omni-summary")).to_contain_text("Re-made from 128 filters", timeout=60_000)
+    remade = part.locator(".omni-remade audio")
+    notebook.wait_until(lambda: remade.evaluate("audio => audio.currentTime > 0"), "it plays by itself")
+    notebook.page.set_viewport_size({"width": 1024, "height": 768})
+    assert part.evaluate("part => part.scrollWidth <= part.clientWidth"), "nothing beyond its cell"
     notebook.screenshots("mel_explorer", part)
     notebook.assert_clean()
 
@@ -90,12 +97,12 @@ def test_the_ctc_explorer(explorer):
     notebook.screenshots("ctc_explorer_collapse", part)
 
     part.get_by_role("button", name="feasible region").click()
-    notebook.wait_until(lambda: len(visible(part, "[role=slider]")) == 2, "the other view")
+    notebook.wait_until(lambda: len(visible(part, ".noUi-handle")) == 2, "the other view")
     assert_every_slider_answers(notebook, part)
     counted = {part.locator(".omni-counter").inner_text()}
     for _ in range(2):
         before = part.locator(".omni-counter").inner_text()
-        notebook.move_slider(visible(part, "[role=slider]")[1], "ArrowRight")
+        notebook.move_slider(visible(part, ".noUi-handle")[1], "ArrowRight")
         notebook.wait_until(
             lambda before=before: part.locator(".omni-counter").inner_text() != before,
             "more alignments with each k",

@@ -103,7 +103,7 @@ def head_share(page: Page) -> float:
 
 def test_the_play_head_moves_with_the_sound(open_picture):
     page = open_picture()
-    expect(page.locator(".play-head")).to_be_hidden()
+    assert head_share(page) == pytest.approx(0.1 + 0.8 * 0.5 / 2, abs=0.005), "at the start of the sound"
     expect(page.get_by_role("img", name="a ramp")).to_be_visible()
     assert page.locator("audio").get_attribute("aria-label") == "play a tone"
     page.evaluate(
@@ -128,6 +128,25 @@ def test_pointing_tells_the_second_and_moves_the_sound(open_picture):
     assert page.evaluate("window.pointed") == pytest.approx(1.0, abs=0.01), (
         "beside the axis there is no second"
     )
+    assert page.errors == []
+
+
+def test_arrow_keys_move_the_play_head_and_a_notice_greys_the_picture(open_picture):
+    page = open_picture()
+    head = page.get_by_role("slider", name="time of the play head, in seconds")
+    head.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('audio').currentTime") == pytest.approx(0.25, abs=0.01)
+    expect(head).to_have_attribute("aria-valuenow", "0.75")
+    expect(page.locator(".notice")).to_be_hidden()
+    page.evaluate("window.change('notice', 'too short')")
+    expect(page.locator(".notice")).to_have_text("too short")
+    assert page.locator("img").evaluate("image => getComputedStyle(image).filter") == "grayscale(1)"
+    page.evaluate("window.change('notice', '')")
+    assert page.locator("img").evaluate("image => getComputedStyle(image).filter") == "none"
+    page.evaluate("window.change('plays', 1)")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0.3")
     assert page.errors == []
 
 

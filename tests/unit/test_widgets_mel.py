@@ -2,10 +2,13 @@
 
 import io
 
+import numpy as np
 import pytest
 import soundfile
 
+from omni_lib.course.spectra import Settings, mel_filters
 from omni_lib.course.widgets.mel_explorer import MelExplorer, mel_explorer
+from omni_lib.course.widgets.mel_pictures import triangles_of
 from omni_lib.errors import UserError
 
 
@@ -69,10 +72,29 @@ def test_a_window_longer_than_the_fft_is_explained_until_it_is_corrected(explore
         in explorer.summary.value
     )
     assert explorer.picture.image == before
+    assert explorer.picture.notice.startswith("⚠ a window of 25 ms"), "over the old picture, which is grey"
     explorer.remake.click()
     assert "⚠ choose an FFT at least as long" in explorer.summary.value
     explorer.window.value = 16
     assert "⚠" not in explorer.summary.value and explorer.picture.image != before
+    assert explorer.picture.notice == ""
+
+
+def test_a_handful_of_filters_is_drawn_and_empty_ones_are_marked(explorer):
+    canvas = explorer._canvas
+    assert len(canvas.filters.get_segments()) == 7 and not len(canvas.empty.get_segments())
+    explorer.n_fft.value = 400
+    empty = mel_filters(Settings(n_fft=400)).amax(dim=0) == 0
+    assert list(canvas.marks.get_ydata()) == empty.nonzero().flatten().tolist()
+    assert len(canvas.empty.get_segments()) == 4 and "(4 filters)" in canvas.said.get_text()
+
+
+def test_the_triangles_are_those_of_the_filters():
+    settings = Settings(n_fft=2**14, n_mels=40)
+    bins = np.arange(settings.bins) * settings.bin_hertz / 1000
+    filters = mel_filters(settings).T.numpy()
+    for triangle, weights in zip(triangles_of(40), filters, strict=True):
+        assert np.allclose(np.interp(bins, triangle[:, 1], triangle[:, 0], 0, 0), weights, atol=1e-3)
 
 
 def test_a_part_that_is_too_short_is_explained_in_one_line(explorer):
@@ -85,14 +107,17 @@ def test_a_part_that_is_too_short_is_explained_in_one_line(explorer):
     assert "⚠ 100.0 ms of sound are too short for an FFT of 4096 points" in explorer.summary.value
 
 
-def test_the_re_made_sound_stays_until_the_settings_change(explorer):
+def test_the_re_made_sound_plays_and_stays(explorer):
     assert not explorer.remade.sound
     explorer.part.value = (0.1, 0.7)
     explorer.remake.click()
     assert seconds(explorer.remade.sound) == pytest.approx(0.6) and explorer.remade.image
+    assert explorer.remade.plays == 1
     assert "nats on average" in explorer.summary.value
     explorer.filters.value = 20
-    assert not explorer.remade.sound and not explorer.remade.image
+    assert explorer.remade.sound and explorer.remade.sound_label == (
+        "re-made from 128 filters every 10 ms, 'hello'"
+    )
     explorer.hop.value = 20
     explorer.remake.click()
     assert "⚠ windows of 25.0 ms every 20.0 ms" in explorer.summary.value

@@ -1,5 +1,7 @@
 // The browser part of SoundPicture: image, player, play head, and the time of a click.
 
+const STEP = 0.05; // seconds that an arrow key moves the play head
+
 // One object URL at a time. The old one is revoked some time after the bytes change, because it may still be
 // loading.
 function objectUrl(type) {
@@ -24,6 +26,7 @@ function render({ model, el }) {
   const frame = element(el, "div", "frame");
   const image = element(frame, "img", "picture");
   const head = element(frame, "div", "play-head");
+  const notice = element(frame, "div", "notice");
   const player = element(el, "div", "player");
   const audio = element(player, "audio", "sound");
   const label = element(player, "span", "label");
@@ -31,6 +34,9 @@ function render({ model, el }) {
   audio.controls = true;
   audio.preload = "auto";
   head.hidden = true;
+  head.tabIndex = 0;
+  head.setAttribute("role", "slider");
+  head.setAttribute("aria-label", "time of the play head, in seconds");
 
   const imageUrl = objectUrl("image/png");
   const soundUrl = objectUrl("audio/wav");
@@ -54,8 +60,19 @@ function render({ model, el }) {
     player.style.display = url === null ? "none" : "";
     if (url !== null) audio.src = url;
     else audio.removeAttribute("src");
-    second = null;
+    second = url === null ? null : model.get("sound_start");
     place();
+  }
+
+  // Why the image does not show the present settings; "" if it does.
+  function showNotice() {
+    notice.textContent = model.get("notice");
+    frame.classList.toggle("stale", model.get("notice") !== "");
+  }
+
+  // Play what was set just now. The sound may be set by a later event of the same message.
+  function playNow() {
+    setTimeout(() => audio.play().catch(() => {}), 0);
   }
 
   function place() {
@@ -66,6 +83,9 @@ function render({ model, el }) {
     head.hidden = outside;
     const share = left + ((right - left) * (second - start)) / (end - start);
     head.style.left = outside ? "0" : `${100 * share}%`;
+    head.setAttribute("aria-valuemin", start);
+    head.setAttribute("aria-valuemax", end);
+    head.setAttribute("aria-valuenow", outside ? start : second.toFixed(2));
     note.style.display = notes.length ? "" : "none";
     const index = second === null ? 0 : Math.floor(second / model.get("seconds_per_note") + 1e-6);
     note.textContent = notes.length ? notes[Math.min(Math.max(index, 0), notes.length - 1)] : "";
@@ -77,13 +97,23 @@ function render({ model, el }) {
     request = audio.paused ? 0 : requestAnimationFrame(follow);
   }
 
-  function point(event) {
+  // The time at the mouse, or null beside the time axis.
+  function timeAt(event) {
     const box = image.getBoundingClientRect();
     const share = (event.clientX - box.left) / box.width;
     const [left, right] = [model.get("left"), model.get("right")];
-    if (share < left || share > right) return;
+    if (share < left || share > right) return null;
     const [start, end] = [model.get("axis_start"), model.get("axis_end")];
-    second = start + ((share - left) / (right - left)) * (end - start);
+    return start + ((share - left) / (right - left)) * (end - start);
+  }
+
+  function point(event) {
+    const found = timeAt(event);
+    if (found !== null) moveTo(found);
+  }
+
+  function moveTo(found) {
+    second = found;
     const heard = second - model.get("sound_start");
     if (audio.duration && heard >= 0 && heard <= audio.duration) audio.currentTime = heard;
     place();
@@ -95,17 +125,31 @@ function render({ model, el }) {
   audio.addEventListener("seeked", () => { if (audio.paused) follow(); });
   audio.addEventListener("ended", follow);
   image.addEventListener("click", point);
+  image.addEventListener("mousemove", (event) => {
+    image.style.cursor = timeAt(event) === null ? "" : "crosshair";
+  });
+  head.addEventListener("keydown", (event) => {
+    const moves = { ArrowRight: STEP, ArrowUp: STEP, ArrowLeft: -STEP, ArrowDown: -STEP };
+    if (!(event.key in moves) || second === null) return;
+    const [start, end] = [model.get("axis_start"), model.get("axis_end")];
+    moveTo(Math.min(Math.max(second + moves[event.key], start), end));
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab would move to another cell
+  });
   const changes = [
     ["change:image", showImage],
     ["change:sound", showSound],
     ["change:alt change:sound_label", showWords],
     ["change:left change:right change:axis_start change:axis_end", place],
+    ["change:notice", showNotice],
+    ["change:plays", playNow],
     ["change:notes change:seconds_per_note change:sound_start", place],
   ];
   for (const [names, react] of changes) model.on(names, react);
   showImage();
   showWords();
   showSound();
+  showNotice();
   return () => {
     for (const [names, react] of changes) model.off(names, react);
     cancelAnimationFrame(request);

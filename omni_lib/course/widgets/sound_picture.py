@@ -35,7 +35,8 @@ class SoundPicture(anywidget.AnyWidget):
 
     Between the fractions `left` and `right` of its width, the image has a time axis from `axis_start` to
     `axis_end` seconds. A click there moves the play head and sets `pointed`. If there are `notes`, the one
-    for the current time is shown below.
+    for the current time is shown below. A `notice` says why the image is not that of the present settings;
+    the image is grey then.
     """
 
     _esm = _HERE / "sound_picture.js"
@@ -52,6 +53,8 @@ class SoundPicture(anywidget.AnyWidget):
     axis_end = traitlets.Float(1.0).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each `seconds_per_note`
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
+    notice = traitlets.Unicode().tag(sync=True)
+    plays = traitlets.Int(0).tag(sync=True)  # how often the sound was started from here
     pointed = traitlets.Float(-1.0).tag(sync=True)  # time of the latest click, s; -1 after it was handled
 
     def set_image(self, image: bytes, alt: str) -> None:
@@ -63,6 +66,10 @@ class SoundPicture(anywidget.AnyWidget):
         """Play another sound (samples,) of 16 kHz. An unchanged sound is not sent to the browser again."""
         with self.hold_sync():
             self.sound, self.sound_label, self.sound_start = wav_bytes(waveform), label, start
+
+    def play_now(self) -> None:
+        """Start the sound in the browser, as an answer to a click: browsers refuse it otherwise."""
+        self.plays += 1
 
     def set_axis(self, span: tuple[float, float], start: float, end: float) -> None:
         """Set where the time axis is in the image (fractions of its width), and its range in seconds."""
