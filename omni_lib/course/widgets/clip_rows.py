@@ -87,7 +87,10 @@ class ClipRows(anywidget.AnyWidget):
 
     def still(self) -> Picture:
         """The rows as a static picture, for places without a kernel."""
-        return still_of(self.reading, tuple(row["name"] for row in self.rows), self.description)
+        names = [row["name"] for row in self.rows]
+        if "words" not in names:  # their boxes lie over another row
+            names.insert(0, "words")
+        return still_of(self.reading, tuple(names), self.description)
 
     @property
     def description(self) -> str:
