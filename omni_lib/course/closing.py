@@ -57,10 +57,10 @@ PUBLISHED = (
     Figures("NeMo, tiny transducer", 10, 12, AN4_TEST),
     Figures("make train", 8.7, 8.7, EMBEDDED_TEST),
 )
-STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1a1a1a; background: #fff } img { max-width: 100%; height: auto } table { border-collapse: collapse }
-td, th { padding: 2px 10px } section > div { overflow-x: auto }
-@media (prefers-color-scheme: dark) { body { color: #eee; background: #111 } a { color: #9cf } }"""
+STYLE = """:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+img { max-width: 100%; height: auto } table { border-collapse: collapse } td, th { padding: 2px 10px }
+section > div { overflow-x: auto }"""
 
 
 @dataclass(frozen=True)
