@@ -13,6 +13,7 @@ from omni_lib.course.layer_shapes import layer_calls
 from omni_lib.course.lessons import encoder as lesson
 from omni_lib.course.lessons import encoder_slips as slips
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons import encoder_wrong
 from omni_lib.course.lessons.encoder_plug_in import in_training
 from omni_lib.encoder import AudioEncoder, Subsampler, valid_frames
 from omni_lib.errors import UserError
@@ -74,10 +75,13 @@ def test_settings_that_the_lessons_encoder_does_not_have_are_refused(settings):
 
 
 def test_a_part_that_is_right_is_used_and_another_is_replaced_by_ours():
-    mine = lambda x: solutions.rotate(x)  # noqa: E731
-    assert lesson.rotate.or_ours(mine) is mine
-    assert lesson.rotate.or_ours(lambda x: ...) is solutions.rotate
+    class Block(solutions.Block):
+        pass
+
+    assert lesson.block.or_ours(Block) is Block
     assert lesson.block.or_ours(nn.Identity) is solutions.Block
+    x = torch.randn(1, 1, 3, 4)
+    assert torch.equal(lesson.rotate.or_ours(lambda x: ...)(x), solutions.rotate(x))
     as_lists = lesson.padding_mask.or_ours(
         lambda lengths, frames: [[t < n for t in range(frames)] for n in lengths]
     )
@@ -110,3 +114,16 @@ def test_the_shapes_of_all_layers_are_noted_in_their_order():
     assert by_name["subsampler"].returned == (1, 25, 192) and by_name["norm"].returned == (1, 12, 192)
     assert [call.name for call in calls][-1] == "norm" and by_name["pool"].kind == "PairPool"
     assert not encoder.norm._forward_hooks
+
+
+@pytest.mark.parametrize("name", ["attention", "rotate"])
+def test_every_right_answer_can_be_built_upon(name):
+    """Also one that computes in double precision, or leaves NaN in the padding."""
+    x, mask = torch.randn(2, 6, 24), valid_frames(torch.tensor([6, 4]), 6)
+    block = solutions.Block(24, 3, 40).eval()
+    wanted = block(x, mask)
+    for answer in [getattr(solutions, name), *encoder_wrong.OTHER_RIGHT[name]]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(solutions, name, getattr(lesson, name).or_ours(answer))
+            got = block(x, mask)
+        assert torch.allclose(got[mask], wanted[mask], atol=1e-4)

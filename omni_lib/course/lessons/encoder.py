@@ -97,6 +97,20 @@ padding_mask = CodeExercise(
 )
 
 
+def _without_padding(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The learner's attention as a block calls it: in the precision of its input, and zero in the padding.
+
+    A right answer may hold anything in the padding's own rows, such as NaN, and the convolution of the block
+    would read it: NaN · 0 is NaN.
+    """
+
+    def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        result = torch.as_tensor(function(query, key, value, mask)).to(value.dtype)
+        return torch.where(mask[:, None, :, None], result, 0.0)
+
+    return attended
+
+
 attention = CodeExercise(
     key="02.attention",
     goal="Attention by hand, equal to `torch.nn.functional.scaled_dot_product_attention`; padding is "
@@ -113,6 +127,7 @@ attention = CodeExercise(
         "Before the softmax: `scores.masked_fill(~mask[:, None, None, :], -math.inf)`. exp(-inf) = "
         "0, so padding has no weight at all.",
     ),
+    as_part=_without_padding,
     praise="That is all of attention. torch's version gives the same result, and can avoid "
     "storing the (T, T) scores.",
 )

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import encoder_building_judges as judges
@@ -31,6 +37,11 @@ subsampler = CodeExercise(
 )
 
 
+def _in_the_same_precision(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
+    """The learner's rotation as attention calls it; a right answer may compute in double precision."""
+    return lambda x: torch.as_tensor(function(x)).to(x.dtype)
+
+
 rotate = CodeExercise(
     key="02.rotate",
     goal="Rotary positions: each pair of channels rotated by the angle of its frame.",
@@ -45,6 +56,7 @@ rotate = CodeExercise(
         "speeds.",
         "The speeds are `10_000.0 ** (-torch.arange(half) / half)`; 2i / D is i / half.",
     ),
+    as_part=_in_the_same_precision,
     praise="A few lines, and not one weight to learn. The next question is what they do to the scores.",
 )
 

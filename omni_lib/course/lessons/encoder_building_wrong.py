@@ -246,7 +246,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "rotate": [_as_complex_numbers, _frame_by_frame, lambda x: solutions.rotate(x.double())],
+    "rotate": [_as_complex_numbers, _frame_by_frame, lambda x, ours=solutions.rotate: ours(x.double())],
     "self_attention": [_TorchsAttention],
     "audio_encoder": [_OneLoop],
 }
