@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from omni_lib.course.exercises.checking import is_ours
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.layer_shapes import layer_calls
 from omni_lib.encoder import count_parameters
@@ -102,10 +103,20 @@ def _worth_showing(layer: nn.Module) -> bool:
 
 def doc_and_code(kind: type) -> tuple[str, str]:
     """The documentation of a class, and its source without it; of a class of PyTorch, the first sentences."""
-    doc = inspect.cleandoc(kind.__doc__ or "")
+    if is_ours(kind):
+        kind = kind.__mro__[1]
+    doc = _joined(inspect.cleandoc(kind.__doc__ or ""))
     if kind.__module__.startswith("torch."):
         doc = doc.split("\n\n")[0]
     return doc, _without_docstring(source_of_class(kind))
+
+
+def _joined(doc: str) -> str:
+    """`doc` with each paragraph in one line, which the page wraps; lists and indented lines stay."""
+    paragraphs = doc.split("\n\n")
+    plain = [not any(line[:1] in " -|" for line in each.splitlines()) for each in paragraphs]
+    whole = (each.replace("\n", " ") if join else each for each, join in zip(paragraphs, plain, strict=True))
+    return "\n\n".join(whole)
 
 
 def source_of_class(kind: type) -> str:

@@ -8,6 +8,7 @@ import torch
 from omni_lib.course import materials
 from omni_lib.course.encoder_parts import doc_and_code, parts_of, source_of_class
 from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.lessons import encoder as lesson
 from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.widgets.encoder_drawing import encoder_drawing
 from omni_lib.encoder import AudioEncoder, SelfAttention
@@ -87,6 +88,11 @@ def test_the_code_of_a_class_in_a_notebook_is_found():
         "class Mine(torch.nn.Module):\n    def forward(self, x):\n        return x",
     )
     assert source_of_class(type("Made", (), {})) == ""
+
+
+def test_of_our_solution_in_the_learners_place_the_solution_is_shown():
+    ours = lesson.block.or_ours(...)
+    assert doc_and_code(ours) == doc_and_code(solutions.Block)
 
 
 def test_a_clip_that_does_not_exist_is_named():

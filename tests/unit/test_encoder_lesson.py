@@ -79,7 +79,7 @@ def test_a_part_that_is_right_is_used_and_another_is_replaced_by_ours():
         pass
 
     assert lesson.block.or_ours(Block) is Block
-    assert lesson.block.or_ours(nn.Identity) is solutions.Block
+    assert issubclass(lesson.block.or_ours(nn.Identity), solutions.Block)
     x = torch.randn(1, 1, 3, 4)
     assert torch.equal(lesson.rotate.or_ours(lambda x: ...)(x), solutions.rotate(x))
     as_lists = lesson.padding_mask.or_ours(
@@ -127,3 +127,15 @@ def test_every_right_answer_can_be_built_upon(name):
             patch.setattr(solutions, name, getattr(lesson, name).or_ours(answer))
             got = block(x, mask)
         assert torch.allclose(got[mask], wanted[mask], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["padding_mask", "rotate", "attention", "self_attention", "block"])
+def test_our_solution_in_the_learners_place_is_not_counted_as_the_learners(name):
+    """A notebook that was run with its blanks has given our solution the name of the learner's function."""
+    exercise = getattr(lesson, name)
+    ours = exercise.or_ours(...)
+    assert ours.__name__ == exercise.answer.__name__
+    for again in (ours, exercise.or_ours(ours)):
+        assert exercise.check(again).outcome is Outcome.NOT_ATTEMPTED
+    assert exercise.check(exercise.answer).outcome is Outcome.RIGHT
+    assert exercise.check(exercise.or_ours(exercise.answer)).outcome is Outcome.RIGHT

@@ -15,6 +15,7 @@ learner's home (`progress`).
 
 from __future__ import annotations
 
+import functools
 import inspect
 import textwrap
 from abc import ABC, abstractmethod
@@ -111,6 +112,9 @@ class Exercise(ABC):
         CardOf(self).display(self.remembered())
 
 
+_OURS = "_solution_of_the_course"
+
+
 def _itself(answer: Any) -> Any:
     return answer
 
@@ -157,6 +161,8 @@ class CodeExercise(Exercise):
         return Face("code", self.blank)
 
     def examine(self, answer: Any) -> str:
+        if is_ours(answer):
+            raise NotAttempted
         attempt = Attempt(answer)
         try:
             self.judge(attempt)
@@ -174,9 +180,13 @@ class CodeExercise(Exercise):
         return Note(f"```python\n{source_of(self.answer)}\n```")
 
     def or_ours(self, answer: Any) -> Any:
-        """`answer` if it is right, and our solution if not: what later exercises build upon."""
+        """`answer` if it is right, and our solution if not: what later exercises build upon.
+
+        Our solution is marked. A notebook gives it the name of the learner's function, and a check of that
+        name must not count it as the learner's.
+        """
         right = self.reply_to(answer).outcome is Outcome.RIGHT
-        return self.as_part(answer if right else self.answer)
+        return self.as_part(answer) if right else marked_as_ours(self.as_part(self.answer))
 
     def try_in_training(self, function: Any) -> Comparison | Verdict:
         """Compare twenty real training steps with `function` in the library's place with twenty without it.
@@ -191,6 +201,25 @@ class CodeExercise(Exercise):
                 f"{self.key} has no place in the training loop: `check` is all that this exercise offers"
             )
         return self.plug_in.compare_runs(self, function)
+
+
+def marked_as_ours(answer: Any) -> Any:
+    """A function that calls `answer`, or a subclass of it, of the same name and with a mark."""
+    if isinstance(answer, type):
+        names = {"__doc__": answer.__doc__, "__module__": answer.__module__, _OURS: True}
+        return type(answer.__name__, (answer,), names)
+
+    @functools.wraps(answer)
+    def ours(*arguments: Any, **named: Any) -> Any:
+        return answer(*arguments, **named)
+
+    setattr(ours, _OURS, True)
+    return ours
+
+
+def is_ours(answer: Any) -> bool:
+    """Whether `or_ours` has put our solution in the place of the learner's function or class."""
+    return _OURS in getattr(answer, "__dict__", {})
 
 
 def source_of(function: Callable[..., Any]) -> str:

@@ -6,6 +6,7 @@ The parts of the encoder, from the rotation to the whole, are in `encoder_buildi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -73,6 +74,7 @@ output_lengths = CodeExercise(
 def _as_mask(function: Callable[[Tensor, int], Any]) -> Callable[[Tensor, int], Tensor]:
     """The learner's function as the encoder calls it: it needs a tensor, and lists are right answers, too."""
 
+    @wraps(function)
     def mask(lengths: Tensor, frames: int) -> Tensor:
         return torch.as_tensor(function(lengths, frames), dtype=torch.bool, device=lengths.device)
 
@@ -104,6 +106,7 @@ def _without_padding(function: Callable[..., Any]) -> Callable[..., Tensor]:
     would read it: NaN · 0 is NaN.
     """
 
+    @wraps(function)
     def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         result = torch.as_tensor(function(query, key, value, mask)).to(value.dtype)
         return torch.where(mask[:, None, :, None], result, 0.0)

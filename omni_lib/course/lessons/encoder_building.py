@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -39,7 +40,12 @@ subsampler = CodeExercise(
 
 def _in_the_same_precision(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
     """The learner's rotation as attention calls it; a right answer may compute in double precision."""
-    return lambda x: torch.as_tensor(function(x)).to(x.dtype)
+
+    @wraps(function)
+    def rotated(x: Tensor) -> Tensor:
+        return torch.as_tensor(function(x)).to(x.dtype)
+
+    return rotated
 
 
 rotate = CodeExercise(
