@@ -206,10 +206,11 @@ class CodeExercise(Exercise):
 def marked_as_ours(answer: Any) -> Any:
     """A function that calls `answer`, or a subclass of it, of the same name and with a mark."""
     if isinstance(answer, type):
-        names = {"__doc__": answer.__doc__, "__module__": answer.__module__, _OURS: True}
-        return type(answer.__name__, (answer,), names)
+        found = ("__doc__", "__module__", "__firstlineno__")  # so that `inspect` finds the source
+        kept = {name: vars(answer)[name] for name in found if name in vars(answer)}
+        return type(answer.__name__, (answer,), {**kept, _OURS: True})
 
-    @functools.wraps(answer)
+    @functools.wraps(answer, assigned=("__name__", "__doc__"))  # and not where it was defined
     def ours(*arguments: Any, **named: Any) -> Any:
         return answer(*arguments, **named)
 

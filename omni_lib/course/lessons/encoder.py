@@ -74,7 +74,7 @@ output_lengths = CodeExercise(
 def _as_mask(function: Callable[[Tensor, int], Any]) -> Callable[[Tensor, int], Tensor]:
     """The learner's function as the encoder calls it: it needs a tensor, and lists are right answers, too."""
 
-    @wraps(function)
+    @wraps(function, assigned=("__name__", "__doc__"))
     def mask(lengths: Tensor, frames: int) -> Tensor:
         return torch.as_tensor(function(lengths, frames), dtype=torch.bool, device=lengths.device)
 
@@ -106,7 +106,7 @@ def _without_padding(function: Callable[..., Any]) -> Callable[..., Tensor]:
     would read it: NaN · 0 is NaN.
     """
 
-    @wraps(function)
+    @wraps(function, assigned=("__name__", "__doc__"))
     def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         result = torch.as_tensor(function(query, key, value, mask)).to(value.dtype)
         return torch.where(mask[:, None, :, None], result, 0.0)

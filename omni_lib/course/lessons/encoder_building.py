@@ -41,7 +41,7 @@ subsampler = CodeExercise(
 def _in_the_same_precision(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
     """The learner's rotation as attention calls it; a right answer may compute in double precision."""
 
-    @wraps(function)
+    @wraps(function, assigned=("__name__", "__doc__"))
     def rotated(x: Tensor) -> Tensor:
         return torch.as_tensor(function(x)).to(x.dtype)
 
