@@ -13,6 +13,7 @@ from omni_lib.course.palette import BLUE, ORANGE, PURPLE
 
 EDIT_KINDS = {"=": "right", "S": "substitution", "D": "deletion", "I": "insertion"}
 EDIT_COLOURS = {"=": "transparent", "S": ORANGE, "D": BLUE, "I": PURPLE}
+_LINES = {"S": "wavy underline", "D": "line-through", "I": "double underline"}  # beside its colour
 _SIGN_OF_JIWER = {"equal": "=", "substitute": "S", "delete": "D", "insert": "I"}
 
 
@@ -78,6 +79,23 @@ def _column(attributes: str, rows: Sequence[str], colour: str, align: str = "cen
     style = f"padding: 2px 8px; text-align: {align}; border-bottom: 3px solid {colour}"
     middle = f'<div style="font-weight: bold">{sign}</div>'
     return f'<div {attributes} style="{style}"><div>{upper}</div>{middle}<div>{lower}</div></div>'
+
+
+def marked(reference: str, hypothesis: str) -> str:
+    """The words of a hypothesis as HTML, with each error marked by colour, line and letter."""
+    edits = word_edits(reference, hypothesis)
+    words = " ".join(marked_word(edit, edit.hypothesis) for edit in edits if edit.hypothesis)
+    return words or "(nothing)"
+
+
+def marked_word(edit: Edit, word: str) -> str:
+    """A word with its error: a line in the colour of its kind, and the letter of the kind behind it."""
+    if edit.sign == "=":
+        return html.escape(word)
+    title = html.escape(f"{EDIT_KINDS[edit.sign]}: {edit.reference or '–'} → {edit.hypothesis or '–'}")
+    style = f"text-decoration: {_LINES[edit.sign]} {EDIT_COLOURS[edit.sign]} 2px"
+    sign = f"<sup><b>{edit.sign}</b></sup>"
+    return f'<span title="{title}"><span style="{style}">{html.escape(word)}</span>{sign}</span>'
 
 
 def _labelled(text: str) -> str:

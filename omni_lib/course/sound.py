@@ -15,6 +15,13 @@ from torch import Tensor
 
 from omni_lib.audio import SAMPLE_RATE
 
+# A stored notebook has no sound (`notebooks.normalise` removes it), and an empty player plays nothing. A note
+# stands in its place. In an untrusted notebook, where the style has no effect, both are there.
+_NOTE = (
+    '<style>audio[src=""] { display: none } audio:not([src=""]) + figcaption .omni-rerun { display: none }'
+    '</style><span class="omni-rerun"> · run this cell to hear it</span>'
+)
+
 
 @dataclass(frozen=True)
 class Player:
@@ -41,7 +48,7 @@ class Player:
         data = base64.b64encode(file.getvalue()).decode()
         label = html.escape(self.caption)
         audio = f'<audio controls aria-label="{label}" src="data:audio/wav;base64,{data}"></audio>'
-        return f'<figure style="margin:0">{audio}<figcaption>{label}</figcaption></figure>'
+        return f'<figure style="margin:0">{audio}<figcaption>{label}{_NOTE}</figcaption></figure>'
 
 
 def play(waveform: Tensor | np.ndarray, rate: int = SAMPLE_RATE, name: str = "sound") -> Player:

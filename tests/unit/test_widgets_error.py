@@ -127,6 +127,20 @@ def test_another_decoder_has_other_errors(explorer):
     explorer.decoder.value = DECODERS["greedy"]
 
 
+def test_the_chosen_utterance_stays_chosen(explorer):
+    name = explorer.utterance.options[3][1]
+    explorer.utterance.value = name
+    row = next(row for row in explorer.rows if row.name == name)
+    explorer.order.value = ORDERS["best first"]
+    assert (explorer.utterance.value, explorer.reference.value) == (name, row.reference)
+    explorer.decoder.value = "with_language_model"
+    assert (explorer.utterance.value, explorer.hypothesis.value) == (name, row.with_language_model)
+    explorer.hypothesis.value = "what I wrote"
+    explorer.order.value = ORDERS["worst first"]
+    assert explorer.hypothesis.value == "what I wrote", "another order changes no text"
+    explorer.decoder.value = DECODERS["greedy"]
+
+
 def test_the_static_figure_is_the_alignment(explorer):
     data, _ = explorer.still_bundle()
     assert (

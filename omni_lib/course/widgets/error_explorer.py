@@ -64,6 +64,7 @@ class ErrorExplorer(Explorer):
         self.legend = widgets.HTML(f'<div style="line-height: 2">{legend}</div>')
 
         self.rows = hypotheses("dev")
+        self._listing = False
         self.decoder = widgets.Dropdown(options=DECODERS, description="decoder")
         self.order = widgets.Dropdown(options=ORDERS, description="order")
         self.utterance = widgets.Select(description="utterance", rows=8)
@@ -85,8 +86,8 @@ class ErrorExplorer(Explorer):
             box.layout.max_width = "76em"
         self._list()
         self.react_to(self.reference, self.hypothesis)
-        for control in (self.decoder, self.order):
-            control.observe(lambda _: self._list(), names="value")
+        self.order.observe(lambda _: self._list(), names="value")
+        self.decoder.observe(lambda _: self._another_decoder(), names="value")
         self.utterance.observe(lambda change: self.guarded(self._choose, change["new"]), names="value")
         self.refresh()
 
@@ -113,7 +114,8 @@ class ErrorExplorer(Explorer):
         return _checked(self.reference.value, "reference"), _checked(self.hypothesis.value, "hypothesis")
 
     def _list(self) -> None:
-        """Sort the utterances of the list by their error rate and clear the selection."""
+        """Sort the utterances of the list by their error rate. The chosen one stays chosen."""
+        chosen = self.utterance.value
         counts = [word_errors(row.reference, self._decoded(row)) for row in self.rows]
         pairs = zip(counts, self.rows, strict=True)
         ranked = sorted(pairs, key=lambda pair: pair[0].rate, reverse=self.order.value)
@@ -121,13 +123,20 @@ class ErrorExplorer(Explorer):
             (f"{count.rate:4.0%}  {count.errors} of {count.reference}  {row.reference}", row.name)
             for count, row in ranked
         ]
-        self.utterance.options, self.utterance.value = options, None
+        self._listing = True  # new options select the first of them for a moment
+        self.utterance.options, self.utterance.value = options, chosen
+        self._listing = False
         dev_set = f"The dev set, {len(self.rows)} utterances transcribed with the pretrained encoder."
         words = f"{dev_set} {spoken(total(counts), 'word')} Choose an utterance to hear it."
         self.total.value = f'<div style="line-height: 1.5">{html.escape(words)}</div>'
 
+    def _another_decoder(self) -> None:
+        """Sort the list again, and show what this decoder wrote for the chosen utterance."""
+        self._list()
+        self.guarded(self._choose, self.utterance.value)
+
     def _choose(self, name: str | None) -> None:
-        if name is None:
+        if name is None or self._listing:
             return
         row = next(row for row in self.rows if row.name == name)
         with self.one_refresh():

@@ -18,17 +18,12 @@ import traitlets
 
 from omni_lib.audio import read_audio
 from omni_lib.course import materials
-from omni_lib.course.edits import EDIT_COLOURS, EDIT_KINDS, Edit, word_edits
+from omni_lib.course.edits import EDIT_KINDS, Edit, marked, marked_word, word_edits
 from omni_lib.course.widgets.sound_picture import wav_bytes
 from omni_lib.course.widgets.still import STILL, display_with_still
 from omni_lib.inference.transcription import transcribe
 
 _HERE = Path(__file__).parent
-_LINES = {
-    "S": "wavy underline",
-    "D": "line-through",
-    "I": "double underline",
-}  # of an error, beside its colour
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def said_heard_table(pairs: Sequence[Pair]) -> str:
     rows = "".join(_row(pair) for pair in pairs)
     head = "<tr><td></td><th scope='col'>clip</th><th scope='col'>said</th><th scope='col'>heard</th>"
     legend = ", ".join(
-        _marked(Edit(sign, name, name), name) for sign, name in EDIT_KINDS.items() if sign != "="
+        marked_word(Edit(sign, name, name), name) for sign, name in EDIT_KINDS.items() if sign != "="
     )
     caption = f"<caption>Errors: {legend}.</caption>"
     return f'<table class="omni-said-heard-table">{caption}<thead>{head}</tr></thead>{rows}</table>'
@@ -100,22 +95,11 @@ def said_heard_table(pairs: Sequence[Pair]) -> str:
 def _row(pair: Pair) -> str:
     edits = word_edits(pair.said, pair.heard)
     said = " ".join(
-        _marked(edit, edit.reference) if edit.sign == "D" else html.escape(edit.reference)
+        marked_word(edit, edit.reference) if edit.sign == "D" else html.escape(edit.reference)
         for edit in edits
         if edit.reference
     )
-    heard = " ".join(_marked(edit, edit.hypothesis) for edit in edits if edit.hypothesis)
     errors = sum(edit.sign != "=" for edit in edits)
     count = f"{errors} error{'s' * (errors != 1)}" if errors else "✓ no errors"
-    cells = f"<td>{said}</td><td>{heard or '(nothing)'}<span class='count'> {count}</span></td>"
+    cells = f"<td>{said}</td><td>{marked(pair.said, pair.heard)}<span class='count'> {count}</span></td>"
     return f"<tr><td class='play'></td><th scope='row'>{html.escape(pair.name)}</th>{cells}</tr>"
-
-
-def _marked(edit: Edit, word: str) -> str:
-    """A word with its error: a line in the colour of its kind, and the letter of the kind behind it."""
-    if edit.sign == "=":
-        return html.escape(word)
-    title = html.escape(f"{EDIT_KINDS[edit.sign]}: {edit.reference or '–'} → {edit.hypothesis or '–'}")
-    style = f"text-decoration: {_LINES[edit.sign]} {EDIT_COLOURS[edit.sign]} 2px"
-    sign = f"<sup><b>{edit.sign}</b></sup>"
-    return f'<span title="{title}"><span style="{style}">{html.escape(word)}</span>{sign}</span>'
