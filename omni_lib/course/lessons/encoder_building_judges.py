@@ -54,7 +54,8 @@ def subsampler(attempt: Attempt) -> None:
         got, got_lengths = _pair(Attempt(mine), (x, lengths), case)
         compare(got_lengths, counts, _LENGTHS, "B", 1e-6, f"{case}, the lengths")
         known = {} if training else slips.subsampler(layers, x, lengths)
-        _expect_real_rows(got, wanted, counts, known, case)
+        why = "Compare your shapes with the trace above."
+        _expect_real_rows(got, wanted, counts, known, why, case)
     _expect_gradients(part, (x, lengths))
 
 
@@ -69,7 +70,8 @@ def self_attention(attempt: Attempt) -> None:
     part = _built(attempt, (24, 3), layers, (x, mask))
     wanted = layers(x, mask)
     got = result_of(Attempt(part), (x, mask), _PADDED)
-    _expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), _PADDED)
+    why = "The order is: the maps, `split`, `rotate`, `attention`, and the joined heads through `output`."
+    _expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, _PADDED)
     _expect_gradients(part, (x, mask))
 
 
@@ -88,7 +90,9 @@ def block(attempt: Attempt) -> None:
         case = "In training mode" if training else _PADDED
         wanted = layers(x, mask)
         got = result_of(Attempt(mine), (x, mask), case)
-        _expect_real_rows(got, wanted, lengths, {} if training else slips.block(layers, x, mask), case)
+        known = {} if training else slips.block(layers, x, mask)
+        why = "Each part has a norm of its own in front of it, and no dropout."
+        _expect_real_rows(got, wanted, lengths, known, why, case)
     _expect_gradients(part, (x, mask))
 
 
@@ -204,14 +208,14 @@ def _pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any,
     return got[0], got[1]
 
 
-def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, case: str) -> None:
+def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, why: str, case: str) -> None:
     """`got` must be `wanted` (B, T, C) on the first `lengths` (B,) frames of each row."""
     real = valid_frames(lengths, wanted.shape[1])[..., None]
     if torch.is_tensor(got) and got.shape == wanted.shape and not got.is_complex():
         got = torch.where(real, got.detach(), 0.0)
         wanted = torch.where(real, wanted, 0.0)
         _recognise(got, wanted, known, case, real)
-    compare(got, wanted, "Compare your shapes and masks with the trace above.", "B T C", 1e-4, case)
+    compare(got, wanted, why, "B T C", 1e-4, case)
 
 
 def _recognise(got: Any, wanted: Tensor, known: Slips, case: str, real: Tensor | None = None) -> None:

@@ -118,6 +118,26 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_with(solutions.Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
         (_with(solutions.Subsampler, ("x.flatten(2)", "x.detach().flatten(2)")), "no gradient reaches"),
         (solutions.Subsampler(24), "without brackets"),
+        (
+            _with(
+                solutions.Subsampler,
+                (
+                    "F.relu(norm(x, padding_mask(lengths, x.shape[1])))",
+                    "norm(F.relu(x), padding_mask(lengths, x.shape[1]))",
+                ),
+            ),
+            "comes after the norm",
+        ),
+        (
+            _with(
+                solutions.Subsampler,
+                (
+                    "norm(x, padding_mask(lengths, x.shape[1]))",
+                    "norm(x, torch.ones(x.shape[:2], dtype=torch.bool))",
+                ),
+            ),
+            "make a new mask",
+        ),
     ],
     "rotate": [
         (_interleaved, "not of two neighbouring ones"),
@@ -163,6 +183,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "`output`, is missing",
         ),
         (_with(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
+        (_with(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
+        (_with(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
+        (
+            _with(
+                solutions.SelfAttention,
+                ("self.split(query), self.split(self.key(x))", "rotate(query), rotate(self.key(x))"),
+                ("attention(rotate(query), rotate(key)", "attention(self.split(query), self.split(key)"),
+            ),
+            "rotate after the `split`",
+        ),
     ],
     "block": [
         (
@@ -205,6 +235,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "each part works on the result of the one before it",
         ),
         (_with(solutions.Block, ("d_model, 15", "d_model, 3")), "has another shape"),
+        (_with(solutions.Block, ("self.convolution_norm(x)", "self.attention_norm(x)")), "a norm of its own"),
+        (_with(solutions.Block, ("d_ff, 0.0", "d_ff, 0.5")), "no dropout"),
         (_with(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
         (lambda d_model, n_heads, d_ff: d_model, "an nn.Module is wanted"),
     ],

@@ -63,12 +63,13 @@ def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
         "the residual's result is to be added to its input": run(residual="alone"),
         "the residual layer is missing": run(residual="none"),
         "a ReLU is missing after the norms of `convs`": run(rectified=False),
+        "the ReLU comes after the norm, not before it": run(rectified="before"),
         "a ReLU is missing after the residual's norm": run(residual="linear"),
         "the mean is over two neighbouring bands: `unflatten` the bands into 8 pairs": run(bands="far apart"),
         "the values of a band are to stay together: flatten (8 bands, 64 channels) in this order": run(
             bands="after channels"
         ),
-        "halve the lengths with each stride of 2 over time, and make the mask of the new ones": (
+        "a norm needs the mask of its frames: halve the lengths with each stride, and make a new mask": (
             run(new_lengths=False)
         ),
     }
@@ -81,7 +82,7 @@ def _subsampled(
     *,
     zeros_first: bool = True,
     new_lengths: bool = True,
-    rectified: bool = True,
+    rectified: bool | str = True,
     residual: str = "added",
     bands: str = "neighbours",
 ) -> Tensor:
@@ -93,8 +94,9 @@ def _subsampled(
     for conv, norm, (stride, _) in zip(layers.convs, layers.norms, layers.STRIDES, strict=True):
         x = convolve(conv, x)
         lengths = library.halve_up(lengths) if stride == 2 and new_lengths else lengths
+        x = F.relu(x) if rectified == "before" else x
         x = norm(x, valid_frames(lengths, x.shape[1]))
-        x = F.relu(x) if rectified else x
+        x = F.relu(x) if rectified is True else x
     if residual != "none":
         added = layers.residual_norm(convolve(layers.residual, x), valid_frames(lengths, x.shape[1]))
         added = added if residual == "linear" else F.relu(added)
@@ -111,6 +113,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
 
     def run(
         query_turned: Any = apply_rotary,
+        key_turned: Any = apply_rotary,
         value_turned: Any = same,
         masked: bool = True,
         split: str = "by channel",
@@ -121,9 +124,13 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
             query, value = (value, query) if exchanged else (query, value)
             each_head = (_by_head(each, layers.n_heads, split) for each in (query, layers.key(x), value))
             query, key, value = each_head
+            if split == "after":  # the whole frame is rotated as if it were one head
+                query, key = (
+                    _by_head(apply_rotary(_joined(each)), layers.n_heads, "") for each in (query, key)
+                )
             result = F.scaled_dot_product_attention(
-                query_turned(query),
-                query_turned(key),
+                query if split == "after" else query_turned(query),
+                key if split == "after" else key_turned(key),
                 value_turned(value),
                 attn_mask=mask[:, None, None, :] if masked else None,
             )
@@ -134,7 +141,12 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         return attended
 
     return {
-        "the positions are missing: `rotate` the queries and the keys": run(query_turned=same),
+        "the positions are missing: `rotate` the queries and the keys": run(
+            query_turned=same, key_turned=same
+        ),
+        "rotate the queries too, not the keys alone": run(query_turned=same),
+        "rotate the keys too, not the queries alone": run(key_turned=same),
+        "rotate after the `split`: the pairs are those of the channels of one head": run(split="after"),
         "the values are not to be rotated": run(value_turned=apply_rotary),
         "the padding is attended to: hand the mask to `attention`": run(masked=False),
         "the first half of `query_value` are the queries, the second half the values": run(exchanged=True),
@@ -153,6 +165,11 @@ def _by_head(x: Tensor, heads: int, split: str) -> Tensor:
     if split == "by frame":
         return x.reshape(x.shape[0], heads, x.shape[1], -1)
     return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
+
+
+def _joined(x: Tensor) -> Tensor:
+    """x (B, heads, T, D) → (B, T, C)."""
+    return x.transpose(1, 2).flatten(2)
 
 
 def _without_output(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Tensor:

@@ -71,9 +71,8 @@ class Subsampler(nn.Module):
         x = x * padding_mask(lengths, x.shape[1])[..., None]
         x = x[..., None]  # (B, T, 128, 1)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = convolve_time_and_frequency(
-                conv, x
-            )  # (B, T / 2, 64, 32), (B, T / 2, 32, 32), (B, T / 4, 16, 64)
+            # (B, T / 2, 64, 32), then (B, T / 2, 32, 32), then (B, T / 4, 16, 64)
+            x = convolve_time_and_frequency(conv, x)
             if conv.stride[0] == 2:
                 lengths = (lengths + 1) // 2
             x = F.relu(norm(x, padding_mask(lengths, x.shape[1])))
