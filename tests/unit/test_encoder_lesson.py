@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from omni_lib.config import Config
@@ -15,7 +17,7 @@ from omni_lib.course.lessons import encoder_slips as slips
 from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.lessons import encoder_wrong
 from omni_lib.course.lessons.encoder_plug_in import in_training
-from omni_lib.encoder import AudioEncoder, Subsampler, valid_frames
+from omni_lib.encoder import AudioEncoder, Subsampler, apply_rotary, valid_frames
 from omni_lib.errors import UserError
 
 SMALL = Config(d_model=24, n_layers=3, n_heads=3, d_ff=40, dropout=0.0, blocks_before_pool=1)
@@ -139,3 +141,11 @@ def test_our_solution_in_the_learners_place_is_not_counted_as_the_learners(name)
         assert exercise.check(again).outcome is Outcome.NOT_ATTEMPTED
     assert exercise.check(exercise.answer).outcome is Outcome.RIGHT
     assert exercise.check(exercise.or_ours(exercise.answer)).outcome is Outcome.RIGHT
+
+
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 16), st.integers(0, 1000))
+def test_the_rotation_of_the_lesson_is_the_librarys_and_keeps_lengths(heads, frames, half, seed):
+    x = torch.randn(2, heads, frames, 2 * half, generator=torch.Generator().manual_seed(seed))
+    turned = solutions.rotate(x)
+    assert torch.allclose(turned, apply_rotary(x), atol=1e-4)
+    assert torch.allclose(turned.norm(dim=-1), x.norm(dim=-1), rtol=1e-4, atol=1e-5)
