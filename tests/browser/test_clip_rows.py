@@ -19,6 +19,23 @@ OVERLAPS = """() => { const boxes = [...document.querySelectorAll(".word .text")
                           && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length }"""
 
 
+CONTRAST = """part => {
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = colour => { const [r, g, b] = numbers(colour).map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  let below = part;
+  const filled = each => (numbers(getComputedStyle(each).backgroundColor)[3] ?? 1) > 0;
+  while (!filled(below)) below = below.parentElement;
+  const [a, b] = [getComputedStyle(part).color, getComputedStyle(below).backgroundColor].map(light);
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05); }"""
+
+
+def contrast(part) -> float:
+    """Of a text with its background, as WCAG 2 defines it."""
+    return part.evaluate(CONTRAST)
+
+
 def wait_for(page, condition):
     page.wait_for_function(condition)
 
@@ -95,3 +112,40 @@ def test_one_row_of_the_table_plays_at_a_time(browser):
     expect(page.locator("tr.now")).to_have_count(0)
     assert page.errors == []
     page.context.close()
+
+
+@pytest.mark.slow
+def test_lesson_00_makes_its_point_on_one_screen_and_keeps_it_without_a_kernel(open_notebook):
+    """One page load: the hero in both themes, at two widths and at 125% zoom; then without its kernel."""
+    notebook = open_notebook("00_start_here")
+    page = notebook.page
+    for cell in (1, 2, 3, 5):
+        notebook.run_cell(cell)
+    hero = page.locator(".omni-clip-rows")
+    expect(hero.get_by_role("button", name="play the word")).to_have_count(6)
+    assert hero.bounding_box()["height"] <= 560
+    for theme in ("light", "dark"):
+        notebook.theme(theme)
+        assert contrast(hero.locator(".detail").first) >= 4.5
+        assert contrast(hero.locator(".word .text").first) >= 4.5
+        assert contrast(page.locator(".omni-said-heard td").last) >= 4.5
+    notebook.theme("light")
+    # a zoom of 125% shows the page as if it were 1 / 1.25 as wide
+    for width, height in ((1440, 900), (1024, 768), (round(1024 / 1.25), 614)):
+        page.set_viewport_size({"width": width, "height": height})
+        notebook.wait_until(lambda: page.evaluate(OVERLAPS) == 0, "no label lies on another")
+        for part in (hero, page.locator(".omni-said-heard")):
+            box = part.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+    row = page.get_by_role("button", name="play the clip suitcase")
+    row.click()
+    expect(page.get_by_role("button", name="pause the clip suitcase")).to_be_visible()
+    notebook.assert_clean()
+
+    # the link to the code, then a page without its kernel
+    assert page.get_by_role("link", name="omni_lib/__init__.py").get_attribute("href")
+    notebook.server.end_kernels()
+    notebook.reload()
+    expect(notebook.cell(3).locator("img")).to_be_visible()
+    expect(page.get_by_text("beiag").first).to_be_visible()
+    assert not page.get_by_text("Error displaying widget").filter(visible=True).count()

@@ -188,6 +188,7 @@ def test_the_voice_recorder_transcribes_the_microphone(explorer, tmp_path):
     heard = re.search(r"is transcribed as '(.*?)'", part.locator(".omni-summary").inner_text())[1]
     assert character_errors("one zero zero one zero four", heard).rate < 0.2  # a letter may be wrong
     assert notebook.play(part.locator(".omni-voice audio")) > 2.5
+    assert part.get_by_role("button", name="play the word").count() == len(heard.split())
     part.get_by_label("what I said").fill("one zero zero one zero four")
     expect(part.locator(".omni-comparison")).to_contain_text("zero")
     part.locator(".omni-add").click()

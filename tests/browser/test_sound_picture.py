@@ -150,6 +150,21 @@ def test_arrow_keys_move_the_play_head_and_a_notice_greys_the_picture(open_pictu
     assert page.errors == []
 
 
+def test_a_word_is_heard_alone(open_picture):
+    page = open_picture()
+    words = [{"word": "ta", "start": 0.6, "end": 0.7}, {"word": "ra", "start": 0.9, "end": 1.1}]
+    page.evaluate("words => window.change('words', words)", words)
+    page.evaluate("document.querySelector('audio').muted = true")
+    page.get_by_role("button", name="play the word ra, 0.90 to 1.10 seconds").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".word.now")).to_have_text("ra")
+    page.wait_for_function("document.querySelector('audio').paused")
+    assert 0.6 < page.evaluate("document.querySelector('audio').currentTime") < 0.9
+    page.evaluate("window.change('words', [])")
+    expect(page.get_by_role("button", name="play the word")).to_have_count(0)
+    assert page.errors == []
+
+
 def test_what_changes_is_shown(open_picture):
     page = open_picture()
     before = page.locator("img").get_attribute("src")

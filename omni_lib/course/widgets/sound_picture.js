@@ -1,6 +1,7 @@
 // The browser part of SoundPicture: image, player, play head, and the time of a click.
 
 const STEP = 0.05; // seconds that an arrow key moves the play head
+const MARGIN = 0.06; // seconds that are played before and after a word
 
 // One object URL at a time. The old one is revoked some time after the bytes change, because it may still be
 // loading.
@@ -30,6 +31,7 @@ function render({ model, el }) {
   const player = element(el, "div", "player");
   const audio = element(player, "audio", "sound");
   const label = element(player, "span", "label");
+  const wordList = element(el, "div", "words");
   const note = element(el, "div", "note");
   audio.controls = true;
   audio.preload = "auto";
@@ -41,6 +43,7 @@ function render({ model, el }) {
   const imageUrl = objectUrl("image/png");
   const soundUrl = objectUrl("audio/wav");
   let request = 0;
+  let until = null; // of the sound, where a word ends that was clicked
   let second = null; // position of the play head on the time axis; null before the first sound or click
 
   function showImage() {
@@ -70,6 +73,27 @@ function render({ model, el }) {
     frame.classList.toggle("stale", model.get("notice") !== "");
   }
 
+  // A button for each word. It plays the word alone.
+  function showWordList() {
+    wordList.replaceChildren();
+    const words = model.get("words");
+    wordList.style.display = words.length ? "" : "none";
+    if (words.length) element(wordList, "span", "lead").textContent = "Hear a word:";
+    for (const word of words) {
+      const made = element(wordList, "button", "word");
+      made.type = "button";
+      made.textContent = word.word;
+      made.setAttribute("aria-label",
+        `play the word ${word.word}, ${word.start.toFixed(2)} to ${word.end.toFixed(2)} seconds`);
+      made.addEventListener("click", () => {
+        const start = model.get("sound_start");
+        audio.currentTime = Math.max(0, word.start - start - MARGIN);
+        until = word.end - start + MARGIN;
+        audio.play();
+      });
+    }
+  }
+
   // Play what was set just now. The sound may be set by a later event of the same message.
   function playNow() {
     setTimeout(() => audio.play().catch(() => {}), 0);
@@ -86,12 +110,21 @@ function render({ model, el }) {
     head.setAttribute("aria-valuemin", start);
     head.setAttribute("aria-valuemax", end);
     head.setAttribute("aria-valuenow", outside ? start : second.toFixed(2));
+    const words = model.get("words");
+    [...wordList.querySelectorAll(".word")].forEach((button, index) => {
+      const { start: from, end: to } = words[index] ?? { start: 0, end: 0 };
+      button.classList.toggle("now", second !== null && audio.currentTime > 0 && from <= second && second < to);
+    });
     note.style.display = notes.length ? "" : "none";
     const index = second === null ? 0 : Math.floor(second / model.get("seconds_per_note") + 1e-6);
     note.textContent = notes.length ? notes[Math.min(Math.max(index, 0), notes.length - 1)] : "";
   }
 
   function follow() {
+    if (until !== null && audio.currentTime >= until) {
+      until = null;
+      audio.pause();
+    }
     second = model.get("sound_start") + audio.currentTime;
     place();
     request = audio.paused ? 0 : requestAnimationFrame(follow);
@@ -113,6 +146,7 @@ function render({ model, el }) {
   }
 
   function moveTo(found) {
+    until = null;
     second = found;
     const heard = second - model.get("sound_start");
     if (audio.duration && heard >= 0 && heard <= audio.duration) audio.currentTime = heard;
@@ -123,7 +157,7 @@ function render({ model, el }) {
 
   audio.addEventListener("play", () => { cancelAnimationFrame(request); follow(); });
   audio.addEventListener("seeked", () => { if (audio.paused) follow(); });
-  audio.addEventListener("ended", follow);
+  audio.addEventListener("ended", () => { until = null; follow(); });
   image.addEventListener("click", point);
   image.addEventListener("mousemove", (event) => {
     image.style.cursor = timeAt(event) === null ? "" : "crosshair";
@@ -141,6 +175,7 @@ function render({ model, el }) {
     ["change:sound", showSound],
     ["change:alt change:sound_label", showWords],
     ["change:left change:right change:axis_start change:axis_end", place],
+    ["change:words", showWordList],
     ["change:notice", showNotice],
     ["change:plays", playNow],
     ["change:notes change:seconds_per_note change:sound_start", place],
@@ -148,6 +183,7 @@ function render({ model, el }) {
   for (const [names, react] of changes) model.on(names, react);
   showImage();
   showWords();
+  showWordList();
   showSound();
   showNotice();
   return () => {

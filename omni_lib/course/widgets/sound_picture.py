@@ -36,7 +36,7 @@ class SoundPicture(anywidget.AnyWidget):
     Between the fractions `left` and `right` of its width, the image has a time axis from `axis_start` to
     `axis_end` seconds. A click there moves the play head and sets `pointed`. If there are `notes`, the one
     for the current time is shown below. A `notice` says why the image is not that of the present settings;
-    the image is grey then.
+    the image is grey then. Each of the `words` is a button that plays it.
     """
 
     _esm = _HERE / "sound_picture.js"
@@ -53,6 +53,7 @@ class SoundPicture(anywidget.AnyWidget):
     axis_end = traitlets.Float(1.0).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each `seconds_per_note`
     seconds_per_note = traitlets.Float(0.04).tag(sync=True)
+    words: Any = traitlets.List().tag(sync=True)  # {"word": …, "start": …, "end": …}, s on the time axis
     notice = traitlets.Unicode().tag(sync=True)
     plays = traitlets.Int(0).tag(sync=True)  # how often the sound was started from here
     pointed = traitlets.Float(-1.0).tag(sync=True)  # time of the latest click, s; -1 after it was handled

@@ -8,7 +8,7 @@ voice_recorder()
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,7 @@ class VoiceRecorder(Explorer):
                 self.picture.set_image(self._canvas.draw(result), f"{title} {words} Word times: {times}.")
                 self.picture.set_axis(span, 0.0, len(result.mel) * HOP_LENGTH / SAMPLE_RATE)
                 self.picture.set_sound(take.waveform, take.source)
+                self.picture.words = [asdict(word) for word in result.words]
                 self.picture.notes = frame_notes(result.log_probs, result.seconds_per_frame)
                 self.picture.seconds_per_note = result.seconds_per_frame
         self._announce_errors(words, result.text)
