@@ -44,15 +44,6 @@ def pretrained() -> tuple[Recogniser, Config]:
     return load_recogniser(PRETRAINED)
 
 
-def plain_ctc() -> Recogniser:
-    """The recogniser for a learner's own voice, in evaluation mode.
-
-    It was trained with plain CTC, without a bonus for the entropy of alignments, so its posteriors are narrow
-    peaks.
-    """
-    return load_recogniser(VOICE)[0]
-
-
 def corpus() -> Path:
     """The manifest of the embedded corpus. The first call makes the corpus, which takes about a minute."""
     return CORPUS if CORPUS.exists() else synthesise(CORPUS.parent)

@@ -72,6 +72,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "may_skip[2:] = states[2:] != states[:-2]": _BLANKS,
         "states[2:] != -1": _BLANKS,
     },
+    "03.backward_recursion": {
+        "torch.tensor(target)": "A target that is not empty becomes whole numbers without being told.",
+        "torch.ones(len(states), dtype=torch.bool)": (
+            "A skip out of the last two states leads outside only, where everything is -inf."
+        ),
+        "may_skip[:-2] = states[2:] != states[:-2]": _BLANKS,
+        "states[2:] != -1": _BLANKS,
+    },
     "03.feasible": {
         "zip(target[1:], target,": "Whether two are equal does not depend on their order.",
         "zip(target, target[1:])))": "`strict=False` is the default.",

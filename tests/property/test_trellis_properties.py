@@ -22,6 +22,7 @@ from omni_lib.course.trellis import (
     states_of,
     write_path,
 )
+from omni_lib.course.widgets.trellis_drawing import cells_of
 from omni_lib.ctc import collapse, ctc_loss, frames_needed
 
 TARGETS = st.lists(st.integers(1, 3), max_size=4)
@@ -106,3 +107,20 @@ def test_a_path_is_written_as_it_is_read(text):
     steps = Collapse(read_path(text))
     assert sum(frames for _, frames in steps.runs) == len(text)
     assert all(left != right for (left, _), (right, _) in itertools.pairwise(steps.runs))
+
+
+@given(seed=st.integers(0, 9999), target=st.lists(st.integers(1, 3), min_size=1, max_size=5))
+def test_every_drawn_cell_is_the_sum_that_its_arrows_show(seed, target):
+    """In the order of the recursion each cell needs only cells before it, and the last two give the loss."""
+    frames = frames_needed(target) + seed % 4
+    log_probs = random_log_probs(seed, frames, 5).double()
+    cells = cells_of(log_probs, forward_mass(log_probs, target), target)
+    known: dict[tuple[int, int], float] = {}
+    for cell in cells:
+        terms = [known[cell.frame - 1, term.state] for term in cell.terms]
+        assert [term.mass for term in cell.terms] == terms
+        assert cell.mass == pytest.approx(cell.share * (sum(terms) if cell.frame else 1))
+        known[cell.frame, cell.state] = cell.mass
+    ends = sum(known.get((frames - 1, state), 0.0) for state in (2 * len(target) - 1, 2 * len(target)))
+    loss = ctc_loss(log_probs[None], torch.tensor([frames]), [target])
+    assert -math.log(ends) == pytest.approx(float(loss), abs=1e-6)

@@ -3,15 +3,12 @@
 import pytest
 import torch
 
-from omni_lib.alignment import best_path, word_times
-from omni_lib.audio import LogMel, read_audio
-from omni_lib.course import ctc_figures, materials, trellis
+from omni_lib.course import ctc_figures, trellis
+from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import ctc_alignment as lesson
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.ctc import ctc_loss
-from omni_lib.recogniser import load_recogniser
 from omni_lib.text import Vocabulary
-from omni_lib.training.diagnosis import posteriors
 
 TEXTS = ("hello", "the cat", "aa", "")
 
@@ -52,29 +49,33 @@ def test_an_empty_batch_has_no_loss_and_an_infeasible_text_has_an_infinite_one()
 
 
 @pytest.mark.parametrize("text", ["hi", "a bee"])
-def test_the_figures_are_labelled_with_letters_words_and_units(text):
+def test_the_figures_are_labelled_with_letters_and_units(text):
     torch.manual_seed(0)
     log_probs, target = torch.randn(20, 29).log_softmax(dim=-1), Vocabulary().encode(text)
-    path = best_path(log_probs, target)
-    (curves,) = ctc_figures.posterior_curves(log_probs, 0.04, text).axes
-    assert curves.get_xlabel() == "time (s)" and len(curves.lines) == len(set(text))
-    cells, _ = ctc_figures.occupancy_map(trellis.occupancy(log_probs, target), target, 0.04).axes
+    gamma = trellis.occupancy(log_probs, target)
+    cells, second, _ = ctc_figures.occupancy_maps({"one": gamma, "two": gamma}, target, 0.04).axes
     assert [label.get_text() for label in cells.get_yticklabels()] == list(text.replace(" ", "␣"))
-    words = word_times(path, Vocabulary(), 0.04)
-    spectrogram, _ = ctc_figures.words_over_spectrogram(torch.randn(80, 128), words, path, 0.04).axes
-    written = [label.get_text() for label in spectrogram.texts]
-    assert written == [*text.split(), *text.replace(" ", "␣")] and spectrogram.get_ylabel() == "mel filter"
+    assert (cells.get_title(), second.get_title(), cells.get_xlabel()) == ("one", "two", "time (s)")
 
 
-def test_plain_ctc_has_narrow_peaks_and_the_encoder_of_the_course_has_not():
-    """Lesson 03 shows this difference between its two heads."""
-    blanks, peaks = [], []
-    for recogniser in (materials.plain_ctc(), materials.pretrained()[0]):
-        mel = LogMel()(read_audio(materials.clips()["command"].path))
-        with torch.inference_mode():
-            found = posteriors(*recogniser(mel[None], torch.tensor([len(mel)])))
-        blanks.append(found.blank_rate)
-        peaks.append(found.peakiness)
-    assert load_recogniser(materials.VOICE)[1].alignment_entropy == 0
-    assert materials.pretrained()[1].alignment_entropy > 0
-    assert peaks[0] > 0.5 > peaks[1] and blanks[0] > blanks[1]
+def test_the_strips_of_posteriors_are_as_opaque_as_the_symbols_are_probable():
+    log_probs = torch.full((4, 29), 1e-4)
+    for frame, symbol in enumerate(trellis.read_path("_hii")):
+        log_probs[frame, symbol] = 0.9
+    (axes,) = ctc_figures.posterior_strips(log_probs.log(), 0.04, "hi").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["blank", "h", "i"]
+    assert [label.get_text() for label in axes.texts] == ["h", "i"] and axes.get_xlabel() == "time (s)"
+    opacity = axes.images[0].get_array()[..., 3]
+    assert (opacity > 0.5).tolist() == [
+        [True, False, False, False],
+        [False, True, False, False],
+        [False, False, True, True],
+    ]
+
+
+def test_a_right_forward_recursion_may_be_drawn_and_no_other():
+    tries = Progress.mine().entry("03.forward_recursion")
+    assert lesson.once_right(solutions.forward_recursion) is solutions.forward_recursion
+    for other in (lambda log_probs, target: ..., lambda log_probs, target: log_probs, ...):
+        assert lesson.once_right(other) is None
+    assert Progress.mine().entry("03.forward_recursion") == tries

@@ -11,9 +11,15 @@ from torch import Tensor
 from omni_lib.course import trellis
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.lessons import ctc_alignment_judges as judges
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
-from omni_lib.course.lessons.ctc_alignment_backward import ctc_gradient, occupancy, viterbi_path
+from omni_lib.course.lessons.ctc_alignment_backward import (
+    backward_recursion,
+    ctc_gradient,
+    occupancy,
+    viterbi_path,
+)
 from omni_lib.course.lessons.ctc_alignment_questions import (
     eos_as_target,
     frames_for_hello,
@@ -162,6 +168,14 @@ feasible = CodeExercise(
 )
 
 
+def once_right(function: Any) -> Any:
+    """A learner's forward recursion, for the trellis explorer; None as long as its check does not accept it.
+
+    Asking does not count as a try.
+    """
+    return function if forward_recursion.reply_to(function).outcome is Outcome.RIGHT else None
+
+
 EXERCISES = (
     hell_lo,
     frames_for_hello,
@@ -171,12 +185,13 @@ EXERCISES = (
     forward_recursion,
     initial_loss,
     why_ctc,
-    occupancy,
-    ctc_gradient,
     feasible,
     letters_per_second,
     what_blank_means,
     peaky,
     eos_as_target,
+    backward_recursion,
+    occupancy,
+    ctc_gradient,
     viterbi_path,
 )

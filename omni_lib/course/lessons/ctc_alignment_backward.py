@@ -1,10 +1,33 @@
-"""Lesson 03 from the backward recursion on: occupancies, the gradient, and the best path."""
+"""Lesson 03 from the backward recursion on: beta, occupancies, the gradient, and the best path."""
 
 from __future__ import annotations
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons import ctc_alignment_backward_judges as judges
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+
+backward_recursion = CodeExercise(
+    key="03.backward_recursion",
+    goal="The backward recursion in log space: log beta[t, s], the summed probability of all ways to go on "
+    "from state s after frame t to the end.",
+    difficulty=3,
+    minutes=10,
+    extra=True,
+    judge=judges.backward_recursion,
+    answer=solutions.backward_recursion,
+    hints=(
+        "Begin at the end: in the last frame nothing is left to be said, so the last letter and the last "
+        "blank have a beta of 1, whose logarithm is 0. All other states have -inf there.",
+        "From state s a path goes on to s, to s+1 or, if the skip is allowed, to s+2. In frame t+1 it emits "
+        "the symbol of the state *to which* it goes.",
+        "`beta[t, s] = logsumexp(log_probs[t+1, states[r]] + beta[t+1, r])` over these states r. The skip to "
+        "s+2 is allowed if `states[s+2]` is a letter other than `states[s]`. Take care that no index is "
+        "beyond the last state.",
+    ),
+    praise="Alpha has the beginning of each path, up to its frame, and beta the rest. Together they hold "
+    "whole paths.",
+)
+
 
 occupancy = CodeExercise(
     key="03.occupancy",

@@ -9,12 +9,71 @@ from torch import Tensor
 
 from omni_lib.alignment import best_path
 from omni_lib.course import trellis
-from omni_lib.course.exercises.expectations import expect_close, require, slow_or_endless
+from omni_lib.course.exercises.expectations import expect_close, require, result_of, slow_or_endless
 from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
-from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED
+from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED, same_cells
 from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
 from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss, frames_needed
+
+
+def backward_recursion(attempt: Attempt) -> None:
+    for number, (text, frames, case, why) in enumerate(
+        (
+            (
+                "a",
+                1,
+                "'a' in one frame",
+                "After the last frame nothing is left: beta is one (its logarithm is zero) in the last two "
+                "states, and zero in all others.",
+            ),
+            (
+                "a",
+                2,
+                "'a' in two frames",
+                "Each way on emits, in the next frame, the symbol of the state to which it goes, and the "
+                "ways are added up (`logaddexp`).",
+            ),
+            ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
+            ("aa", 4, "'aa' in four frames", "Between two equal letters the blank must not be skipped."),
+            ("aba", 6, "'aba' in six frames", "Only neighbours count: both blanks may be skipped."),
+            ("hello", 9, "'hello'", "The double l again, within a word."),
+            ("hello", 3, "'hello' in too few frames", "Early states cannot reach the end: -inf."),
+            ("the cat sat on the mat", 40, "A sentence", ""),
+        )
+    ):
+        log_probs, target = posteriors(frames, 40 + number), indices(text)
+        wanted = trellis.backward_mass(log_probs, target)
+        with slow_or_endless(case):
+            got = result_of(attempt, (log_probs, target), case)
+        if same_cells(got, wanted + log_probs[:, trellis.states_of(target)]):
+            raise NotYet(
+                f"{case}: your beta contains the probability of the frame t itself, which alpha contains "
+                "already. Begin with the frame after it, and with one in the last frame."
+            )
+        wrapped = _wrapped_backward(log_probs, target)
+        if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
+            message = "some paths go on from the last state to the first. Nothing comes after the last."
+            raise NotYet(f"{case}: {message}")
+        expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
+    log_probs, target = posteriors(200, 9, sharpness=6.0).float(), indices("do you want to ride a bicycle")
+    wanted = trellis.backward_mass(log_probs, target)
+    why = "Multiply nothing, or its probability underflows; add logarithms."
+    expect_close(attempt, (log_probs, target), wanted, why, "T states", case="A long clip in float32")
+
+
+def _wrapped_backward(log_probs: Tensor, target: list[int]) -> Tensor:
+    """log beta of a recursion whose s+1 and s+2 read from the beginning for the last states."""
+    states = torch.tensor(trellis.states_of(target))
+    closed = ~((states.roll(-2) != 0) & (states.roll(-2) != states))
+    emitted = log_probs[:, states]
+    beta = torch.full_like(emitted, -math.inf)
+    beta[-1, -2:] = 0.0
+    for t in range(len(beta) - 2, -1, -1):
+        after = emitted[t + 1] + beta[t + 1]
+        ways = [after, after.roll(-1), after.roll(-2).masked_fill(closed, -math.inf)]
+        beta[t] = torch.stack(ways).logsumexp(dim=0)
+    return beta
 
 
 def _alpha_beta(text: str, frames: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,91 @@ from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 
 
+def _backward(
+    log_probs: Tensor, target: list[int], skips: Tensor | None = None, ends: int = 2, best: bool = False
+) -> Tensor:
+    states = torch.tensor(trellis.states_of(target))
+    into = torch.tensor(trellis.may_skip(states.tolist())) if skips is None else skips
+    out_of = torch.cat([into[2:], torch.zeros(2, dtype=torch.bool)])
+    emitted = log_probs[:, states]
+    beta = torch.full_like(emitted, -math.inf)
+    beta[-1, -ends:] = 0.0
+    outside = beta.new_full((2,), -math.inf)
+    for t in range(len(beta) - 2, -1, -1):
+        after = torch.cat([emitted[t + 1] + beta[t + 1], outside])
+        ways = torch.stack([after[:-2], after[1:-1], after[2:].masked_fill(~out_of, -math.inf)])
+        beta[t] = ways.amax(dim=0) if best else ways.logsumexp(dim=0)
+    return beta
+
+
+def _with_its_own_frame(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _backward(log_probs, target) + log_probs[:, trellis.states_of(target)]
+
+
+def _emits_where_it_leaves(log_probs: Tensor, target: list[int]) -> Tensor:
+    states, skips = trellis.states_of(target), trellis.may_skip(trellis.states_of(target))
+    beta = torch.full((len(log_probs), len(states)), -math.inf, dtype=torch.float64)
+    beta[-1, -2:] = 0.0
+    for t in range(len(beta) - 2, -1, -1):
+        for s, symbol in enumerate(states):
+            ways = [s] + [s + 1] * (s + 1 < len(states)) + [s + 2] * (s + 2 < len(states) and skips[s + 2])
+            beta[t, s] = log_probs[t + 1, symbol] + beta[t + 1, ways].logsumexp(dim=0)
+    return beta
+
+
+def _backward_skips_between_equals(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = torch.tensor(trellis.states_of(target))
+    return _backward(log_probs, target, (states != 0) & (torch.arange(len(states)) >= 2))
+
+
+def _backward_wraps(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = trellis.states_of(target)
+    beta = torch.full((len(log_probs), len(states)), -math.inf, dtype=torch.float64)
+    beta[-1, -2:] = 0.0
+    for t in range(len(beta) - 2, -1, -1):
+        for s, symbol in enumerate(states):
+            ways = [s, (s + 1) % len(states)]
+            after = (s + 2) % len(states)
+            ways += [after] * (states[after] not in (0, symbol))
+            on = [log_probs[t + 1, states[r]] + beta[t + 1, r] for r in ways]
+            beta[t, s] = torch.stack(on).logsumexp(dim=0)
+    return beta
+
+
+def _ends_in_the_blank_only(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _backward(log_probs, target, ends=1)
+
+
+def _backward_takes_the_best(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _backward(log_probs, target, best=True)
+
+
+def _forward_again(log_probs: Tensor, target: list[int]) -> Tensor:
+    return trellis.forward_mass(log_probs, target)
+
+
+def _not_mirrored_back(log_probs: Tensor, target: list[int]) -> Tensor:
+    return trellis.forward_mass(log_probs.flip(0), target[::-1])
+
+
+def _backward_multiplies(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = trellis.states_of(target)
+    skips = torch.tensor([*trellis.may_skip(states)[2:], False, False])
+    shares = log_probs.exp()[:, states]
+    beta = torch.zeros_like(shares)
+    beta[-1, -2:] = 1.0
+    outside = beta.new_zeros(2)
+    for t in range(len(beta) - 2, -1, -1):
+        after = torch.cat([shares[t + 1] * beta[t + 1], outside])
+        beta[t] = after[:-2] + after[1:-1] + after[2:] * skips
+    return beta.log()
+
+
+def _by_two_forwards(log_probs: Tensor, target: list[int]) -> Tensor:
+    mirrored = solutions.forward_recursion(log_probs.flip(0), target[::-1]).flip(0, 1)
+    return mirrored - log_probs[:, trellis.states_of(target)]
+
+
 def _not_normalised(alpha: Tensor, beta: Tensor) -> Tensor:
     return (alpha + beta).exp()
 
@@ -112,6 +197,17 @@ def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
+    "backward_recursion": [
+        (_with_its_own_frame, "which alpha contains already"),
+        (_emits_where_it_leaves, "the state to which it goes"),
+        (_backward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
+        (_backward_wraps, "Nothing comes after the last"),
+        (_ends_in_the_blank_only, "in the last two states"),
+        (_backward_takes_the_best, "logaddexp"),
+        (_forward_again, "After the last frame nothing is left"),
+        (_not_mirrored_back, "After the last frame nothing is left"),
+        (_backward_multiplies, "its probability underflows"),
+    ],
     "occupancy": [
         (_not_normalised, "the states of one frame add up to one"),
         (_over_frames, "the states of one frame add up to one"),
@@ -137,6 +233,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
+    "backward_recursion": [
+        trellis.backward_mass,
+        _by_two_forwards,
+        lambda log_probs, target: _backward(log_probs.double(), target).tolist(),
+    ],
     "occupancy": [
         _occupancy_by_numpy,
         lambda alpha, beta: torch.exp(_still_in_logarithms(alpha, beta)).float(),

@@ -159,7 +159,7 @@ def forward_recursion(attempt: Attempt) -> None:
         with slow_or_endless(case):
             got = result_of(attempt, (log_probs, target), case)
         wrapped = _wrapped_forward(log_probs, target)
-        if _same(got, wrapped) and not _same(wrapped, wanted):
+        if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
             raise NotYet(f"{case}: some beginnings come from the last states. {WRAPPED}")
         expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
     log_probs = posteriors(300, 9, sharpness=6.0).float()
@@ -174,7 +174,7 @@ def forward_recursion(attempt: Attempt) -> None:
     )
 
 
-def _same(got: Any, wanted: Tensor) -> bool:
+def same_cells(got: Any, wanted: Tensor) -> bool:
     """Whether an answer is a tensor, an array or a list of these values."""
     try:
         mine = torch.as_tensor(got).detach()

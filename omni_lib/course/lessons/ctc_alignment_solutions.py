@@ -91,6 +91,34 @@ def feasible(target: list[int], mel_frames: int, frames_per_embedding: int) -> b
     return int(embedding_lengths(mel_frames)) * frames_per_embedding >= needed
 
 
+def backward_recursion(log_probs: Tensor, target: list[int]) -> Tensor:
+    """log beta of one utterance: in each cell all ways to go on from there to the end.
+
+    Compared in every cell, to four digits, in the precision of `log_probs` (float32 or float64) or a higher
+    one. The probability of the cell's own frame is not part of beta.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms.
+        target: L class indices, without blanks; at least one.
+
+    Returns:
+        (T, 2 L + 1), natural logarithms; -inf in a state from which no path can still reach the end.
+    """
+    states = torch.zeros(2 * len(target) + 1, dtype=torch.long)
+    states[1::2] = torch.tensor(target, dtype=torch.long)
+    may_skip = torch.zeros(len(states), dtype=torch.bool)
+    may_skip[:-2] = (states[2:] != 0) & (states[2:] != states[:-2])  # out of a state, not into it
+    emitted = log_probs[:, states]  # (T, S)
+    beta = torch.full_like(emitted, -math.inf)
+    beta[-1, -2:] = 0.0
+    outside = beta.new_full((2,), -math.inf)
+    for t in range(len(beta) - 2, -1, -1):
+        after = torch.cat([emitted[t + 1] + beta[t + 1], outside])
+        stay, move, skip = after[:-2], after[1:-1], after[2:].masked_fill(~may_skip, -math.inf)
+        beta[t] = torch.stack([stay, move, skip]).logsumexp(dim=0)
+    return beta
+
+
 def occupancy(alpha: Tensor, beta: Tensor) -> Tensor:
     """The share of the text's probability that goes through each state at each frame.
 

@@ -163,16 +163,14 @@ def _forward_takes_the_best(log_probs: Tensor, target: list[int]) -> Tensor:
 
 def _forward_multiplies(log_probs: Tensor, target: list[int]) -> Tensor:
     states = trellis.states_of(target)
-    skips = trellis.may_skip(states)
+    skips = torch.tensor(trellis.may_skip(states))
     probabilities = log_probs.exp()[:, states]
     alpha = torch.zeros_like(probabilities)
     alpha[0, :2] = probabilities[0, :2]
+    outside = alpha.new_zeros(2)
     for t in range(1, len(alpha)):
-        for s in range(len(states)):
-            total = (
-                alpha[t - 1, s] + (alpha[t - 1, s - 1] if s else 0) + (alpha[t - 1, s - 2] if skips[s] else 0)
-            )
-            alpha[t, s] = total * probabilities[t, s]
+        before = torch.cat([outside, alpha[t - 1]])
+        alpha[t] = probabilities[t] * (before[2:] + before[1:-1] + before[:-2] * skips)
     return alpha.log()
 
 
