@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache, wraps
 from importlib import import_module
@@ -33,6 +34,7 @@ from torch import nn
 
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.comparison import STEPS, Comparison, Step
+from omni_lib.course.exercises.shown_steps import ShownSteps
 from omni_lib.course.exercises.verdict import Outcome, Verdict
 from omni_lib.course.materials import CLIPS, CORPUS, PRETRAINED
 from omni_lib.errors import UserError
@@ -49,6 +51,7 @@ LONGEST_CLIP = 3.0  # seconds: longer clips would make the comparison slow
 PATIENCE = (
     120.0  # seconds for the run with the learner's function: right Python loops can be too slow to train with
 )
+_SHOWN: ContextVar[ShownSteps] = ContextVar("_SHOWN")  # counts the steps of the training going on
 
 
 def identity(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,8 +84,10 @@ class PlugIn:
             return replace(verdict, card=None)  # the card stands below the check already
         stand_in = StandIn(function, time.monotonic() + PATIENCE)
         manifest = _manifest()
+        _SHOWN.set(ShownSteps(STEPS))
         try:
             with replaced(self, stand_in):
+                _SHOWN.get(ShownSteps(STEPS)).begin("your function")
                 yours = training_steps(manifest)
         except Exception as error:
             failure = f"With your function in its place, training fails: {_in_one_line(error)}"
@@ -177,7 +182,7 @@ def training_steps(manifest: Path) -> tuple[Step, ...]:
     ):
         folder = Path(name)
         write_manifest(folder / "asr.csv", _some_clips(manifest))
-        trainer = Trainer(_settings(folder), folder / "run", report=lambda line: None)
+        trainer = Trainer(_settings(folder), folder / "run", report=_SHOWN.get(ShownSteps(STEPS)).report)
         pretrained, _ = load_recogniser(PRETRAINED)
         # Keep the feature statistics that were measured on these clips: they may be the learner's work.
         features = {"encoder.feature_mean", "encoder.feature_deviation"}
@@ -191,6 +196,7 @@ def training_steps(manifest: Path) -> tuple[Step, ...]:
 @cache
 def _library_steps(manifest: Path) -> tuple[Step, ...]:
     """The steps with the library's own functions: all exercises share one run on the same clips."""
+    _SHOWN.get(ShownSteps(STEPS)).begin("the library's function")
     return training_steps(manifest)
 
 
