@@ -10,12 +10,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from omni_lib.course.clip_reading import STRIP_COLOURS
 from omni_lib.course.figures import MATRIX, page_style
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
+from omni_lib.course.palette import INK
 from omni_lib.course.trellis import VOCABULARY, sign_of, states_of
 from omni_lib.text import BLANK
-
-STRIPS = (BLUE, ORANGE, GREEN, PURPLE)  # the colours of neighbouring strips
 
 
 def posterior_strips(log_probs: Tensor, seconds_per_frame: float, text: str) -> Figure:
@@ -30,7 +29,7 @@ def posterior_strips(log_probs: Tensor, seconds_per_frame: float, text: str) -> 
     symbols = [BLANK, *sorted(set(VOCABULARY.encode(text)))]
     pixels = np.zeros((len(symbols), len(shares), 4))
     for row, symbol in enumerate(symbols):
-        pixels[row, :, :3] = to_rgb(INK if symbol == BLANK else STRIPS[row % len(STRIPS)])
+        pixels[row, :, :3] = to_rgb(INK if symbol == BLANK else STRIP_COLOURS[(row - 1) % len(STRIP_COLOURS)])
         pixels[row, :, 3] = np.clip(shares[:, symbol], 0, 1)
     end = len(shares) * seconds_per_frame
     with page_style():
