@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from omni_lib.course.materials import corpus, pretrained
+from omni_lib.course.tables import Table
 from omni_lib.errors import UserError
 from omni_lib.inference.arpa import write_arpa
 from omni_lib.inference.beam_search import make_decoder
@@ -105,6 +106,34 @@ def rates_by(
         speakers = len({row.speaker for row, _ in members})
         rates[value] = GroupRate(total(errors).rate, low, high, len(members), speakers)
     return rates
+
+
+def rate_table(
+    attribute: str,
+    rates: Mapping[str, GroupRate],
+    others: Mapping[str, Mapping[str, GroupRate]] | None = None,
+) -> Table:
+    """The groups from the lowest rate to the highest, with their intervals.
+
+    Args:
+        attribute: the head of the first column.
+        rates: as `rates_by` gives them.
+        others: name of a further decoder -> its rates of the same groups.
+    """
+    others = others or {}
+    head = (attribute, "utterances", "voices", "WER", "95% interval", *others)
+    rows = [
+        (
+            name,
+            str(found.utterances),
+            str(found.speakers),
+            f"{found.rate:.1%}",
+            f"{found.low:.1%} to {found.high:.1%}",
+            *(f"{other[name].rate:.1%}" for other in others.values()),
+        )
+        for name, found in sorted(rates.items(), key=lambda item: item[1].rate)
+    ]
+    return Table(head, rows)
 
 
 def decode_corpus() -> list[DecodedUtterance]:

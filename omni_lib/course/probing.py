@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from omni_lib.course.figures import page_style
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+from omni_lib.course.tables import Table
 
 SOURCES = ("log-mel", "untrained", "trained")
 RESAMPLES = 1000  # for the interval of a score
@@ -105,6 +106,27 @@ def chance(examples: ProbeExamples) -> float:
         return 0.0
     out = examples.held_out()
     return (examples.truth[out] == examples.truth[~out].mode().values).double().mean().item()
+
+
+def score_table(scores: dict[str, dict[str, ProbeScore]], levels: dict[str, float]) -> Table:
+    """The score of each probe for each source, with its interval.
+
+    Args:
+        scores: question -> source -> score.
+        levels: question -> score by chance.
+    """
+    rows = [
+        (
+            question,
+            f"{levels[question]:.2f}",
+            source,
+            f"{value.value:.2f}",
+            f"{value.low:.2f} to {value.high:.2f}",
+        )
+        for question, found in scores.items()
+        for source, value in found.items()
+    ]
+    return Table(("question", "guessing", "input", "score", "95% interval"), rows)
 
 
 def probe_figure(scores: dict[str, dict[str, ProbeScore]], levels: dict[str, float]) -> Figure:
