@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
+import torch
+
+from omni_lib.config import Config
 from omni_lib.course.exercises.checking import CodeExercise, source_of
+from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.lessons import full_training_judges as judges
 from omni_lib.course.lessons import full_training_solutions as solutions
+from omni_lib.course.lessons import full_training_step_judge as step_judge
 from omni_lib.course.lessons.full_training_questions import (
     chapter_hours,
     epoch_of_step_1000,
@@ -21,6 +27,11 @@ from omni_lib.course.lessons.full_training_questions import (
     recipe_refused,
     why_resume,
 )
+from omni_lib.machine import distributed
+from omni_lib.trainer import Trainer
+from omni_lib.training.batching import Batch
+from omni_lib.training.objective import Loss
+from omni_lib.training.optimizer import schedule
 
 NUMBER = "05"
 TITLE = "Full training"
@@ -78,6 +89,20 @@ training_time = CodeExercise(
 # What one step does
 
 
+def _as_schedule(
+    learning_rate: Callable[[int, int, float, int], Any],
+) -> Callable[[int, int, Config], float]:
+    """The learner's function as the trainer calls it: for a share of the peak, of a peak of 1."""
+    library = schedule
+
+    def share(step: int, total_steps: int, config: Config) -> float:
+        if config.schedule == "constant":  # the exercise is the cosine
+            return library(step, total_steps, config)
+        return float(learning_rate(step, total_steps, 1.0, config.warmup_steps))
+
+    return share
+
+
 learning_rate = CodeExercise(
     key="05.learning_rate",
     goal="The learning rate of each step: a straight warm-up to the peak, then half a cosine down to zero.",
@@ -93,6 +118,7 @@ learning_rate = CodeExercise(
     ),
     praise="That is `omni_lib.training.optimizer.schedule`. During the warm-up Adam estimates "
     "the size of the gradients, before it takes large steps.",
+    plug_in=PlugIn(places=("omni_lib.trainer:schedule",), adapt=_as_schedule),
 )
 
 
@@ -133,6 +159,50 @@ average_weights = CodeExercise(
 )
 
 
+def _as_method(function: Callable[..., Any]) -> Callable[[Trainer, Batch], Loss]:
+    """The learner's step as the trainer calls it, with what `Trainer.train_step` does before and after."""
+
+    def train_step(self: Trainer, batch: Batch) -> Loss:
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step + (distributed.rank() << 48))
+        self.model.train()
+        mel, lengths = batch.mel.to(self.device), batch.lengths.to(self.device)
+        batch = Batch(mel, lengths, batch.targets, batch.utterances)
+        share = schedule(self.step, self.total_steps, self.config)
+        loss: Loss = function(
+            self.model, batch, self.optimizers, self.averaged, share, self.config.gradient_clip
+        )
+        self._refuse_non_finite("loss", loss.objective.detach()[None], loss, batch)
+        norms = torch.stack(torch._foreach_norm(self.floats))
+        self._refuse_non_finite("norm of the weights", norms, loss, batch)
+        self.step += 1
+        return loss
+
+    return train_step
+
+
+train_step = CodeExercise(
+    key="05.train_step",
+    goal="One step of a training, put together: forward and loss, backward, clip, step, average.",
+    difficulty=3,
+    minutes=10,
+    judge=step_judge.train_step,
+    answer=solutions.train_step,
+    hints=(
+        "The order matters: the gradients exist after `backward` only, and the average needs the new "
+        "weights.",
+        "`backward` adds to the gradients that are there already, so those of the last step have to be "
+        "cleared before it.",
+        "`loss = model(batch, share)`, then `optimizers.zero_grad()` and `loss.objective.backward()`. "
+        "`nn.utils.clip_grad_norm_(model.parameters(), largest_norm)` clips in place.",
+        "At the end `optimizers.step(share)`, `averaged.update_parameters(model.recogniser)`, and "
+        "`return loss`.",
+    ),
+    praise="After three steps all weights are those of the library's own step, and so is their average. A "
+    "training is this function in a loop.",
+    plug_in=PlugIn(places=("omni_lib.trainer:Trainer.train_step",), adapt=_as_method),
+)
+
+
 EXERCISES = (
     why_resume,
     initial_loss,
@@ -142,6 +212,7 @@ EXERCISES = (
     learning_rate,
     clip_gradient,
     average_weights,
+    train_step,
     training_time,
     chapter_hours,
     epoch_of_step_1000,

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from omni_lib.training.batching import Batch
+from omni_lib.training.objective import Learner, Loss
+from omni_lib.training.optimizer import Optimizers
 
 
 def initial_loss(frames: int, letters: int, repeats: int, symbols: int = 29) -> float:
@@ -65,3 +70,32 @@ def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: floa
     """
     kept = min(decay, (1 + updates) / (10 + updates))
     return kept * averaged + (1 - kept) * current
+
+
+def train_step(
+    model: Learner,
+    batch: Batch,
+    optimizers: Optimizers,
+    averaged: AveragedModel,
+    share: float,
+    largest_norm: float,
+) -> Loss:
+    """One step of a training. The result is what `model` returned.
+
+    Compared with the library's step in all weights and in their average, after one step and after three.
+
+    Args:
+        model: `model(batch, share)` is the forward pass and the loss; minimise its `objective`.
+        batch: some utterances, padded.
+        optimizers: as one: `zero_grad()`, and `step(share)` with that share of their peak learning rates.
+        averaged: `averaged.update_parameters(model.recogniser)` is one update of the moving average.
+        share: the learning rate of this step as a share of its peak.
+        largest_norm: to which the gradients of `model.parameters()` are clipped, all together.
+    """
+    loss: Loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), largest_norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss

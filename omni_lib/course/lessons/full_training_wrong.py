@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons.full_training_questions import (
@@ -163,6 +163,89 @@ def _averaged_in_numpy(averaged: Tensor, current: Tensor, updates: int, decay: f
     return averaged.double().numpy() * kept + current.double().numpy() * (1 - kept)
 
 
+def _without_clearing(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _clipped_first(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    loss.objective.backward()
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _clipped_one_by_one(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    for parameter in model.parameters():
+        nn.utils.clip_grad_norm_(parameter, norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _cleared_after_backward(
+    model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any
+) -> Any:
+    loss = model(batch, share)
+    loss.objective.backward()
+    optimizers.zero_grad()
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _averaged_too_early(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    averaged.update_parameters(model.recogniser)
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(share)
+    return loss
+
+
+def _at_the_peak_rate(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(1)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _share_forgotten(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    return solutions.train_step(model, batch, optimizers, averaged, 1.0, norm)
+
+
+def _only_the_number(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    return solutions.train_step(model, batch, optimizers, averaged, share, norm).objective.item()
+
+
+def _clipped_by_hand(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    optimizers.zero_grad()
+    loss = model(batch, share)
+    loss.objective.backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    size = torch.stack([gradient.double().square().sum() for gradient in gradients]).sum().sqrt()
+    for gradient in gradients:
+        gradient *= min(1.0, norm / max(float(size), 1e-12))
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    optimizers.zero_grad()
+    return loss
+
+
 def _other_options(question: Any) -> list[tuple[Any, str]]:
     return [(letter, reply[:30]) for letter, reply in question.replies.items() if letter != question.right]
 
@@ -211,6 +294,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_plain_mean, "keeps the decay of itself"),
         (_averaged_in_place, "changes its input"),
     ],
+    "train_step": [
+        (_without_clearing, "adds to the gradients that are there already"),
+        (_clipped_first, "Your gradients are not clipped"),
+        (_clipped_one_by_one, "gradients that are too large: the weights differ"),
+        (_cleared_after_backward, "Clear the gradients before `backward`"),
+        (_averaged_too_early, "Update the average after the step"),
+        (_at_the_peak_rate, "`optimizers.step(share)`"),
+        (_share_forgotten, "the weights differ"),
+        (_only_the_number, "everything that `model(batch, share)` returned"),
+    ],
     "recipe_refused": _other_options(recipe_refused),
     "log_one": _other_options(log_one),
     "log_two": _other_options(log_two),
@@ -241,5 +334,6 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _averaged_in_numpy,
         lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u))),
     ],
+    "train_step": [_clipped_by_hand],
     "chapter_hours": ["2.26", 2.3, 2.25, "2.26 h"],
 }

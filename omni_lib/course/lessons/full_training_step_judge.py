@@ -1,0 +1,242 @@
+"""Lesson 05: how the learner's `train_step` is judged: by the weights that it leaves, beside the library's.
+
+Both train the same small recogniser on the same three batches of the course's clips.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from omni_lib.course.exercises.expectations import require
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
+from omni_lib.course.experiments import settings, workbench
+from omni_lib.course.lessons import full_training_solutions as solutions
+from omni_lib.trainer import Trainer
+from omni_lib.training.batching import Batch
+from omni_lib.training.objective import Loss
+from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
+
+Step = Callable[..., Any]
+STEPS = 3
+LARGE, SMALL = 1e3, 0.05  # norms that no gradient here exceeds, and that every gradient exceeds
+# Relative to how far the steps move the weights. Rounding makes 1e-3 where a learner clips in another way: Adam
+# divides each gradient by its own size, and so enlarges differences in the smallest. A slip makes 0.1.
+TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True)
+class Left:
+    """What some steps leave: all weights and their moving average, each as one vector."""
+
+    weights: Tensor
+    averaged: Tensor
+
+
+@cache
+def _bench() -> tuple[Trainer, list[Batch]]:
+    """A small trainer before its first step, and three batches for it."""
+    config = settings(
+        "configs/lesson_short.json",
+        d_model=16,
+        n_layers=2,
+        n_heads=2,
+        d_ff=16,
+        blocks_before_pool=1,
+        alignment_entropy=0.6,  # so that `share` matters to the loss, too
+        warmup_steps=2 * STEPS,
+        average_decay=0.9,
+        mixed_precision=False,
+    )
+    with _own_random_numbers():
+        trainer = workbench(config)
+        batches = list(islice((batch for epoch in (1, 2) for batch in trainer.batches.epoch(epoch)), STEPS))
+    return trainer, batches
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Inside the `with` block, the caller's random numbers are not touched."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+def _fresh(largest_norm: float) -> Trainer:
+    """The small trainer with weights, optimisers and average of its own, before its first step."""
+    trainer = copy.copy(_bench()[0])
+    trainer.config = replace(trainer.config, gradient_clip=largest_norm)
+    trainer.model = copy.deepcopy(trainer.model)
+    trainer.recogniser, trainer.parallel = trainer.model.recogniser, trainer.model
+    trainer.floats = [value for value in trainer.model.state_dict().values() if value.is_floating_point()]
+    trainer.optimizers = Optimizers(trainer.recogniser.encoder.blocks, trainer.model, trainer.config)
+    trainer.averaged = averaged_copy(trainer.recogniser, trainer.config.average_decay)
+    trainer.model.train()
+    return trainer
+
+
+def _left_by(trainer: Trainer) -> Left:
+    return Left(_as_vector(trainer.model), _as_vector(trainer.averaged.module))
+
+
+def _as_vector(module: nn.Module) -> Tensor:
+    return torch.cat([value.detach().flatten().clone() for value in module.parameters()])
+
+
+@cache
+def _library(largest_norm: float, steps: int) -> Left:
+    """What the library's own steps leave."""
+    trainer = _fresh(largest_norm)
+    with _own_random_numbers():
+        for batch in _bench()[1][:steps]:
+            trainer.train_step(batch)
+    return _left_by(trainer)
+
+
+def _taken(step: Step, largest_norm: float, steps: int) -> tuple[Left, list[Any]]:
+    """What `step` leaves, and what each call returned."""
+    trainer = _fresh(largest_norm)
+    returned = []
+    with _own_random_numbers():
+        for number, batch in enumerate(_bench()[1][:steps]):
+            share = schedule(number, trainer.total_steps, trainer.config)
+            given = trainer.model, batch, trainer.optimizers, trainer.averaged, share, largest_norm
+            returned.append(step(*given))
+    return _left_by(trainer), returned
+
+
+def _same(mine: Tensor, theirs: Tensor, before: Tensor) -> bool:
+    """Whether two vectors of weights are the same, compared with how far the steps have moved them."""
+    moved = float((theirs - before).norm())
+    return mine.shape == theirs.shape and float((mine - theirs).norm()) <= TOLERANCE * max(moved, 1e-12)
+
+
+def train_step(attempt: Attempt) -> None:
+    def step(*arguments: Any) -> Any:
+        got, _ = call(attempt.function, arguments, 3 * attempt.seconds, "a model and a batch")
+        return got
+
+    before = _left_by(_fresh(LARGE))
+    for largest_norm, steps, case in (
+        (LARGE, 1, "One step, with a gradient that need not be clipped"),
+        (LARGE, STEPS, "Three steps, with gradients that need not be clipped"),
+        (SMALL, STEPS, "Three steps, with gradients that are too large"),
+    ):
+        left, returned = _taken(step, largest_norm, steps)
+        _expect_loss(returned[0])
+        wanted = _library(largest_norm, steps)
+        if _same(left.weights, wanted.weights, before.weights):
+            # the first update copies the weights, whatever they are
+            if steps == 1 or _same(left.averaged, wanted.averaged, before.averaged):
+                continue
+            what = "the weights are the library's, but their moving average is not"
+        elif torch.equal(left.weights, before.weights):
+            what = "the weights have not moved"
+        else:
+            what = "the weights differ from the library's"
+        raise NotYet(f"{case}: {what}. {_slip(left, before, largest_norm, steps)}".rstrip())
+
+
+def _expect_loss(got: Any) -> None:
+    if got is ...:
+        raise NotAttempted
+    require(got is not None, "your function returns None: is the `return` missing?")
+    if not isinstance(got, Loss):
+        raise NotYet(
+            f"your function returns {described(got)}; the log needs everything that `model(batch, share)` "
+            "returned"
+        )
+
+
+def _slip(left: Left, before: Left, largest_norm: float, steps: int) -> str:
+    """What the learner has probably done, recognised by the weights that the same slip leaves here."""
+    for step, words in SLIPS:
+        other, _ = _taken(step, largest_norm, steps)
+        if _same(left.weights, other.weights, before.weights) and _same(
+            left.averaged, other.averaged, before.averaged
+        ):
+            return words
+    return "The order is: forward and loss, clear the gradients, backward, clip, step, average."
+
+
+# The usual slips
+
+
+def _without_clearing(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch, share)
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), n)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _cleared_too_late(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch, share)
+    loss.objective.backward()
+    optimizers.zero_grad()
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _without_clipping(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    return solutions.train_step(model, batch, optimizers, averaged, share, float("inf"))
+
+
+def _not_averaged(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    return solutions.train_step(model, batch, optimizers, copy.deepcopy(averaged), share, n)
+
+
+def _averaged_before(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    averaged.update_parameters(model.recogniser)
+    return _not_averaged(model, batch, optimizers, averaged, share, n)
+
+
+def _at_the_peak(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), n)
+    optimizers.step(1.0)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _loss_without_share(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), n)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+SLIPS: tuple[tuple[Step, str], ...] = (
+    (
+        _without_clearing,
+        "`backward` adds to the gradients that are there already: clear those of the last step before it "
+        "(`optimizers.zero_grad()`).",
+    ),
+    (_cleared_too_late, "Clear the gradients before `backward`: after it, nothing is left for the step."),
+    (
+        _without_clipping,
+        "Your gradients are not clipped: after `backward` and before the step, "
+        "`nn.utils.clip_grad_norm_(model.parameters(), largest_norm)`.",
+    ),
+    (_not_averaged, "The average has to follow: `averaged.update_parameters(model.recogniser)`."),
+    (_averaged_before, "Update the average after the step, so that it contains the new weights."),
+    (
+        _at_the_peak,
+        "The optimisers take this step with a share of their peak rates: `optimizers.step(share)`.",
+    ),
+    (_loss_without_share, "The loss depends on `share` too: `model(batch, share)`."),
+)
