@@ -60,6 +60,7 @@ def library_steps():
 
 def test_every_exercise_with_a_place_is_found():
     assert {exercise.key for exercise in PLUGGABLE} == {
+        "01.log_mel",
         "01.normalise_padded",
         "02.output_lengths",
         "02.padding_mask",
@@ -67,6 +68,8 @@ def test_every_exercise_with_a_place_is_found():
         "03.collapse",
         "03.forward_recursion",
         "04.edit_counts",
+        "05.learning_rate",
+        "05.train_step",
     }
 
 

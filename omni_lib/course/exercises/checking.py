@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from omni_lib.course.exercises.answers import CannotKeep, self_contained
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.progress import Progress
@@ -73,6 +74,10 @@ class Exercise(ABC):
         """The answer as the learner's progress keeps it; None for one that is not kept."""
         return None
 
+    def kept(self, answer: Any) -> dict[str, str]:
+        """Of a right answer, what a training with the learner's own parts needs (`Progress.add_try`)."""
+        return {}
+
     def reply_to(self, answer: Any = ...) -> Verdict:
         """The verdict on an answer. It is not saved, and does not count as the learner's."""
         try:
@@ -87,7 +92,8 @@ class Exercise(ABC):
         verdict = self.reply_to(answer)
         if verdict.outcome is not Outcome.NOT_ATTEMPTED:
             right = verdict.outcome is Outcome.RIGHT
-            Progress.mine().add_try(self.key, right=right, answer=self.written(answer))
+            kept = self.kept(answer) if right else {}
+            Progress.mine().add_try(self.key, right=right, answer=self.written(answer), **kept)
         return replace(verdict, card=CardOf(self, answer))
 
     def remembered(self) -> Verdict | None:
@@ -174,6 +180,14 @@ class CodeExercise(Exercise):
                 f"what your function returns cannot be compared ({found}): does it have the right type?"
             ) from error
         return self.praise
+
+    def kept(self, answer: Any) -> dict[str, str]:
+        if self.plug_in is None:
+            return {}
+        try:
+            return {"source": self_contained(answer)}
+        except CannotKeep as reason:
+            return {"unkept": str(reason)}
 
     def solution(self) -> Note:
         """One way to write the function. A right answer may differ from it."""

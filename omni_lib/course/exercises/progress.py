@@ -17,7 +17,9 @@ from omni_lib.machine.files import replaced_atomically
 
 VERSION = 1
 # Of one exercise: {"right": bool, "tries": int, "hints": int}, and, of a question that was answered,
-# {"answer": str}, and, where the learner has judged that answer, {"ticks": list[bool]}.
+# {"answer": str}, and, where the learner has judged that answer, {"ticks": list[bool]}. Of a code exercise
+# with a place in training: {"source": str} of the latest right answer (see `answers`), or {"unkept": str},
+# why it could not be kept.
 Entry = dict[str, Any]
 _unsaved: dict[Path, dict[str, Entry]] = {}  # by file: for a learner whose folder cannot be written
 
@@ -64,11 +66,21 @@ class Progress:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise _NotOurs(later=False) from None
 
-    def add_try(self, key: str, *, right: bool, answer: str | None = None) -> None:
+    def add_try(
+        self,
+        key: str,
+        *,
+        right: bool,
+        answer: str | None = None,
+        source: str | None = None,
+        unkept: str | None = None,
+    ) -> None:
         """Count a try. An exercise that was right once stays right.
 
         Args:
             answer: to remember, so that the card can show it again.
+            source: of a right function, for a training with the learner's own parts.
+            unkept: why the source of a right function cannot be kept.
         """
 
         def change(entry: Entry) -> None:
@@ -77,6 +89,10 @@ class Progress:
             if answer is not None:
                 entry["answer"] = answer
                 entry.pop("ticks", None)
+            if source is not None or unkept is not None:
+                entry.pop("source", None)
+                entry.pop("unkept", None)
+                entry |= {"source": source} if source is not None else {"unkept": unkept}
 
         self._change(key, change)
 
@@ -157,8 +173,9 @@ def _entry(value: Entry) -> Entry:
         "tries": int(value.get("tries", 0)),
         "hints": int(value.get("hints", 0)),
     }
-    if "answer" in value:
-        entry["answer"] = str(value["answer"])
+    for name in ("answer", "source", "unkept"):
+        if name in value:
+            entry[name] = str(value[name])
     if "ticks" in value:
         entry["ticks"] = [bool(tick) for tick in value["ticks"]]
     return entry

@@ -28,8 +28,8 @@ from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
 Step = Callable[..., Any]
 STEPS = 3
 LARGE, SMALL = 1e3, 0.05  # norms that no gradient here exceeds, and that every gradient exceeds
-# Relative to how far the steps move the weights. Rounding makes 1e-3 where a learner clips in another way: Adam
-# divides each gradient by its own size, and so enlarges differences in the smallest. A slip makes 0.1.
+# Relative to how far the steps move the weights. Rounding makes 1e-3 where a learner clips in another way:
+# Adam divides each gradient by its own size, and so enlarges differences in the smallest. A slip makes 0.1.
 TOLERANCE = 1e-2
 
 
@@ -169,7 +169,9 @@ def _slip(left: Left, before: Left, largest_norm: float, steps: int) -> str:
 # The usual slips
 
 
-def _without_clearing(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+def _without_clearing(
+    model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
+) -> Any:
     loss = model(batch, share)
     loss.objective.backward()
     nn.utils.clip_grad_norm_(model.parameters(), n)
@@ -178,7 +180,9 @@ def _without_clearing(model: Any, batch: Batch, optimizers: Any, averaged: Any, 
     return loss
 
 
-def _cleared_too_late(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+def _cleared_too_late(
+    model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
+) -> Any:
     loss = model(batch, share)
     loss.objective.backward()
     optimizers.zero_grad()
@@ -187,7 +191,9 @@ def _cleared_too_late(model: Any, batch: Batch, optimizers: Any, averaged: Any, 
     return loss
 
 
-def _without_clipping(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+def _without_clipping(
+    model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
+) -> Any:
     return solutions.train_step(model, batch, optimizers, averaged, share, float("inf"))
 
 
@@ -210,7 +216,9 @@ def _at_the_peak(model: Any, batch: Batch, optimizers: Any, averaged: Any, share
     return loss
 
 
-def _loss_without_share(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+def _loss_without_share(
+    model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
+) -> Any:
     loss = model(batch)
     optimizers.zero_grad()
     loss.objective.backward()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from omni_lib.audio import HOP_LENGTH, LogMel
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import mel_features_judges as judges
@@ -84,6 +86,18 @@ empty_filters = CodeExercise(
 )
 
 
+def _instead_of_log_mel(function: Callable[[Tensor], Any]) -> Callable[..., Tensor]:
+    """The learner's log-mel of a whole clip; the library's of a batch, and of a clip without a frame."""
+    library = LogMel.forward
+
+    def forward(self: LogMel, waveform: Tensor) -> Tensor:
+        if waveform.ndim != 1 or len(waveform) < HOP_LENGTH:
+            return library(self, waveform)
+        return torch.as_tensor(function(waveform), dtype=waveform.dtype)
+
+    return forward
+
+
 log_mel = CodeExercise(
     key="01.log_mel",
     goal="The complete computation, equal to torchaudio's: waveform → frames → window → FFT → "
@@ -102,6 +116,7 @@ log_mel = CodeExercise(
     ),
     praise="You have built `LogMel` from its parts, equal to torchaudio's. Every training in "
     "this course begins with it.",
+    plug_in=PlugIn(places=("omni_lib.audio:LogMel.forward",), adapt=_instead_of_log_mel),
 )
 
 

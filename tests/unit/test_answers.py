@@ -1,0 +1,104 @@
+"""A right answer is kept as a source that works in another process, with all that it uses of the notebook."""
+
+import functools
+import linecache
+import math
+
+import pytest
+import torch
+
+from omni_lib.course.exercises.answers import CannotKeep, loaded, self_contained
+
+
+def of_cell(text, **names):
+    """The namespace of a notebook after a cell with `text` has run, as IPython runs it."""
+    filename = f"<cell {hash(text)}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    namespace = {"__name__": "__main__", **names}
+    exec(compile(text, filename, "exec"), namespace)  # noqa: S102 (a test plays the notebook)
+    return namespace
+
+
+def again(thing):
+    return loaded("03.test", self_contained(thing))
+
+
+def test_a_function_of_a_notebook_works_without_it():
+    cell = of_cell(
+        "import math as m\n"
+        "import torch.nn.functional as F\n"
+        "from torch import Tensor\n"
+        "FLOOR, TABLE, kind = 1e-6, {'a': [1, 2]}, torch.float64\n"
+        "def helper(x: float) -> float:\n"
+        "    return m.log(x + FLOOR)\n"
+        "def answer(x: Tensor, undefined: Missing = None, *, n: int = 2) -> Tensor:\n"
+        "    mel = F.relu(x).to(kind)\n"
+        "    return mel * helper(n) + sum(TABLE['a'])\n",
+        torch=torch,
+        Missing=object(),
+        mel=torch.zeros(3),
+    )
+    mine = again(cell["answer"])
+    assert torch.equal(mine(torch.ones(2)), cell["answer"](torch.ones(2)))
+    assert mine.__globals__ is not cell["answer"].__globals__
+    assert "mel =" not in self_contained(cell["answer"]).partition("def")[0], "a local name is no global"
+
+
+def test_recursion_decorators_lambdas_and_classes():
+    cell = of_cell(
+        "from functools import cache\n"
+        "from torch import nn\n"
+        "@cache\n"
+        "def fib(n):\n"
+        "    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
+        "twice = lambda n: 2 * fib(n)\n"
+        "class Part(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x + 1\n"
+        "class Whole(Part):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.part = Part()\n"
+        "    def forward(self, x):\n"
+        "        return self.part(super().forward(x))\n"
+    )
+    assert again(cell["fib"])(10) == 55
+    assert again(cell["twice"])(10) == 110
+    assert again(cell["Whole"])()(torch.zeros(1)).item() == 2
+
+
+def test_an_answer_that_was_loaded_can_be_kept_again():
+    assert again(again(math_answer))(4.0) == 2.0
+
+
+def math_answer(x):
+    return math.sqrt(x)
+
+
+def closure(n):
+    def inner(x):
+        return x + n
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (closure(1), "inside another function"),
+        (functools.partial(math_answer, 4.0), "not a function written with `def`"),
+        (math.sqrt, "not a function written with `def`"),
+        (of_cell("def f():\n    return x", x=torch.zeros(1))["f"], "uses `x` of the notebook"),
+        (of_cell("def f(): pass\nf.__code__ = compile('0', '<nowhere>', 'eval')")["f"], "not found"),
+        ([lambda x: x][0], "not found"),
+    ],
+)
+def test_what_cannot_be_kept_says_why(answer, reason):
+    with pytest.raises(CannotKeep, match=reason):
+        self_contained(answer)
+
+
+def test_a_source_that_fails_alone_is_refused():
+    cell = of_cell("def f(x, y=later()):\n    return x", later=lambda: 1)
+    with pytest.raises(CannotKeep):
+        self_contained(cell["f"])
