@@ -1,13 +1,15 @@
-"""Experiments before a long training (try learning rates, overfit one batch), and the logs of the course.
+"""Experiments of lesson 05: before a training (learning rates, one batch), and with one setting changed.
 
-The steps are those of the training loop (`omni_lib.trainer.Trainer`). Nothing is saved.
+The steps are those of the training loop (`omni_lib.trainer.Trainer`). Nothing is saved, except by a training
+with one change, which is a run like any other. The logs of the course are here too, and the chapter's.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,11 @@ from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.figures import page_style
 from omni_lib.course.palette import BLUE, INK
+from omni_lib.course.training_run import TrainingRun
+from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
+from omni_lib.runs.command import overrides
+from omni_lib.runs.finding import locate
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer
 from omni_lib.training.batching import Batch
@@ -134,9 +140,74 @@ def _comments(thing: type) -> dict[str, str]:
 
 
 def log_of(name: str) -> list[dict[str, Any]]:
-    """The entries of one of the training logs of the course: "healthy", "log_1", "log_2" or "log_3"."""
+    """The entries of a training log of the course: "healthy", "chapter", "log_1", "log_2" or "log_3"."""
     entries: list[dict[str, Any]] = read_log(LOGS / f"{name}.json")["entries"]
     return entries
+
+
+def beside_the_chapter(
+    entries: Sequence[dict[str, Any]], listing: Mapping[str, tuple[float, str, str, str]]
+) -> Note:
+    """A table: the chapter's listing, and a run when the same share of its steps was over.
+
+    Args:
+        entries: of the run's log, the last of them at its last step.
+        listing: place → share of the training that is over, loss, WER and transcript.
+    """
+    steps, epochs = ([entry for entry in entries if entry["type"] == kind] for kind in ("step", "epoch"))
+    total = max((entry["step"] for entry in entries), default=0)
+    lines = [
+        "| the chapter | its loss | its WER | its transcript "
+        "| this run | loss, nats | WER on dev | transcript |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for place, (share, loss, wer, transcript) in listing.items():
+        mine = ["–"] * 4
+        if share and steps and epochs:
+            at, after = (
+                min(found, key=lambda entry: (abs(entry["step"] - share * total), entry["step"]))
+                for found in (steps, epochs)
+            )
+            heard = [pair["heard"] for pair in after.get("transcripts", [])[:1]]
+            mine = [
+                f"step {at['step']}",
+                f"{at['ctc_loss']:.3g}",
+                f"{after['dev_wer']:.1%}",
+                _beginning(heard[0]) if heard else "–",
+            ]
+        lines.append(f"| {' | '.join([place, loss, wer, transcript, *mine])} |")
+    return Note("\n".join(lines))
+
+
+def _beginning(text: str, words: int = 5) -> str:
+    """The first words of a transcript."""
+    found = text.split()
+    return " ".join(found[:words]) + (" …" if len(found) > words else "") if found else "(empty)"
+
+
+def with_one_change(config: str | Path, **change: Any) -> TrainingRun:
+    """Train with one setting changed, in a process of its own, into a folder named after the change.
+
+    A run with the same change that is going on or finished is found again.
+
+    Args:
+        config: a file of settings, relative to the working directory or to the project.
+        change: one setting and its value, as in `muon_rate=0`.
+
+    Raises:
+        UserError: not one setting is given; it is as it was; or as `TrainingRun.start`.
+    """
+    if len(change) != 1:
+        raise UserError(f"{len(change)} settings are given: change one, or you cannot tell which one did it")
+    ((name, value),) = change.items()
+    path, directory = locate(config)
+    before = load_config(directory / path)
+    after = load_config(directory / path, overrides(change, None))
+    if before == after:
+        raise UserError(f"{name} is {value!r} already in {path.name}: choose another value")
+    folder = Path(before.save_dir)
+    called = re.sub(r"[^\w.+-]+", "_", f"{folder.name}_{name}_{value}")
+    return TrainingRun.start_or_attach(config, set=change, folder=directory / folder.with_name(called))
 
 
 def range_curve(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:

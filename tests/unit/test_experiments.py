@@ -1,19 +1,22 @@
 """Experiments before a long training, on the clips that come with the course; and the table of costs."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 from omni_lib.config import Config
-from omni_lib.course import growth
+from omni_lib.course import experiments, growth
 from omni_lib.course.experiments import (
+    beside_the_chapter,
     log_of,
     overfit,
     range_curve,
     range_test,
     settings,
     settings_table,
+    with_one_change,
     workbench,
 )
 from omni_lib.course.figures import log_curves
@@ -79,6 +82,48 @@ def test_the_logs_have_the_entries_of_the_loop_and_can_be_drawn(name):
         == sum(entry["type"] == "step" for entry in entries)
     )
     assert len(wer.lines) == 2
+
+
+def test_a_run_stands_beside_the_chapter_at_the_same_share_of_its_steps():
+    listing = {
+        "step 1": (0.0, "89.3", "100%", "xjkdf wkejf"),
+        "step 100": (0.04, "45.23", "78.5%", "hllo wrld"),
+        "epoch 20": (1.0, "8.45", "12.3%", "hello world"),
+    }
+    rows = repr(beside_the_chapter(log_of("healthy"), listing)).splitlines()
+    assert rows[2].endswith("| – | – | – | – |")
+    assert "| step 100 | 45.23 | 78.5% | hllo wrld | step 100 | 243 | 99.8% |" in rows[3]
+    assert rows[4].startswith("| epoch 20 | 8.45 |") and "| step 2500 | 1.89 | 8.1% |" in rows[4]
+    last = {"step": 80, "transcripts": [{"said": "", "heard": "one two three four five six"}], "dev_wer": 0.5}
+    short = [{"type": "step", "step": 40, "ctc_loss": 12.345}, {"type": "epoch"} | last]
+    assert "| step 40 | 12.3 | 50.0% | one two three four five … |" in repr(
+        beside_the_chapter(short, listing)
+    )
+    assert len(repr(beside_the_chapter([], listing)).splitlines()) == 5
+
+
+def test_an_experiment_changes_one_setting_into_a_folder_of_its_name(make_tiny_config, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        experiments.TrainingRun,
+        "start_or_attach",
+        lambda config, *, set, folder: started.append((set, folder.name)),
+    )
+    (tmp_path / "tiny.json").write_text(json.dumps(make_tiny_config(tmp_path / "run").to_dict()))
+    with_one_change(tmp_path / "tiny.json", muon_rate=0)
+    with_one_change(tmp_path / "tiny.json", schedule="constant")
+    assert started == [
+        ({"muon_rate": 0}, "run_muon_rate_0"),
+        ({"schedule": "constant"}, "run_schedule_constant"),
+    ]
+    for change, message in (
+        ({}, "0 settings are given"),
+        ({"muon_rate": 0, "seed": 1}, "2 settings are given"),
+        ({"batch_size": 4}, "batch_size is 4 already"),
+        ({"learning_rat": 1}, "learning_rat"),
+    ):
+        with pytest.raises(UserError, match=message):
+            with_one_change(tmp_path / "tiny.json", **change)
 
 
 def test_the_source_that_is_shown_is_that_of_the_trainer():
