@@ -81,8 +81,12 @@ AIMS = {
     ),
     "05": (
         Aim("predict the first loss of a training", ("initial_loss",)),
-        Aim("write the schedule of the learning rate", ("learning_rate",)),
+        Aim(
+            "write the schedule of the learning rate, and a whole step of training",
+            ("learning_rate", "train_step"),
+        ),
         Aim("say from its log why a training went wrong", ("log_one", "log_two", "log_three")),
+        Aim("design an experiment that can fail", ("one_change",)),
     ),
     "06": (
         Aim("load a trained encoder, and freeze it", ("load_encoder", "freeze")),

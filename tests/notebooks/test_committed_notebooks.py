@@ -17,6 +17,7 @@ from omni_lib.course.notebooks import (
     FOLDER,
     LARGEST,
     LESSONS,
+    LONG,
     faults,
     lesson_of,
     normalise,
@@ -81,6 +82,30 @@ def test_every_section_has_prose_and_the_lesson_ends_with_its_references(path):
         for cell in notebook.cells[-4:]
         if cell.cell_type == "markdown"
     )
+
+
+def test_only_what_the_full_training_gave_is_not_compared():
+    """Of lesson 05. The other two cells print numbers that depend on the processor."""
+    ignored = [
+        cell for cell in read(FOLDER / "05_full_training.ipynb").cells if "nbval-ignore-output" in tags(cell)
+    ]
+    others = [cell.source.splitlines()[0] for cell in ignored if LONG not in tags(cell)]
+    assert others == [
+        'short = settings("configs/lesson_short.json", mixed_precision=False)',
+        'trainer = workbench(replace(short, schedule="constant", warmup_steps=5))',
+    ]
+
+
+@each
+def test_long_runs_are_stored_as_such(path):
+    """A cell of a long run is not compared, and only lesson 05 has any."""
+    long = [cell for cell in read(path).cells if LONG in tags(cell)]
+    assert all("nbval-ignore-output" in tags(cell) and cell.outputs for cell in long)
+    assert bool(long) == (path.stem == "05_full_training")
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
 
 
 def first_comparable(notebook):

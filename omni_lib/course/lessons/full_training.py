@@ -22,6 +22,7 @@ from omni_lib.course.lessons.full_training_questions import (
     log_three,
     log_two,
     loss_scale,
+    one_change,
     overfit_first,
     read_range,
     recipe_refused,
@@ -76,6 +77,7 @@ training_time = CodeExercise(
     goal="How many steps does a training have, and how many hours does it take?",
     difficulty=1,
     minutes=5,
+    extra=True,
     judge=judges.training_time,
     answer=solutions.training_time,
     hints=(
@@ -209,6 +211,7 @@ EXERCISES = (
     loss_scale,
     read_range,
     overfit_first,
+    recipe_refused,
     learning_rate,
     clip_gradient,
     average_weights,
@@ -216,8 +219,8 @@ EXERCISES = (
     training_time,
     chapter_hours,
     epoch_of_step_1000,
-    recipe_refused,
     log_one,
     log_two,
     log_three,
+    one_change,
 )

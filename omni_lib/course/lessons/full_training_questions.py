@@ -137,6 +137,27 @@ why_resume = Reflection(
     ),
 )
 
+one_change = Reflection(
+    key="05.one_change",
+    hints=(
+        "Take a setting whose meaning you know, such as `learning_rate`, `muon_rate`, `batch_size` or "
+        "`ctc_frames_per_embedding`.",
+        "A prediction must be able to fail: name the curve, its direction, and the step at which you look.",
+    ),
+    prompt="Which one setting do you change, what do you expect of the loss and of the WER, and what would "
+    "show that you were wrong?",
+    model="I set muon_rate to 0, so that AdamW alone trains the matrices of the blocks, too. I expect the "
+    "loss to fall more slowly, and the WER to reach 0 later, because Muon takes a step of the same length in "
+    "every direction, and AdamW mostly along a few. I am wrong if the loss at step 40 is as low as the "
+    "library's, within what another seed changes.",
+    points=(
+        "one setting, and its new value",
+        "what the loss and the WER will do",
+        "why",
+        "a result that would contradict it",
+    ),
+)
+
 recipe_refused = Choice(
     key="05.recipe_refused",
     hints=(
@@ -169,7 +190,7 @@ _ILLNESSES = {
     "a": "Rows without a CTC path: most of the data is not used",
     "b": "Too high a rate: the loss jumps up and down, and ends high",
     "c": "The blank plateau: nearly every frame is blank",
-    "d": "Nothing: it only needs more time or a longer warm-up",
+    "d": "Nothing: a healthy log looks the same at first",
 }
 
 log_one = Choice(
@@ -182,14 +203,13 @@ log_one = Choice(
     options=_ILLNESSES,
     right="c",
     replies={
-        "a": "Count its steps: 63 an epoch are 1000 clips in batches of 16. All of them are "
+        "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
         "used. What does the share of blanks do?",
-        "b": "The loss goes up and down only with the length of the batches, and its rate is 1e-4. What "
-        "does the share of blanks do?",
-        "c": "Yes: after a few steps nearly every frame is blank, and in epoch 3 still. Several "
-        "of its settings may cause this; they are named after the last log.",
-        "d": "Compare its share of blanks with the healthy log's, epoch for epoch. This one "
-        "writes hardly anything.",
+        "b": "The loss goes up and down only with the length of the batches. What does the share of "
+        "blanks do?",
+        "c": "Yes: nearly every frame is blank, and in epoch 3 still. One setting causes this; it is named "
+        "after the last log.",
+        "d": "Compare its share of blanks with the healthy log's, epoch for epoch: this one writes nothing.",
     },
 )
 
