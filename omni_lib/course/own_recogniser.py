@@ -46,6 +46,7 @@ PARTS = {  # exercise -> what it is in the recogniser, from the sound to the err
     "01.normalise_padded": "batch norm",
     "02.padding_mask": "mask of the padding",
     "02.output_lengths": "lengths",
+    "02.audio_encoder": "encoder",
     "03.forward_recursion": "CTC loss",
     "05.train_step": "training step",
     "05.learning_rate": "learning rate",

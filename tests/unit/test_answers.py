@@ -76,10 +76,30 @@ def math_answer(x):
 
 
 def closure(n):
+    m = n + 1
+
     def inner(x):
-        return x + n
+        return x + m
 
     return inner
+
+
+def adapted(function):
+    def inner(x):
+        return 10 * function(x)
+
+    return inner
+
+
+def test_what_or_ours_returns_can_be_kept_and_used():
+    """It is a function that a function of the library has made of the learner's."""
+    cell = of_cell(
+        "def mask(x):\n    return x + one\none = 1\nplain = mask\ndef user(x):\n    return mask(x) + 0.5\n",
+    )
+    cell["mask"] = adapted(cell["mask"])
+    assert again(cell["user"])(1.0) == 20.5
+    assert again(adapted(cell["plain"]))(1.0) == 20.0
+    assert again(adapted(math_answer))(4.0) == 20.0
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
 """The capstone of lesson 05: a real training in which the learner's solved parts replace the library's."""
 
 import json
+import linecache
+import re
 
+import nbformat
 import pytest
 import torch
 
 import omni_lib.decoding
 import omni_lib.trainer
 from omni_lib.course import own_training
+from omni_lib.course.exercises.answers import loaded
 from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.notebooks import FOLDER, lesson_of, solved
 from omni_lib.course.own_recogniser import PARTS, exercise_of, installed, own_parts, train_with
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.ctc import collapse
@@ -102,13 +107,14 @@ def test_all_parts_solved_train_in_a_process_of_their_own(make_tiny_config, tmp_
     solve(*PARTS)
     parts = own_parts()
     assert len(parts.own) == len(PARTS)
-    config = written(make_tiny_config(tmp_path / "run", num_epochs=1), tmp_path / "tiny.json")
+    settings = make_tiny_config(tmp_path / "run", num_epochs=1, dropout=0.0)
+    config = written(settings, tmp_path / "tiny.json")
     run = train_with(parts, config)
     assert run.wait() is State.FINISHED
     assert run.folder == tmp_path / f"run_with_{len(PARTS)}_own"
     assert f"{len(PARTS)} of {len(PARTS)} parts are yours" in (run.folder / "console.log").read_text()
     assert train_with(parts, config).folder == run.folder, "a finished run is found"
-    train(make_tiny_config(tmp_path / "run", num_epochs=1), report=lambda line: None)
+    train(settings, report=lambda line: None)
     for mine, theirs in zip(figures(run.folder), figures(tmp_path / "run"), strict=True):
         assert mine == pytest.approx(theirs, rel=5e-3)
     picture = compare(TrainingRun.attach(tmp_path / "run"), run)
@@ -170,3 +176,27 @@ def test_the_learners_schedule_is_a_cosine_only_where_the_settings_say_so(make_t
         assert omni_lib.trainer.schedule(19, 20, constant) == 1.0
     assert torch.allclose(torch.tensor(mine), torch.tensor(before))
     assert omni_lib.trainer.schedule(5, 20, config) == before[5]
+
+
+def test_an_encoder_that_was_built_in_the_notebook_of_lesson_02_is_kept_whole():
+    """With the parts that it is made of, as the notebook's cells define them and `or_ours` returns them."""
+    path = FOLDER / "02_encoder.ipynb"
+    notebook = solved(nbformat.read(path, as_version=4), lesson_of(path))
+    namespace = {"__name__": "__main__"}
+    wanted = re.compile(
+        r"^(import|from)|or_ours\(|^(def|class) (padding_mask|rotate|attention|[A-Z]\w+)\b", re.M
+    )
+    for number, cell in enumerate(notebook.cells):
+        defines = cell.cell_type == "code" and wanted.search(cell.source) and "mine" not in cell.source
+        if defines and (
+            "exercise" in str(cell.metadata) or "or_ours" in cell.source or "quiet" in str(cell.metadata)
+        ):
+            source = cell.source.partition("\nboth =")[0]
+            name = f"<cell {number}>"
+            linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+            exec(compile(source, name, "exec"), namespace)  # noqa: S102 (a test plays the notebook)
+    kept = exercise_of("02.audio_encoder").kept(namespace["AudioEncoder"])
+    assert "class Subsampler" in kept["source"] and "def rotate" in kept["source"], kept
+    mine = loaded("02.audio_encoder", kept["source"])
+    assert mine is not namespace["AudioEncoder"]
+    assert exercise_of("02.audio_encoder").reply_to(mine).outcome.counts_as_right

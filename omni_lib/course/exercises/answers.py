@@ -43,8 +43,12 @@ def self_contained(answer: Any) -> str:
             something of the notebook that has no source, such as a tensor.
     """
     module = _Module()
-    name = module.add(answer)
-    text = f"{module.text()}\n\n{ANSWER} = {name}\n"
+    if _factory_of(answer):
+        module.bind(ANSWER, answer)
+        text = f"{module.text()}\n"
+    else:
+        name = module.add(answer)
+        text = f"{module.text()}\n\n{ANSWER} = {name}\n"
     if len(text) > LONGEST:
         raise CannotKeep("with everything that it uses, its source is too long")
     try:
@@ -109,14 +113,22 @@ class _Module:
         scope = _globals_of(thing)
         for used in _globals_in(source):
             if used in scope and used not in self._names:
-                self._bind(used, scope[used])
+                self.bind(used, scope[used])
         self.definitions.append(source)
         return name
 
-    def _bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any) -> None:
         """Make `name` stand for `value` in the module."""
         self._names[name] = value
-        if isinstance(value, ModuleType):
+        if factory := _factory_of(value):
+            # such as `padding_mask = lesson.padding_mask.or_ours(padding_mask)`
+            cells = dict(zip(value.__code__.co_freevars, value.__closure__, strict=True))
+            for variable, cell in cells.items():
+                self.bind(f"{name}_{variable}", cell.cell_contents)
+            self.bind(factory.__name__, factory)
+            given = ", ".join(f"{variable}={name}_{variable}" for variable in cells)
+            self.definitions.append(f"{name} = {factory.__name__}({given})")
+        elif isinstance(value, ModuleType):
             self.imports.append(f"import {value.__name__} as {name}")
         elif importable := _importable(value):
             self.imports.append(f"from {importable[0]} import {importable[1]} as {name}")
@@ -132,6 +144,18 @@ class _Module:
                 f"it uses `{name}` of the notebook, which has no source of its own: write it into the "
                 "function"
             )
+
+
+def _factory_of(value: Any) -> FunctionType | None:
+    """The function that has made another one, if calling it with what that one remembers makes it again."""
+    if not isinstance(value, FunctionType) or not value.__closure__:
+        return None
+    name, _, rest = value.__qualname__.partition(".<locals>.")
+    factory = value.__globals__.get(name)
+    if not isinstance(factory, FunctionType) or "." in rest:
+        return None
+    same = set(inspect.signature(factory).parameters) == set(value.__code__.co_freevars)
+    return factory if same else None
 
 
 def _source_of(thing: Any) -> str:
