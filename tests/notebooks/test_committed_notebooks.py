@@ -150,3 +150,7 @@ def test_solved_it_runs_and_every_check_is_right(path, tmp_path):
     assert {key for key, entry in progress.items() if entry["right"]} == {
         exercise.key for exercise in lesson.EXERCISES
     }
+    if path.stem == "05_full_training":  # trained to the end, as did the capstone and two experiments
+        runs = {saved.parent.name for saved in tmp_path.rglob("audio_enc_step_16.pt")}
+        changes = {f"lesson_short_{change}" for change in ("muon_rate_0", "seed_1")}
+        assert runs == {"lesson_short", "lesson_short_with_2_own"} | changes
