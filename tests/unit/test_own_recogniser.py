@@ -13,7 +13,7 @@ import omni_lib.trainer
 from omni_lib.course import own_training
 from omni_lib.course.exercises.answers import loaded
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.notebooks import FOLDER, lesson_of, solved
+from omni_lib.course.notebooks import FOLDER, lesson_of, solve_before, solved
 from omni_lib.course.own_recogniser import PARTS, exercise_of, installed, own_parts, train_with
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.ctc import collapse
@@ -200,3 +200,12 @@ def test_an_encoder_that_was_built_in_the_notebook_of_lesson_02_is_kept_whole():
     mine = loaded("02.audio_encoder", kept["source"])
     assert mine is not namespace["AudioEncoder"]
     assert exercise_of("02.audio_encoder").reply_to(mine).outcome.counts_as_right
+
+
+def test_the_stored_notebook_has_the_solutions_of_the_lessons_before_it(tmp_path):
+    solve_before("05", tmp_path / "home")
+    parts = own_parts()
+    assert {part.key for part in parts.parts} - {part.key for part in parts.own} == {
+        "05.train_step",
+        "05.learning_rate",
+    }
