@@ -71,7 +71,7 @@ def test_every_setting_is_in_the_table_with_its_meaning():
         assert len(line.split("|")[4].strip()) > 5, f"{name} has no comment in config.py"
 
 
-@pytest.mark.parametrize("name", ["healthy", "log_1", "log_2", "log_3"])
+@pytest.mark.parametrize("name", ["healthy", "chapter", "log_1", "log_2", "log_3"])
 def test_the_logs_have_the_entries_of_the_loop_and_can_be_drawn(name):
     entries = log_of(name)
     assert {entry["type"] for entry in entries} == {"step", "epoch"}

@@ -205,8 +205,8 @@ log_one = Choice(
     replies={
         "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
         "used. What does the share of blanks do?",
-        "b": "The loss goes up and down only with the length of the batches. What does the share of "
-        "blanks do?",
+        "b": "After its first steps the loss goes up and down only with the length of the batches. What does "
+        "the share of blanks do?",
         "c": "Yes: nearly every frame is blank, and in epoch 3 still. One setting causes this; it is named "
         "after the last log.",
         "d": "Compare its share of blanks with the healthy log's, epoch for epoch: this one writes nothing.",
