@@ -23,6 +23,7 @@ from omni_lib.course import board
 from omni_lib.course.clip_reading import Reading, read_clip
 from omni_lib.course.edits import edit_table, word_edits
 from omni_lib.course.figures import DOTS, Entries, Picture, of_type, page_style, plot_entries, shown
+from omni_lib.course.own_recogniser import Parts, own_parts
 from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
 from omni_lib.course.recordings import RECORDINGS, voice_recogniser
 from omni_lib.course.widgets.clip_rows import words_of
@@ -89,7 +90,7 @@ class OwnRun:
 
 @dataclass(frozen=True)
 class OwnVoice:
-    """The learner's latest recording, as an encoder hears it."""
+    """The learner's latest recording, transcribed."""
 
     reading: Reading
     said: str
@@ -131,27 +132,28 @@ def closing_page(
     run: str | Path | None = None,
     checkpoint: Path | None = None,
     recordings: str | Path = RECORDINGS,
-    parts: Any = None,
+    parts: Parts | None = None,
 ) -> ClosingPage:
     """The page of this learner.
 
     Args:
         run: the folder of a training; the latest one in `checkpoints` if not given.
-        checkpoint: of the encoder that hears the recording. If not given, the newest of the run, or that of
-            the course's encoder for people's voices where there is none.
+        checkpoint: of the encoder that transcribes the recording. If not given, the newest of the run, or
+            that of the course's encoder for people's voices where there is none.
         recordings: the corpus to which the recorder adds.
-        parts: whose the parts of the recogniser are, an object with `_repr_html_`; left out if not given.
+        parts: whose the parts of the recogniser are; by the answers that are right now if not given.
 
     Raises:
         UserError: `run` holds no training log, or a file is damaged.
     """
     own = _run_in(Path(run)) if run else latest_run()
-    sections = [("What I have answered", board.everything()._repr_html_())]
-    if parts is not None:
-        sections.append(("Whose parts they are", parts._repr_html_()))
+    sections = [
+        ("What I have answered", board.everything()._repr_html_()),
+        ("Whose parts they are", (parts or own_parts())._repr_html_()),
+    ]
     sections.append(("My training, and published figures", _training_section(own)))
-    heard_by = checkpoint or (own.checkpoint if own else None)
-    sections.append(("My voice, as the encoder hears it", _voice_section(latest_voice(recordings, heard_by))))
+    transcriber = checkpoint or (own.checkpoint if own else None)
+    sections.append(("My voice, transcribed", _voice_section(latest_voice(recordings, transcriber))))
     return ClosingPage(tuple(sections))
 
 
@@ -251,7 +253,7 @@ def _voice_section(voice: OwnVoice | None) -> str:
     picture: Picture = rows.still()
     sound = base64.b64encode(wav_bytes(voice.reading.waveform)).decode()
     player = f'<audio controls aria-label="my voice" src="data:audio/wav;base64,{sound}"></audio>'
-    said, heard = voice.said, voice.reading.text
-    edits = edit_table(word_edits(said, heard), f"said '{said}', heard '{heard}'")
+    said, written = voice.said, voice.reading.text
+    edits = edit_table(word_edits(said, written), f"said '{said}', written '{written}'")
     trained = html.escape(f"The encoder was trained on {voice.trained_on}.")
     return f"{player}{edits}{picture.as_html()}<p>{trained}</p>"

@@ -1,4 +1,4 @@
-"""What two encoders hear in recordings of people: one trained on synthetic voices only, one on people too.
+"""How two encoders transcribe recordings of people: one trained on synthetic voices only, one on people too.
 
     python -m omni_lib.course.people data/an4/asr.csv     # writes data/lessons/people.json
 
@@ -44,7 +44,7 @@ class Example:
 
     speaker: str
     said: str
-    heard: dict[str, str]  # what the encoder was trained on -> what it hears
+    written: dict[str, str]  # what the encoder was trained on -> its transcript
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ class People:
         lines += [f"trained on {name}: WER {_spoken(rate)}" for name, rate in self.rates.items()]
         for each in self.examples:
             lines.append(f"said: {each.said}")
-            lines += [f"  {name}: {text}" for name, text in each.heard.items()]
+            lines += [f"  {name}: {text}" for name, text in each.written.items()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         left = 'style="text-align: left; vertical-align: top"'
         heads = "".join(
-            f"<th {left}>heard, trained on {name}<br>WER {_spoken(rate)}</th>"
+            f"<th {left}>transcribed, trained on {name}<br>WER {_spoken(rate)}</th>"
             for name, rate in self.rates.items()
         )
         rows = "".join(
             f"<tr><td {left}>{html.escape(each.said)}</td>"
-            + "".join(f"<td {left}>{marked(each.said, text)}</td>" for text in each.heard.values())
+            + "".join(f"<td {left}>{marked(each.said, text)}</td>" for text in each.written.values())
             + "</tr>"
             for each in self.examples
         )
@@ -107,19 +107,21 @@ def listen(manifest: Path) -> People:
         UserError: the manifest cannot be read, or has no dev part.
     """
     dev = read_manifest(manifest).split("dev")
-    heard: dict[str, dict[Path, str]] = {}
+    written: dict[str, dict[Path, str]] = {}
     rates = {}
     for name, checkpoint in ENCODERS.items():
         recogniser, _ = load_recogniser(checkpoint)
         result = evaluate(recogniser, dev)
-        heard[name] = {row.path: text for row, text in zip(result.utterances, result.hypotheses, strict=True)}
+        written[name] = {
+            row.path: text for row, text in zip(result.utterances, result.hypotheses, strict=True)
+        }
         rates[name] = (result.wer, *result.interval())
     first: dict[str, Utterance] = {}
     for row in dev:
         if row.text.split()[0] in COMMANDS and len(row.text.split()) > 1:
             first.setdefault(row.speaker, row)
     examples = tuple(
-        Example(row.speaker, row.text, {name: heard[name][row.path] for name in ENCODERS})
+        Example(row.speaker, row.text, {name: written[name][row.path] for name in ENCODERS})
         for row in first.values()
     )
     return People(len(dev), len({row.speaker for row in dev}), rates, examples)

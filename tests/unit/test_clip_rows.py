@@ -1,4 +1,4 @@
-"""The rows of a clip and the table of what was said and heard: their data, and their static pictures."""
+"""The rows of a clip and the table of what was said and written: their data, and their static pictures."""
 
 import io
 
@@ -119,4 +119,4 @@ def test_errors_are_marked_by_colour_line_and_letter():
 
 def test_the_table_as_text():
     lines = repr(SaidHeard(PAIRS)).splitlines()
-    assert lines[0] == "! one       said   the cat sat" and lines[-1] == "            heard  a"
+    assert lines[0] == "! one       said    the cat sat" and lines[-1] == "            written a"

@@ -3,12 +3,12 @@
 import re
 import shutil
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 
 from omni_lib.course import closing, materials
 from omni_lib.course.closing import AN4_TEST, closing_page, latest_run
+from omni_lib.course.own_recogniser import Part, Parts
 from omni_lib.course.recordings import add_recording, recognise
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
@@ -43,16 +43,17 @@ def recordings(tmp_path_factory):
 def test_what_is_missing_is_named_with_its_lesson(tmp_path):
     page = closing_page(recordings=tmp_path)._repr_html_()
     assert "no training of yours yet. Lesson 05" in page and "no recording of yours yet" in page
+    assert re.search(r"0 of \d+ parts are yours", page)
     assert "NeMo, tiny transducer 10–12%" in page, "in the description of the figure"
 
 
 def test_the_page_has_board_parts_curve_and_voice(run, recordings):
-    parts = SimpleNamespace(_repr_html_=lambda: "<b>7 of 10 are yours</b>")
+    parts = Parts((Part("03.collapse", "collapsing of paths", "def collapse(path): ..."),))
     page = closing_page(checkpoint=materials.PRETRAINED, recordings=recordings, parts=parts)
     headings = [heading for heading, _ in page.sections]
     assert headings[0] == "What I have answered" and len(headings) == 4
     body = page._repr_html_()
-    assert "7 of 10 are yours" in body and "my run mine on its dev set" in body
+    assert "1 of 1 parts are yours" in body and "my run mine on its dev set" in body
     assert 'title="right: hello"' in body and "data:audio/wav;base64," in body
     assert "never on a person" in body
 

@@ -1,4 +1,4 @@
-"""What two encoders hear in recordings of people: the stored file, and the command that makes it."""
+"""How two encoders transcribe recordings of people: the stored file, and the command that makes it."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_the_stored_file_compares_both_encoders_on_the_same_people():
     synthetic, real = found.rates.values()
     assert synthetic[1] > 0.5 > 0.1 > real[2], "the intervals lie far apart"
     assert len({example.speaker for example in found.examples}) == 8
-    assert all(set(example.heard) == set(people.ENCODERS) for example in found.examples)
+    assert all(set(example.written) == set(people.ENCODERS) for example in found.examples)
     assert "trained on people too: WER 6.0% (3.5–8.3)" in repr(found)
     assert "<b>S</b>" in found._repr_html_() and "enter seven" in found._repr_html_()
 
@@ -24,7 +24,7 @@ def test_a_damaged_file_is_named(tmp_path):
         people.people(tmp_path / "people.json")
 
 
-def test_the_command_writes_what_it_hears(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_its_transcripts(tmp_path, monkeypatch, capsys):
     clips = [clip for name, clip in materials.clips().items() if name in ("hello", "command")]
     rows = [type(clip)(**{**vars(clip), "split": "dev", "speaker": clip.path.stem}) for clip in clips]
     write_manifest(tmp_path / "asr.csv", rows)
@@ -37,6 +37,6 @@ def test_the_command_writes_what_it_hears(tmp_path, monkeypatch, capsys):
     found = people.people(tmp_path / "people.json")
     assert found.utterances == 2 and found.rates["synthetic voices only"][0] == 0
     (example,) = found.examples
-    assert example.said.startswith("turn on") and example.heard["synthetic voices only"] == example.said
+    assert example.said.startswith("turn on") and example.written["synthetic voices only"] == example.said
     assert people.main([str(tmp_path / "missing.csv")]) == 2
     assert "missing.csv" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A table of clips: what was said, what the recogniser heard, the errors between the two, and a play button.
+"""A table of clips: what was said, what the recogniser wrote, the errors between the two, and a play button.
 
 from omni_lib.course.widgets.said_heard import said_heard
 
@@ -28,11 +28,11 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Pair:
-    """One clip: its name, its text, and what was heard."""
+    """One clip: its name, its text, and its transcript."""
 
     name: str
     said: str
-    heard: str
+    written: str
     sound: bytes = b""  # WAV
 
 
@@ -57,8 +57,8 @@ class SaidHeard(anywidget.AnyWidget):
     def __repr__(self) -> str:
         lines = []
         for pair in self.pairs:
-            sign = " " if pair.said == pair.heard else "!"
-            lines += [f"{sign} {pair.name:9} said   {pair.said}", f"{'':11} heard  {pair.heard}"]
+            sign = " " if pair.said == pair.written else "!"
+            lines += [f"{sign} {pair.name:9} said    {pair.said}", f"{'':11} written {pair.written}"]
         return "\n".join(lines)
 
     def _ipython_display_(self, **_: Any) -> None:
@@ -67,7 +67,7 @@ class SaidHeard(anywidget.AnyWidget):
 
 
 def said_heard(recogniser: Any = None, config: Any = None) -> SaidHeard:
-    """All clips of the course as a recogniser hears them.
+    """All clips of the course and how a recogniser transcribes them.
 
     Args:
         recogniser, config: as `load_recogniser` gives them; if not given, the pretrained ones.
@@ -76,15 +76,15 @@ def said_heard(recogniser: Any = None, config: Any = None) -> SaidHeard:
         recogniser, config = materials.pretrained()
     pairs = []
     for name, clip in materials.clips().items():
-        heard = transcribe(clip.path, recogniser, config).text
-        pairs.append(Pair(name, clip.text, heard, wav_bytes(read_audio(clip.path))))
+        written = transcribe(clip.path, recogniser, config).text
+        pairs.append(Pair(name, clip.text, written, wav_bytes(read_audio(clip.path))))
     return SaidHeard(pairs)
 
 
 def said_heard_table(pairs: Sequence[Pair]) -> str:
     """The table as HTML, without its buttons."""
     rows = "".join(_row(pair) for pair in pairs)
-    head = "<tr><td></td><th scope='col'>clip</th><th scope='col'>said</th><th scope='col'>heard</th>"
+    head = "<tr><td></td><th scope='col'>clip</th><th scope='col'>said</th><th scope='col'>written</th>"
     legend = ", ".join(
         marked_word(Edit(sign, name, name), name) for sign, name in EDIT_KINDS.items() if sign != "="
     )
@@ -93,7 +93,7 @@ def said_heard_table(pairs: Sequence[Pair]) -> str:
 
 
 def _row(pair: Pair) -> str:
-    edits = word_edits(pair.said, pair.heard)
+    edits = word_edits(pair.said, pair.written)
     said = " ".join(
         marked_word(edit, edit.reference) if edit.sign == "D" else html.escape(edit.reference)
         for edit in edits
@@ -101,5 +101,5 @@ def _row(pair: Pair) -> str:
     )
     errors = sum(edit.sign != "=" for edit in edits)
     count = f"{errors} error{'s' * (errors != 1)}" if errors else "✓ no errors"
-    cells = f"<td>{said}</td><td>{marked(pair.said, pair.heard)}<span class='count'> {count}</span></td>"
+    cells = f"<td>{said}</td><td>{marked(pair.said, pair.written)}<span class='count'> {count}</span></td>"
     return f"<tr><td class='play'></td><th scope='row'>{html.escape(pair.name)}</th>{cells}</tr>"
