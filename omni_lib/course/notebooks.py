@@ -31,7 +31,7 @@ from omni_lib.config import load_config
 from omni_lib.course.exercises.checking import CodeExercise, Exercise, source_of
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, Reflection
-from omni_lib.course.widgets.still import WIDGET_VIEW
+from omni_lib.course.still import WIDGET_VIEW
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 

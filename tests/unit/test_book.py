@@ -19,7 +19,7 @@ from omni_lib.course.exercises.questions import Choice
 from omni_lib.course.figures import Picture
 from omni_lib.course.notebooks import LESSONS, lesson_of
 from omni_lib.course.sound import Player
-from omni_lib.course.widgets.still import RULES, WIDGET_VIEW
+from omni_lib.course.still import RULES, WIDGET_VIEW
 from omni_lib.machine.clone import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"

@@ -8,9 +8,9 @@ import pytest
 from nbclient import NotebookClient
 
 from omni_lib.course.figures import compared_curves
+from omni_lib.course.still import RULES, WIDGET_VIEW
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
-from omni_lib.course.widgets.still import RULES, WIDGET_VIEW
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
 from omni_lib.runs import finding

@@ -21,7 +21,7 @@ from omni_lib.course.book.links import Found, in_html, in_markdown
 from omni_lib.machine.clone import ROOT
 
 CLIPS = ROOT / "data" / "clips" / "asr.csv"
-RULES = "omni-still-rules"  # CSS class of the rules for JupyterLab, see `omni_lib.course.widgets.still`
+RULES = "omni-still-rules"  # CSS class of the rules for JupyterLab, see `omni_lib.course.still`
 _SILENT = re.compile(r"""<audio\b[^>]*?aria-label="([^"]*)"[^>]*\bsrc=(?:""|'')[^>]*></audio>""")
 _NAMED = re.compile(r"\bclip '(\w+)'")
 _ROW = re.compile(r"""(<td class=['"]play['"]>)(</td><th scope=['"]row['"]>(\w+)</th>)""")

@@ -20,7 +20,7 @@ from IPython.display import display
 
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict, inline_html, note_html
-from omni_lib.course.widgets.still import STILL, display_with_still
+from omni_lib.course.still import STILL, display_with_still
 
 _HERE = Path(__file__).parent
 

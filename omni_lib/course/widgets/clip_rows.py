@@ -30,9 +30,9 @@ from omni_lib.course.clip_reading import (
 )
 from omni_lib.course.figures import MATRIX, Picture, page_style, shown
 from omni_lib.course.palette import BLUE, INK, ORANGE
+from omni_lib.course.still import display_with_still
 from omni_lib.course.trellis import sign_of
 from omni_lib.course.widgets.sound_picture import wav_bytes
-from omni_lib.course.widgets.still import display_with_still
 from omni_lib.errors import UserError
 from omni_lib.text import BLANK
 

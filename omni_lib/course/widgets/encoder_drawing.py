@@ -23,7 +23,7 @@ from omni_lib.course import materials
 from omni_lib.course.encoder_parts import Part, parts_of
 from omni_lib.course.figures import Picture, page_style, shown
 from omni_lib.course.palette import BLUE, GREEN, INK
-from omni_lib.course.widgets.still import display_with_still
+from omni_lib.course.still import display_with_still
 from omni_lib.errors import UserError
 
 _HERE = Path(__file__).parent

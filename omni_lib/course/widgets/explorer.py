@@ -1,7 +1,7 @@
 """The base of all explorers: controls, pictures, and a description of the pictures in words.
 
 An explorer is an ordinary ipywidgets box and works wherever widgets do. Beside it is a static figure with a
-description, which is shown where no kernel runs (`still.py`). It shows the explorer as it was left.
+description, which is shown where no kernel runs (`course/still.py`). It shows the explorer as it was left.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PIL import Image
 
 from omni_lib.course.figures import Picture, page_style
 from omni_lib.course.palette import ORANGE
-from omni_lib.course.widgets.still import display_with_still
+from omni_lib.course.still import display_with_still
 from omni_lib.errors import UserError
 
 STILL_AFTER = 1.5  # seconds without a change, after which the static figure is drawn again

@@ -19,8 +19,8 @@ import traitlets
 from omni_lib.audio import read_audio
 from omni_lib.course import materials
 from omni_lib.course.edits import EDIT_KINDS, Edit, marked, marked_word, word_edits
+from omni_lib.course.still import STILL, display_with_still
 from omni_lib.course.widgets.sound_picture import wav_bytes
-from omni_lib.course.widgets.still import STILL, display_with_still
 from omni_lib.inference.transcription import transcribe
 
 _HERE = Path(__file__).parent

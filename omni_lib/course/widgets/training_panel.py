@@ -21,9 +21,9 @@ from IPython.display import DisplayHandle
 
 from omni_lib.course.figures import Picture, compared_curves, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
+from omni_lib.course.still import STILL, display_with_still
 from omni_lib.course.widgets.live_curves import PAGE_INK, WIDEST, training_charts
 from omni_lib.course.widgets.panel_html import console_text, figure_tiles, short_name, transcripts_table
-from omni_lib.course.widgets.still import STILL, display_with_still
 from omni_lib.errors import UserError
 from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
 from omni_lib.runs.background import CONSOLE, BackgroundRun
