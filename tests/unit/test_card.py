@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from omni_lib.course import still
 from omni_lib.course.exercises import card, verdict
 from omni_lib.course.exercises.card import Card, CardOf
 from omni_lib.course.exercises.checking import CodeExercise
@@ -11,7 +12,6 @@ from omni_lib.course.exercises.expectations import expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.course.exercises.verdict import Note, note_html
-from omni_lib.course.widgets import still
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

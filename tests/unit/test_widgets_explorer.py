@@ -12,9 +12,9 @@ import soundfile
 import torch
 from PIL import Image
 
+from omni_lib.course import still
 from omni_lib.course.figures import Picture, page_style
 from omni_lib.course.still import LIVE, WIDGET_VIEW
-from omni_lib.course.widgets import still
 from omni_lib.course.widgets.explorer import Canvas, Explorer
 from omni_lib.course.widgets.sound_picture import SoundPicture, wav_bytes
 from omni_lib.errors import UserError
