@@ -62,6 +62,8 @@ def text_of(page: str) -> str:
         ("../nowhere.py", "../nowhere.py"),  # Sphinx reports it
         ("https://example.org/ctc.py", "https://example.org/ctc.py"),
         ("#summary", "#summary"),
+        ("#The-configuration,-key-by-key", "#the-configuration-key-by-key"),  # as JupyterLab names headings
+        ("02_encoder.ipynb#Why-eight?", "02_encoder.ipynb#why-eight"),
     ],
 )
 def test_a_link_in_markdown_leads_to_a_page(link: str, in_the_book: str):

@@ -45,11 +45,13 @@ def in_markdown(text: str, folder: Path, found: Found) -> str:
     def replaced(match: re.Match[str]) -> str:
         before, link, after = match.groups()
         target = file_of(link, folder)
+        if link.startswith("#"):
+            return f"{before}{_to_heading(link)}{after}"
         if target is None:
             return match[0]
         found(target)
         if target.suffix in PAGES or before.startswith("!"):
-            return match[0]
+            return f"{before}{_to_heading(link)}{after}"
         path = link.partition("#")[0].rstrip("/")
         return f"{before}{path}/index.md{after}" if target.is_dir() else f"{before}{path}.md{after}"
 
@@ -57,6 +59,12 @@ def in_markdown(text: str, folder: Path, found: Found) -> str:
     return "".join(
         part if number % 2 else _MARKDOWN_LINK.sub(replaced, part) for number, part in enumerate(parts)
     )
+
+
+def _to_heading(link: str) -> str:
+    """A link to a heading as JupyterLab names it ("#What-is-it?"), as a code host does ("#what-is-it")."""
+    path, sign, fragment = link.partition("#")
+    return path + sign + re.sub(r"[^\w-]", "", unquote(fragment).lower())
 
 
 def in_html(text: str, folder: Path, found: Found) -> str:
