@@ -188,6 +188,13 @@ def test_good_pages_have_no_fault_and_style_sheets_are_read(tmp_path: Path):
     assert len(site.faults(tmp_path)) == 1
 
 
+def test_a_formula_has_spaces_around_functions():
+    mathml = pytest.importorskip("omni_lib.course.book.mathml", reason="the extra `book` is not installed")
+    thin, function = '<mspace width="0.167em"></mspace>', "<mi>ln</mi><mo>&ApplyFunction;</mo>"
+    assert mathml.spaced(f"<mi>T</mi>{function}<mn>29</mn>") == f"<mi>T</mi>{thin}{function}{thin}<mn>29</mn>"
+    assert mathml.spaced(f"<mo>−</mo>{function}<mo>(</mo>") == f"<mo>−</mo>{function}<mo>(</mo>"
+
+
 def test_without_the_extra_one_line_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setattr(book, "NEEDED", ("no_such_builder",))
     assert book.main([]) == 2
