@@ -5,54 +5,15 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from omni_lib.course.lessons import encoder_rotation_wrong as rotation
 from omni_lib.course.lessons import encoder_solutions as solutions
-
-
-def _with(answer: Any, *changes: tuple[str, str]) -> Any:
-    """`answer` with parts of its source replaced: one mistake in an answer that is right otherwise."""
-    source = inspect.getsource(answer)
-    for right, wrong in changes:
-        assert right in source, right
-        source = source.replace(right, wrong)
-    scope = dict(vars(solutions))
-    exec("from __future__ import annotations\n" + source, scope)  # noqa: S102  (our own source)
-    return scope[answer.__name__]
-
-
-def _interleaved(x: Tensor) -> Tensor:
-    """The rotation of neighbouring channels, as in the paper's own formula."""
-    half = x.shape[-1] // 2
-    angle = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (-torch.arange(half) / half)
-    a, b = x[..., ::2], x[..., 1::2]
-    turned = (a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos())
-    return torch.stack(turned, dim=-1).flatten(-2)
-
-
-def _as_complex_numbers(x: Tensor) -> Tensor:
-    half = x.shape[-1] // 2
-    angle = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (-torch.arange(half) / half)
-    turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angle), angle)
-    return torch.cat([turned.real, turned.imag], dim=-1)
-
-
-def _frame_by_frame(x: Tensor) -> Tensor:
-    size = x.shape[-1] // 2
-    result = torch.empty_like(x)
-    for t in range(x.shape[-2]):
-        for i in range(size):
-            angle = t / 10_000 ** (2 * i / x.shape[-1])
-            a, b = x[..., t, i], x[..., t, i + size]
-            result[..., t, i] = a * math.cos(angle) - b * math.sin(angle)
-            result[..., t, i + size] = a * math.sin(angle) + b * math.cos(angle)
-    return result
+from omni_lib.course.lessons.encoder_rotation_wrong import with_changes
 
 
 def _torchs_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
@@ -67,7 +28,7 @@ class _TorchsAttention(solutions.SelfAttention):
         query, value = self.query_value(x).tensor_split(2, dim=2)
         heads = [each.reshape(size).permute(0, 2, 1, 3) for each in (query, self.key(x), value)]
         mixed = _torchs_attention(
-            _as_complex_numbers(heads[0]), _as_complex_numbers(heads[1]), heads[2], mask
+            rotation.as_complex_numbers(heads[0]), rotation.as_complex_numbers(heads[1]), heads[2], mask
         )
         return self.output(mixed.permute(0, 2, 1, 3).reshape(x.shape))
 
@@ -88,38 +49,47 @@ class _OneLoop(solutions.AudioEncoder):
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "subsampler": [
         (
-            _with(
+            with_changes(
                 solutions.Subsampler, ("        x = x * padding_mask(lengths, x.shape[1])[..., None]\n", "")
             ),
             "multiply `x` by its mask before",
         ),
-        (_with(solutions.Subsampler, ("x = x + F.relu(", "x = F.relu(")), "is to be added to its input"),
         (
-            _with(
+            with_changes(solutions.Subsampler, ("x = x + F.relu(", "x = F.relu(")),
+            "is to be added to its input",
+        ),
+        (
+            with_changes(
                 solutions.Subsampler,
                 ("F.relu(norm(", "(norm("),
             ),
             "a ReLU is missing after the norms",
         ),
         (
-            _with(solutions.Subsampler, ("F.relu(self.res", "(self.res")),
+            with_changes(solutions.Subsampler, ("F.relu(self.res", "(self.res")),
             "a ReLU is missing after the residual",
         ),
         (
-            _with(
+            with_changes(
                 solutions.Subsampler, ("unflatten(2, (8, 2)).mean(dim=3)", "unflatten(2, (2, 8)).mean(dim=2)")
             ),
             "two neighbouring bands",
         ),
-        (_with(solutions.Subsampler, ("x.flatten(2)", "x.transpose(2, 3).flatten(2)")), "stay together"),
-        (_with(solutions.Subsampler, ("lengths + 1", "lengths")), "halves and rounds up"),
-        (_with(solutions.Subsampler, (", lengths  # (B", "  # (B")), "a pair is wanted"),
-        (_with(solutions.Subsampler, ("self.project", "self.linear")), "has no `project.weight`"),
-        (_with(solutions.Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
-        (_with(solutions.Subsampler, ("x.flatten(2)", "x.detach().flatten(2)")), "no gradient reaches"),
+        (
+            with_changes(solutions.Subsampler, ("x.flatten(2)", "x.transpose(2, 3).flatten(2)")),
+            "stay together",
+        ),
+        (with_changes(solutions.Subsampler, ("lengths + 1", "lengths")), "halves and rounds up"),
+        (with_changes(solutions.Subsampler, (", lengths  # (B", "  # (B")), "a pair is wanted"),
+        (with_changes(solutions.Subsampler, ("self.project", "self.linear")), "has no `project.weight`"),
+        (with_changes(solutions.Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
+        (
+            with_changes(solutions.Subsampler, ("x.flatten(2)", "x.detach().flatten(2)")),
+            "no gradient reaches",
+        ),
         (solutions.Subsampler(24), "without brackets"),
         (
-            _with(
+            with_changes(
                 solutions.Subsampler,
                 (
                     "F.relu(norm(x, padding_mask(lengths, x.shape[1])))",
@@ -129,7 +99,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "comes after the norm",
         ),
         (
-            _with(
+            with_changes(
                 solutions.Subsampler,
                 (
                     "norm(x, padding_mask(lengths, x.shape[1]))",
@@ -138,32 +108,35 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             ),
             "make a new mask",
         ),
+        (
+            with_changes(
+                solutions.Subsampler,
+                ("x = x + F.relu(self.residual_norm(", "x = F.relu(x + self.residual_norm("),
+            ),
+            "the ReLU comes before the addition",
+        ),
+        (with_changes(solutions.Subsampler, (".mean(dim=3)", ".sum(dim=3)")), "twice their mean"),
     ],
-    "rotate": [
-        (_interleaved, "not of two neighbouring ones"),
-        (_with(solutions.rotate, ("* angle.sin()", "* (-angle).sin()")), "the other way round"),
-        (_with(solutions.rotate, ("frame[:, None]", "(frame[:, None] + 1)")), "has the position 0"),
-        (_with(solutions.rotate, ("-channel / half", "-channel / x.shape[-1]")), "the exponent is -2i / D"),
-        (_with(solutions.rotate, ("-channel / half", "channel / half")), "the exponent is negative"),
-        (_with(solutions.rotate, (" * 10_000.0 ** (-channel / half)", "")), "each pair has its own"),
-        (_with(solutions.rotate, ("x.shape[-2]", "x.shape[1]")), "Two frames, one pair"),
-    ],
+    "rotate": rotation.WRONG,
     "self_attention": [
         (
-            _with(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
+            with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
             "positions are missing",
         ),
-        (_with(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")), "not to be rotated"),
         (
-            _with(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
+            with_changes(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")),
+            "not to be rotated",
+        ),
+        (
+            with_changes(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
             "hand the mask to `attention`",
         ),
         (
-            _with(solutions.SelfAttention, ("query, value = self", "value, query = self")),
+            with_changes(solutions.SelfAttention, ("query, value = self", "value, query = self")),
             "second half the values",
         ),
         (
-            _with(
+            with_changes(
                 solutions.SelfAttention,
                 (
                     "x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
@@ -173,42 +146,49 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "not split by channel",
         ),
         (
-            _with(
+            with_changes(
                 solutions.SelfAttention, ("attended.transpose(1, 2).flatten(2)", "attended.reshape(x.shape)")
             ),
             "not joined by channel",
         ),
         (
-            _with(solutions.SelfAttention, ("self.output(attended", "(attended")),
+            with_changes(solutions.SelfAttention, ("self.output(attended", "(attended")),
             "`output`, is missing",
         ),
-        (_with(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
-        (_with(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
-        (_with(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
+        (with_changes(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
+        (with_changes(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
+        (with_changes(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
         (
-            _with(
+            with_changes(
                 solutions.SelfAttention,
                 ("self.split(query), self.split(self.key(x))", "rotate(query), rotate(self.key(x))"),
                 ("attention(rotate(query), rotate(key)", "attention(self.split(query), self.split(key)"),
             ),
             "rotate after the `split`",
         ),
+        (with_changes(solutions.SelfAttention, ("return self.", "return x + self.")), "belongs to the block"),
+        (
+            with_changes(
+                solutions.SelfAttention, ("rotate(query), ", "rotate(query) / query.shape[-1] ** 0.5, ")
+            ),
+            "scaled twice",
+        ),
     ],
     "block": [
         (
-            _with(solutions.Block, ("x = x + self.attention", "x = self.attention")),
+            with_changes(solutions.Block, ("x = x + self.attention", "x = self.attention")),
             "the result of `attention` is to be added",
         ),
         (
-            _with(solutions.Block, ("x + self.", "self.")),
+            with_changes(solutions.Block, ("x + self.", "self.")),
             "the result of `attention`, `convolution`, `feed_forward` is to be added",
         ),
         (
-            _with(solutions.Block, ("self.feed_forward_norm(x))", "x)")),
+            with_changes(solutions.Block, ("self.feed_forward_norm(x))", "x)")),
             "the layer norm before `feed_forward` is missing",
         ),
         (
-            _with(
+            with_changes(
                 solutions.Block,
                 (
                     "x + self.attention(self.attention_norm(x), mask)",
@@ -226,7 +206,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "it belongs in front of it",
         ),
         (
-            _with(
+            with_changes(
                 solutions.Block,
                 ("        x = x + self.attention(", "        y = x\n        x = x + self.attention("),
                 ("self.convolution_norm(x)", "self.convolution_norm(y)"),
@@ -234,29 +214,74 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             ),
             "each part works on the result of the one before it",
         ),
-        (_with(solutions.Block, ("d_model, 15", "d_model, 3")), "has another shape"),
-        (_with(solutions.Block, ("self.convolution_norm(x)", "self.attention_norm(x)")), "a norm of its own"),
-        (_with(solutions.Block, ("d_ff, 0.0", "d_ff, 0.5")), "no dropout"),
-        (_with(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
+        (
+            with_changes(
+                solutions.Block,
+                (
+                    "x = x + self.convolution",
+                    "y = x + self.feed_forward(self.feed_forward_norm(x))\n        x = y + self.convolution",
+                ),
+                ("self.convolution_norm(x)", "self.convolution_norm(y)"),
+                ("return x + self.feed_forward(self.feed_forward_norm(x))", "return x"),
+            ),
+            "and not `attention`, `feed_forward`, `convolution`",
+        ),
+        (
+            with_changes(
+                solutions.Block,
+                ("self.convolution_norm(x), mask", "self.convolution_norm(x), torch.ones_like(mask)"),
+            ),
+            "the mask does not reach `convolution`",
+        ),
+        (
+            with_changes(
+                solutions.Block,
+                ("self.attention_norm(x), mask", "self.attention_norm(x), torch.ones_like(mask)"),
+            ),
+            "the mask does not reach `attention`",
+        ),
+        (with_changes(solutions.Block, ("d_model, 15", "d_model, 3")), "has another shape"),
+        (
+            with_changes(solutions.Block, ("self.convolution_norm(x)", "self.attention_norm(x)")),
+            "a norm of its own",
+        ),
+        (with_changes(solutions.Block, ("d_ff, 0.0", "d_ff, 0.5")), "no dropout"),
+        (with_changes(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
         (lambda d_model, n_heads, d_ff: d_model, "an nn.Module is wanted"),
     ],
     "audio_encoder": [
         (
-            _with(
+            with_changes(
                 solutions.AudioEncoder, ("x = (mel - self.feature_mean) / self.feature_deviation", "x = mel")
             ),
             "not normalised",
         ),
-        (_with(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
-        (_with(solutions.AudioEncoder, ("self.norm(x) *", "x *")), "the layer norm at the end is missing"),
+        (with_changes(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
         (
-            _with(solutions.AudioEncoder, (" * padding_mask(lengths, x.shape[1])[..., None]", "")),
+            with_changes(
+                solutions.AudioEncoder,
+                (
+                    "(mel - self.feature_mean) / self.feature_deviation",
+                    "mel / self.feature_deviation - self.feature_mean",
+                ),
+            ),
+            "before you divide",
+        ),
+        (
+            with_changes(solutions.AudioEncoder, ("self.norm(x) *", "x *")),
+            "the layer norm at the end is missing",
+        ),
+        (
+            with_changes(solutions.AudioEncoder, (" * padding_mask(lengths, x.shape[1])[..., None]", "")),
             "of the padding are to be zero",
         ),
-        (_with(solutions.AudioEncoder, ("lengths // 2", "lengths")), "The pool halves the lengths too"),
-        (_with(solutions.AudioEncoder, ("lengths // 2", "(lengths + 1) // 2")), "rounds down"),
         (
-            _with(
+            with_changes(solutions.AudioEncoder, ("lengths // 2", "lengths")),
+            "The pool halves the lengths too",
+        ),
+        (with_changes(solutions.AudioEncoder, ("lengths // 2", "(lengths + 1) // 2")), "rounds down"),
+        (
+            with_changes(
                 solutions.AudioEncoder,
                 ("[: self.blocks_before_pool]", ""),
                 ("self.blocks[self.blocks_before_pool :]", "[]"),
@@ -264,7 +289,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "the pool stands after the last block",
         ),
         (
-            _with(
+            with_changes(
                 solutions.AudioEncoder,
                 (
                     "block(x, padding_mask(lengths, x.shape[1]))",
@@ -273,12 +298,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             ),
             "the blocks are not masked",
         ),
-        (_with(solutions.AudioEncoder, ("nn.ModuleList([", "list([")), "has no `blocks"),
+        (with_changes(solutions.AudioEncoder, ("nn.ModuleList([", "list([")), "has no `blocks"),
     ],
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "rotate": [_as_complex_numbers, _frame_by_frame, lambda x, ours=solutions.rotate: ours(x.double())],
+    "rotate": rotation.OTHER_RIGHT,
     "self_attention": [_TorchsAttention],
     "audio_encoder": [_OneLoop],
 }

@@ -123,6 +123,9 @@ def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
     def attended(score: Tensor, dim: int = -1) -> Tensor:
         return score.masked_fill(~open_keys, -math.inf).softmax(dim).nan_to_num() @ value
 
+    def only_padding(closed: float) -> Tensor:
+        return scores.masked_fill(open_keys, closed).softmax(-1).nan_to_num() @ value
+
     return {
         "the scores are not scaled: divide by the square root of the head's size": attended(products),
         "the scores are divided by the head's size; its square root is wanted": attended(
@@ -137,11 +140,15 @@ def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
         "masked after the softmax, the weights no longer add up to 1: mask the scores before it": (
             (scores.softmax(-1) * open_keys) @ value
         ),
-        "the mask is the wrong way round: true means real": (
-            scores.masked_fill(open_keys, -math.inf).softmax(-1).nan_to_num() @ value
-        ),
+        "the mask is the wrong way round: true means real": only_padding(-math.inf),
+        "the mask is the wrong way round: where it is true, the frames are real": only_padding(-1e9),
         "the softmax runs over the queries; the weights of one query must add up to 1 over the keys "
         "(the last axis)": attended(scores, -2),
+        "the softmax runs over the heads; the weights of one query must add up to 1 over the keys "
+        "(the last axis)": attended(scores, 1),
+        "the scores are divided by the square root of the number of frames; that of D is wanted": attended(
+            products / math.sqrt(query.shape[-2])
+        ),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -29,9 +30,16 @@ def rotation(x: Tensor) -> Slips:
     def turned(angle: Tensor, a: Tensor = x[..., :half], b: Tensor = x[..., half:]) -> Tensor:
         return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1)
 
-    def interleaved() -> Tensor:
-        pairs = turned(angle, x[..., ::2], x[..., 1::2])
-        return torch.stack([pairs[..., :half], pairs[..., half:]], dim=-1).flatten(-2)
+    def alternating(halves: Tensor) -> Tensor:
+        return torch.stack([halves[..., :half], halves[..., half:]], dim=-1).flatten(-2)
+
+    def in_place() -> Tensor:
+        a = x[..., :half] * angle.cos() - x[..., half:] * angle.sin()
+        return torch.cat([a, a * angle.sin() + x[..., half:] * angle.cos()], dim=-1)
+
+    def angles_of_neighbours() -> Tensor:
+        by_channel = angle.repeat_interleave(2, dim=-1)
+        return x * by_channel.cos() + torch.cat([-x[..., half:], x[..., :half]], dim=-1) * by_channel.sin()
 
     return {
         "the first frame has the position 0, so that nothing is rotated there": lambda: turned(
@@ -40,7 +48,18 @@ def rotation(x: Tensor) -> Slips:
         "the channels are rotated the other way round: look at the signs in the formula": lambda: turned(
             -angle
         ),
-        "a pair consists of the channels i and i + D/2, and not of two neighbouring ones": interleaved,
+        "a pair consists of the channels i and i + D/2, and not of two neighbouring ones": lambda: (
+            alternating(turned(angle, x[..., ::2], x[..., 1::2]))
+        ),
+        "the new channels alternate: all a' come first and then all b' (`torch.cat`)": lambda: alternating(
+            turned(angle)
+        ),
+        "b' is computed from a' in place of a: keep the old a until both are known": in_place,
+        "the channels i and i + D/2 need the same angle: repeat the angles as a whole (`torch.cat`), "
+        "not one by one": angles_of_neighbours,
+        "the angles fall twice as fast as they should: the exponent is -2i / D, and i counts the pairs": (
+            lambda: turned(frames * 10_000.0 ** (-2 * channel / half))
+        ),
         "the exponent is -2i / D, which goes almost to -1": lambda: turned(
             frames * 10_000.0 ** (-channel / (2 * half))
         ),
@@ -65,6 +84,10 @@ def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
         "a ReLU is missing after the norms of `convs`": run(rectified=False),
         "the ReLU comes after the norm, not before it": run(rectified="before"),
         "a ReLU is missing after the residual's norm": run(residual="linear"),
+        "the ReLU comes before the addition, and works on the residual's result alone": run(
+            residual="added before the ReLU"
+        ),
+        "the sum of each two bands is twice their mean": run(bands="summed"),
         "the mean is over two neighbouring bands: `unflatten` the bands into 8 pairs": run(bands="far apart"),
         "the values of a band are to stay together: flatten (8 bands, 64 channels) in this order": run(
             bands="after channels"
@@ -99,9 +122,12 @@ def _subsampled(
         x = F.relu(x) if rectified is True else x
     if residual != "none":
         added = layers.residual_norm(convolve(layers.residual, x), valid_frames(lengths, x.shape[1]))
-        added = added if residual == "linear" else F.relu(added)
+        late = residual == "added before the ReLU"
+        added = added if residual == "linear" or late else F.relu(added)
         x = added if residual == "alone" else x + added
+        x = F.relu(x) if late else x
     x = x.unflatten(2, (2, 8)).mean(dim=2) if bands == "far apart" else x.unflatten(2, (8, 2)).mean(dim=3)
+    x = 2 * x if bands == "summed" else x
     x = x.transpose(2, 3) if bands == "after channels" else x
     projected: Tensor = layers.project(x.flatten(2))
     return projected
@@ -157,6 +183,10 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
             split="joined"
         ),
         "the last map, `output`, is missing": lambda: _without_output(layers, x, mask),
+        "`x` is not to be added here: that residual connection belongs to the block": lambda: x + run()(),
+        "the scores are scaled twice: your `attention` divides them by the square root of D already": run(
+            query_turned=lambda query: apply_rotary(query) / math.sqrt(query.shape[-1])
+        ),
     }
 
 
@@ -215,10 +245,15 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
         slips[f"{what} gets the normalised input, and the input as it was is what it is added to"] = run(
             lambda name, y: normed(name, y) + computed(name, normed(name, y)), where
         )
-    slips["the order is attention, convolution, feed-forward"] = run(
-        lambda name, y: y + computed(name, normed(name, y)),
-        order=("convolution", "attention", "feed_forward"),
-    )
+    for order in tuple(permutations(names))[1:]:
+        mistaken = "`, `".join(order)
+        slips[f"the order is attention, convolution, feed-forward, and not `{mistaken}`"] = run(
+            computed, where=(), order=order
+        )
+    for blind in (("attention", "convolution"), ("attention",), ("convolution",)):
+        slips["the mask does not reach `" + "`, `".join(blind) + "`"] = run(
+            lambda name, y: y + getattr(layers, name)(normed(name, y), torch.ones_like(mask)), blind
+        )
     slips["each part works on the result of the one before it, not all on the same input"] = lambda: (
         x + sum(computed(name, normed(name, x)) for name in names)
     )
@@ -236,6 +271,7 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the log-mels are not normalised": run(mean=False, deviation=False),
         "the mean is not subtracted from the log-mels": run(mean=False),
         "the log-mels are not divided by their deviation": run(deviation=False),
+        "subtract the mean before you divide by the deviation": run(mean="after the division"),
         "the layer norm at the end is missing": run(norm=False),
         "the embeddings of the padding are to be zero: multiply by the mask of the new lengths": run(
             zeros=False
@@ -255,7 +291,7 @@ def _embedded(
     mel: Tensor,
     lengths: Tensor,
     *,
-    mean: bool = True,
+    mean: bool | str = True,
     deviation: bool = True,
     norm: bool = True,
     zeros: bool | str = True,
@@ -264,8 +300,9 @@ def _embedded(
 ) -> Tensor:
     """The embeddings (B, T', C) of mel (B, T, 128), as the library's unless a flag says otherwise."""
     before_pool = layers.blocks_before_pool if before_pool is None else before_pool
-    x = mel - layers.feature_mean if mean else mel
+    x = mel - layers.feature_mean if mean is True else mel
     x = x / layers.feature_deviation if deviation else x
+    x = x - layers.feature_mean if mean == "after the division" else x
     x, lengths = layers.subsampler(x, lengths)
     for place in range(len(layers.blocks) + 1):
         if place == before_pool:

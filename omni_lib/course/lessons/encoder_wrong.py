@@ -43,6 +43,14 @@ def _torchs(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
 
 
+def _adds_to_what_is_real(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return (_scores(query, key) - 1e9 * mask[:, None, None]).softmax(-1) @ value
+
+
+def _large_numbers(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return _scores(query, key).masked_fill(~mask[:, None, None], -1e9).softmax(-1) @ value
+
+
 def _with_key_bias(d_model: int, d_ff: int, kernel_size: int) -> int:
     return solutions.count_parameters(d_model, d_ff, kernel_size) + d_model
 
@@ -122,6 +130,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v,
             "over the queries",
         ),
+        (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
+        (_adds_to_what_is_real, "the wrong way round"),
+        (
+            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -1e9).softmax(1) @ v,
+            "over the heads",
+        ),
+        (
+            lambda q, k, v, mask: _torchs(q * (q.shape[-1] / q.shape[-2]) ** 0.5, k, v, mask),
+            "number of frames",
+        ),
         (
             lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1),
             "along axis D",
@@ -196,6 +214,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "attention": [
         _by_hand,
         _torchs,
+        _large_numbers,
         lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
         lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
     ],
