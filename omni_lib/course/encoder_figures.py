@@ -53,7 +53,7 @@ def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: 
         figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
         left = 0
         for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE), strict=False):
-            label = f"{name}: {count / 1e6:.2f} M"
+            label = f"{name}: {count / 1e6:.2f} M" if count >= 1e4 else f"{name}: {count}"
             axes.barh("counted", count / 1e6, left=left / 1e6, color=colour, label=label)
             left += count
         axes.barh("the chapter", claimed / 1e6, color=INK, alpha=0.6)

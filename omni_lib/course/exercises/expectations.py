@@ -205,7 +205,7 @@ def _value_message(got: Tensor, wanted: Tensor, close: Tensor, axes: str) -> str
     nonzero = (wanted != 0) & wanted.isfinite()
     ratios = got[nonzero] / wanted[nonzero]
     if ratios.numel() > 1 and torch.allclose(ratios, ratios[0].expand_as(ratios), rtol=1e-3):
-        if not 0.999 < float(ratios[0]) < 1.001:
+        if float(ratios[0]) != 0 and not 0.999 < float(ratios[0]) < 1.001:
             return f"values that differ: every value is {float(ratios[0]):.4g} times what it should be."
     first = tuple(int(index) for index in (~close).nonzero()[0])
     where = f"at {axes.split()[0] if axes else 'index'} = {first[0]}"

@@ -11,7 +11,7 @@ from omni_lib.alignment import best_path
 from omni_lib.course import trellis
 from omni_lib.course.exercises.expectations import expect_close, require, result_of, slow_or_endless
 from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
-from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED, same_cells
+from omni_lib.course.lessons.ctc_alignment_judges import WRAPPED, expect_infinities, in_frames, same_cells
 from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
 from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss, frames_needed
@@ -55,6 +55,7 @@ def backward_recursion(attempt: Attempt) -> None:
         if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
             message = "some paths go on from the last state to the first. Nothing comes after the last."
             raise NotYet(f"{case}: {message}")
+        expect_infinities(got, wanted, case)
         expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
     log_probs, target = posteriors(200, 9, sharpness=6.0).float(), indices("do you want to ride a bicycle")
     wanted = trellis.backward_mass(log_probs, target)
@@ -163,7 +164,7 @@ def viterbi_path(attempt: Attempt) -> None:
     ):
         log_probs, target = posteriors(frames, 20 + seed), indices(text)
         expected = best_path(log_probs, target)
-        what = f"{text!r} in {frames} frames"
+        what = in_frames(text, frames)
         with slow_or_endless(what):
             got = attempt(log_probs, target)
         try:
@@ -175,7 +176,7 @@ def viterbi_path(attempt: Attempt) -> None:
             ) from None
         require(
             len(path) == frames,
-            f"{what}: your path has {len(path)} symbols; one for each of the frames is wanted. {why}",
+            f"{what}: your path is {len(path)} long; one symbol for each frame is wanted. {why}",
         )
         require(
             all(0 <= symbol < len(VOCABULARY) for symbol in path),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.ctc import frames_needed
 
 
 def _backward(
@@ -190,6 +191,12 @@ def _even_shares(log_probs: Tensor, target: list[int]) -> list[int]:
     return trellis.random_alignment(target, len(log_probs), seed=0)
 
 
+def _always_ends_in_the_blank(log_probs: Tensor, target: list[int]) -> list[int]:
+    if len(log_probs) <= frames_needed(target):
+        return solutions.viterbi_path(log_probs, target)
+    return [*solutions.viterbi_path(log_probs[:-1], target), 0]
+
+
 def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
     from torchaudio.functional import forced_align
 
@@ -207,6 +214,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_forward_again, "After the last frame nothing is left"),
         (_not_mirrored_back, "After the last frame nothing is left"),
         (_backward_multiplies, "its probability underflows"),
+        (lambda log_probs, target: _backward(log_probs, target).clamp(min=-1e9), "a large negative number"),
     ],
     "occupancy": [
         (_not_normalised, "the states of one frame add up to one"),
@@ -226,9 +234,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_greedy, "your path collapses to"),
         (_numbers_of_states, "not the numbers of the states"),
         (_backwards, "your path"),
-        (_without_repeats, "one for each of the"),
+        (_without_repeats, "one symbol for each frame"),
         (_viterbi_wraps, "A negative index does not fail"),
         (_even_shares, "there is one of"),
+        (_always_ends_in_the_blank, "there is one of"),
     ],
 }
 

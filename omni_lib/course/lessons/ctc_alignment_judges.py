@@ -61,6 +61,11 @@ def collapse(attempt: Attempt) -> None:
     _expect_spelled(attempt, list(range(28, -1, -1)), "A path of all classes", "")
 
 
+def in_frames(text: str, frames: int) -> str:
+    """A case in words."""
+    return f"{text!r} in {frames} frame{'s' if frames != 1 else ''}"
+
+
 def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> None:
     wanted = library_collapse(path)
     got = result_of(attempt, (path,), case)
@@ -103,8 +108,9 @@ def count_alignments(attempt: Attempt) -> None:
     ):
         target = indices(text)
         expected = trellis.count_alignments(target, frames)
-        with slow_or_endless(f"{text!r} in {frames} frames"):
-            got = result_of(attempt, (target, frames), f"{text!r} in {frames} frames")
+        case = in_frames(text, frames)
+        with slow_or_endless(case):
+            got = result_of(attempt, (target, frames), case)
         try:
             value = int(got)
         except (TypeError, ValueError, OverflowError):
@@ -115,9 +121,7 @@ def count_alignments(attempt: Attempt) -> None:
             why = "int64 (of NumPy or torch) has overflowed: count in Python's whole numbers."
         elif value == _wrapped_count(target, frames):
             why = WRAPPED
-        raise NotYet(
-            f"{text!r} in {frames} frames: your function counts {value}, and it should be {expected}. {why}"
-        )
+        raise NotYet(f"{case}: your function counts {value}, and it should be {expected}. {why}")
 
 
 def _wrapped_count(target: list[int], frames: int) -> int:
@@ -161,6 +165,7 @@ def forward_recursion(attempt: Attempt) -> None:
         wrapped = _wrapped_forward(log_probs, target)
         if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
             raise NotYet(f"{case}: some beginnings come from the last states. {WRAPPED}")
+        expect_infinities(got, wanted, case)
         expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
     log_probs = posteriors(300, 9, sharpness=6.0).float()
     target = indices("do you want to ride a bicycle on thursday")
@@ -172,6 +177,31 @@ def forward_recursion(attempt: Attempt) -> None:
         abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
         "its last column does not give the loss of torch",
     )
+
+
+def expect_infinities(got: Any, wanted: Tensor, case: str) -> None:
+    """Replies to the usual mistakes about the logarithm of zero, in a matrix of the shape of `wanted`.
+
+    Raises:
+        NotYet: `got` has a large negative number in place of -inf, or NaN.
+    """
+    try:
+        mine = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        return  # `compare` says what is wrong with it
+    if mine.is_complex() or mine.shape != wanted.shape:
+        return
+    unreachable = mine[wanted == -math.inf]
+    if bool((unreachable.isfinite() & (unreachable < -1e4)).any()):
+        raise NotYet(
+            f"{case}: where nothing can be, your function has a large negative number. The logarithm of zero "
+            "is -inf (`-math.inf`), which `logaddexp` and `logsumexp` can compute with"
+        )
+    if bool(mine.isnan().any()):
+        raise NotYet(
+            f"{case}: some values are NaN. Where all terms are -inf, a `logsumexp` of your own takes -inf "
+            "from -inf; torch's `logsumexp` and `logaddexp` give -inf there"
+        )
 
 
 def same_cells(got: Any, wanted: Tensor) -> bool:
@@ -210,6 +240,13 @@ def feasible(attempt: Attempt) -> None:
             47,
             1,
             "Frames are halved three times: `embedding_lengths` counts as the encoder does.",
+        ),
+        (
+            "a",
+            8,
+            1,
+            "One letter fits into one CTC frame. The first letter has no neighbour before it, but Python's "
+            "negative index reads the last one there.",
         ),
         ("aabb", 48, 1, "Two doubled letters need two blanks."),
         ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places."),

@@ -174,6 +174,39 @@ def _forward_multiplies(log_probs: Tensor, target: list[int]) -> Tensor:
     return alpha.log()
 
 
+def _forward_by_own_logsumexp(log_probs: Tensor, target: list[int]) -> Tensor:
+    states = trellis.states_of(target)
+    skips = torch.tensor(trellis.may_skip(states))
+    emitted = log_probs[:, states]
+    alpha = torch.full_like(emitted, -math.inf)
+    alpha[0, :2] = emitted[0, :2]
+    outside = alpha.new_full((2,), -math.inf)
+    for t in range(1, len(alpha)):
+        before = torch.cat([outside, alpha[t - 1]])
+        steps = torch.stack([before[2:], before[1:-1], before[:-2].masked_fill(~skips, -math.inf)])
+        largest = steps.amax(dim=0)
+        alpha[t] = emitted[t] + largest + (steps - largest).exp().sum(dim=0).log()
+    return alpha
+
+
+def _forward_in_one_row(log_probs: Tensor, target: list[int]) -> Tensor:
+    """One row that is overwritten from the left, so that it holds new values where old ones are read."""
+    states, skips = trellis.states_of(target), trellis.may_skip(trellis.states_of(target))
+    row = torch.full((len(states),), -math.inf, dtype=log_probs.dtype)
+    row[:2] = log_probs[0, states[:2]]
+    rows = [row.clone()]
+    for frame in log_probs[1:]:
+        for s, symbol in enumerate(states):
+            first = max(0, s - 2 if skips[s] else s - 1)
+            row[s] = row[first : s + 1].logsumexp(dim=0) + frame[symbol]
+        rows.append(row.clone())
+    return torch.stack(rows)
+
+
+def _forward_without_the_first_frame(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(torch.cat([torch.zeros_like(log_probs[:1]), log_probs[1:]]), target)
+
+
 def _forward_other_way_round(log_probs: Tensor, target: list[int]) -> Tensor:
     return _forward(log_probs, target).T
 
@@ -223,6 +256,11 @@ def _embeddings(mel_frames: int) -> int:
     return ((mel_frames + 1) // 2 + 1) // 2 // 2
 
 
+def _compares_the_first_with_the_last(target: list[int], mel_frames: int, k: int) -> bool:
+    repeats = sum(target[i] == target[i - 1] for i in range(len(target)))
+    return _embeddings(mel_frames) * k >= len(target) + repeats
+
+
 def _forgets_k(target: list[int], mel_frames: int, k: int) -> bool:
     return _embeddings(mel_frames) >= frames_needed(target)
 
@@ -262,6 +300,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_forward_begins_in_blank_only, "A path begins in the first blank or in the first letter"),
         (_forward_takes_the_best, "logaddexp"),
         (_forward_multiplies, "its probability underflows"),
+        (lambda log_probs, target: _forward(log_probs, target).clamp(min=-1e9), "a large negative number"),
+        (_forward_by_own_logsumexp, "takes -inf from -inf"),
+        (_forward_in_one_row, "Stay or move on"),
+        (_forward_without_the_first_frame, "A path begins in the first blank"),
         (_forward_other_way_round, "(T, states) is wanted"),
         (_forward_only_the_end, "(T, states) is wanted"),
     ],
@@ -273,6 +315,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
         (_forgets_k, "Ten CTC frames for six"),
         (_gives_a_number, "True or False is wanted"),
+        (_compares_the_first_with_the_last, "negative index reads the last one"),
     ],
     "hell_lo": [
         ("a", "before any blank is dropped"),
