@@ -36,6 +36,12 @@ def test_a_click_shows_what_is_in_a_box_and_arrow_keys_go_from_box_to_box(browse
     page.keyboard.press("Enter")
     expect(detail.locator("h3")).to_have_text("subsampler: Subsampler")
 
+    # the code is folded in as long as an exercise asks for it
+    code = detail.get_by_role("region", name="the code of Subsampler")
+    expect(code).to_be_hidden()
+    detail.get_by_text("Show the code, which answers subsampler, padding_mask").click()
+    expect(code).to_contain_text("def forward")
+
     # into a block and back
     page.get_by_role("button", name="block 1 ✓ yours").click()
     detail.get_by_role("button", name="attention").click()

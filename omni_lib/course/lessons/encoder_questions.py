@@ -129,7 +129,7 @@ rotary = Choice(
         "b": "nothing is cut off; rotary positions turn vectors, they do not shorten them",
         "c": "the distance between two frames is what it was, for neighbours too",
         "d": "Yes. Query and key are rotated further by the same angle, and that leaves their "
-        "product unchanged: a score depends on the distance only.",
+        "product unchanged: a score depends only on how far the key stands before or after the query.",
     },
 )
 

@@ -77,7 +77,7 @@ function render({ model, el }) {
     detail.replaceChildren();
     element(detail, "h3", "", `${part.title}: ${part.kind}`);
     element(detail, "p", "", `${size(part.given)} → ${size(part.returned)} (frames × numbers), `
-      + `${number(part.parameters)} parameters, ${percent(part.share)} of the encoder's`);
+      + `${number(part.parameters)} parameters${part.key ? `, ${percent(part.share)} of the encoder's` : ""}.`);
     if (part.exercises.length) {
       const signs = part.exercises.map(([name, right]) => `${right ? "✓" : "○"} ${name}`).join(", ");
       element(detail, "p", "exercises", `You build it in: ${signs}.`);
@@ -94,11 +94,20 @@ function render({ model, el }) {
     }
     element(detail, "div", "doc", part.doc);
     if (part.code) {
-      const code = element(detail, "pre", "code", part.code);
+      const code = element(foldedIfOpen(part), "pre", "code", part.code);
       code.tabIndex = 0;
       code.setAttribute("role", "region");
       code.setAttribute("aria-label", `the code of ${part.kind}`);
     }
+  }
+
+  /** Where the code of a part goes: as long as an exercise asks for it, into a fold that says so. */
+  function foldedIfOpen(part) {
+    const open = part.exercises.filter(([, right]) => !right).map(([name]) => name);
+    if (!open.length) return detail;
+    const fold = element(detail, "details", "");
+    element(fold, "summary", "", `Show the code, which answers ${open.join(", ")}`);
+    return fold;
   }
 
   function draw() {
