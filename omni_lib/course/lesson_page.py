@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_lib.course import board
+from omni_lib.course.exercises.unquoted import reply_to_letters_without_quotes
 from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, Outcome
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.machine.clone import ROOT
@@ -157,7 +158,11 @@ def _link(address: str, text: str) -> str:
 
 
 def header(lesson: Any) -> Header:
-    """The header of a lesson, given as its module in `omni_lib.course.lessons`."""
+    """The header of a lesson, given as its module in `omni_lib.course.lessons`.
+
+    From then on the notebook also answers `check(b)`, a letter without its quotes.
+    """
+    reply_to_letters_without_quotes()
     names = list(LESSONS)
     place = next(index for index, name in enumerate(names) if name.startswith(lesson.NUMBER))
     before, after = ["", *names, ""][place], ["", *names, ""][place + 2]
