@@ -149,8 +149,10 @@ def test_the_trellis_explorer(explorer):
     expect(words).to_contain_text("a loss of 0.71 nats")
     wider = part.evaluate("part => part.scrollWidth - part.clientWidth")
     assert wider <= 0, "nothing reaches beyond the cell"
+    part.get_by_role("button", name="play").click()  # again, and another text stops it
     part.get_by_label("text").select_option(label="the clip 'hello'")
     expect(part.locator(".omni-trellis-steps img")).to_be_visible()
+    expect(part.get_by_role("button", name="▶ play")).to_be_visible()
     picture.focus()
     notebook.page.keyboard.press("End")
     expect(words).to_contain_text("give the loss: 1.28 nats")

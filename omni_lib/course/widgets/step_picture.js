@@ -36,7 +36,7 @@ function render({ model, el }) {
     if (timer) { pause(); return; }
     if (model.get("at_end")) ask("first");
     timer = setInterval(advance, PAUSE);
-    player.textContent = "⏸ pause";
+    player.textContent = "❚❚ pause";
   }
   function button(className, text, react) {
     const made = element(buttons, "button", className);
@@ -65,12 +65,15 @@ function render({ model, el }) {
   }
 
   frame.addEventListener("keydown", press);
+  function told(message) { if (message.pause) pause(); }
+  model.on("msg:custom", told);
   model.on("change:drawing", show);
   model.on("change:alt change:key_help", name);
   show();
   name();
   return () => {
     pause();
+    model.off("msg:custom", told);
     model.off("change:drawing", show);
     model.off("change:alt change:key_help", name);
   };

@@ -27,6 +27,10 @@ class StepPicture(anywidget.AnyWidget):
 
     at_end = traitlets.Bool(False).tag(sync=True)
 
+    def pause(self) -> None:
+        """Stop playing, where it plays."""
+        self.send({"pause": True})
+
     def on_step(self, react: Callable[[str], None]) -> None:
         """Call `react` with "forward", "back", "first" or "last" when a step is asked for."""
 

@@ -73,7 +73,7 @@ class TrellisExplorer(Explorer):
             self.picture,
             self.summary,
         ]
-        self.text.observe(lambda _: self.guarded(self._load), names="value")
+        self.text.observe(lambda _: self.guarded(self._another), names="value")
         self.time.observe(lambda change: self._chosen(self._view.after_frame(change["new"])), names="value")
         self.picture.on_step(self.move)
 
@@ -95,13 +95,19 @@ class TrellisExplorer(Explorer):
         png, words = self._view.still()
         return Picture(png, f"Trellis explorer. {words}")
 
+    def _another(self) -> None:
+        """Another text is chosen: what plays must not go on in it."""
+        self.picture.pause()
+        self._load()
+
     def _load(self) -> None:
         name = self.text.value
         self._view = _Clip(name, self._forward) if name == CLIP else _Short(name, self._forward, self.own)
         self._go(self._view.after_frame(0))
 
     def _chosen(self, position: int) -> None:
-        if not self._held:
+        if not self._held:  # the learner moves the slider
+            self.picture.pause()
             self._go(position)
 
     def _go(self, position: int) -> None:
@@ -181,8 +187,8 @@ class _Clip:
         png = base64.b64encode(self._png(position)).decode()
         state = int(self._alpha[position - 1].argmax())
         words = (
-            f"'{self.text}': {self._notes[position - 1]}. Of the beginnings so far, most of the probability "
-            f"is in state {state}, {sign_of(states_of(self.target)[state])}."
+            f"'{self.text}': {self._notes[position - 1]}. Of the beginnings so far, those in state {state} "
+            f"({sign_of(states_of(self.target)[state])}) are the most probable."
         )
         if position == self.steps:
             words += f" {self._loss()}"
