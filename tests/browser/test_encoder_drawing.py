@@ -59,6 +59,12 @@ def test_a_click_shows_what_is_in_a_box_and_arrow_keys_go_from_box_to_box(browse
     drawing.clip = "suitcase"
     page.evaluate("parts => change('parts', parts)", drawing.parts)
     expect(page.locator(".data").first).to_contain_text(f"log-mel {drawing.parts[0]['given'][0]} × 128")
+
+    # code of one's own is shown, although another exercise of its part is open
+    Progress.mine().add_try("02.subsampler", right=True)
+    page.evaluate("parts => change('parts', parts)", encoder_drawing().parts)
+    page.get_by_role("button", name="subsampler ✓ yours").click()
+    expect(detail.get_by_role("region", name="the code of Subsampler")).to_be_visible()
     assert page.errors == []
     page.context.close()
 

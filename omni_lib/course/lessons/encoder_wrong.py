@@ -133,6 +133,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
         (_adds_to_what_is_real, "the wrong way round"),
         (
+            lambda q, k, v, mask: _scores(q, k).masked_fill(mask[:, None, None], -math.inf).softmax(-1) @ v,
+            "the wrong way round",
+        ),
+        (
             lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -1e9).softmax(1) @ v,
             "over the heads",
         ),

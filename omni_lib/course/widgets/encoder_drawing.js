@@ -92,7 +92,8 @@ function render({ model, el }) {
       });
       inside.forEach(each => box(row, each));
     }
-    element(detail, "div", "doc", part.doc);
+    const doc = element(detail, "div", "doc");
+    part.doc.split("`").forEach((text, place) => element(doc, place % 2 ? "code" : "span", "", text));
     if (part.code) {
       const code = element(foldedIfOpen(part), "pre", "code", part.code);
       code.tabIndex = 0;
@@ -101,10 +102,10 @@ function render({ model, el }) {
     }
   }
 
-  /** Where the code of a part goes: as long as an exercise asks for it, into a fold that says so. */
+  /** Where the code of a part goes: as long as its exercise asks for it, into a fold that says so. */
   function foldedIfOpen(part) {
     const open = part.exercises.filter(([, right]) => !right).map(([name]) => name);
-    if (!open.length) return detail;
+    if (!part.exercises.length || part.exercises[0][1]) return detail; // not an exercise, or the learner's own
     const fold = element(detail, "details", "");
     element(fold, "summary", "", `Show the code, which answers ${open.join(", ")}`);
     return fold;
