@@ -145,7 +145,9 @@ def compare(
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
         kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_described(wanted, axes)}"
-        raise NotYet(f"{begins} {described(got)}; {kind} is wanted") from None
+        rows = isinstance(got, (list, tuple)) and any(isinstance(row, Tensor) for row in got)
+        stack = " (`torch.stack` makes one of a list of tensors)" if rows else ""
+        raise NotYet(f"{begins} {described(got)}; {kind} is wanted{stack}") from None
     if tensor.is_complex():
         raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
     if tensor.shape != wanted.shape:

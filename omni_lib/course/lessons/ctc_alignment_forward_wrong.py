@@ -137,6 +137,7 @@ WRONG: list[tuple[Any, str]] = [
     (_forward_in_one_row, "Stay or move on"),
     (_forward_without_the_first_frame, "A path begins in the first blank"),
     (_forward_other_way_round, "(T, states) is wanted"),
+    (lambda log_probs, target: list(_forward(log_probs, target)), "`torch.stack` makes one of a list"),
     (_forward_only_the_end, "(T, states) is wanted"),
 ]
 

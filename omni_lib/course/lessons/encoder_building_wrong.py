@@ -115,6 +115,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             ),
             "the ReLU comes before the addition",
         ),
+        (
+            with_changes(
+                solutions.Subsampler,
+                ("(self.residual, x), mask))", "(self.residual, x), torch.ones_like(mask)))"),
+            ),
+            "Each norm counts the frames of its mask",
+        ),
         (with_changes(solutions.Subsampler, (".mean(dim=3)", ".sum(dim=3)")), "twice their mean"),
     ],
     "rotate": rotation.WRONG,
