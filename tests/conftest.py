@@ -35,9 +35,11 @@ import pytest
 import soundfile
 import torch
 import without_compiler  # noqa: F401
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from omni_lib.config import Config
+from omni_lib.course import materials
 from omni_lib.machine.hardware import keep_freed_memory
 from omni_lib.manifest import Utterance, write_manifest
 from omni_lib.trainer import TrainingResult, train
@@ -64,8 +66,8 @@ _TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config", "bench"}  # 
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores, because tests often wait for a browser or a process; 3 GB for each."""
-    return max(1, min((os.cpu_count() or 1) + 1, psutil.virtual_memory().total // (3 << 30)))
+    """More than two workers a core, because tests often wait for a browser or a process; 4 GB for each."""
+    return max(1, min(2 * (os.cpu_count() or 1) + 1, psutil.virtual_memory().total // (4 << 30)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -120,6 +122,13 @@ def hang_up_ends_a_process() -> Iterator[None]:
     inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, inherited)
+
+
+@pytest.fixture(scope="session")
+def embedded_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of the embedded corpus. In a fresh clone one worker synthesises it; the others wait."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "embedded_corpus.lock"):
+        return materials.corpus()
 
 
 @pytest.fixture(scope="session")

@@ -302,12 +302,20 @@ class Notebook:
         return taken
 
     def theme(self, name: str) -> None:
-        """Switch to "light" or "dark"."""
+        """Switch to "light" or "dark", and wait until JupyterLab's splash screen is gone.
+
+        Another switch before that makes JupyterLab remove the screen twice, which is an error of its own.
+        """
+        light = str(name == "light").lower()
+        if self.page.evaluate("document.body.dataset.jpThemeLight") == light:
+            return
         self.page.evaluate(
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", THEMES[name]
         )
         self.page.wait_for_function(
-            "light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
+            """light => document.body.dataset.jpThemeLight === light
+                        && !document.getElementById("jupyterlab-splash")""",
+            arg=light,
         )
 
     # Waiting

@@ -118,6 +118,7 @@ def first_comparable(notebook):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("embedded_corpus")
 @each
 def test_blank_it_computes_what_it_stores_and_a_changed_output_is_noticed(path, tmp_path):
     """One run shows both: of all cells, only the one whose stored output was changed here disagrees."""
@@ -138,6 +139,7 @@ def test_blank_it_computes_what_it_stores_and_a_changed_output_is_noticed(path, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("embedded_corpus")
 @each
 def test_solved_it_runs_and_every_check_is_right(path, tmp_path):
     lesson = lesson_of(path)

@@ -8,7 +8,6 @@ import torch
 
 from omni_lib.audio import LogMel
 from omni_lib.corpora.acoustics import NOISES, SAMPLE_RATE, noise
-from omni_lib.corpora.synth import synthesise
 from omni_lib.course.materials import PRETRAINED as TINY
 from omni_lib.course.materials import clips
 from omni_lib.encoder import count_parameters
@@ -37,17 +36,12 @@ def test_it_is_small_and_says_what_it_reaches_and_where_it_ends(path):
     assert count_parameters(load_encoder(path)) <= 2_500_000
 
 
-@pytest.fixture(scope="module")
-def embedded_test_set(tmp_path_factory):
-    """The corpus, synthesised again: another processor may round differently, which changes a few words."""
-    return read_manifest(synthesise(tmp_path_factory.mktemp("audio"), progress=False)).split("test")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.name)
-def test_on_the_embedded_test_set_it_is_as_good_as_it_says(path, embedded_test_set):
+def test_on_the_embedded_test_set_it_is_as_good_as_it_says(path, embedded_corpus):
+    """The tolerance: where the corpus was synthesised on another processor, a few words may differ."""
     recogniser, _ = load_recogniser(path)
-    result = evaluate(recogniser, embedded_test_set)
+    result = evaluate(recogniser, read_manifest(embedded_corpus).split("test"))
     stored = load_checkpoint(path)["metrics"]
     assert len(result.utterances) == stored["utterances"] == 200
     assert result.wer == pytest.approx(stored["wer"], abs=0.005)
