@@ -263,15 +263,20 @@ class Notebook:
             )
         )
 
-    def tracebacks(self) -> list[str]:
-        """Every error among the cells' outputs."""
-        return list(
+    def contents(self) -> dict[str, Any]:
+        """The notebook as it would be saved."""
+        return dict(
             self.page.evaluate(
-                """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
-                        .flatMap(cell => cell.outputs ?? []).filter(output => output.output_type === "error")
-                        .map(output => output.ename + ": " + output.evalue)"""
+                "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON()"
             )
         )
+
+    def tracebacks(self) -> list[str]:
+        """Every error among the cells' outputs."""
+        outputs = [output for cell in self.contents()["cells"] for output in cell.get("outputs", [])]
+        return [
+            f"{output['ename']}: {output['evalue']}" for output in outputs if output["output_type"] == "error"
+        ]
 
     def assert_clean(self) -> None:
         """No cell raised an error, the browser console has none, and every widget is displayed."""
