@@ -70,6 +70,16 @@ def test_the_pinned_pair_is_what_these_tests_run_with(name: str):
     assert Version(importlib.metadata.version(name)).public == pinned(name)
 
 
+def test_every_pin_installs_on_the_oldest_python():
+    """Debian 12 has Python 3.11.2: a pin that asks for a later 3.11 could not be installed there."""
+    oldest = "3.11.0"
+    installed = {canonicalize_name(each.name): each for each in importlib.metadata.distributions()}
+    wanted = {name: installed[name].metadata["Requires-Python"] for name in pins() if name in installed}
+    assert len(wanted) > 100, "nearly all of them are installed here"
+    unfit = {name: wants for name, wants in wanted.items() if wants and oldest not in SpecifierSet(wants)}
+    assert unfit == {}
+
+
 def test_dev_installs_everything():
     dev = {Requirement(line).name for line in EXTRAS["dev"]}
     assert {"pytest", "pytest-xdist", "hypothesis", "nbval", "nbclient", "nbformat", "ruff", "pyyaml"} <= dev
