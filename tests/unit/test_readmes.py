@@ -140,6 +140,16 @@ def test_the_profile_is_that_of_the_result_file():
     assert sorted(shown.values()) == sorted(round(1000 * part, 1) for part in profile["parts"].values())
 
 
+def test_the_neighbours_are_those_of_the_result_file():
+    rows = json.loads((BENCHMARKS / "results" / "neighbour.json").read_text(encoding="utf-8"))["rows"]
+    wanted = [
+        [str(row["threads"]), row["waiting"], f"{alone:.3f}", f"{beside:.3f}", f"{beside / alone:.1f}"]
+        for row in rows
+        for alone, beside in [(row["beside_0"], row["beside_1"])]
+    ]
+    assert [list(row) for row in benchmark_rows("A busy neighbour")[-len(rows) :]] == wanted
+
+
 def test_ablations_are_those_of_the_result_file():
     shown = [row[3] for row in benchmark_rows("Ablations") if row[0] == "`an4.json`"]
     for cell, row in zip(shown, results("ablations.json"), strict=True):
