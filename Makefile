@@ -63,10 +63,10 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
 
 # The set-up, in POSIX sh. `.venv/ready` records what was installed, and in which folder; while that is still
-# true, there is nothing to do. A target that needs another extra than `dev` names it in EXTRA, and its record is
-# `.venv/ready-EXTRA`. The link `.venv-installing` names the process that is installing, so that two processes
-# never change one venv at the same time. An interrupted installation leaves the link behind. It is then repeated
-# from an empty venv, because pip cannot tell a half-installed package from a complete one.
+# true, there is nothing to do. A target that needs another extra than `dev` names it in EXTRA, and its record
+# is `.venv/ready-EXTRA`. The link `.venv-installing` names the process that is installing, so that two
+# processes never change one venv at the same time. An interrupted installation leaves the link behind. It is
+# then repeated from an empty venv, because pip cannot tell a half-installed package from a complete one.
 define SETUP
 set -eu
 

@@ -87,8 +87,8 @@ _EVENT = re.compile(  # in round brackets: the name of a sound, or words that so
     r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"
     r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss"
     r"|buzz|nois|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown"
-    r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter|redact"
-    r"|censor|background|audience)"
+    r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter"
+    r"|redact|censor|background|audience)"
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 

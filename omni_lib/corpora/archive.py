@@ -69,7 +69,9 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
             # a tar archive has a block of 512 bytes or two around each file, and 10 kB at its end
             stream = _Counted(file, max_bytes + max_files * 1024 + 10_240)
             # the stubs require more methods of a stream than tarfile uses (read)
-            opened = tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedHeader)  # type: ignore[call-overload]
+            opened = tarfile.open(  # type: ignore[call-overload]
+                fileobj=stream, mode="r|", tarinfo=_CheckedHeader
+            )
             with opened as members:
                 _write_members(members, into, max_bytes, max_files)
             while stream.read(_CHUNK):  # up to the checksum of gzip and bzip2 at the end

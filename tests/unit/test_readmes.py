@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from omni_lib.course import lesson_page
+from omni_lib.course.exercises.checking import CodeExercise
+from omni_lib.course.notebooks import LESSONS, lesson_of
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 FILES = [
@@ -71,6 +75,19 @@ def test_the_readme_is_a_page():
     text = text_of("README.md")
     assert len(text.splitlines()) <= 120
     assert len(text.split()) <= 1300
+
+
+def test_the_readme_counts_the_exercises():
+    exercises = [each for name in LESSONS for each in lesson_of(Path(name)).EXERCISES]
+    code = sum(isinstance(each, CodeExercise) for each in exercises)
+    assert f"{code} coding exercises and {len(exercises) - code} questions" in text_of("README.md")
+
+
+def test_the_extras_take_as_long_as_is_said():
+    extras = [lesson_page.minutes_of(name[:2])[1] for name in LESSONS]
+    minutes = sum(int(each) for each in extras if each.isdigit())
+    assert 160 <= minutes < 180 and "the extras nearly three hours more" in text_of("notebooks/README.md")
+    assert "nearly three more" in text_of("README.md")
 
 
 def test_every_test_and_script_that_is_named_exists():

@@ -207,7 +207,9 @@ function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation(); // JupyterLab would move to another cell
   });
-  for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, () => { showButton(); follow(); });
+  for (const name of ["play", "pause", "ended"]) {
+    audio.addEventListener(name, () => { showButton(); follow(); });
+  }
   audio.addEventListener("seeked", follow);
   audio.addEventListener("timeupdate", follow); // a page in the background draws no frames
 

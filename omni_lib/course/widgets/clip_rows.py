@@ -107,7 +107,7 @@ def from_sound_to_text(clip: str = "digits", caption: str = "") -> ClipRows:
     """One of the course's clips in four steps, and the words that the pretrained recogniser writes.
 
     Raises:
-        UserError: there is no such clip.
+        UserError: the course has no clip of this name.
     """
     reading = _reading_of(clip)
     rows = (
@@ -141,7 +141,7 @@ def word_player(
         recogniser, config: as `load_recogniser` gives them; if not given, the pretrained ones.
 
     Raises:
-        UserError: there is no such clip, or it is too short for `text`.
+        UserError: the course has no clip of this name, or it is too short for `text`.
     """
     return words_of(_reading_of(clip, text, recogniser, config), f"the clip '{clip}'", caption)
 

@@ -77,7 +77,8 @@ function render({ model, el }) {
     detail.replaceChildren();
     element(detail, "h3", "", `${part.title}: ${part.kind}`);
     element(detail, "p", "", `${size(part.given)} → ${size(part.returned)} (frames × numbers), `
-      + `${number(part.parameters)} parameters${part.key ? `, ${percent(part.share)} of the encoder's` : ""}.`);
+      + `${number(part.parameters)} parameters`
+      + (part.key ? `, ${percent(part.share)} of the encoder's.` : "."));
     if (part.exercises.length) {
       const signs = part.exercises.map(([name, right]) => `${right ? "✓" : "○"} ${name}`).join(", ");
       element(detail, "p", "exercises", `You build it in: ${signs}.`);
@@ -105,7 +106,8 @@ function render({ model, el }) {
   /** Where the code of a part goes: as long as its exercise asks for it, into a fold that says so. */
   function foldedIfOpen(part) {
     const open = part.exercises.filter(([, right]) => !right).map(([name]) => name);
-    if (!part.exercises.length || part.exercises[0][1]) return detail; // not an exercise, or the learner's own
+    // not an exercise, or the learner's own
+    if (!part.exercises.length || part.exercises[0][1]) return detail;
     const fold = element(detail, "details", "");
     element(fold, "summary", "", `Show the code, which answers ${open.join(", ")}`);
     return fold;

@@ -51,7 +51,7 @@ class EncoderDrawing(anywidget.AnyWidget):
             clip: one of the course's clips, with which the drawing begins.
 
         Raises:
-            UserError: there is no such clip.
+            UserError: the course has no clip of this name.
         """
         self.encoder = encoder
         self._clips = materials.clips()
@@ -95,7 +95,7 @@ def encoder_drawing(
     """A drawing of an encoder, by default of the trained one.
 
     Raises:
-        UserError: there is no such clip.
+        UserError: the course has no clip of this name.
     """
     if encoder is None:
         encoder = materials.pretrained()[0].encoder

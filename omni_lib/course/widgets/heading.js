@@ -1,5 +1,5 @@
-// The title of an explorer, and an accessible name for each slider below it: the labels of ipywidgets are only
-// visible.
+// The title of an explorer, and an accessible name for each slider below it: the labels of ipywidgets are
+// only visible.
 
 function nameSliders(explorer) {
   for (const slider of explorer.querySelectorAll(".widget-slider")) {

@@ -113,7 +113,8 @@ function render({ model, el }) {
     const words = model.get("words");
     [...wordList.querySelectorAll(".word")].forEach((button, index) => {
       const { start: from, end: to } = words[index] ?? { start: 0, end: 0 };
-      button.classList.toggle("now", second !== null && audio.currentTime > 0 && from <= second && second < to);
+      const now = second !== null && audio.currentTime > 0 && from <= second && second < to;
+      button.classList.toggle("now", now);
     });
     note.style.display = notes.length ? "" : "none";
     const index = second === null ? 0 : Math.floor(second / model.get("seconds_per_note") + 1e-6);
