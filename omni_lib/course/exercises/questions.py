@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from omni_lib.course.exercises.card import CardOf, Face
@@ -16,6 +17,7 @@ from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import NotAttempted, NotYet, described
 from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
 
+_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")  # of 0,5 or 2,26; three digits behind it are thousands
 _THOUSANDS = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
 
 
@@ -85,7 +87,7 @@ class Number(Exercise):
             raise NotAttempted
         try:
             number = self._value(answer)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor of several values
+        except (TypeError, ValueError, ArithmeticError, RuntimeError):  # the last: a tensor of several values
             raise NotYet(f"a number is wanted here; this is {described(answer)}") from None
         if not math.isfinite(number):
             raise NotYet(f"{number} is not a finite number")
@@ -95,7 +97,9 @@ class Number(Exercise):
         if any(abs(reading - self.right) <= self.tolerance for reading in readings):
             return self.praise
         for slip, message in self.slips:
-            if any(abs(reading - slip) <= max(self.tolerance, 1e-9 * abs(slip)) for reading in readings):
+            near = max(self.tolerance, 1e-9 * abs(slip))
+            rounded = [float(f"{slip:.{digits}g}") for digits in (2, 3)]
+            if any(abs(reading - slip) <= near or reading in rounded for reading in readings):
                 raise NotYet(message)
         raise NotYet(f"{number:g} is too {'high' if number > self.right else 'low'}")
 
@@ -103,20 +107,24 @@ class Number(Exercise):
         """The number as text, if it is a finite one."""
         try:
             number = self._value(answer)
-        except (TypeError, ValueError, OverflowError, RuntimeError):
+        except (TypeError, ValueError, ArithmeticError, RuntimeError):
             return None
         if not math.isfinite(number):
             return None
         return answer.strip() if isinstance(answer, str) else f"{number:.10g}"
 
     def _value(self, answer: Any) -> float:
-        """The number that an answer gives; "50%" is 50 where percent are asked for, and 0.5 elsewhere."""
+        """The number that an answer gives; "50%" is 50 where percent are asked for, and 0.5 elsewhere.
+
+        A fraction ("3/6") and a decimal comma ("2,26") are read, too.
+        """
         if not isinstance(answer, str):
             return float(answer)
-        text = _THOUSANDS.sub("", answer.strip())
+        text = _COMMA.sub(".", _THOUSANDS.sub("", answer.strip()))
         if text.endswith("%"):
             return float(text.removesuffix("%")) / (1 if self.unit == "%" else 100)
-        return float(text.removesuffix(self.unit))
+        text = text.removesuffix(self.unit)
+        return float(Fraction(text)) if "/" in text else float(text)
 
     def solution(self) -> Note:
         number = f"{round(self.right, 3):,.10g}"

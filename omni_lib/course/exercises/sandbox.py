@@ -168,7 +168,7 @@ def described(value: Any) -> str:
         return text if len(text) <= 60 else text[:57] + "…"
     name = type(value).__name__
     size = f" of {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}{size}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{size}"
 
 
 def as_written(arguments: Any) -> str:

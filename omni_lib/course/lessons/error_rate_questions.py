@@ -24,6 +24,7 @@ mat_wer = Number(
             "Four errors are too many. Align 'mat' with 'mat': then the 'the' before it is "
             "deleted, and 'today' is inserted after it.",
         ),
+        (3, "That is the number of errors: divide it by the words of the reference."),
         (16.7, "That counts one kind of error only; substitutions, deletions and insertions add up."),
     ),
 )
@@ -61,6 +62,8 @@ mean_or_corpus = Number(
     "all 19 of the other.",
     slips=(
         (50.0, "That is the mean. Add the errors of both, and divide by the words of both."),
+        (1, "That is the number of errors: divide it by the words of both references."),
+        (95.0, "That is the share of right words."),
         (5.26, "20 words, not 19: the wrong one is in the reference too."),
     ),
 )
@@ -80,6 +83,7 @@ most_errors = Number(
     "writing nothing at all would have been 100%.",
     slips=(
         (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
+        (5, "That is the number of errors: divide it by the words of the reference."),
         (150.0, "Those are the three insertions. The two words of the reference are wrong too."),
         (
             350.0,

@@ -95,6 +95,9 @@ chapter_hours = Number(
     slips=(
         (8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."),
         (8125, "Those are seconds."),
+        (2500 * 3.25 / 60, "Those are minutes."),
+        (2500 * 3.0 / 3600, "That is for the shortest step of the listing."),
+        (2500 * 3.5 / 3600, "That is for the longest step of the listing."),
     ),
 )
 

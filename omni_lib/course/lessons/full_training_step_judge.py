@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from omni_lib.config import load_config
 from omni_lib.course.exercises.expectations import require
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow, call, described
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.machine.clone import ROOT
 from omni_lib.trainer import Trainer
@@ -41,6 +41,7 @@ class Left:
 
     weights: Tensor
     averaged: Tensor
+    gradients: bool  # whether any are there
 
 
 @cache
@@ -87,7 +88,8 @@ def _fresh(largest_norm: float) -> Trainer:
 
 
 def _left_by(trainer: Trainer) -> Left:
-    return Left(_as_vector(trainer.model), _as_vector(trainer.averaged.module))
+    gradients = any(parameter.grad is not None for parameter in trainer.model.parameters())
+    return Left(_as_vector(trainer.model), _as_vector(trainer.averaged.module), gradients)
 
 
 def _as_vector(module: nn.Module) -> Tensor:
@@ -124,7 +126,12 @@ def _same(mine: Tensor, theirs: Tensor, before: Tensor) -> bool:
 
 def train_step(attempt: Attempt) -> None:
     def step(*arguments: Any) -> Any:
-        got, _ = call(attempt.function, arguments, 3 * attempt.seconds, "a model and a batch")
+        try:
+            got, _ = call(attempt.function, arguments, 3 * attempt.seconds, "a model and a batch")
+        except TooSlow:
+            raise
+        except NotYet as found:
+            raise NotYet(f"{found}. {_CALLS}") from found
         return got
 
     before = _left_by(_fresh(LARGE))
@@ -140,12 +147,35 @@ def train_step(attempt: Attempt) -> None:
             # the first update copies the weights, whatever they are
             if steps == 1 or _same(left.averaged, wanted.averaged, before.averaged):
                 continue
-            what = "the weights are the library's, but their moving average is not"
+            what, why = "the weights are the library's, but their moving average is not", _ONE_UPDATE
         elif torch.equal(left.weights, before.weights):
-            what = "the weights have not moved"
+            what, why = "the weights have not moved", _NO_STEP if left.gradients else _NO_GRADIENT
+            raise NotYet(f"{case}: {what}. {why}")
         else:
-            what = "the weights differ from the library's"
-        raise NotYet(f"{case}: {what}. {_slip(left, before, largest_norm, steps)}".rstrip())
+            what, why = (
+                "the weights differ from the library's",
+                _ORDER if largest_norm == LARGE else _CLIPPING,
+            )
+        raise NotYet(f"{case}: {what}. {_slip(left, before, largest_norm, steps) or why}")
+
+
+_CALLS = (
+    "The parts of a step are `model(batch, share)`, `loss.objective.backward()`, `optimizers.step(share)` "
+    "and `averaged.update_parameters(model.recogniser)`"
+)
+_ORDER = "The order is: forward and loss, clear the gradients, backward, clip, step, average."
+_CLIPPING = (
+    "Without clipping they were the library's. Clip once, all gradients together, after `backward`: "
+    "`nn.utils.clip_grad_norm_(model.parameters(), largest_norm)`."
+)
+_ONE_UPDATE = (
+    "In each step it is updated once, after the weights: `averaged.update_parameters(model.recogniser)`."
+)
+_NO_STEP = "The gradients are there: `optimizers.step(share)` changes the weights with them."
+_NO_GRADIENT = (
+    "The optimisers find no gradient. `loss.objective.backward()` computes it. Clear the gradients before "
+    "`backward`: after it, nothing is left for the step."
+)
 
 
 def _expect_loss(got: Any) -> None:
@@ -160,14 +190,14 @@ def _expect_loss(got: Any) -> None:
 
 
 def _slip(left: Left, before: Left, largest_norm: float, steps: int) -> str:
-    """What the learner has probably done, recognised by the weights that the same slip leaves here."""
+    """What the learner has probably done, recognised by the weights that the same slip leaves; or empty."""
     for step, words in SLIPS:
         other, _ = _taken(step, largest_norm, steps)
         if _same(left.weights, other.weights, before.weights) and _same(
             left.averaged, other.averaged, before.averaged
         ):
             return words
-    return "The order is: forward and loss, clear the gradients, backward, clip, step, average."
+    return ""
 
 
 # The usual slips
@@ -184,21 +214,20 @@ def _without_clearing(
     return loss
 
 
-def _cleared_too_late(
-    model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
-) -> Any:
-    loss = model(batch, share)
-    loss.objective.backward()
-    optimizers.zero_grad()
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    return loss
-
-
 def _without_clipping(
     model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float
 ) -> Any:
     return solutions.train_step(model, batch, optimizers, averaged, share, float("inf"))
+
+
+def _clipped_to_one(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    return solutions.train_step(model, batch, optimizers, averaged, share, 1.0)
+
+
+def _averaged_twice(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = solutions.train_step(model, batch, optimizers, averaged, share, n)
+    averaged.update_parameters(model.recogniser)
+    return loss
 
 
 def _not_averaged(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
@@ -238,12 +267,13 @@ SLIPS: tuple[tuple[Step, str], ...] = (
         "`backward` adds to the gradients that are there already: clear those of the last step before it "
         "(`optimizers.zero_grad()`).",
     ),
-    (_cleared_too_late, "Clear the gradients before `backward`: after it, nothing is left for the step."),
     (
         _without_clipping,
         "Your gradients are not clipped: after `backward` and before the step, "
         "`nn.utils.clip_grad_norm_(model.parameters(), largest_norm)`.",
     ),
+    (_clipped_to_one, "Clip to `largest_norm`, whatever it is; you seem to clip to a norm of 1."),
+    (_averaged_twice, "You update the average twice in each step; once is wanted."),
     (_not_averaged, "The average has to follow: `averaged.update_parameters(model.recogniser)`."),
     (_averaged_before, "Update the average after the step, so that it contains the new weights."),
     (

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from omni_lib.course.lessons import full_training_solutions as solutions
+from omni_lib.course.lessons import full_training_step_wrong as step
 from omni_lib.course.lessons.full_training_questions import (
     log_one,
     log_three,
@@ -163,87 +164,56 @@ def _averaged_in_numpy(averaged: Tensor, current: Tensor, updates: int, decay: f
     return averaged.double().numpy() * kept + current.double().numpy() * (1 - kept)
 
 
-def _without_clearing(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    loss = model(batch, share)
-    loss.objective.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), norm)
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    return loss
+def _counted_in_floats(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
+    paths = float(math.comb(frames + letters - repeats, 2 * letters))
+    return frames * math.log(symbols) - math.log(paths) if paths else math.inf
 
 
-def _clipped_first(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    loss = model(batch, share)
-    optimizers.zero_grad()
-    nn.utils.clip_grad_norm_(model.parameters(), norm)
-    loss.objective.backward()
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    return loss
+def _by_numpys_log(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
+    paths = math.comb(frames + letters - repeats, 2 * letters)
+    return frames * np.log(symbols) - np.log(paths) if paths else math.inf
 
 
-def _clipped_one_by_one(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    loss = model(batch, share)
-    optimizers.zero_grad()
-    loss.objective.backward()
-    for parameter in model.parameters():
-        nn.utils.clip_grad_norm_(parameter, norm)
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    return loss
+def _by_logarithm_of_ten(frames: int, letters: int, repeats: int, symbols: int = 29) -> Any:
+    return solutions.initial_loss(frames, letters, repeats, symbols) / math.log(10)
 
 
-def _cleared_after_backward(
-    model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any
-) -> Any:
-    loss = model(batch, share)
-    loss.objective.backward()
-    optimizers.zero_grad()
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    return loss
+def _quarter_of_a_cosine(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * math.cos(math.pi / 2 * (step - warmup_steps) / (total_steps - warmup_steps))
 
 
-def _averaged_too_early(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    averaged.update_parameters(model.recogniser)
-    loss = model(batch, share)
-    optimizers.zero_grad()
-    loss.objective.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), norm)
-    optimizers.step(share)
-    return loss
+def _straight_down(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * (total_steps - step) / (total_steps - warmup_steps)
 
 
-def _at_the_peak_rate(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    loss = model(batch, share)
-    optimizers.zero_grad()
-    loss.objective.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), norm)
-    optimizers.step(1)
-    averaged.update_parameters(model.recogniser)
-    return loss
+def _over_all_steps(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / total_steps))
 
 
-def _share_forgotten(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    return solutions.train_step(model, batch, optimizers, averaged, 1.0, norm)
+def _in_degrees(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(180 * (step - warmup_steps) / (total_steps - warmup_steps)))
 
 
-def _only_the_number(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    return solutions.train_step(model, batch, optimizers, averaged, share, norm).objective.item()
+def _without_the_root(gradients: list[Tensor], largest_norm: float) -> Any:
+    norm = sum(float(gradient.square().sum()) for gradient in gradients)
+    return [gradient * min(1.0, largest_norm / max(norm, 1e-12)) for gradient in gradients]
 
 
-def _clipped_by_hand(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
-    optimizers.zero_grad()
-    loss = model(batch, share)
-    loss.objective.backward()
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    size = torch.stack([gradient.double().square().sum() for gradient in gradients]).sum().sqrt()
-    for gradient in gradients:
-        gradient *= min(1.0, norm / max(float(size), 1e-12))
-    optimizers.step(share)
-    averaged.update_parameters(model.recogniser)
-    optimizers.zero_grad()
-    return loss
+def _by_the_function_for_parameters(gradients: list[Tensor], largest_norm: float) -> Any:
+    torch.nn.utils.clip_grad_norm_(gradients, largest_norm)
+    return gradients
+
+
+def _one_update_too_far(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    return solutions.average_weights(averaged, current, updates + 1, decay)
 
 
 def _other_options(question: Any) -> list[tuple[Any, str]]:
@@ -257,6 +227,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_added, "three paths"),
         (_no_path_forgotten, "math domain error"),
         (_always_29, "Four symbols"),
+        (_counted_in_floats, "`math.log` of the whole number"),
+        (_by_numpys_log, "`math.log` of the whole number"),
+        (_by_logarithm_of_ten, "natural logarithm"),
     ],
     "loss_scale": _other_options(loss_scale),
     "overfit_first": _other_options(overfit_first),
@@ -267,8 +240,23 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_minutes, "3600 s"),
         (_one_long_epoch, "126 an epoch"),
         (_hours_only, "(steps, hours)"),
+        (lambda *given: solutions.training_time(*given)[::-1], "The steps come first"),
+        (lambda *given: tuple(map(str, solutions.training_time(*given))), "two numbers are wanted"),
+        (
+            lambda n, b, e, s: (math.ceil(n / b) * e, round(math.ceil(n / b) * e * s / 3600, 2)),
+            "do not round",
+        ),
+        (lambda n, b, e, s: (math.ceil(n / b) * e, math.ceil(n / b) * e * s // 3600), "do not round"),
     ],
-    "chapter_hours": [(8.25, "what the listing says"), (8125, "seconds"), (3, "too high"), (1, "too low")],
+    "chapter_hours": [
+        (8.25, "what the listing says"),
+        (8125, "seconds"),
+        (135, "minutes"),
+        (2.1, "shortest step"),
+        (2.4, "longest step"),
+        (3, "too high"),
+        (1, "too low"),
+    ],
     "epoch_of_step_1000": [
         (1, "how many steps has an epoch"),
         (9, "Step 1001"),
@@ -280,6 +268,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_cosine_of_everything, "cosine begins where the warm-up ends"),
         (_full_cosine, "half the peak"),
         (_by_warmup_always, "ZeroDivisionError"),
+        (_quarter_of_a_cosine, "a quarter of a cosine"),
+        (_straight_down, "less than a straight line"),
+        (_over_all_steps, "(step - warmup) / (total - warmup)"),
+        (_in_degrees, "radians"),
     ],
     "clip_gradient": [
         (_each_alone, "all parameters together"),
@@ -287,23 +279,17 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_always_scaled, "There is nothing to do"),
         (_in_place, "changes its input"),
         (_zero_divided, "NaN"),
+        (_without_the_root, "the root of the sum"),
+        (_by_the_function_for_parameters, "takes parameters"),
     ],
     "average_weights": [
         (_swapped, "keeps the decay of itself"),
         (_constant_decay, "a tenth of the random start"),
         (_plain_mean, "keeps the decay of itself"),
         (_averaged_in_place, "changes its input"),
+        (_one_update_too_far, "There was none before it"),
     ],
-    "train_step": [
-        (_without_clearing, "adds to the gradients that are there already"),
-        (_clipped_first, "Your gradients are not clipped"),
-        (_clipped_one_by_one, "gradients that are too large: the weights differ"),
-        (_cleared_after_backward, "Clear the gradients before `backward`"),
-        (_averaged_too_early, "Update the average after the step"),
-        (_at_the_peak_rate, "`optimizers.step(share)`"),
-        (_share_forgotten, "the weights differ"),
-        (_only_the_number, "everything that `model(batch, share)` returned"),
-    ],
+    "train_step": step.WRONG,
     "recipe_refused": _other_options(recipe_refused),
     "log_one": _other_options(log_one),
     "log_two": _other_options(log_two),
@@ -334,6 +320,6 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _averaged_in_numpy,
         lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u))),
     ],
-    "train_step": [_clipped_by_hand],
-    "chapter_hours": ["2.26", 2.3, 2.25, "2.26 h"],
+    "train_step": step.OTHER_RIGHT,
+    "chapter_hours": ["2.26", 2.3, 2.25, "2.26 h", "2,26", "8125/3600"],
 }
