@@ -67,6 +67,45 @@ def test_recursion_decorators_lambdas_and_classes():
     assert again(cell["Whole"])()(torch.zeros(1)).item() == 2
 
 
+def test_constants_that_are_not_finite_are_kept():
+    cell = of_cell(
+        "NEG, POS = float('-inf'), float('inf')\nNAN = float('nan')\n"
+        "def answer(x):\n    return [x + NEG, x + POS, NAN]\n"
+    )
+    low, high, neither = again(cell["answer"])(1.0)
+    assert low == -math.inf and high == math.inf and math.isnan(neither)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "class Cell(NamedTuple):\n    cost: int\n    i: int = 7\n",
+        "class Cell(NamedTuple):\n    cost: int\n    i: int = 7\n    def total(self): return self.cost\n",
+        "@dataclass(order=True)\nclass Cell:\n    cost: int\n    i: int = 7\n",
+        "Cell = namedtuple('Cell', 'cost i', defaults=(7,))\n",
+        "class Cell:\n    i = 7\n    def __init__(self, cost):\n        self.cost = cost\n",
+    ],
+)
+def test_small_records_of_a_notebook_are_kept(definition):
+    """In Python 3.11 and 3.12 a class of a notebook that has no method of its own is hard to find."""
+    cell = of_cell(
+        "from collections import namedtuple\n"
+        "from dataclasses import dataclass\n"
+        "from typing import NamedTuple\n"
+        f"{definition}"
+        "def answer(x):\n    cell = Cell(x)\n    return cell.cost, cell.i\n"
+    )
+    assert again(cell["answer"])(1) == (1, 7)
+
+
+def test_what_is_not_found_is_named():
+    cell = of_cell(
+        "Odd = type('Odd', (), {'cost': 1})\ndef answer(x):\n    return Odd.cost + x\n",
+    )
+    with pytest.raises(CannotKeep, match="the source of `Odd` was not found"):
+        self_contained(cell["answer"])
+
+
 def test_an_answer_that_was_loaded_can_be_kept_again():
     assert again(again(math_answer))(4.0) == 2.0
 

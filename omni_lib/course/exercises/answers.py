@@ -16,10 +16,11 @@ import hashlib
 import importlib.util
 import inspect
 import linecache
+import math
 import symtable
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.abc import InspectLoader
 from types import FunctionType, ModuleType
 from typing import Any
@@ -28,6 +29,7 @@ import torch
 
 ANSWER = "ANSWER"  # the name under which the module of an answer has the function
 LONGEST = 100_000  # characters; no answer is as long, but a table of constants could be
+_NOT_FOUND = "its source was not found"
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, list, dict, set, frozenset)
 
 
@@ -72,6 +74,7 @@ def loaded(key: str, text: str) -> Any:
     spec = importlib.util.spec_from_loader(f"answer_{key.replace('.', '_')}_{digest}", loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # `dataclass` looks for it there
     loader.exec_module(module)
     # so that tracebacks, and `inspect.getsource`, show the lines
     linecache.cache[loader.filename] = (len(text), None, text.splitlines(keepends=True), loader.filename)
@@ -105,27 +108,31 @@ class _Module:
         head = "\n".join(["from __future__ import annotations", "", *self.imports, *self.constants])
         return "\n\n\n".join([head, *self.definitions])
 
-    def add(self, thing: Any) -> str:
-        """Add a function or class with everything that it uses; returns its name."""
+    def add(self, thing: Any, scope: Mapping[str, Any] | None = None) -> str:
+        """Add a function or class with everything that it uses; returns its name.
+
+        Args:
+            scope: the names of the notebook, for a class that does not know them itself.
+        """
         source = _source_of(thing)
         name = _defined_name(ast.parse(source))
         self._names[name] = thing
-        scope = _globals_of(thing)
+        scope = _globals_of(thing, scope)
         for used in _globals_in(source):
             if used in scope and used not in self._names:
-                self.bind(used, scope[used])
+                self.bind(used, scope[used], scope)
         self.definitions.append(source)
         return name
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: Any, scope: Mapping[str, Any] | None = None) -> None:
         """Make `name` stand for `value` in the module."""
         self._names[name] = value
         if factory := _factory_of(value):
             # such as `padding_mask = lesson.padding_mask.or_ours(padding_mask)`
             cells = dict(zip(value.__code__.co_freevars, value.__closure__, strict=True))
             for variable, cell in cells.items():
-                self.bind(f"{name}_{variable}", cell.cell_contents)
-            self.bind(factory.__name__, factory)
+                self.bind(f"{name}_{variable}", cell.cell_contents, scope)
+            self.bind(factory.__name__, factory, scope)
             given = ", ".join(f"{variable}={name}_{variable}" for variable in cells)
             self.definitions.append(f"{name} = {factory.__name__}({given})")
         elif isinstance(value, ModuleType):
@@ -133,10 +140,11 @@ class _Module:
         elif importable := _importable(value):
             self.imports.append(f"from {importable[0]} import {importable[1]} as {name}")
         elif isinstance(inspect.unwrap(value), (FunctionType, type)):
-            if self.add(value) != name:
-                self.definitions.append(f"{name} = {_defined_name(ast.parse(_source_of(value)))}")
+            self._define(name, value, scope)
         elif isinstance(value, torch.dtype):
             self.constants += ["import torch", f"{name} = {value!r}"]
+        elif isinstance(value, float) and not math.isfinite(value):
+            self.constants.append(f"{name} = float('{value}')")
         elif isinstance(value, _PLAIN) and _is_literal(value):
             self.constants.append(f"{name} = {value!r}")
         else:
@@ -144,6 +152,28 @@ class _Module:
                 f"it uses `{name}` of the notebook, which has no source of its own: write it into the "
                 "function"
             )
+
+    def _define(self, name: str, value: Any, scope: Mapping[str, Any] | None) -> None:
+        """Make `name` stand for a function or class that was written in the notebook."""
+        if _is_named_tuple(value):
+            fields, defaults = list(value._fields), tuple(value._field_defaults.values())
+            made = f"namedtuple({value.__name__!r}, {fields!r}, defaults={defaults!r})"
+            self.constants += ["from collections import namedtuple", f"{name} = {made}"]
+            return
+        try:
+            written = self.add(value, scope)
+        except CannotKeep as reason:
+            if str(reason) != _NOT_FOUND:
+                raise
+            raise CannotKeep(f"the source of `{name}` was not found") from reason
+        if written != name:
+            self.definitions.append(f"{name} = {written}")
+
+
+def _is_named_tuple(value: Any) -> bool:
+    """Whether `collections.namedtuple` can make this class: plain defaults, and no method."""
+    named = isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_field_defaults")
+    return named and not _methods_of(value) and all(map(_is_literal, value._field_defaults.values()))
 
 
 def _factory_of(value: Any) -> FunctionType | None:
@@ -170,23 +200,43 @@ def _source_of(thing: Any) -> str:
         source = textwrap.dedent(source).rstrip()
         _defined_name(ast.parse(source))
     except (OSError, TypeError, SyntaxError, IndexError):
-        raise CannotKeep("its source was not found") from None
+        raise CannotKeep(_NOT_FOUND) from None
     return source
 
 
 def _class_source(thing: type) -> str:
-    """The source of a class: found by one of its methods, since the classes of a notebook have no file."""
-    codes = (value.__code__ for value in vars(thing).values() if isinstance(value, FunctionType))
-    code = next(codes, None)
-    if code is None:
+    """The source of a class, since the classes of a notebook have no file.
+
+    It is found by one of its methods. A class without one is the last of its name in the notebook's cells.
+    """
+    method = next(iter(_methods_of(thing)), None)
+    if method is None and thing.__module__ != "__main__":
         return inspect.getsource(thing)
-    lines = linecache.getlines(code.co_filename)
-    for node in ast.walk(ast.parse("".join(lines))):
-        if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            if first <= code.co_firstlineno <= (node.end_lineno or first):
-                return "".join(lines[first - 1 : node.end_lineno])
-    raise OSError("no such class in that file")
+    for filename in [method.__code__.co_filename] if method else _cells():
+        lines = linecache.getlines(filename)
+        for node in reversed(list(ast.walk(ast.parse("".join(lines))))):
+            if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
+                first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                last = node.end_lineno or first
+                if method is None or first <= method.__code__.co_firstlineno <= last:
+                    return "".join(lines[first - 1 : last])
+    raise OSError("no such class")
+
+
+def _methods_of(thing: type) -> list[FunctionType]:
+    """The methods of a class that were written, and not made by a decorator or a base class."""
+    methods = [value for value in vars(thing).values() if isinstance(value, FunctionType)]
+    return [
+        method
+        for method in methods
+        if method.__globals__.get("__name__") == thing.__module__
+        and linecache.getlines(method.__code__.co_filename)
+    ]
+
+
+def _cells() -> list[str]:
+    """The names under which Python finds the sources of a notebook's cells, the last one first."""
+    return [name for name, entry in reversed(linecache.cache.items()) if len(entry) == 4 and entry[1] is None]
 
 
 def _defined_name(tree: ast.Module) -> str:
@@ -206,14 +256,19 @@ def _defined_name(tree: ast.Module) -> str:
     raise SyntaxError("not one definition")
 
 
-def _globals_of(thing: Any) -> dict[str, Any]:
-    """The names that a function or class finds in the notebook or module that it was defined in."""
+def _globals_of(thing: Any, scope: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The names that a function or class finds in the notebook or module that it was defined in.
+
+    Args:
+        scope: the names of the notebook, for a class that does not know them itself.
+    """
     thing = inspect.unwrap(thing)
     if isinstance(thing, FunctionType):
         return thing.__globals__
-    for value in vars(thing).values():
-        if isinstance(value, FunctionType):
-            return value.__globals__
+    for method in _methods_of(thing):
+        return method.__globals__
+    if scope is not None and thing.__module__ == "__main__":
+        return scope
     return vars(sys.modules[thing.__module__])
 
 
