@@ -267,20 +267,26 @@ def _data_check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from omni_lib.machine.waiting import choose_waiting
+    from omni_lib.machine.waiting import choose_threads
 
-    waiting = choose_waiting()  # before torch is imported
-    if waiting.asleep:
-        print(f"A step will take longer than usual ({waiting.reason}); its threads wait asleep.", flush=True)
+    plan = choose_threads()  # before torch is imported
 
     from omni_lib.config import load_config
     from omni_lib.inference.report import final_report
     from omni_lib.machine.distributed import is_writer, session
+    from omni_lib.runs.finding import runs_going_on
     from omni_lib.trainer import train
 
     with session():  # joins the other processes, if torchrun started this one
         config = load_config(options.config, options.set)
-        result = train(config, resume=options.resume, max_steps=options.max_steps)
+        if is_writer():
+            for other in runs_going_on(apart_from=Path(config.save_dir)):
+                print(
+                    f"! Another training is going on in {other.folder} (process {other.pid}): "
+                    "each slows the other down",
+                    flush=True,
+                )
+        result = train(config, resume=options.resume, max_steps=options.max_steps, plan=plan)
     if not is_writer():
         return 0
     if result.interrupted:

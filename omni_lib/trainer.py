@@ -6,7 +6,8 @@ is the same as `omni train`. The notebooks, the command line and the tests all c
 
 The settings, the data and the machine determine a run. The random numbers for batches, masks and dropout are
 seeded with (seed, epoch, row) or (seed, step), never drawn from a generator whose state a restart would lose.
-So a run that was stopped at any step and resumed ends with the same weights as one that was not stopped.
+A run also keeps its number of threads, by which sums round. So a run that was stopped at any step and resumed
+ends with the same weights as one that was not stopped.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine import distributed
 from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
+from omni_lib.machine.threads import threads, threads_of_run
+from omni_lib.machine.waiting import ThreadPlan
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.interruption import StopRequest, ignore_write_errors
@@ -72,12 +75,15 @@ def train(
     resume: bool = False,
     max_steps: int | None = None,
     report: Callable[[str], None] = tqdm.write,
+    plan: ThreadPlan | None = None,
 ) -> TrainingResult:
     """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
 
     Args:
         resume: continue from the newest checkpoint in `config.save_dir`, if there is one.
         report: called with each line that the user should see.
+        plan: how many threads a new run uses; None: as many as torch uses now. A resumed run uses as many as
+            before.
 
     Raises:
         UserError: another process is training in the folder; the folder holds a run and `resume` is false;
@@ -103,8 +109,14 @@ def train(
             earlier.report_changed_data(config, report)
             seconds = time.monotonic() - began
             return TrainingResult(folder, earlier.path, earlier.step, earlier.step, False, seconds)
-        trainer = Trainer(config, folder, report, earlier)
-        interrupted = trainer.run(max_steps)
+        if earlier and earlier.threads is None:
+            plan = None  # a checkpoint without a number of threads: so many as torch chooses, as before
+        number, why = threads_of_run(plan, earlier.threads if earlier else None)
+        with threads(number):
+            trainer = Trainer(config, folder, report, earlier)
+            if why:
+                trainer.report(why)
+            interrupted = trainer.run(max_steps)
     path = folder / f"audio_enc_step_{trainer.step}.pt"
     seconds = time.monotonic() - began
     return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, seconds)
@@ -351,6 +363,7 @@ class Trainer:
                 "window": self.window.state_dict(),
                 "data": self.data.state_dict(),
                 "words": words.words if words else [],
+                "threads": torch.get_num_threads() if distributed.world_size() == 1 else None,
             },
         }
 

@@ -26,6 +26,7 @@ from omni_lib.course.palette import BLUE, INK
 from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
+from omni_lib.machine.threads import beside_other_programs
 from omni_lib.runs.command import overrides
 from omni_lib.runs.finding import locate
 from omni_lib.runs.log import read_log
@@ -58,6 +59,7 @@ def workbench(config: Config) -> Trainer:
     return Trainer(config, Path("nowhere"), report=lambda line: None)
 
 
+@beside_other_programs()
 def range_test(trainer: Trainer, batch: Batch, rates: Sequence[float]) -> list[float]:
     """Learning rate range test (Smith 2017): the loss (nats per character) before a step at each rate.
 
@@ -88,6 +90,7 @@ class Snapshot:
     decoded: list[str]
 
 
+@beside_other_programs()
 def overfit(trainer: Trainer, batch: Batch, steps: int, every: int = 10) -> list[Snapshot]:
     """Train on one batch again and again, with a snapshot every `every` steps."""
     snapshots = []

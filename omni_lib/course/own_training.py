@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omni_lib.errors import UserError
-from omni_lib.machine.waiting import choose_waiting
+from omni_lib.machine.waiting import choose_threads
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--parts", type=Path, required=True)
     options, rest = parser.parse_known_args(arguments)
-    choose_waiting()  # before torch is imported, as `omni train` does
+    choose_threads()  # before torch is imported; `omni train`, which runs below, gets the same plan
 
     from omni_lib.course.own_recogniser import PARTS, installed, titles
 

@@ -56,13 +56,15 @@ class Finding:
 
 def examine(root: Path = ROOT) -> list[Finding]:
     """Look at everything; takes a few seconds, most of them the import of torch."""
+    torch = _probe(TORCH_PROBE)
     return [
         *_python(root),
         *_packages(root),
-        *_torch(),
+        *_torch(torch),
         *_espeak(),
         *_libsndfile(),
         *_machine(root),
+        *_load(torch),
         *_folders(root),
         *_corpus(root),
     ]
@@ -202,8 +204,8 @@ print(json.dumps({"threads": torch.get_num_threads(), "gpu": gpu}))
 """
 
 
-def _torch() -> Iterator[Finding]:
-    answer = _probe(TORCH_PROBE)
+def _torch(answer: dict[str, Any] | str) -> Iterator[Finding]:
+    """What the probe of torch has answered."""
     if isinstance(answer, str):
         yield Finding("odds", "torch and torchaudio together", answer, f"they must match: {INSTALL}")
         return
@@ -315,18 +317,17 @@ def _machine(root: Path) -> Iterator[Finding]:
         else:
             yield Finding("ok", "memory", f"{_size(memory)} available")
 
-    yield from _load()
 
-
-def _load() -> Iterator[Finding]:
-    """How many cores other programs use, and what a training would do about it."""
+def _load(torch: dict[str, Any] | str) -> Iterator[Finding]:
+    """How many threads a training would use beside the other programs that run now."""
     try:
-        from omni_lib.machine.waiting import busy_cores, plan_waiting
+        from omni_lib.machine.waiting import busy_cores, plan_threads
     except ImportError:  # psutil is missing, which is reported elsewhere
         return
     cores, busy = _cores(), busy_cores()
-    waiting = plan_waiting(os.environ, cores, lambda: busy)
-    yield Finding("ok", "load", str(waiting))
+    plan = plan_threads(os.environ, cores, lambda: busy)
+    if not isinstance(torch, str):
+        yield Finding("ok", "a training that begins now uses", plan.describe(torch["threads"]))
     if busy > cores / 2:
         detail = f"other programs use {busy:.1f} of {cores} cores; a training beside them takes longer"
         yield Finding("note", "busy", detail, "let the other work end first")

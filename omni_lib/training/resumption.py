@@ -14,6 +14,7 @@ from torch import Tensor
 from omni_lib.config import MAY_DIFFER, Config
 from omni_lib.errors import UserError
 from omni_lib.machine.distributed import is_writer
+from omni_lib.machine.threads import MOST_THREADS
 from omni_lib.manifest import read_manifest
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.checkpoint import load_newest
@@ -36,6 +37,7 @@ class Resumption:
     total_steps: int
     data: Fingerprint | None  # None: written by a version that kept none
     words: list[str] | None  # the classes of the word head, in their order; None as above
+    threads: int | None  # with which the run computes; None as above, or for several processes
 
     @property
     def is_finished(self) -> bool:
@@ -119,6 +121,7 @@ def load_to_resume(folder: Path, config: Config) -> Resumption | None:
     try:
         data = Fingerprint.from_state_dict(state["data"]) if "data" in state else None
         words = _words(state.get("words"))
+        threads = _threads(state.get("threads"))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} cannot be resumed by this version ({type(error).__name__}: {error}): "
@@ -128,13 +131,19 @@ def load_to_resume(folder: Path, config: Config) -> Resumption | None:
     refuse_other_settings(folder, before, config)
     if data is None:
         _refuse_data_elsewhere(folder, before, config)
-    return Resumption(path, contents, contents["step"], total_steps, data, words)
+    return Resumption(path, contents, contents["step"], total_steps, data, words, threads)
 
 
 def _words(words: Any) -> list[str] | None:
     if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise TypeError("the words of the word head are not a list of texts")
     return words
+
+
+def _threads(threads: Any) -> int | None:
+    if threads is not None and not (type(threads) is int and 1 <= threads <= MOST_THREADS):
+        raise TypeError("the number of threads is not a number from 1 to 1024")
+    return threads
 
 
 def refuse_other_settings(folder: Path, before: Config, now: Config) -> None:

@@ -11,6 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import ablate
+import neighbour
 import peer_systems
 import peers
 import peers_figure
@@ -35,6 +36,19 @@ def test_a_result_says_where_it_comes_from():
     assert set(found) == {"command", "commit", "machine"}
     assert found["machine"]["torch"] == torch.__version__
     assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize(("cores", "rows"), [
+    (1, ["by load, by load", "1, –"]),
+    (2, ["by load, by load", "1, –", "2, awake", "2, asleep"]),
+    (8, ["by load, by load", "1, –", "2, awake", "2, asleep", "4, awake", "4, asleep", "8, awake",
+         "8, asleep"]),
+])  # fmt: skip
+def test_the_neighbour_is_measured_with_each_number_of_threads(cores, rows):
+    found = neighbour.rows_to_measure(cores)
+    assert [f"{threads}, {waiting}" for threads, waiting, _ in found] == rows
+    assert not found[0][2]  # the choice is left to the training
+    assert all(settings["OMP_NUM_THREADS"] == threads for threads, _, settings in found[1:])
 
 
 def test_the_first_moment_at_or_below_the_headline_counts():

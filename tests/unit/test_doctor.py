@@ -176,7 +176,7 @@ def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         doctor, "_probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file"
     )
-    (finding,) = doctor._torch()
+    (finding,) = doctor._torch(doctor._probe(doctor.TORCH_PROBE))
     assert finding.state == "odds" and "libcudart" in finding.detail and "must match" in finding.remedy
 
 
@@ -188,7 +188,7 @@ def test_threads_and_gpu_are_reported(
 ):
     monkeypatch.setattr(doctor, "_probe", lambda program: {"threads": threads, "gpu": gpu})
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    assert [finding.state for finding in doctor._torch()] == states
+    assert [finding.state for finding in doctor._torch(doctor._probe(doctor.TORCH_PROBE))] == states
 
 
 def test_espeak_that_does_not_start(monkeypatch: pytest.MonkeyPatch):
@@ -238,18 +238,31 @@ def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: floa
     assert [finding.state for finding in doctor._machine(tmp_path) if finding.what == "memory"] == states
 
 
-@pytest.mark.parametrize(("busy", "notes", "asleep"), [(0.1, 0, False), (0.8, 0, True), (1.9, 1, True)])
-def test_a_busy_machine_is_reported_and_what_the_threads_do_about_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: float, notes: int, asleep: bool
+@pytest.mark.parametrize(("set_by_user", "busy", "notes", "threads"), [
+    (None, 0.1, 0, "2 threads: the 2 cores are free"),
+    (None, 0.8, 0, "1 of 2 threads: other programs use 0.8 of the 2 cores"),
+    (None, 1.9, 1, "1 of 2 threads: other programs use 1.9 of the 2 cores"),
+    ("2", 0.8, 0, "2 threads, which sleep while they wait: OMP_NUM_THREADS is set to 2, "
+                  "and other programs use 0.8 of the 2 cores"),
+])  # fmt: skip
+def test_a_busy_machine_is_reported_and_how_many_threads_a_training_uses(
+    monkeypatch: pytest.MonkeyPatch, set_by_user: str | None, busy: float, notes: int, threads: str
 ):
-    for name in waiting.WAYS_TO_SET_IT:
+    for name in (*waiting.WAYS_TO_SET_IT, *waiting.WAYS_TO_SET_THREADS):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    if set_by_user:
+        monkeypatch.setenv("OMP_NUM_THREADS", set_by_user)
     monkeypatch.setattr(waiting, "busy_cores", lambda: busy)
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    findings = list(doctor._machine(tmp_path))
+    findings = list(doctor._load({"threads": 2}))
     assert len([finding for finding in findings if finding.what == "busy"]) == notes
-    assert ("asleep" in only(findings, "load").detail) == asleep
+    assert only(findings, "a training that begins now uses").detail == threads
+
+
+def test_without_torch_only_the_load_is_reported(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(waiting, "busy_cores", lambda: 1.9)
+    monkeypatch.setattr(doctor, "_cores", lambda: 2)
+    assert [finding.what for finding in doctor._load("ModuleNotFoundError: torch")] == ["busy"]
 
 
 def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

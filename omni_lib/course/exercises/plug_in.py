@@ -39,6 +39,7 @@ from omni_lib.course.exercises.verdict import Outcome, Verdict
 from omni_lib.course.materials import CLIPS, CORPUS, PRETRAINED
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
+from omni_lib.machine.threads import beside_other_programs, threads
 from omni_lib.manifest import Utterance, read_manifest, write_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.trainer import Trainer
@@ -86,7 +87,8 @@ class PlugIn:
         manifest = _manifest()
         _SHOWN.set(ShownSteps(STEPS))
         try:
-            with replaced(self, stand_in):
+            with beside_other_programs(), replaced(self, stand_in):
+                number = torch.get_num_threads()  # by which sums round
                 _SHOWN.get(ShownSteps(STEPS)).begin("your function")
                 yours = training_steps(manifest)
         except Exception as error:
@@ -94,7 +96,7 @@ class PlugIn:
             return Verdict(Outcome.NOT_YET, stand_in.failure or failure)
         if stand_in.failure:  # the training loop caught the exception itself
             return Verdict(Outcome.NOT_YET, stand_in.failure)
-        return Comparison(_library_steps(manifest), yours, stand_in.calls)
+        return Comparison(_library_steps(manifest, number), yours, stand_in.calls)
 
 
 class StandIn:
@@ -194,10 +196,11 @@ def training_steps(manifest: Path) -> tuple[Step, ...]:
 
 
 @cache
-def _library_steps(manifest: Path) -> tuple[Step, ...]:
+def _library_steps(manifest: Path, number: int) -> tuple[Step, ...]:
     """The steps with the library's own functions: all exercises share one run on the same clips."""
     _SHOWN.get(ShownSteps(STEPS)).begin("the library's function")
-    return training_steps(manifest)
+    with threads(number):
+        return training_steps(manifest)
 
 
 def _settings(folder: Path) -> Config:
