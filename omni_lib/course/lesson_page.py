@@ -50,7 +50,7 @@ AIMS = {
     ),
     "01": (
         Aim("say why one second of sound gives exactly (100, 128) numbers", ("frame_count",)),
-        Aim("compute a log-mel, equal to torchaudio's", ("hertz_to_mel", "log_mel")),
+        Aim("compute a log-mel, equal to torchaudio's", ("log_mel",)),
         Aim("find mel filters that are always empty, and fix them", ("smallest_fft",)),
         Aim("normalise a padded batch so that the padding has no influence", ("normalise_padded",)),
         Aim("say what speed perturbation and SpecAugment do", ("faster_frames", "mask_fill")),

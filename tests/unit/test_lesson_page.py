@@ -43,7 +43,7 @@ def test_outside_the_project_the_links_are_those_of_the_originals(tmp_path):
 
 def test_the_minutes_are_those_of_the_teachers_table():
     assert lesson_page.minutes_of("00") == ("20", "–")
-    assert "extras 10 more" in lesson_page.header(MODULES["01_mel_features"]).time
+    assert "extras 15 more" in lesson_page.header(MODULES["01_mel_features"]).time
     with pytest.raises(KeyError, match="no row for lesson 07"):
         lesson_page.minutes_of("07")
 

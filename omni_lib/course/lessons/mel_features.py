@@ -39,7 +39,7 @@ frame_count = CodeExercise(
     hints=(
         "Write down where the windows begin for 16,000 samples: 0, 160, 320, … Which is the last one "
         "that still ends within the clip?",
-        "Not centred: the last window begins at most at `samples - window`. `//` counts the "
+        "Not centred: the last window begins at `samples - window` at the latest. `//` counts the "
         "whole hops up to there; add one for the first window.",
         "Centred: frame t is centred on sample `t * hop`, so count the multiples of `hop` from 0 "
         "to `samples`. Not centred: `1 + (samples - window) // hop`, but never less than 0.",
@@ -54,6 +54,7 @@ hertz_to_mel = CodeExercise(
     goal="From hertz to mel, by the formula of O'Shaughnessy and HTK: 2595 · log10(1 + f / 700).",
     difficulty=1,
     minutes=3,
+    extra=True,
     judge=judges.hertz_to_mel,
     answer=solutions.hertz_to_mel,
     hints=(
@@ -163,8 +164,8 @@ EXERCISES = (
     frame_count,
     bin_spacing,
     zero_padding,
-    hertz_to_mel,
     smallest_fft,
+    hertz_to_mel,
     empty_filters,
     log_floor,
     log_mel,
