@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omni_lib.course.exercises import sandbox
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_close, expect_equal
 from omni_lib.course.exercises.progress import Progress
@@ -103,6 +104,31 @@ def test_the_message_explains_what_is_wrong(answer, fragment):
     assert fragment in verdict.message and fragment.split("`")[0] in verdict._repr_html_().replace(
         "&quot;", '"'
     )
+
+
+class Interrupted(dict):
+    """An outcome whose first entry is interrupted because time is up once more."""
+
+    def __setitem__(self, key, value):
+        if not hasattr(self, "tried"):
+            self.tried = True
+            raise sandbox._TimeUp
+        super().__setitem__(key, value)
+
+
+@pytest.mark.parametrize("answer", [double_every_value, lambda x: 1 / 0])
+def test_time_that_is_up_twice_does_not_escape_from_the_thread(answer):
+    """Python would print "Exception in thread answer" into the learner's notebook."""
+    outcome = Interrupted()
+    sandbox._work(answer, (torch.ones(1),), outcome)
+    assert isinstance(outcome["error"], sandbox._TimeUp)
+
+
+def test_a_message_that_only_announces_its_reason_gets_the_next_line_too():
+    def loads(x):
+        torch.nn.Linear(1, 1).load_state_dict({})
+
+    assert "Missing key(s) in state_dict" in DOUBLE.check(loads).message
 
 
 @pytest.mark.parametrize("answer", [loops, loops_and_catches])

@@ -1,5 +1,8 @@
 """What a judge expects: every right form passes, and replies name the case in three numbers at most."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -116,3 +119,18 @@ def test_only_the_first_line_of_an_exception_is_told():
 
     with pytest.raises(NotYet, match="raises RuntimeError: shapes differ:$"):
         Attempt(raises)(0)
+
+
+@pytest.mark.parametrize(
+    ("got", "fragment"),
+    [([2.0], "a list of 1; a single number is wanted"), (float("nan"), "returns NaN (0 / 0")],
+)
+def test_a_wrong_number_is_told_as_what_it_is(got, fragment):
+    with pytest.raises(NotYet) as found:
+        compare(got, 2.0)
+    assert fragment in str(found.value)
+
+
+@pytest.mark.parametrize("got", [Fraction(1, 8), Decimal("0.125")])
+def test_an_exact_number_is_a_number(got):
+    assert compare(got, 0.125) == 0.125

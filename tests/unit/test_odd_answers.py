@@ -56,3 +56,9 @@ def test_an_answer_that_is_not_a_number_is_not_yet_right(value):
 def test_an_empty_sentence_is_a_blank(blank):
     question = Reflection("99.t", "Why?", "Because.", ("one point", "another"), hints=("Think.",))
     assert question.check(blank).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize("key", ["00.numbers_left", "00.pipeline_order"])
+def test_an_empty_field_is_a_blank(key):
+    (question,) = (each for each in EXERCISES if each.key == key)
+    assert question.check(" ").outcome is Outcome.NOT_ATTEMPTED

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -141,6 +143,8 @@ def compare(
     """`got` as a tensor in float64, if it is close to `expected`; see `expect_close`."""
     wanted = torch.as_tensor(expected).detach().double()
     begins = called_with(case)
+    if isinstance(got, (Fraction, Decimal)):
+        got = float(got)
     try:
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
@@ -151,7 +155,7 @@ def compare(
     if tensor.is_complex():
         raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
     if tensor.shape != wanted.shape:
-        raise NotYet(_shape_message(tensor, wanted, axes, case))
+        raise NotYet(_shape_message(got, tensor, wanted, axes, case))
     if tolerance is None:
         tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
     value = tensor.double()
@@ -174,9 +178,10 @@ def _axes_described(wanted: Tensor, axes: str) -> str:
     return f"with {wanted.ndim} axes{named}"
 
 
-def _shape_message(got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
+def _shape_message(answer: Any, got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
     names = axes.split() or [str(number) for number in range(wanted.ndim)]
-    found = f"{called_with(case)} {described(got)}"
+    flat = got.ndim <= 1 and isinstance(answer, (list, tuple))
+    found = f"{called_with(case)} {described(answer if flat else got)}"
     if wanted.ndim == 0:
         return f"{found}; a single number is wanted"
     if got.ndim == wanted.ndim - 1:
@@ -201,7 +206,8 @@ def _shape_message(got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
 
 def _value_message(got: Tensor, wanted: Tensor, close: Tensor, axes: str) -> str:
     if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
-        return "values that are NaN (0 / 0, log of a negative number, or inf - inf?)."
+        what = "values that are NaN" if got.ndim else "NaN"
+        return f"{what} (0 / 0, log of a negative number, or inf - inf?)."
     if got.ndim == 0:
         return f"{float(got):.6g}, and it should be {float(wanted):.6g}."
     nonzero = (wanted != 0) & wanted.isfinite()

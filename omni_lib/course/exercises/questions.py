@@ -21,6 +21,11 @@ _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")  # of 0,5 or 2,26; three digit
 _THOUSANDS = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
 
 
+def is_blank(answer: Any) -> bool:
+    """Whether nothing was answered: `...`, None or an empty text."""
+    return answer is ... or answer is None or isinstance(answer, str) and not answer.strip()
+
+
 @dataclass(frozen=True, repr=False)
 class Choice(Exercise):
     """A choice of one option by its letter. Every option has its own reply."""
@@ -40,7 +45,7 @@ class Choice(Exercise):
         return Face("choice", self.prompt, options=self.options)
 
     def examine(self, answer: Any) -> str:
-        if answer is ... or answer is None:
+        if is_blank(answer):
             raise NotAttempted
         letter = self.written(answer)
         if letter is None:
@@ -83,7 +88,7 @@ class Number(Exercise):
         return Face("number", self.prompt, unit=self.unit)
 
     def examine(self, answer: Any) -> str:
-        if answer is ... or answer is None:
+        if is_blank(answer):
             raise NotAttempted
         try:
             number = self._value(answer)
@@ -159,7 +164,7 @@ class Reflection(Exercise):
             NotAttempted: nothing is written.
             NotYet: it is not a text.
         """
-        if answer is ... or answer is None or isinstance(answer, str) and not answer.strip():
+        if is_blank(answer):
             raise NotAttempted
         if not isinstance(answer, str):
             raise NotYet(f"a sentence in quotes is wanted here; this is {described(answer)}")

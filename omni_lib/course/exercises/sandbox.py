@@ -106,19 +106,13 @@ def call(
     """
     outcome: dict[str, Any] = {}
 
-    def work() -> None:
-        try:
-            outcome["result"] = function(*arguments)
-        except BaseException as error:  # also SystemExit and KeyboardInterrupt, which would end the kernel
-            outcome["error"] = error
-
     printed = io.StringIO()
-    thread = threading.Thread(target=work, daemon=True, name="answer")
+    thread = threading.Thread(target=_work, args=(function, arguments, outcome), daemon=True, name="answer")
     with contextlib.redirect_stdout(printed):
         thread.start()
         thread.join(seconds)
         for _ in range(20):  # an `except:` or `finally:` of the function may catch the first ones
-            if not thread.is_alive():
+            if outcome or not thread.is_alive():
                 break
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
@@ -133,11 +127,27 @@ def call(
     if isinstance(error, NotImplementedError):
         raise NotAttempted
     if error is not None:
-        first_line = (str(error).splitlines() or [""])[0][:200]  # torch lists every tensor that does not fit
         raise NotYet(
-            f"called with {example}, your function raises {type(error).__name__}: {first_line}"
+            f"called with {example}, your function raises {type(error).__name__}: {_first_line(error)}"
         ) from error
     return outcome["result"], printed.getvalue()
+
+
+def _work(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: dict[str, Any]) -> None:
+    """Put what the function returns or raises into `outcome`. Time may be up once more meanwhile."""
+    try:
+        try:
+            outcome["result"] = function(*arguments)
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt, which would end the kernel
+            outcome["error"] = error
+    except _TimeUp as error:
+        outcome["error"] = error
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of a message, and the second where the first only announces it (torch lists tensors)."""
+    lines = [line.strip() for line in str(error).splitlines()] or [""]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:200]
 
 
 def same_values(before: Any, after: Any) -> bool:

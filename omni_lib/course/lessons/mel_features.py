@@ -13,6 +13,7 @@ from omni_lib.audio import HOP_LENGTH, LogMel
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import mel_features_judges as judges
+from omni_lib.course.lessons import mel_features_padded_judge as padded_judge
 from omni_lib.course.lessons import mel_features_solutions as solutions
 from omni_lib.course.lessons.mel_features_questions import (
     bin_spacing,
@@ -144,7 +145,7 @@ normalise_padded = CodeExercise(
     "there.",
     difficulty=3,
     minutes=12,
-    judge=judges.normalise_padded,
+    judge=padded_judge.normalise_padded,
     answer=solutions.normalise_padded,
     hints=(
         "A mask that is true on real frames: `torch.arange(T) < lengths[:, None]`, with one more "

@@ -40,6 +40,7 @@ smallest_fft = Number(
     "two, as the number of points, that puts a bin inside it? (Bin 0 lies on its edge, and is lost.)",
     right=1024,
     tolerance=0.1,
+    unit="points",
     praise="1024 points have a bin every 15.6 Hz; 512 have one every 31.25 Hz, and miss the first filter. "
     "That is why `LogMel` has 1024 points.",
     slips=(
@@ -102,6 +103,7 @@ faster_frames = Number(
     prompt="A clip of 2.2 s is played at speed 1.1. How many frames does its log-mel have?",
     right=200,
     tolerance=0.5,
+    unit="frames",
     praise="2.2 s / 1.1 = 2.0 s. The same letters now have fewer frames: lesson 03 checks "
     "whether they are still enough.",
     slips=(
@@ -115,7 +117,7 @@ faster_frames = Number(
 mask_fill = Choice(
     key="01.mask_fill",
     hints=(
-        "Look at the scale of a raw log-mel: from about -14, which is silence, to about 5. Where is "
+        "Look at the scale of a raw log-mel: from about -14, which is silence, to about 7. Where is "
         "0, and where is the mean?",
     ),
     prompt="SpecAugment fills its masks with the feature mean. Why not with 0?",
@@ -128,12 +130,11 @@ mask_fill = Choice(
     },
     right="d",
     replies={
-        "a": "the logarithm has been taken before, and the encoder takes any finite log-mel; nothing becomes "
-        "infinite",
+        "a": "the logarithm was taken before the masks are drawn; nothing becomes infinite",
         "b": "the mean over the training set knows nothing about this clip; the gap has to be filled from "
         "its surroundings",
         "c": "both are constants; neither costs anything",
-        "d": "Yes. The mean becomes 0 when it is normalised. Filled with a raw 0, the masks "
-        "would be bright bars in the picture, not gaps.",
+        "d": "Yes. The mean becomes 0 when it is normalised. A raw 0 lies about one deviation above the "
+        "mean of most filters: the masks would look like sound, not like gaps.",
     },
 )

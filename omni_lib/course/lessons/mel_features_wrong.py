@@ -12,10 +12,15 @@ import torchaudio
 from torch import Tensor
 
 from omni_lib.audio import LogMel
+from omni_lib.course.lessons import mel_features_padded_wrong as padded_wrong
 
 
 def _filters(n_fft: int, n_mels: int) -> Any:
     return torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000)
+
+
+def _empty(n_fft: int, n_mels: int) -> Any:
+    return (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
 
 
 def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
@@ -34,54 +39,6 @@ def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
 
 def _mel_power(waveform: Tensor) -> Any:
     return (_spectrum(waveform).abs() ** 2 @ _filters(1024, 128))[: len(waveform) // 160]
-
-
-def _mask(x: Tensor, lengths: Tensor) -> Tensor:
-    return (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
-
-
-def _forgets_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
-    return (x - x.mean(dim=(0, 1))) / torch.sqrt(x.var(dim=(0, 1), unbiased=False) + 1e-5) * _mask(x, lengths)
-
-
-def _divides_by_all_frames(x: Tensor, lengths: Tensor) -> Tensor:
-    return _forgets_the_padding(torch.where(_mask(x, lengths), x, 0.0), lengths)
-
-
-def _leaves_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
-    valid = x[_mask(x, lengths).squeeze(-1)]
-    return (x - valid.mean(dim=0)) / torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
-
-
-def _one_mean_for_all_channels(x: Tensor, lengths: Tensor) -> Tensor:
-    valid = x[_mask(x, lengths).squeeze(-1)]
-    return torch.where(
-        _mask(x, lengths), (x - valid.mean()) / torch.sqrt(valid.var(unbiased=False) + 1e-5), 0.0
-    )
-
-
-def _without_epsilon(x: Tensor, lengths: Tensor) -> Tensor:
-    valid = x[_mask(x, lengths).squeeze(-1)]
-    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / valid.std(dim=0, unbiased=False), 0.0)
-
-
-def _unbiased(x: Tensor, lengths: Tensor) -> Tensor:
-    valid = x[_mask(x, lengths).squeeze(-1)]
-    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / torch.sqrt(valid.var(dim=0) + 1e-5), 0.0)
-
-
-def _in_place(x: Tensor, lengths: Tensor) -> Tensor:
-    x -= 1
-    return x
-
-
-def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
-    valid = torch.cat([row[: int(length)] for row, length in zip(x, lengths, strict=True)]).double()
-    mean, deviation = valid.mean(dim=0), torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
-    out = torch.zeros_like(x, dtype=torch.float64)
-    for row, length in enumerate(lengths.tolist()):
-        out[row, :length] = (x[row, :length].double() - mean) / deviation
-    return out
 
 
 def _numpy_log_mel(waveform: Tensor) -> Any:
@@ -124,6 +81,22 @@ def _by_torchaudio(**changes: Any) -> Callable[[Tensor], Any]:
     return log_mel
 
 
+def _without_zeros(waveform: Tensor) -> Any:
+    """Only the windows that fit into the clip as a whole."""
+    frames = torch.nn.functional.pad(waveform, (0, max(0, 1024 - len(waveform)))).unfold(0, 1024, 160)
+    window = torch.nn.functional.pad(torch.hann_window(400), (312, 312))
+    return torch.log(torch.fft.rfft(frames * window).abs() ** 2 @ _filters(1024, 128) + 1e-6)
+
+
+def _almost(waveform: Tensor) -> Any:
+    """The transform as a product with a matrix in float32, whose large angles are rounded."""
+    angles = 2 * math.pi * torch.arange(513.0)[:, None] * torch.arange(1024.0) / 1024
+    frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160]
+    frames = frames * torch.nn.functional.pad(torch.hann_window(400), (312, 312))
+    power = (frames @ angles.cos().T) ** 2 + (frames @ angles.sin().T) ** 2
+    return torch.log(power @ _filters(1024, 128) + 1e-6)
+
+
 def _raises(waveform: Tensor) -> Any:
     return waveform @ _filters(1024, 128)
 
@@ -156,7 +129,31 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda samples, window, hop, centred: print(samples), "is the `return` missing?"),
         (
             lambda samples, window, hop, centred: max(0, round((samples - window * (not centred)) / hop) + 1),
-            "`round` goes to the nearest",
+            "`round` or `ceil`",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                1 + math.ceil(samples / hop) if centred else max(0, 1 + math.ceil((samples - window) / hop))
+            ),
+            "`round` or `ceil`",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                1 + samples / hop if centred else 1 + (samples - window) / hop
+            ),
+            "not a whole number",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                samples // hop if centred else max(0, 1 + (samples - window) // hop)
+            ),
+            "as `LogMel` does",
+        ),
+        (
+            lambda samples, window, hop, centred: (
+                max(0, 1 + (samples - window) // hop) if centred else 1 + samples // hop
+            ),
+            "exchanged",
         ),
         (98, "itself, without brackets"),
     ],
@@ -172,6 +169,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "Slaney",
         ),
         (lambda hertz: hertz, "still hertz"),
+        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency"),
+        (lambda hertz: 700 * (10 ** (hertz / 2595) - 1), "the way back"),
+        (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing"),
+        (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
+        (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
     ],
     "empty_filters": [
         (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
@@ -188,6 +190,19 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
             "a plain list of filter numbers",
         ),
+        (lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0) == 0, "true or false for each filter"),
+        (
+            lambda n_fft, n_mels: [each + 1 for each in _empty(n_fft, n_mels)],
+            "start at zero",
+        ),
+        (lambda n_fft, n_mels: _empty(n_fft, n_mels)[::-1], "ascending"),
+        (lambda n_fft, n_mels: torch.where(_filters(n_fft, n_mels).sum(dim=0) == 0), "`[0]`"),
+        (
+            lambda n_fft, n_mels: _empty(n_fft, n_mels) if n_fft != 512 else 0,
+            "The next power of two: your function returns the number 0",
+        ),
+        (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
+        (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
     ],
     "log_mel": [
         (
@@ -222,17 +237,39 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_by_torchaudio(norm="slaney"), "have the Slaney norm"),
         (lambda waveform: torch.log(_mel_power(waveform).clamp(min=1e-6)), "`clamp` replaces"),
         (_raises, "raises RuntimeError"),
+        (lambda waveform: torch.log(_mel_power(waveform) + 1e-10), "your floor is 1e-10"),
+        (lambda waveform: torch.log(_mel_power(waveform).clamp(min=1e-10)), "your floor is 1e-10"),
+        (lambda waveform: torch.log2(_mel_power(waveform) + 1e-6), "to base two"),
+        (
+            lambda waveform: (torch.log(_spectrum(waveform).abs() ** 2 + 1e-6) @ _filters(1024, 128))[
+                : len(waveform) // 160
+            ],
+            "before the filters",
+        ),
+        (
+            lambda waveform: torch.log((_spectrum(waveform).abs() ** 2 + 1e-6) @ _filters(1024, 128))[
+                : len(waveform) // 160
+            ],
+            "after the filters",
+        ),
+        (
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6)[
+                1 : len(waveform) // 160 + 1
+            ],
+            "not the first",
+        ),
+        (
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6).T,
+            "time comes first",
+        ),
+        (_by_torchaudio(window_fn=torch.hamming_window), "a Hamming window"),
+        (_by_torchaudio(window_fn=torch.ones, win_length=1024), "the window is missing"),
+        (_by_torchaudio(n_fft=512), "512 points"),
+        (_by_torchaudio(normalized=True), "as by `normalized=True`"),
+        (_without_zeros, "512 zeros"),
+        (_almost, "float64"),
     ],
-    "normalise_padded": [
-        (_forgets_the_padding, "of them are padding"),
-        (_divides_by_all_frames, "of them are padding"),
-        (_leaves_the_padding, "mask the result too"),
-        (_one_mean_for_all_channels, "values that differ"),
-        (_without_epsilon, "as tiny as the constant under the root"),
-        (_unbiased, "the unbiased one"),
-        (_in_place, "changes its input"),
-        (lambda x, lengths: x.mean(dim=0), "An axis is missing"),
-    ],
+    "normalise_padded": padded_wrong.WRONG,
     "bin_spacing": [
         (20, "201 bins"),
         (15.625, "1024 points"),
@@ -288,10 +325,10 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _numpy_log_mel,
         _short_frames,
     ],
-    "normalise_padded": [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()],
+    "normalise_padded": padded_wrong.OTHER_RIGHT,
     "bin_spacing": ["40", 40.0, 16_000 / 400, "40 Hz"],
-    "smallest_fft": [2**10],
+    "smallest_fft": [2**10, "1024 points"],
     "zero_padding": ["B", " b "],
     "log_floor": [-13.82, math.log(1e-6)],
-    "faster_frames": [200.0],
+    "faster_frames": [200.0, "200 frames"],
 }

@@ -1,4 +1,4 @@
-"""Lesson 06: the encoder leaves home: loaded, frozen, widened, probed, and set to more speech."""
+"""Lesson 06: the encoder is loaded, frozen, projected to the width of the Thinker, and probed."""
 
 from __future__ import annotations
 

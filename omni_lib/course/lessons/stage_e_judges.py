@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from omni_lib.config import Config
-from omni_lib.course.exercises.expectations import expect_close, require
+from omni_lib.course.exercises.expectations import expect_close, require, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.materials import PRETRAINED
 from omni_lib.course.probing import fit
@@ -32,7 +32,30 @@ def _small_encoder(**changes: Any) -> tuple[AudioEncoder, Config]:
     return encoder, config
 
 
+class _Noticed:
+    """An object that a pickle builds by calling a function: here one that only notes the call."""
+
+    built = 0
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _notice, ()
+
+
+def _notice() -> None:
+    _Noticed.built += 1
+
+
+def _require_a_function(attempt: Attempt) -> None:
+    """A module of PyTorch can be called too, but it is what the learner's function returned."""
+    require(
+        not isinstance(attempt.function, nn.Module),
+        "`check` needs your function itself, without brackets after its name; it was given what the function "
+        "returns",
+    )
+
+
 def load_encoder(attempt: Attempt) -> None:
+    _require_a_function(attempt)
     with tempfile.TemporaryDirectory() as folder:
         for changes in ({"downsample_time": 4}, {"blocks_before_pool": 1}):
             encoder, config = _small_encoder(**changes)
@@ -49,30 +72,43 @@ def load_encoder(attempt: Attempt) -> None:
             save_checkpoint(path, contents)
             _expect_encoder(attempt, path, encoder.eval(), "a small checkpoint (d_model 16, two layers)")
         stranger = Path(folder) / "from_a_stranger.pt"
-        torch.save({**contents, "metrics": SimpleNamespace()}, stranger)
+        torch.save({**contents, "metrics": _Noticed()}, stranger)
         _expect_refusal(attempt, stranger)
     _expect_encoder(attempt, PRETRAINED, of_the_library(PRETRAINED), "the pretrained checkpoint")
 
 
 def _expect_refusal(attempt: Attempt, path: Path) -> None:
     """A checkpoint with an object of another class must raise: building such objects can run any code."""
+    before, raised = _Noticed.built, False
     try:
         call(attempt.function, (path,), 3 * attempt.seconds, "a checkpoint from a stranger")
     except NotYet:
-        return
-    raise NotYet(
+        raised = True
+    require(
+        _Noticed.built == before,
         "given a checkpoint that holds an object besides tensors and plain values, your function builds that "
-        "object, and so runs a stranger's code: load it with `weights_only=True`"
+        "object, and so runs a stranger's code: load it with `weights_only=True`",
+    )
+    require(
+        raised,
+        "given a checkpoint that holds an object besides tensors and plain values, your function must raise: "
+        "let the exception of `torch.load` through",
     )
 
 
 def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: str) -> None:
-    got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk may be slow
+    try:
+        got, _ = call(attempt.function, (path,), 3 * attempt.seconds, what)  # a busy disk may be slow
+    except NotYet as found:
+        raise NotYet(f"{found}{_why_it_raises(found.__cause__)}") from found
     if got is ...:
         raise NotAttempted
     require(got is not None, f"given {what}, your function returns None: is the `return` missing?")
     if not isinstance(got, AudioEncoder):
-        raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted")
+        keys = ""
+        if hasattr(got, "missing_keys"):
+            keys = ". `load_state_dict` returns the names that did not fit; return the encoder itself"
+        raise NotYet(f"given {what}, your function returns {described(got)}; an AudioEncoder is wanted{keys}")
     mine, state = got.state_dict(), wanted.state_dict()
     require(
         mine.keys() == state.keys(),
@@ -83,6 +119,12 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
         not other,
         f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as "
         f"{(other or [''])[0]}",
+    )
+    kinds = {str(value.dtype).removeprefix("torch.") for value in mine.values() if value.is_floating_point()}
+    require(
+        kinds <= {"float32"},
+        f"given {what}, your encoder holds {' and '.join(sorted(kinds))}; float32 is wanted. The file holds "
+        "float16, which `load_state_dict` converts, without `assign=True`",
     )
     require(
         got.training or not any(module.training for module in got.modules()),
@@ -104,7 +146,22 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
     )
 
 
+def _why_it_raises(error: BaseException | None) -> str:
+    """What to do about an exception that usual mistakes cause."""
+    text = str(error)
+    if isinstance(error, AttributeError) and "'dict'" in text:
+        return " (`config_from_dict` makes settings of the dictionary)"
+    if isinstance(error, AttributeError) and "_IncompatibleKeys" in text:
+        return " (`load_state_dict` returns the names that did not fit, and not the encoder)"
+    if "size mismatch" in text or "blocks.2" in text:
+        return " (the encoder is of another shape: build it from the checkpoint's own 'config')"
+    if "Error(s) in loading state_dict" in text:
+        return " (the weights of the encoder are checkpoint['enc'])"
+    return ""
+
+
 def freeze(attempt: Attempt) -> None:
+    _require_a_function(attempt)
     encoder, _ = _small_encoder()
     encoder.train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
@@ -114,15 +171,24 @@ def freeze(attempt: Attempt) -> None:
     require(got is not None, "your function returns None: is the `return` missing?")
     if not isinstance(got, nn.Module):
         raise NotYet(f"your function returns {described(got)}; the encoder is wanted")
+    if not isinstance(got, AudioEncoder):
+        raise NotYet(f"your function returns {described(got)}; the encoder itself is wanted")
     require(
         all(torch.equal(value, got.state_dict()[name]) for name, value in before.items()),
         "your function changes the weights themselves; they must stay as they are",
     )
     learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
     total = len(list(got.parameters()))
+    named = any("requires_grad" in vars(module) for module in got.modules())
+    why = ". `encoder.requires_grad = False` sets an attribute: use `requires_grad_(False)`" if named else ""
     require(
         not learning,
-        f"{len(learning)} of {total} parameters still require a gradient, such as {(learning or [''])[0]}",
+        f"{len(learning)} of {total} parameters still require a gradient, such as "
+        f"{(learning or [''])[0]}{why}",
+    )
+    require(
+        not got.training or any(module.training for module in got.children()),
+        "the encoder itself is still in training mode, although its parts are not: call its own `.eval()`",
     )
     require(
         got.training or not any(module.training for module in got.modules()),
@@ -164,13 +230,36 @@ def thinker_input(attempt: Attempt) -> None:
             "Three clips, one of them too short for an embedding",
             "Its row must be zero throughout.",
         ),
+        (2, 6, 3, 5, [4, 2], "A batch that is padded further than its longest clip", "T stays as it is."),
     ):
         lengths = torch.tensor(sizes)
-        mask = valid_frames(lengths, steps)[..., None]
+        mask = valid_frames(lengths, steps)[..., None]  # (B, T, 1)
         embeddings = torch.randn(batch, steps, narrow, generator=generator) * mask
         weight, bias = torch.randn(wide, narrow, generator=generator), torch.randn(wide, generator=generator)
-        wanted = nn.functional.linear(embeddings, weight, bias) * mask
-        expect_close(attempt, (embeddings, lengths, weight, bias), wanted, why, "B T D", case=case)
+        projected = nn.functional.linear(embeddings, weight, bias)
+        given, wanted = (embeddings, lengths, weight, bias), projected * mask
+        why = _slip_of(result_of(attempt, given, case), wanted, _masked_otherwise(projected, lengths)) or why
+        expect_close(attempt, given, wanted, why, "B T D", case=case)
+
+
+def _masked_otherwise(projected: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What another mask would leave, and the words for it."""
+    mask = valid_frames(lengths, projected.shape[1])[..., None]
+    yield projected * ~mask, "The mask is the wrong way round: it keeps the padding."
+    more = valid_frames(lengths + 1, projected.shape[1])[..., None]
+    yield projected * more, "One position too many is kept: position t is valid where t < length."
+
+
+def _slip_of(got: Any, wanted: Tensor, slips: Iterator[tuple[Tensor, str]]) -> str:
+    """The words for what a usual mistake computes, if `got` is that and not right."""
+    if not torch.is_tensor(got) or got.shape != wanted.shape or got.is_complex():
+        return ""
+    if torch.allclose(got.double(), wanted.double(), rtol=1e-4, atol=1e-4):
+        return ""
+    for slip, why in slips:
+        if torch.allclose(got.double(), slip.double(), rtol=1e-3, atol=1e-4):
+            return why
+    return ""
 
 
 def linear_probe(attempt: Attempt) -> None:
@@ -196,4 +285,29 @@ def linear_probe(attempt: Attempt) -> None:
             "Only the penalty makes this have one answer.",
         ),
     ):
-        expect_close(attempt, (x, targets, penalty), fit(x, targets, penalty), why, "channels K", 1e-3, case)
+        given, wanted = (x, targets, penalty), fit(x, targets, penalty)
+        why = _slip_of(result_of(attempt, given, case), wanted, _other_penalties(*given)) or why
+        expect_close(attempt, given, wanted, why, "channels K", 1e-3, case)
+
+
+def _other_penalties(x: Tensor, targets: Tensor, penalty: float) -> Iterator[tuple[Tensor, str]]:
+    """What ridge regression gives with another penalty, and the words for it."""
+    ones = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
+    products, size = ones.T @ ones, ones.shape[1]
+    identity = torch.eye(size, dtype=torch.float64)
+    without_bias = identity.clone()
+    without_bias[-1, -1] = 0
+    for added, why in (
+        (0 * identity, "The penalty is missing. It is on every weight, the last row too."),
+        (penalty * without_bias, "The penalty is on every weight, the last row too."),
+        (penalty**2 * identity, "Your penalty is squared."),
+        (
+            torch.full((size, size), penalty, dtype=torch.float64),
+            "The penalty is added to every entry; it belongs on the diagonal: penalty · I.",
+        ),
+        (len(x) * penalty * identity, "Your error is the mean over the rows; the sum is wanted."),
+        (penalty / 2 * identity, "Your penalty is half of what it should be."),
+        (2 * penalty * identity, "Your penalty is twice what it should be."),
+        (-penalty * identity, "The sign of the penalty is wrong: it is added."),
+    ):
+        yield torch.linalg.pinv(products + added) @ (ones.T @ targets.double()), why

@@ -11,7 +11,7 @@ what_stays_behind = Choice(
     options={
         "a": "'head': without the CTC head there are no letters for the Thinker to read",
         "b": "'feature_stats': the log-mels must be normalised",
-        "c": "'resume': the optimiser's state",
+        "c": "'vocabulary': it says which symbol each embedding is",
         "d": "Nothing of it: 'enc' is complete",
     },
     right="d",
@@ -20,9 +20,9 @@ what_stays_behind = Choice(
         "encoder, and is left out.",
         "b": "They must, and 'enc' holds them: the mean and deviation are its buffers. "
         "'feature_stats' only repeats them.",
-        "c": "That is for going on with Stage B's training, and nothing else.",
-        "d": "Yes. 'config' says how to build the encoder. The CTC head, the optimisers and the "
-        "word classes were needed for training only.",
+        "c": "An embedding is not a symbol. The CTC head computes the symbols, and is left out.",
+        "d": "Yes. 'config' is needed once, to build the encoder. The CTC head and its vocabulary write "
+        "letters, which Stage E does not need.",
     },
 )
 
@@ -32,7 +32,7 @@ why_freeze = Choice(
         "The projector starts with random weights. What do the gradients look like that come back "
         "through it?",
     ),
-    prompt="Why is the encoder frozen while Stage E begins?",
+    prompt="Why is the encoder frozen when Stage E begins?",
     options={
         "a": "A frozen encoder recognises speech better, as no dropout disturbs it",
         "b": "The projector starts at random, and its gradients would spoil the encoder",
@@ -59,6 +59,7 @@ ten_seconds = Number(
     prompt="How many positions of the Thinker's sequence does a clip of 10 s take?",
     right=125,
     tolerance=0,
+    unit="positions",
     praise="1000 frames, 8 to an embedding. At 2.5 to 3 words a second, that is about 4 to 5 positions a "
     "word: sound is longer than text.",
     slips=(
@@ -66,6 +67,7 @@ ten_seconds = Number(
         (375, "Those are CTC frames at k = 3. Stage E reads embeddings, whose number k does not change."),
         (12.5, "That is one second."),
         (12, "That is one second."),
+        (160_000, "Those are the samples. Eight frames of 10 ms make one embedding."),
         (80, "An embedding lasts 80 ms: how many of them are 10 s?"),
     ),
 )
@@ -134,20 +136,22 @@ probe_says = Choice(
 
 what_is_measured = Choice(
     key="06.what_is_measured",
-    hints=('Read the column "origin" of the table.',),
-    prompt="Which figures of the growth table can you rely on?",
+    hints=("Which rows of the table would somebody have seen happen?",),
+    prompt="The table below goes from one hour of speech to 10,000. Two trainings were run and timed, on 1.4 "
+    "and on 0.6 hours; the rest is computed from their cost for each hour. On which rows can you rely?",
     options={
         "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
-        "b": "1000 hours: it lies in the middle",
-        "c": "All alike: they stand in one table",
-        "d": "The rows that say measured, on a machine like that one",
+        "b": "1000 hours: it lies in the middle of the table, between the small and the large",
+        "c": "All alike: the cost of an hour is the same everywhere",
+        "d": "Those of the two trainings, on a machine like theirs",
     },
     right="d",
     replies={
         "a": "That extrapolates by four powers of ten. Clip lengths, epochs, the model and the "
         "machine all change the cost.",
         "b": "It is in the middle of the table, but far outside the measured range.",
-        "c": "Look at the column 'origin'.",
+        "c": "That is assumed, and nobody has tried it beyond 1.4 hours. Longer clips or a slower disk would "
+        "change it.",
         "d": "Yes. The others assume that the cost grows in proportion to the hours. They give "
         "the order of magnitude, and show that so much speech needs a GPU and fewer epochs.",
     },

@@ -15,8 +15,8 @@ def load_encoder(path: Path) -> AudioEncoder:
     """The encoder that a checkpoint holds under 'enc', in evaluation mode; its 'config' describes the shape.
 
     A file that holds objects of other classes must be refused (`weights_only=True`): building them runs code.
-    Compared: every parameter and buffer exactly, the mode of every module in it, and the embeddings of a
-    clip.
+    Compared: every parameter and buffer exactly, in float32, the mode of every module in it, and the
+    embeddings of a clip.
     """
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
@@ -50,7 +50,7 @@ def linear_probe(x: Tensor, targets: Tensor, penalty: float) -> Tensor:
 
     A column of ones is put behind x, so that the last row of W is the bias. W minimises
     |[x 1] W - targets|² + penalty · |W|², the sum of squares over all rows and columns, the bias included.
-    Compared to three digits.
+    `penalty` is 0 or more. Compared to three digits.
     """
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
     weights: Tensor = torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)

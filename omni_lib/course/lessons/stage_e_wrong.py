@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,30 @@ def _through_a_loop(path: Path) -> Any:
     return encoder
 
 
+def _assigned(path: Path) -> Any:
+    checkpoint = torch.load(path, weights_only=True)
+    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"]))
+    encoder.load_state_dict(checkpoint["enc"], assign=True)
+    return encoder.eval()
+
+
+def _from_a_dictionary(path: Path) -> Any:
+    return AudioEncoder.from_config(torch.load(path, weights_only=True)["config"])
+
+
+def _what_load_state_dict_returns(path: Path) -> Any:
+    checkpoint = torch.load(path, weights_only=True)
+    encoder = AudioEncoder.from_config(config_from_dict(checkpoint["config"])).eval()
+    return encoder.load_state_dict(checkpoint["enc"])
+
+
+def _catches_everything(path: Path) -> Any:
+    try:
+        return of_the_library(path)
+    except Exception:
+        return AudioEncoder().eval()
+
+
 def _only_eval(encoder: AudioEncoder) -> Any:
     return encoder.eval()
 
@@ -105,6 +130,21 @@ def _zeroed(encoder: AudioEncoder) -> Any:
     return encoder.eval()
 
 
+def _as_an_attribute(encoder: AudioEncoder) -> Any:
+    encoder.requires_grad = False  # type: ignore[assignment]  # a new attribute of the module
+    return encoder.eval()
+
+
+def _children_only(encoder: AudioEncoder) -> Any:
+    for part in encoder.children():
+        part.requires_grad_(False).eval()
+    return encoder
+
+
+def _wrapped(encoder: AudioEncoder) -> Any:
+    return nn.Sequential(encoder).requires_grad_(False).eval()
+
+
 def _bias_everywhere(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return embeddings @ weight.T + bias
 
@@ -125,6 +165,20 @@ def _time_last(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor
 def _masked_before(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
     return (embeddings * mask[..., None]) @ weight.T + bias
+
+
+def _inverted(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
+    return (embeddings @ weight.T + bias).masked_fill(mask[..., None], 0)
+
+
+def _one_too_many(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    mask = torch.arange(embeddings.shape[1]) <= lengths[:, None]
+    return (embeddings @ weight.T + bias) * mask[..., None]
+
+
+def _shortened(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    return _clip_by_clip(embeddings[:, : int(lengths.max())], lengths, weight, bias)
 
 
 def _clip_by_clip(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
@@ -155,6 +209,16 @@ def _bias_unpunished(x: Tensor, targets: Tensor, penalty: float) -> Any:
     return torch.linalg.solve(x.T @ x + punished, x.T @ targets)
 
 
+def _ridge(added: Callable[[float, int, int], Any]) -> Any:
+    """Ridge regression with something else added to the products of the inputs."""
+
+    def linear_probe(x: Tensor, targets: Tensor, penalty: float) -> Any:
+        x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
+        return torch.linalg.solve(x.T @ x + added(penalty, x.shape[1], len(x)), x.T @ targets)
+
+    return linear_probe
+
+
 def _as_more_rows(x: Tensor, targets: Tensor, penalty: float) -> Any:
     with_ones = np.concatenate([x.double().numpy(), np.ones((len(x), 1))], axis=1)
     more = np.concatenate([with_ones, np.sqrt(penalty) * np.eye(with_ones.shape[1])])
@@ -168,13 +232,19 @@ def _other_options(question: Any) -> list[tuple[Any, str]]:
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "load_encoder": [
-        (_of_the_default_shape, "RuntimeError"),
+        (_of_the_default_shape, "build it from the checkpoint's own 'config'"),
         (_of_the_chapters_settings_alone, "all weights are right and the embeddings are not"),
         (_never_filled, "are not those of checkpoint['enc']"),
         (_in_training_mode, "training mode"),
         (_sets_the_attribute, "you set `.training` of the encoder alone"),
         (_only_the_weights, "an AudioEncoder is wanted"),
         (_without_buffers, "feature_mean"),
+        (_assigned, "without `assign=True`"),
+        (lambda path: of_the_library(path).double(), "float64"),
+        (_from_a_dictionary, "`config_from_dict`"),
+        (_what_load_state_dict_returns, "`load_state_dict` returns"),
+        (_catches_everything, "must raise"),
+        (AudioEncoder(d_model=16), "itself, without brackets"),
     ],
     "what_stays_behind": _other_options(what_stays_behind),
     "freeze": [
@@ -184,6 +254,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_only_blocks, "such as subsampler"),
         (_nothing_returned, "is the `return` missing"),
         (_zeroed, "changes the weights"),
+        (_as_an_attribute, "`requires_grad_(False)`"),
+        (_children_only, "the encoder itself is still"),
+        (_wrapped, "the encoder itself is wanted"),
+        (AudioEncoder(d_model=16), "itself, without brackets"),
     ],
     "why_freeze": _other_options(why_freeze),
     "thinker_input": [
@@ -192,12 +266,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_untransposed, "RuntimeError"),
         (_time_last, "another order"),
         (_masked_before, "the bias too"),
+        (_inverted, "the wrong way round"),
+        (_one_too_many, "One position too many"),
+        (_shortened, "along axis T"),
     ],
     "ten_seconds": [
         (1000, "10 ms each"),
         (375, "k does not change"),
         (12.5, "one second"),
         (80, "how many of them"),
+        (160_000, "samples"),
         (300, "too high"),
     ],
     "linear_probe": [
@@ -205,6 +283,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_without_penalty, "It is on every weight"),
         (_ones_first, "The slope comes first"),
         (_bias_unpunished, "the last row too"),
+        (_ridge(lambda penalty, size, rows: penalty**2 * torch.eye(size)), "squared"),
+        (_ridge(lambda penalty, size, rows: penalty), "on the diagonal"),
+        (_ridge(lambda penalty, size, rows: rows * penalty * torch.eye(size)), "mean over the rows"),
+        (_ridge(lambda penalty, size, rows: penalty / 2 * torch.eye(size)), "half"),
+        (_ridge(lambda penalty, size, rows: -penalty * torch.eye(size)), "sign"),
     ],
     "voices_forgotten": _other_options(voices_forgotten),
     "probe_says": _other_options(probe_says),
@@ -216,5 +299,5 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
     "thinker_input": [_clip_by_clip],
     "linear_probe": [_as_more_rows],
-    "ten_seconds": ["125", 125.0],
+    "ten_seconds": ["125", 125.0, "125 positions"],
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.expectations import expect_close
@@ -24,7 +27,9 @@ def _judge_seconds(attempt: Attempt) -> None:
     ):
         got, wanted = attempt(samples), samples / SAMPLE_RATE
         why = ""
-        if isinstance(got, (int, float)) and samples and got != wanted:
+        single = torch.is_tensor(got) and got.numel() == 1 and not got.is_complex()
+        number = float(got) if single or isinstance(got, (int, float, np.number)) else None
+        if number is not None and samples and number != wanted:
             for value, slip in (
                 (
                     samples * SAMPLE_RATE,
@@ -33,9 +38,12 @@ def _judge_seconds(attempt: Attempt) -> None:
                 (samples, "Those are still samples. How many of them make one second?"),
                 (samples / HOP_LENGTH, "Those are frames of 10 ms; the answer must be in seconds."),
                 (samples // HOP_LENGTH, "Those are frames of 10 ms; the answer must be in seconds."),
-                (samples // SAMPLE_RATE, "`//` cuts off what is less than a second."),
+                (SAMPLE_RATE / samples, "That is the wrong way round: divide the samples by the rate."),
+                (1000 * samples / SAMPLE_RATE, "Those are milliseconds; the answer must be in seconds."),
+                (samples // SAMPLE_RATE, "`//`, or `int`, cuts off what is less than a second."),
+                *((round(wanted, digits), "That is rounded; do not round.") for digits in range(5)),
             ):
-                if got == value:
+                if number == value:
                     why = slip
                     break
         expect_close(attempt, (samples,), wanted, why, tolerance=1e-6, case=case)
@@ -98,6 +106,7 @@ numbers_left = Number(
     prompt="One second of sound is 16,000 samples. Its embeddings are (12, 192): how many numbers is that?",
     right=2304,
     tolerance=0.5,
+    unit="numbers",
     praise="12 · 192 = 2304, a seventh of the number of samples. They must still contain what was said.",
     slips=(
         (12_800, "that is the log-mel, 100 · 128"),
@@ -105,6 +114,9 @@ numbers_left = Number(
         (204, "multiply, do not add: each embedding has 192 numbers"),
         (192, "that is one embedding; there are 12"),
         (12, "that is the number of embeddings; each has 192 numbers"),
+        (16_000, "those are the samples, before anything is computed"),
+        (19_200, "that would be an embedding for every frame; eight frames make one"),
+        (7, "that is how many times fewer numbers there are; how many are they?"),
     ),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,14 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda samples: samples * 16_000, "That multiplies"),
         (lambda samples: samples, "Those are still samples"),
         (lambda samples: samples // 16_000, "cuts off"),
+        (lambda samples: int(samples / 16_000), "or `int`"),
+        (lambda samples: torch.tensor(samples) // 16_000, "cuts off"),
+        (lambda samples: round(samples / 16_000), "rounded"),
+        (lambda samples: round(samples / 16_000, 2), "rounded"),
+        (lambda samples: samples / 16, "milliseconds"),
+        (lambda samples: 16_000 / samples, "the wrong way round"),
+        (lambda samples: [samples / 16_000], "a list of 1; a single number"),
+        (lambda samples: math.nan, "NaN (0 / 0"),
         (lambda samples: samples / 160, "frames of 10 ms"),
         (lambda samples: samples / 44_100, "it should be 1"),
         (lambda samples: print(samples / 16_000), "is the `return` missing?"),
@@ -27,6 +37,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (2400, "the average"),
         (204, "do not add"),
         (12, "the number of embeddings"),
+        (16_000, "before"),
+        (6.94, "how many times"),
+        (19_200, "every frame"),
         (1, "too low"),
     ],
 }
@@ -36,7 +49,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda samples: samples * 1 / 16e3,
         lambda samples: np.float64(samples) / 16_000,
         lambda samples: torch.tensor(samples / 16_000),
+        lambda samples: Fraction(samples, 16_000),
     ],
     "pipeline_order": ["B", "b)", "(b)", "b."],
-    "numbers_left": [12 * 192, "2304", "2,304", "2 304"],
+    "numbers_left": [12 * 192, "2304", "2,304", "2 304", "2304 numbers"],
 }

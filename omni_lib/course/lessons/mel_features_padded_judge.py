@@ -1,0 +1,153 @@
+"""Lesson 01: how the normalisation of a padded batch is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from omni_lib.course.exercises.expectations import expect_close, result_of
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
+
+_EPSILON = 1e-5  # under the root
+
+
+def normalise_padded(attempt: Attempt) -> None:
+    generator = torch.Generator().manual_seed(2)
+    for case, lengths, channels, scale in (
+        ("Two clips without padding", [4, 4], 3, 3.0),
+        ("Two clips, the second one padded", [7, 3], 5, 3.0),
+        ("Three clips", [12, 1, 6], 128, 3.0),
+        ("A clip without any real frame", [9, 0, 4], 4, 3.0),
+        ("Channels with a variance as tiny as the constant under the root", [6, 4], 3, 3e-3),
+    ):
+        frames, rows = max(lengths), len(lengths)
+        clean = torch.randn(rows, frames, channels, generator=generator) * scale + 5 * scale
+        length = torch.tensor(lengths)
+        mask = (torch.arange(frames) < length[:, None])[..., None]
+        wanted = _normalised(clean, mask)
+        for padding, filled in ((0.0, "zeros"), (-13.8, "silence"), (1e4, "large numbers")):
+            x = torch.where(mask, clean, padding)
+            padded = case if bool(mask.all()) else f"{case} (padded with {filled})"
+            _recognise_slip(attempt, x, length, mask, wanted, padded)
+            expect_close(attempt, (x, length), wanted, "", "B T C", 1e-3, padded)
+    constant = torch.full((2, 5, 3), 4.0)
+    why = "The 1e-5 under the root keeps 0 / 0 away."
+    zeros = torch.zeros(2, 5, 3)
+    expect_close(
+        attempt, (constant, torch.tensor([5, 2])), zeros, why, "B T C", case="A channel that never changes"
+    )
+
+
+def _normalised(x: Tensor, mask: Tensor, unbiased: bool = False) -> Tensor:
+    valid = x[mask.squeeze(-1)].double()  # (valid frames, C)
+    mean, variance = valid.mean(dim=0), valid.var(dim=0, unbiased=unbiased)
+    return torch.where(mask, (x.double() - mean) / (variance + _EPSILON).sqrt(), 0.0)
+
+
+def _recognise_slip(
+    attempt: Attempt, x: Tensor, lengths: Tensor, mask: Tensor, wanted: Tensor, case: str
+) -> None:
+    got = result_of(attempt, (x, lengths), case)
+    if not torch.is_tensor(got) or got.shape != wanted.shape or got.is_complex():
+        return
+    got = got.double()
+    inside = torch.where(mask, got, 0.0)
+    if _alike(inside, wanted):
+        if not _alike(got, wanted):
+            raise NotYet(
+                "the real frames are right, but the padding is not zero afterwards: mask the result too"
+            )
+        return
+    for slipped, reply in _slips(x, lengths, mask):
+        if _alike(inside, torch.where(mask, slipped, 0.0)):
+            raise NotYet(f"{case}: {reply}")
+    if not bool(mask.all()):
+        for slipped, reply in _slips_with_padding(x, lengths, mask):
+            if _alike(inside, torch.where(mask, slipped, 0.0)):
+                raise NotYet(reply)
+    if not bool(got.isfinite().all()):
+        raise NotYet(
+            "some values are not finite: padding may hold any number, and a clip may have no frames at all"
+        )
+
+
+def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What usual mistakes compute, also without padding, and the reply to each."""
+    valid = x[mask.squeeze(-1)].double()
+    mean, variance = valid.mean(dim=0), valid.var(dim=0, unbiased=False)
+    centred = x.double() - mean
+    yield (
+        _normalised(x, mask, unbiased=True),
+        "your variance is the unbiased one, torch's default: divide by the number of frames, "
+        "not by one less (`unbiased=False`)",
+    )
+    clips = torch.zeros_like(x, dtype=torch.float64)
+    for row, length in enumerate(lengths.tolist()):
+        if length:
+            alone = mask[row : row + 1, :length]
+            clips[row, :length] = _normalised(x[row : row + 1, :length], alone)[0]
+    yield clips, "each clip has a mean and a variance of its own; they must be taken over the whole batch"
+    rows = x.double()
+    deviation = (rows.var(dim=-1, unbiased=False, keepdim=True) + _EPSILON).sqrt()
+    yield (
+        (rows - rows.mean(dim=-1, keepdim=True)) / deviation,
+        "your mean and variance are taken over the channels of a frame; they must be taken over the frames",
+    )
+    yield (
+        (rows - valid.mean()) / (valid.var(unbiased=False) + _EPSILON).sqrt(),
+        "all channels share one mean and one variance; each channel needs its own",
+    )
+    yield centred / (variance + _EPSILON), "the root is missing: divide by sqrt(variance + 1e-5)"
+    yield centred, "only the mean is subtracted: divide by sqrt(variance + 1e-5), too"
+    yield rows / (variance + _EPSILON).sqrt(), "the mean is not subtracted"
+    yield (
+        centred / (variance.sqrt() + _EPSILON),
+        "1e-5 is added to the root; it belongs under the root, beside the variance",
+    )
+    if bool((variance > 0).all()):
+        yield centred / variance.sqrt(), "the 1e-5 under the root is missing"
+    inverted = rows[~mask.squeeze(-1)]
+    if len(inverted) == 0:  # a mask that is the wrong way round leaves no frame to count: 0 / 0
+        yield (
+            torch.full_like(rows, torch.nan),
+            "all values are NaN, as where no frame is counted (0 / 0): is the mask the wrong way round?",
+        )
+
+
+def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What usual mistakes compute where a batch is padded, and the reply to each."""
+    rows, count, everything = x.double(), int(mask.sum()), mask.numel()
+    leaky = (
+        f"your mean and variance count all {everything} frames of the batch, and {everything - count} of "
+        "them are padding: divide by the number of real frames, and let only those into the sums"
+    )
+    yield _normalised(x, torch.ones_like(mask)), leaky
+    yield _normalised(torch.where(mask, x, 0.0), torch.ones_like(mask)), leaky
+    mean = (rows * mask).sum(dim=(0, 1)) / count
+    squares = ((rows - mean) ** 2 * mask).sum(dim=(0, 1))
+    yield (
+        (rows - mean) / (((rows * mask - mean) ** 2).sum(dim=(0, 1)) / count + _EPSILON).sqrt(),
+        "where the padding is set to 0 before the mean is subtracted, it becomes minus the mean and counts "
+        "in the variance: mask the squares of the differences",
+    )
+    yield (
+        (rows - mean) / (squares / everything + _EPSILON).sqrt(),
+        f"your variance is divided by all {everything} frames instead of the real ones",
+    )
+    low = (rows * mask).sum(dim=(0, 1)) / everything
+    yield (
+        (rows - low) / (((rows - low) ** 2 * mask).sum(dim=(0, 1)) / count + _EPSILON).sqrt(),
+        f"your mean is divided by all {everything} frames instead of the real ones",
+    )
+    more = (torch.arange(x.shape[1]) <= lengths[:, None])[..., None]
+    yield (
+        _normalised(x, more),
+        "one frame too many of each clip counts: frame t is real where t < length, not where t <= length",
+    )
+    yield _normalised(x, ~mask), "the mask is the wrong way round: it keeps the padding"
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return bool(torch.allclose(one, other, rtol=1e-3, atol=1e-3, equal_nan=True))

@@ -1,0 +1,137 @@
+"""Lesson 01: wrong answers to the normalisation of a padded batch, and other right ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def _mask(x: Tensor, lengths: Tensor) -> Tensor:
+    return (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+
+
+def _forgets_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    return (x - x.mean(dim=(0, 1))) / torch.sqrt(x.var(dim=(0, 1), unbiased=False) + 1e-5) * _mask(x, lengths)
+
+
+def _divides_by_all_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    return _forgets_the_padding(torch.where(_mask(x, lengths), x, 0.0), lengths)
+
+
+def _leaves_the_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return (x - valid.mean(dim=0)) / torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+
+
+def _one_mean_for_all_channels(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return torch.where(
+        _mask(x, lengths), (x - valid.mean()) / torch.sqrt(valid.var(unbiased=False) + 1e-5), 0.0
+    )
+
+
+def _without_epsilon(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / valid.std(dim=0, unbiased=False), 0.0)
+
+
+def _unbiased(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / torch.sqrt(valid.var(dim=0) + 1e-5), 0.0)
+
+
+def _in_place(x: Tensor, lengths: Tensor) -> Tensor:
+    x -= 1
+    return x
+
+
+def _clip_by_clip(x: Tensor, lengths: Tensor) -> Tensor:
+    out = torch.zeros_like(x)
+    for row, length in enumerate(lengths.tolist()):
+        if length:
+            valid = x[row, :length]
+            deviation = torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+            out[row, :length] = (valid - valid.mean(dim=0)) / deviation
+    return out
+
+
+def _over_the_channels(x: Tensor, lengths: Tensor) -> Tensor:
+    return torch.nn.functional.layer_norm(x, x.shape[-1:]) * _mask(x, lengths)
+
+
+def _by_sums(
+    x: Tensor, mask: Tensor, squares: Tensor | None = None, mean_of: Any = None, variance_of: Any = None
+) -> Tensor:
+    mean = (x * mask).sum(dim=(0, 1)) / (mask.sum() if mean_of is None else mean_of)
+    squares = (x - mean) ** 2 * mask if squares is None else squares
+    variance = squares.sum(dim=(0, 1)) / (mask.sum() if variance_of is None else variance_of)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * mask
+
+
+def _masks_before_subtracting(x: Tensor, lengths: Tensor) -> Tensor:
+    mask = _mask(x, lengths)
+    mean = (x * mask).sum(dim=(0, 1)) / lengths.sum()
+    return _by_sums(x, mask, (x * mask - mean) ** 2)
+
+
+def _variance_by_all_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, _mask(x, lengths), variance_of=x[..., 0].numel())
+
+
+def _mean_by_all_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, _mask(x, lengths), mean_of=x[..., 0].numel())
+
+
+def _one_frame_too_many(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, _mask(x, lengths + 1))
+
+
+def _inverted(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, ~_mask(x, lengths))
+
+
+def _without_the_root(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    scaled = (x - valid.mean(dim=0)) / (valid.var(dim=0, unbiased=False) + 1e-5)
+    return torch.where(_mask(x, lengths), scaled, 0.0)
+
+
+def _adds_outside_the_root(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    scaled = (x - valid.mean(dim=0)) / (valid.std(dim=0, unbiased=False) + 1e-5)
+    return torch.where(_mask(x, lengths), scaled, 0.0)
+
+
+def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = torch.cat([row[: int(length)] for row, length in zip(x, lengths, strict=True)]).double()
+    mean, deviation = valid.mean(dim=0), torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+    out = torch.zeros_like(x, dtype=torch.float64)
+    for row, length in enumerate(lengths.tolist()):
+        out[row, :length] = (x[row, :length].double() - mean) / deviation
+    return out
+
+
+WRONG: list[tuple[Any, str]] = [
+    (_forgets_the_padding, "of them are padding"),
+    (_divides_by_all_frames, "of them are padding"),
+    (_leaves_the_padding, "mask the result too"),
+    (_one_mean_for_all_channels, "each channel needs its own"),
+    (_without_epsilon, "as tiny as the constant under the root"),
+    (_unbiased, "the unbiased one"),
+    (_in_place, "changes its input"),
+    (_clip_by_clip, "of its own"),
+    (_over_the_channels, "over the channels"),
+    (_masks_before_subtracting, "mask the squares"),
+    (_variance_by_all_frames, "variance is divided by all"),
+    (_mean_by_all_frames, "mean is divided by all"),
+    (_one_frame_too_many, "one frame too many"),
+    (_inverted, "the wrong way round"),
+    (_without_the_root, "the root is missing"),
+    (_adds_outside_the_root, "under the root"),
+    (lambda x, lengths: x * _mask(x, lengths).squeeze(-1), "Two clips without padding: called with"),
+    (lambda x, lengths: x.mean(dim=0), "An axis is missing"),
+]
+
+OTHER_RIGHT = [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()]
