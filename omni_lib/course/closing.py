@@ -59,7 +59,8 @@ PUBLISHED = (
     Figures("make train", 8.7, 8.7, EMBEDDED_TEST),
 )
 STYLE = """:root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+  background: Canvas; color: CanvasText }
 img { max-width: 100%; height: auto } table { border-collapse: collapse } td, th { padding: 2px 10px }
 section > div { overflow-x: auto }"""
 
@@ -193,7 +194,7 @@ def _training_section(run: OwnRun | None) -> str:
     else:
         caption = (
             f"Left: the word error rate of my run {run.name} on its dev set ({run.data}), after each epoch. "
-            "Right: it beside figures that others measured."
+            "Right: its last value beside other figures, each measured on the test set above it."
         )
     caution = "Rates on different test sets cannot be compared: each panel has its own."
     return f"{figure.as_html()}<p>{html.escape(f'{caption} {caution}')}</p>"

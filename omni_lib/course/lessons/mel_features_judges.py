@@ -209,7 +209,7 @@ def _expect_log_mel(attempt: Attempt, case: str, waveform: Tensor, tolerance: fl
         )
     if shape == (len(wanted) + 1, N_MELS):
         raise NotYet(
-            f"{case}: {len(mine)} frames; {len(wanted)} are wanted. The centred transform has one more, "
+            f"{case}: {shape[0]} frames; {len(wanted)} are wanted. The centred transform has one more, "
             "on the very end: leave out the last"
         )
     close = mine is not None and shape == tuple(wanted.shape) and bool((mine - wanted).abs().median() < 0.1)

@@ -141,7 +141,7 @@ what_is_measured = Choice(
     "and on 0.6 hours; the rest is computed from their cost for each hour. On which rows can you rely?",
     options={
         "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
-        "b": "1000 hours: it lies in the middle of the table, between the small and the large",
+        "b": "1000 hours: it lies in the middle of the table",
         "c": "All alike: the cost of an hour is the same everywhere",
         "d": "Those of the two trainings, on a machine like theirs",
     },
