@@ -124,7 +124,7 @@ def test_time_that_is_up_twice_does_not_escape_from_the_thread(answer):
     assert isinstance(outcome["error"], sandbox._TimeUp)
 
 
-def test_a_message_that_only_announces_its_reason_gets_the_next_line_too():
+def test_weights_that_do_not_fit_are_named():
     def loads(x):
         torch.nn.Linear(1, 1).load_state_dict({})
 

@@ -11,7 +11,7 @@ what_stays_behind = Choice(
     options={
         "a": "'head': without the CTC head there are no letters for the Thinker to read",
         "b": "'feature_stats': the log-mels must be normalised",
-        "c": "'vocabulary': it says which symbol each embedding is",
+        "c": "'vocabulary': the list of symbols",
         "d": "Nothing of it: 'enc' is complete",
     },
     right="d",
@@ -143,7 +143,7 @@ what_is_measured = Choice(
         "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
         "b": "1000 hours: it lies in the middle of the table",
         "c": "All alike: the cost of an hour is the same everywhere",
-        "d": "Those of the two trainings, on a machine like theirs",
+        "d": "The two that were run and timed, on a machine like theirs",
     },
     right="d",
     replies={
