@@ -71,9 +71,9 @@ class MelExplorer(Explorer):
             control.style, control.layout = {"description_width": "7.5em"}, {"width": "auto"}
         left = widgets.VBox(
             [*sliders, self.reset, self.summary, self.remake, self.remade],
-            layout={"flex": "1 1 270px", "max_width": "330px"},
+            layout={"flex": "1 1 250px", "max_width": "360px"},
         )
-        right = widgets.VBox([self.picture], layout={"flex": "3 1 620px", "min_width": "0"})
+        right = widgets.VBox([self.picture], layout={"flex": "3 1 520px", "min_width": "0"})
         self.children = [
             self.heading,
             widgets.Box([left, right], layout={"display": "flex", "flex_flow": "row wrap", "width": "100%"}),

@@ -26,12 +26,12 @@ class MelCanvas(Canvas):
     """Waveform, spectrogram and log-mel with one time axis, and some filters beside the spectrogram."""
 
     def __init__(self) -> None:
-        super().__init__(8.4, 6.2)
+        super().__init__(7.0, 6.2)  # beside the controls its text is still large enough at 1024 pixels
         with page_style():
-            self.wave_axes = self.figure.add_axes((0.085, 0.83, 0.565, 0.15))
-            self.spectrum_axes = self.figure.add_axes((0.085, 0.46, 0.565, 0.33))
-            self.mel_axes = self.figure.add_axes((0.085, 0.085, 0.565, 0.33))
-            self.filter_axes = self.figure.add_axes((0.85, 0.46, 0.135, 0.33))
+            self.wave_axes = self.figure.add_axes((0.1, 0.83, 0.5, 0.15))
+            self.spectrum_axes = self.figure.add_axes((0.1, 0.46, 0.5, 0.33))
+            self.mel_axes = self.figure.add_axes((0.1, 0.085, 0.5, 0.33))
+            self.filter_axes = self.figure.add_axes((0.82, 0.46, 0.165, 0.33))
             (self.wave,) = self.wave_axes.plot([], [], color=BLUE, linewidth=0.7)
             self.spans = [
                 self.wave_axes.axvspan(0, 0, color=ORANGE, alpha=alpha, linewidth=0) for alpha in (0.55, 0.3)
@@ -54,12 +54,12 @@ class MelCanvas(Canvas):
             self.mel_axes.set(xlabel="time (s)", ylabel="mel filter")
             for axes in (self.wave_axes, self.spectrum_axes):  # the time axis is labelled once, at the bottom
                 axes.tick_params(labelbottom=False)
-            first, second = (self.figure.add_axes((0.675, bottom, 0.012, 0.33)) for bottom in (0.46, 0.085))
+            first, second = (self.figure.add_axes((0.625, bottom, 0.014, 0.33)) for bottom in (0.46, 0.085))
             self.figure.colorbar(self.spectrum, cax=first, label="dB below the loudest")
             self.figure.colorbar(self.mel, cax=second, label="ln of mel power")
             caption = "shaded: one window\nand the next, one\nhop later"
             self.wave_axes.text(1.04, 0.95, caption, transform=self.wave_axes.transAxes, va="top")
-            self.said = self.figure.text(0.79, 0.33, "", va="top", linespacing=1.4)
+            self.said = self.figure.text(0.775, 0.33, "", va="top", linespacing=1.4)
 
     def draw(
         self,
@@ -99,7 +99,7 @@ class MelCanvas(Canvas):
         self.empty.set_segments([triangles[number] for number in empty])
         self.marks.set_data([end + 0.008 * (end - start)] * len(empty), empty)
         with page_style():
-            self.filter_axes.set_title(f"{len(shown)} of {settings.n_mels} filters", fontsize=10)
+            self.filter_axes.set_title(f"{len(shown)} of {settings.n_mels} filters")
             self.said.set_text(
                 f"◄ empty: no bin of\nthe FFT lies in it\n({len(empty)} filters)" if empty else ""
             )
@@ -114,9 +114,9 @@ class SpectrogramCanvas(Canvas):
     """The spectrogram of the re-made sound, small enough for the column of controls."""
 
     def __init__(self) -> None:
-        super().__init__(3.1, 1.3)
+        super().__init__(2.7, 1.3)
         with page_style():
-            self.axes = self.figure.add_axes((0.13, 0.34, 0.85, 0.62))
+            self.axes = self.figure.add_axes((0.15, 0.36, 0.82, 0.6))
             style: dict[str, Any] = {"cmap": "magma", "vmin": -DECIBELS, "vmax": 0, **MATRIX}
             self.spectrum = self.axes.imshow([[0.0]], **style)
             self.axes.grid(False)
