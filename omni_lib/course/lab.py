@@ -12,7 +12,7 @@ on copies, which git ignores and no update overwrites:
   it, as `05_full_training.new.ipynb`.
 
 JupyterLab serves the whole project if the copies are in it, so that the links of a lesson lead to the code.
-If they are elsewhere, it serves that folder.
+If they are elsewhere, it serves that folder, and a lesson names its code without links.
 
 The learner has changed a copy if its bytes differ from those that were written, whose hashes are in
 `.copies.json`. To start a notebook again from the beginning, delete the copy.
@@ -44,6 +44,7 @@ RECORD = ".copies.json"
 # Held while the copies are refreshed: two terminals may open JupyterLab at the same time.
 LOCK = ".copies.lock"
 LOG = ".jupyter.log"  # what the server prints
+SERVED = "OMNI_LAB_ROOT"  # variable of the kernels: the folder that JupyterLab serves
 CONFIG = ".jupyter"  # defaults for JupyterLab, below what the learner has set
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -249,15 +250,18 @@ def sign(notebook: Path) -> None:
         NotebookNotary().sign(nbformat.read(notebook, as_version=4))
 
 
-def server_environment(config: Path) -> Mapping[str, str]:
+def server_environment(config: Path, root: Path) -> Mapping[str, str]:
     """The variables of the server. Our defaults are written to the folder `config`, which it reads last.
+
+    Its kernels learn which folder it serves, `root`.
 
     JupyterLab layers `labconfig/default_setting_overrides.json` of each configuration folder below the
     settings that its user has changed.
     """
     _write(config / "labconfig" / "default_setting_overrides.json", json.dumps(SETTINGS, indent=2).encode())
     before = os.environ.get("JUPYTER_CONFIG_PATH", "")
-    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [before, str(config)]))}
+    paths = os.pathsep.join(filter(None, [before, str(config)]))
+    return os.environ | {"JUPYTER_CONFIG_PATH": paths, SERVED: str(root)}
 
 
 def _addresses(root: Path, page: str = "lab") -> dict[int, str]:
@@ -304,7 +308,7 @@ def _serve(
         log, environment, before = None, None, set[int]()
         if root is not None and folder is not None:
             log = files.enter_context(open(folder / LOG, "wb"))
-            environment, before = server_environment(folder / CONFIG), set(_addresses(root))
+            environment, before = server_environment(folder / CONFIG, root), set(_addresses(root))
         # The server gets a session of its own, so that it receives one signal, from here. If the terminal
         # sent a second one, the server would cut its shutdown short, and might leave kernels running.
         server = subprocess.Popen(

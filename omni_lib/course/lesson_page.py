@@ -15,7 +15,8 @@ from typing import Any
 
 from omni_lib.course import board
 from omni_lib.course.exercises.unquoted import reply_to_letters_without_quotes
-from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, Outcome
+from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, Outcome, sign_html
+from omni_lib.course.lab import SERVED
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.machine.clone import ROOT
 
@@ -146,11 +147,20 @@ class Header:
         first = f"<b>{title}</b>: {self.standing.count} {board.signs_of(self.standing)} · {self.time}"
         ways = [_link(f"{self.before}.ipynb", f"← {self.before}")] if self.before else []
         ways += [_link(f"{self.after}.ipynb", f"{self.after} →")] if self.after else []
-        code = ", ".join(_link(link_to(file), file) for file in self.taught)
+        if _is_served():
+            code = f"Its code: {', '.join(_link(link_to(file), file) for file in self.taught)}"
+        else:
+            code = f"Its code, in the folder of the project: {', '.join(map(html.escape, self.taught))}"
         style = (
             f"border-left: 4px solid {OUTCOME_COLOURS[Outcome.RIGHT]}; padding: 2px 10px; line-height: 1.7"
         )
-        return f'<div style="{style}">{first}<br>{" · ".join(ways)}<br>Its code: {code}</div>'
+        return f'<div style="{style}">{first}<br>{" · ".join(ways)}<br>{code}</div>'
+
+
+def _is_served() -> bool:
+    """Whether JupyterLab can open the files of the project: not if `omni lab` serves another folder."""
+    folder = os.environ.get(SERVED)
+    return folder is None or ROOT.is_relative_to(folder)
 
 
 def _link(address: str, text: str) -> str:
@@ -184,9 +194,9 @@ class CanDo:
         items = []
         for words, reached in self.aims:
             outcome = Outcome.RIGHT if reached else Outcome.NOT_ATTEMPTED
-            sign = f'<b style="color: {OUTCOME_COLOURS[outcome]}">{"✓" if reached else "○"}</b>'
             items.append(
-                f'<div style="padding-left: 1.5em; text-indent: -1.2em">{sign} {html.escape(words)}</div>'
+                f'<div style="padding-left: 1.5em; text-indent: -1.2em">{sign_html(outcome)} '
+                f"{html.escape(words)}</div>"
             )
         head = "<b>What you can do now</b> (✓ shown by your answers, ○ not yet)"
         return f'<div style="line-height: 1.6; padding: 2px 14px">{head}{"".join(items)}</div>'

@@ -5,6 +5,7 @@ import html
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import numpy as np
@@ -200,6 +201,43 @@ def test_without_the_extra_one_line_says_what_to_do(monkeypatch, capsys):
     assert book.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "no_such_builder" in line and "make book" in line
+
+
+# --- every page as Sphinx reads it, which needs no extra ---------------------------------------------------
+
+
+def test_every_page_is_staged_with_its_links_captions_and_sounds(tmp_path: Path):
+    staging.stage(tmp_path)
+    lessons = sorted(tmp_path.glob("notebooks/*.ipynb"))
+    assert [path.stem for path in lessons] == list(LESSONS)
+    players = 0
+    for path in lessons:
+        cells = nbformat.read(path, as_version=4).cells
+        texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        for number, cell in enumerate(cells):
+            below = cells[number + 1].source if number + 1 < len(cells) else ""
+            for output in cell.get("outputs", []):
+                assert "image/png" not in output.get("data", {}), "a file of its own"
+                shown_html = output.get("data", {}).get("text/html", "")
+                for picture in re.findall(r'<figure class="book-figure">.*?</figure>', shown_html, re.DOTALL):
+                    assert re.search(r'alt="[^"]{20,}"', picture), (path.stem, number)
+                    assert "<figcaption>" in picture or below.startswith("**Figure"), (path.stem, number)
+                for source in re.findall(r'<(?:img|audio)\b[^>]*\bsrc="([^"]*)"', shown_html):
+                    assert (
+                        source.startswith("data:")
+                        or (path.parent / source).resolve().is_file()
+                        or (tmp_path / "extra" / source.removeprefix("../")).is_file()
+                    ), (path.stem, source)
+                players += shown_html.count("<audio")
+                texts.append(" ".join(f"[x]({to})" for to in re.findall(r'href="([^"]*)"', shown_html)))
+        for link in re.findall(r"\]\(([^()\s]+)\)", " ".join(texts)):
+            file = unquote(link.partition("#")[0])
+            if not file or re.match(r"[a-z]+:", file):
+                continue
+            target = (path.parent / file).resolve()
+            pages = [target, *(target.with_suffix(kind) for kind in (".md", ".ipynb"))]
+            assert any(page.is_file() for page in pages), (path.stem, link)
+    assert players >= 7
 
 
 # --- the whole book ----------------------------------------------------------------------------------------

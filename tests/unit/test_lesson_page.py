@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from omni_lib.course import board, lesson_page
+from omni_lib.course import board, lab, lesson_page
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.machine.clone import ROOT
 
@@ -39,6 +39,18 @@ def test_the_lessons_are_linked_in_order():
 def test_outside_the_project_the_links_are_those_of_the_originals(tmp_path):
     assert lesson_page.link_to("omni_lib/audio.py", tmp_path) == "../omni_lib/audio.py"
     assert lesson_page.link_to("README.md", ROOT / "notebooks" / "my") == "../../README.md"
+
+
+def test_code_that_jupyterlab_does_not_serve_is_named_without_a_link(tmp_path, monkeypatch):
+    lesson = MODULES["01_mel_features"]
+    for served in (ROOT, ROOT.parent):
+        monkeypatch.setenv(lab.SERVED, str(served))
+        assert 'audio.py">omni_lib/audio.py</a>' in lesson_page.header(lesson)._repr_html_()
+    monkeypatch.setenv(lab.SERVED, str(tmp_path))
+    text = lesson_page.header(lesson)._repr_html_()
+    assert "Its code, in the folder of the project: omni_lib/audio.py, " in text
+    links = re.findall(r'href="([^"]*)"', text)
+    assert links == ["00_start_here.ipynb", "02_encoder.ipynb"], "the other copies"
 
 
 def test_the_minutes_are_those_of_the_teachers_table():
