@@ -17,7 +17,7 @@ from typing import Any
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Reflection
-from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, OUTCOME_SIGNS, Outcome
+from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, OUTCOME_SIGNS, Outcome, sign_html
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.errors import UserError
 
@@ -126,8 +126,7 @@ class Board:
 def signs_of(lesson: LessonStanding) -> str:
     """A sign for each exercise, with its name as a tooltip."""
     return " ".join(
-        f'<span title="{html.escape(standing.name)}: {standing.outcome.value}" '
-        f'style="color: {OUTCOME_COLOURS[standing.outcome]}">{OUTCOME_SIGNS[standing.outcome]}</span>'
+        sign_html(standing.outcome, f"{standing.name}: {standing.outcome.value}")
         for standing in lesson.standings
     )
 

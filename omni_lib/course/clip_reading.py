@@ -15,7 +15,7 @@ from torch import Tensor
 from omni_lib.alignment import Word, best_path, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
 from omni_lib.config import Config
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
+from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from omni_lib.recogniser import Recogniser
 from omni_lib.text import BLANK, normalise
 
@@ -116,7 +116,7 @@ def strips_image(log_probs: Tensor, symbols: list[int]) -> bytes:
     shares = log_probs[:, symbols].exp().T.cpu().numpy()  # (symbols, T)
     letters = [symbol for symbol in symbols if symbol != BLANK]
     colours = [
-        INK if symbol == BLANK else STRIP_COLOURS[letters.index(symbol) % len(STRIP_COLOURS)]
+        GREY if symbol == BLANK else STRIP_COLOURS[letters.index(symbol) % len(STRIP_COLOURS)]
         for symbol in symbols
     ]
     pixels = np.zeros((*shares.shape, 4), dtype=np.uint8)

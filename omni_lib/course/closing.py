@@ -214,7 +214,7 @@ def curve_and_figures(run: OwnRun | None) -> Figure:
         test: [each for each in PUBLISHED if each.test_set == test] for test in (AN4_TEST, EMBEDDED_TEST)
     }
     with page_style():
-        figure = Figure(figsize=(10, 4.2), layout="constrained")
+        figure = Figure(figsize=(9.8, 4.6), layout="constrained")
         grid = figure.add_gridspec(2, 2, height_ratios=[len(rows) + 1 for rows in groups.values()])
         curve = figure.add_subplot(grid[:, 0])
         epochs: Sequence[dict[str, Any]] = of_type(run.entries, "epoch") if run else ()
@@ -233,9 +233,8 @@ def curve_and_figures(run: OwnRun | None) -> Figure:
             if run and run.final is not None and mine == test:
                 axes.plot([100 * run.final], [len(names)], color=ORANGE, marker="D", markersize=8)
                 names = [*names, "my run, on dev"]
-            axes.set_yticks(range(len(names)), names, fontsize=9)
+            axes.set_yticks(range(len(names)), names)
             axes.set(title=test, xlim=(0, 13), ylim=(-0.6, len(names) - 0.4))
-            axes.title.set_fontsize(9)
         axes.set_xlabel("word error rate (%); squares: this course")
     return figure
 

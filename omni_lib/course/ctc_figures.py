@@ -12,7 +12,7 @@ from torch import Tensor
 
 from omni_lib.course.clip_reading import STRIP_COLOURS
 from omni_lib.course.figures import MATRIX, page_style
-from omni_lib.course.palette import INK
+from omni_lib.course.palette import GREY
 from omni_lib.course.trellis import VOCABULARY, sign_of, states_of
 from omni_lib.text import BLANK
 
@@ -29,11 +29,13 @@ def posterior_strips(log_probs: Tensor, seconds_per_frame: float, text: str) -> 
     symbols = [BLANK, *sorted(set(VOCABULARY.encode(text)))]
     pixels = np.zeros((len(symbols), len(shares), 4))
     for row, symbol in enumerate(symbols):
-        pixels[row, :, :3] = to_rgb(INK if symbol == BLANK else STRIP_COLOURS[(row - 1) % len(STRIP_COLOURS)])
+        pixels[row, :, :3] = to_rgb(
+            GREY if symbol == BLANK else STRIP_COLOURS[(row - 1) % len(STRIP_COLOURS)]
+        )
         pixels[row, :, 3] = np.clip(shares[:, symbol], 0, 1)
     end = len(shares) * seconds_per_frame
     with page_style():
-        figure, axes = plt.subplots(figsize=(10, 3.4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(9.8, 3.4), layout="constrained")
         axes.imshow(pixels, extent=(0, end, len(symbols) - 0.5, -0.5), **MATRIX | {"origin": "upper"})
         axes.set_yticks(range(len(symbols)), ["blank", *map(sign_of, symbols[1:])])
         for t, symbol in _first_frames(path):
@@ -43,7 +45,6 @@ def posterior_strips(log_probs: Tensor, seconds_per_frame: float, text: str) -> 
                 (0, 4),
                 textcoords="offset points",
                 ha="center",
-                fontsize=11,
             )
         axes.set_title(" ", fontsize=12)  # room for the letters
         axes.set(xlabel="time (s)", ylabel="symbol")
@@ -63,7 +64,7 @@ def occupancy_maps(gammas: dict[str, Tensor], target: Sequence[int], seconds_per
     states = states_of(target)
     with page_style():
         figure, row = plt.subplots(
-            1, len(gammas), figsize=(10, 3.6), layout="constrained", sharey=True, squeeze=False
+            1, len(gammas), figsize=(9.8, 3.6), layout="constrained", sharey=True, squeeze=False
         )
         for axes, (name, gamma) in zip(row[0], gammas.items(), strict=True):
             extent = (0, len(gamma) * seconds_per_frame, -0.5, len(states) - 0.5)

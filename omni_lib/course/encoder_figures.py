@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from torch import Tensor
 
 from omni_lib.course.figures import Picture, page_style, shown
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE, SKY_BLUE
+from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE
 
 EMBEDDING = 0.08  # seconds
 
@@ -28,7 +28,7 @@ def distances(named: Mapping[str, Tensor], description: str) -> Picture:
             values = distance.clamp_min(1e-9).numpy()
             axes.plot(seconds, values, color=colour, marker=marker, markersize=4, label=name)
         axes.set(xlabel="time in the clip (s)", ylabel="relative distance", yscale="log", ylim=(1e-8, 10))
-        axes.legend(fontsize=9)
+        axes.legend()
     return shown(figure, description)
 
 
@@ -50,14 +50,14 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
 def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: str) -> Picture:
     """The number of parameters of each part, stacked in one bar, and the chapter's number in another."""
     with page_style():
-        figure, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(9, 2.7), layout="constrained")
         left = 0
         for (name, count), colour in zip(parts, (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE), strict=False):
             label = f"{name}: {count / 1e6:.2f} M" if count >= 1e4 else f"{name}: {count}"
             axes.barh("counted", count / 1e6, left=left / 1e6, color=colour, label=label)
             left += count
-        axes.barh("the chapter", claimed / 1e6, color=INK, alpha=0.6)
+        axes.barh("the chapter", claimed / 1e6, color=GREY)
         axes.set(xlabel="parameters (millions)")
         axes.grid(axis="y", visible=False)
-        figure.legend(fontsize=8, loc="outside upper center", ncols=len(parts))
+        figure.legend(loc="outside upper center", ncols=3)
     return shown(figure, description)

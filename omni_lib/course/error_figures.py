@@ -23,14 +23,14 @@ def rates_by_group(groups: Mapping[str, Mapping[str, GroupRate]], overall: float
     """
     sizes = [len(rates) for rates in groups.values()]
     with page_style():
-        figure, panels = plt.subplots(1, len(groups), figsize=(11, 4.2), layout="constrained")
+        figure, panels = plt.subplots(1, len(groups), figsize=(9.8, 5.2), layout="constrained")
         for axes, (attribute, rates), size in zip(np.atleast_1d(panels), groups.items(), sizes, strict=True):
             ordered = sorted(rates.items(), key=lambda item: item[1].rate)
             found = [100 * np.array([each.rate, each.low, each.high]) for _, each in ordered]
             reach = [[rate - low for rate, low, _ in found], [high - rate for rate, _, high in found]]
             style: dict[str, Any] = {"color": BLUE, "ecolor": INK, "capsize": 2}
             axes.barh(range(size), [rate for rate, _, _ in found], xerr=reach, **style)
-            axes.set_yticks(range(size), [name for name, _ in ordered], fontsize=8)
+            axes.set_yticks(range(size), [name for name, _ in ordered])
             axes.axvline(100 * overall, color=ORANGE, linestyle="--", label="all")
             axes.grid(False, axis="y")
             axes.set(xlabel="word error rate (%)", title=f"by {attribute}", xlim=(0, 50))

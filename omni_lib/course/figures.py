@@ -1,7 +1,7 @@
 """What all static figures of the course share: style, alternative text, and the curves of a training log.
 
-Axes have labels with units, colours come from `palette`, and the background is transparent, so that a figure
-is legible on light and dark pages.
+Axes have labels with units, and colours come from `palette`. A figure is a light card with dark text, so that
+it is legible on light and dark pages alike, wherever a notebook is read.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image  # matplotlib requires it for its PNGs
+from PIL import Image, ImageDraw  # matplotlib requires it for its PNGs
 
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
+from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 
 Entries = Sequence[
     dict[str, Any]
@@ -31,23 +31,27 @@ CHAPTER_TIMELINE = ((0.0, 1.0), (0.04, 0.785), (0.2, 0.452), (0.5, 0.258), (1.0,
 # How `imshow` draws a matrix: row 0 at the bottom, cells stretched to the axes, no smoothing
 MATRIX: dict[str, Any] = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
 DOTS: dict[str, Any] = {"marker": "o", "markersize": 3}
+CORNER = 8  # radius of the corners of a figure, pixels
 
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Draw with grey text and lines on a transparent background, inside the `with` block."""
+    """Draw with dark text and lines on light paper, inside the `with` block."""
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
     style: dict[Any, Any] = {key: INK for key in ink} | {
-        "figure.facecolor": "none",
+        "figure.facecolor": PAPER,
         "axes.facecolor": "none",
-        "savefig.facecolor": "none",
+        "savefig.facecolor": PAPER,
         "legend.frameon": False,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
-        "grid.color": INK,
+        "grid.color": GREY,
         "grid.alpha": 0.25,
         "font.size": 10,
+        "axes.titlesize": 11,
+        "figure.constrained_layout.w_pad": 0.12,  # inches, between what is drawn and the edge of the card
+        "figure.constrained_layout.h_pad": 0.1,
     }
     with plt.rc_context(style):
         yield
@@ -63,26 +67,51 @@ class Picture:
     def __repr__(self) -> str:
         return f"[figure: {self.description}]"
 
-    def as_html(self, css_class: str = "") -> str:
+    def as_html(self) -> str:
         """The image as an HTML element that contains its data."""
         encoded = base64.b64encode(self.png).decode()
         alternative = html.escape(self.description, quote=True)
-        return f'<img class="{css_class}" alt="{alternative}" src="data:image/png;base64,{encoded}">'
+        return f'<img alt="{alternative}" src="data:image/png;base64,{encoded}">'
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """As HTML for JupyterLab, which gives an image without it no alternative text, and as an image.
+
+        A committed notebook keeps the image alone, see `notebooks.normalise`.
+        """
         encoded = base64.b64encode(self.png).decode()
         alternative = html.escape(self.description, quote=True)
-        return {"text/plain": repr(self), "image/png": encoded}, {"image/png": {"alt": alternative}}
+        data = {"text/html": self.as_html(), "text/plain": repr(self), "image/png": encoded}
+        return data, {"image/png": {"alt": alternative}}
 
 
-def shown(figure: Figure, description: str, dpi: int = 80) -> Picture:
+def shown(figure: Figure, description: str, dpi: int = 88) -> Picture:
     """`figure` as a picture with `description` as its alternative text. The figure is closed."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi)
     plt.close(figure)
-    small = io.BytesIO()  # 256 colours make a spectrogram a quarter as large, with no visible difference
-    Image.open(file).quantize(256, method=Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
-    return Picture(small.getvalue(), description)
+    return Picture(as_card(file.getvalue()), description)
+
+
+def as_card(png: bytes) -> bytes:
+    """The same image with round corners, and small enough for the file of a notebook."""
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    round_off = Image.new("L", picture.size, 255)
+    corner = Image.new("L", (4 * CORNER, 4 * CORNER))  # four times as large, then smoothed
+    ImageDraw.Draw(corner).ellipse((0, 0, 8 * CORNER, 8 * CORNER), fill=255)
+    corner = corner.resize((CORNER, CORNER), Image.Resampling.LANCZOS)
+    corner = corner.point([0] * 64 + list(range(64, 192)) + [255] * 64)  # few levels need few colours
+    right, bottom = picture.width - CORNER, picture.height - CORNER
+    for turns, place in enumerate(((0, 0), (0, bottom), (right, bottom), (right, 0))):
+        round_off.paste(corner.rotate(90 * turns), place)
+    picture.putalpha(round_off)
+    # 256 colours make a spectrogram a quarter as large, with no visible difference
+    small = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette = small.getpalette("RGBA") or []
+    palette[3::4] = [255 if opacity > 250 else opacity for opacity in palette[3::4]]  # it rounds down
+    small.putpalette(palette, "RGBA")
+    file = io.BytesIO()
+    small.save(file, format="png", optimize=True)
+    return file.getvalue()
 
 
 def of_type(entries: Entries, kind: str) -> Entries:
@@ -106,7 +135,7 @@ def training_curves(entries: Entries, total_steps: int | None = None) -> Figure:
     total_steps = total_steps or max((entry["step"] for entry in entries), default=1)
     timeline = [(share * total_steps, 100 * rate) for share, rate in CHAPTER_TIMELINE]
     with page_style():
-        figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+        figure, (loss, wer) = plt.subplots(1, 2, figsize=(9.8, 3.4), layout="constrained")
         plot_entries(loss, steps, "ctc_loss", color=BLUE, **DOTS)
         loss.set(xlabel="step", ylabel="CTC loss (nats per utterance)", title="Training loss", ylim=(0, None))
         wer.plot(*zip(*timeline, strict=True), color=INK, linestyle=":", label="the chapter's timeline")
@@ -125,7 +154,7 @@ def compared_curves(runs: Sequence[tuple[str, Entries]]) -> Figure:
     """
     styles = zip(runs, (BLUE, ORANGE, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=False)
     with page_style():
-        figure, (loss, wer) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+        figure, (loss, wer) = plt.subplots(1, 2, figsize=(9.8, 3.4), layout="constrained")
         for (name, entries), colour, line in styles:
             style: dict[str, Any] = {"color": colour, "linestyle": line, "label": name}
             plot_entries(loss, of_type(entries, "step"), "ctc_loss", **style)
@@ -140,7 +169,7 @@ def log_curves(entries: Entries, title: str = "") -> Figure:
     """Loss, share of blanks and word error rates of a run against its steps, each in its own panel."""
     steps, epochs = of_type(entries, "step"), of_type(entries, "epoch")
     with page_style():
-        figure, (loss, blanks, wer) = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained")
+        figure, (loss, blanks, wer) = plt.subplots(1, 3, figsize=(9.8, 2.8), layout="constrained")
         plot_entries(loss, steps, "ctc_loss", color=BLUE, **DOTS)
         loss.set(xlabel="step", ylabel="nats per utterance", title="CTC loss, training", ylim=(0, None))
         plot_entries(blanks, steps, "blank_rate", 100, color=GREEN, **DOTS)

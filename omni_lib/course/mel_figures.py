@@ -44,7 +44,7 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
         time.plot(milliseconds, frame, color=INK, linewidth=1, linestyle=":", label="samples")
         time.plot(milliseconds, frame * window, color=BLUE, linewidth=1.2, label="under the window")
         time.set(xlabel="time in the frame (ms)", ylabel="amplitude")
-        time.legend(fontsize=8)
+        time.legend()
         for points, colour, marker in ((1024, BLUE, "."), (WINDOW_LENGTH, ORANGE, "o")):
             power = torch.fft.rfft(frame * window, n=points).abs().square()
             bins = torch.arange(len(power)) * SAMPLE_RATE / points
@@ -53,7 +53,7 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
             decibels = 10 * torch.log10(power + 1e-9)
             frequency.plot(bins, decibels, color=colour, label=f"{points} points", **style)
         frequency.set(xlabel="frequency (Hz)", ylabel="power (dB)", xlim=(0, 1500))
-        frequency.legend(fontsize=8)
+        frequency.legend()
     return shown(figure, description)
 
 
@@ -114,7 +114,7 @@ def log_mels(
             extent = (0, len(mel) * HOP_LENGTH / SAMPLE_RATE, lowest - 0.5, highest - 0.5)
             rows = mel[:, lowest:highest].T.numpy()
             image = axes.imshow(rows, cmap="magma", vmin=low, vmax=high, extent=extent, **MATRIX)
-            axes.set_title(title, fontsize=10)
+            axes.set_title(title)
             axes.set(ylabel="mel filter", xlim=(0, longest))
             axes.grid(False)
         panels[-1, 0].set_xlabel("time (s)")

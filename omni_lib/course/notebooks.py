@@ -186,11 +186,16 @@ def _normalised(output: NotebookNode, count: int) -> NotebookNode:
         output.text = _BUSY.sub("", output.text)
     data = output.get("data", {})
     data.pop(WIDGET_VIEW, None)  # without its kernel a widget is dead; the static figure beside it stays
-    if "image/png" in data:
-        data.pop("text/html", None)  # the same figure for JupyterLab alone
+    keep_one_figure(data)
     if "text/html" in data:
         data["text/html"] = _SOUND.sub("", data["text/html"])
     return output
+
+
+def keep_one_figure(data: dict[str, Any]) -> None:
+    """Remove the HTML of a figure that is there as an image too: only a live JupyterLab needs both."""
+    if "image/png" in data:
+        data.pop("text/html", None)
 
 
 def solved(notebook: NotebookNode, lesson: Any) -> NotebookNode:

@@ -30,7 +30,7 @@ from omni_lib.course.exercises.answers import loaded
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn, StandIn, replaced
 from omni_lib.course.exercises.progress import Entry, Progress, home
-from omni_lib.course.exercises.verdict import OUTCOME_COLOURS, OUTCOME_SIGNS, Outcome, inline_html
+from omni_lib.course.exercises.verdict import OUTCOME_SIGNS, Outcome, inline_html, sign_html
 from omni_lib.course.notebooks import LESSONS
 from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
@@ -121,7 +121,7 @@ class Parts:
         left = 'style="text-align: left"'
         rows = "".join(
             f"<tr><td {left}>{html.escape(part.title)}</td><td {left}><code>{part.key}</code></td>"
-            f'<td {left}><span style="color: {OUTCOME_COLOURS[_outcome(part)]}">{_sign(part)}</span> '
+            f"<td {left}>{sign_html(_outcome(part))} "
             f"{part.whose}{inline_html(': ' + part.remark if part.remark else '')}</td></tr>"
             for part in self.parts
         )

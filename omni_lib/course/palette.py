@@ -10,4 +10,8 @@ ORANGE = "#E69F00"
 GREEN = "#009E73"
 PURPLE = "#CC79A7"
 SKY_BLUE = "#56B4E9"
-INK = "#808080"  # text and axes: readable on white and on JupyterLab's dark grey
+GREY = "#808080"  # lines and areas of less importance: visible on white and on JupyterLab's dark grey
+# No single colour has a contrast of 4.5:1 with both. So the text of a page takes the page's own colour, and
+# figures are cards of light paper, on which their text is dark in both themes.
+PAPER = "#F7F7F7"
+INK = "#333333"  # text and axes on PAPER: 11.8:1

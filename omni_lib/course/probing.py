@@ -16,7 +16,7 @@ from matplotlib.pyplot import subplots
 from torch import Tensor, nn
 
 from omni_lib.course.figures import page_style
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE
 from omni_lib.course.tables import Table
 
 SOURCES = ("log-mel", "untrained", "trained")
@@ -136,9 +136,9 @@ def probe_figure(scores: dict[str, dict[str, ProbeScore]], levels: dict[str, flo
         scores: question -> source -> score.
         levels: question -> score by chance, drawn as a line.
     """
-    colours = {"log-mel": INK, "untrained": ORANGE, "trained": BLUE}
+    colours = {"log-mel": GREY, "untrained": ORANGE, "trained": BLUE}
     with page_style():
-        figure, panels = subplots(1, len(scores), figsize=(11, 2.9), layout="constrained")
+        figure, panels = subplots(1, len(scores), figsize=(9.8, 2.9), layout="constrained")
         for axes, (question, found) in zip(panels, scores.items(), strict=True):
             names, values = list(found)[::-1], [each.value for each in found.values()][::-1]
             reach = [
@@ -152,5 +152,5 @@ def probe_figure(scores: dict[str, dict[str, ProbeScore]], levels: dict[str, flo
             axes.set(title=question, xlim=(lowest - 0.1 if lowest < 0 else 0, 1.05))
             axes.grid(False, axis="y")
         panels[0].set_xlabel("share right (R² for durations)")
-        panels[0].legend(loc="lower right", fontsize=8)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right")
     return figure

@@ -40,6 +40,8 @@ def nbval(path, home, *options):
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "tests.notebooks.as_stored",
         "-c",
         os.devnull,
         f"--rootdir={path.parent}",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from omni_lib.course import clip_reading, materials
 from omni_lib.course.clip_reading import Reading, read_clip
-from omni_lib.course.palette import BLUE, INK
+from omni_lib.course.palette import BLUE, GREY
 from omni_lib.course.widgets.clip_rows import from_sound_to_text, letter_marks, word_player
 from omni_lib.course.widgets.said_heard import Pair, SaidHeard, said_heard_table
 from omni_lib.errors import UserError
@@ -69,7 +69,7 @@ def test_a_clip_that_does_not_exist_is_named():
 def test_the_static_picture_says_the_words(hero):
     still = hero.still()
     assert "one 0.35–0.56 s" in still.description and len(still.png) > 10_000
-    assert pixels(still.png).shape[1] == 768
+    assert pixels(still.png).shape[1] == 844
 
 
 def test_a_waveform_fills_from_its_lowest_to_its_highest_sample():
@@ -87,7 +87,7 @@ def test_a_strip_is_as_opaque_as_its_symbol_is_probable(frames, symbols, seed):
     image = pixels(clip_reading.strips_image(log_probs, shown))
     assert image.shape == (symbols, frames, 4)
     assert np.allclose(image[..., 3] / 255, log_probs.exp().T, atol=0.5 / 255 + 1e-6)
-    for row, colour in zip(image, (INK, BLUE), strict=False):
+    for row, colour in zip(image, (GREY, BLUE), strict=False):
         assert np.allclose(row[:, :3] / 255, to_rgb(colour), atol=0.003)
 
 

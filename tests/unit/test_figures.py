@@ -8,14 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 import omni_lib.course
 from omni_lib.audio import LogMel
 from omni_lib.course import encoder_figures, figures, mel_figures, palette
 from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE, PURPLE
+from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 from omni_lib.course.spectra import Settings, mel_filters
 
 SOUND = 0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
@@ -51,16 +51,22 @@ def test_a_picture_is_small_described_and_drawn_once():
     data, metadata = picture._repr_mimebundle_()
     assert metadata["image/png"]["alt"] == "two &lt;log-mels&gt;"
     assert data["text/plain"] == "[figure: two <log-mels>]"
+    assert data["text/html"].startswith('<img alt="two &lt;log-mels&gt;" src="data:image/png;base64,')
     assert len(picture.png) < 100_000
     assert plt.get_fignums() == before, "a figure that stays open is shown a second time"
 
 
-def test_the_background_is_transparent_and_colours_stay():
-    figure, axes = plt.subplots(facecolor="none")
-    axes.set_facecolor("none")
-    axes.axvspan(0.4, 0.6, color=BLUE)
+def test_a_figure_is_a_card_with_round_corners_and_colours_stay():
+    with figures.page_style():
+        figure, axes = plt.subplots()
+        axes.axvspan(0.4, 0.6, color=BLUE)
     image = Image.open(io.BytesIO(shown(figure, "a blue bar").png)).convert("RGBA")
-    assert image.getpixel((2, 2))[3] == 0
+    right, bottom = image.width - 1, image.height - 1
+    for corner in ((0, 0), (right, 0), (0, bottom), (right, bottom)):
+        assert image.getpixel(corner)[3] < 128
+    red, green, blue, opacity = image.getpixel((figures.CORNER, figures.CORNER))
+    paper = tuple(round(255 * part) for part in to_rgb(PAPER))
+    assert opacity == 255 and max(abs(a - b) for a, b in zip((red, green, blue), paper, strict=True)) <= 8
     middle = image.getpixel((image.width // 2, image.height // 2))
     assert middle[3] == 255
     assert max(abs(one - other) for one, other in zip(middle, (0x00, 0x72, 0xB2), strict=False)) <= 16
@@ -74,7 +80,7 @@ def test_every_colour_of_the_course_is_in_the_palette():
     for path, source in sources.items():
         codes = {code.lower() for code in re.findall(r"#[0-9a-fA-F]{6}\b", source)}
         assert codes <= colours, path
-        assert path.suffix != ".py" or not codes - {INK.lower()}, f"{path} repeats a colour of the palette"
+        assert path.suffix != ".py" or not codes - {GREY.lower()}, f"{path} repeats a colour of the palette"
 
 
 def test_the_waveform_and_its_marked_frame(drawn):
@@ -183,7 +189,7 @@ def test_parameters_are_stacked_beside_the_claim(drawn):
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [
         BLUE.lower(),
         ORANGE.lower(),
-        INK.lower(),
+        GREY.lower(),
     ]
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["a: 1.00 M", "b: 2.00 M"]
 
@@ -233,8 +239,9 @@ def test_log_curves_have_one_panel_for_each_figure():
     assert [points(line) for line in wer.lines] == [[(10, 100), (20, 50)], [(20, 70)]]
 
 
-def test_the_page_style_is_grey_on_transparent():
+def test_the_page_style_is_dark_on_light_paper():
     with figures.page_style():
         axes = plt.figure().add_subplot()
         assert to_hex(axes.xaxis.label.get_color()) == INK and axes.get_facecolor()[3] == 0
+        assert to_hex(axes.figure.get_facecolor()) == PAPER.lower()
     plt.close("all")

@@ -127,14 +127,15 @@ def test_the_figure_follows_the_controls_when_they_have_come_to_rest(outputs, mo
 
 
 @pytest.mark.parametrize("module", EXPLORERS)
-def test_the_static_figure_is_small_and_transparent(module):
+def test_the_static_figure_is_small_and_has_round_corners(module):
     """Notebooks of at most 1.5 MB contain four of them."""
     explorer = getattr(import_module(f"omni_lib.course.widgets.{module}"), module)()
     data, metadata = explorer.still_bundle()
     png = base64.b64decode(data["image/png"])
     assert 2000 < len(png) < 100_000
     assert Image.open(io.BytesIO(png)).convert("RGBA").getpixel((1, 1))[3] == 0
-    assert len(metadata["image/png"]["alt"]) > 40
+    alternative = metadata["image/png"]["alt"]
+    assert len(alternative) > 40 and f'<img alt="{alternative}"' in data["text/html"]
 
 
 def test_a_user_error_becomes_a_line_and_other_errors_are_raised():

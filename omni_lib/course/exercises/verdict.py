@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from IPython.display import display
 
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE
 
 Mimebundle = tuple[dict[str, Any], dict[str, Any]]  # data and metadata, each by MIME type
 
@@ -38,12 +38,19 @@ OUTCOME_SIGNS = {
     Outcome.JUDGED_RIGHT: "☑",
 }
 OUTCOME_COLOURS = {
-    Outcome.NOT_ATTEMPTED: INK,
+    Outcome.NOT_ATTEMPTED: GREY,
     Outcome.COMPARE: BLUE,
     Outcome.NOT_YET: ORANGE,
     Outcome.RIGHT: GREEN,
     Outcome.JUDGED_RIGHT: GREEN,
 }
+
+
+def sign_html(outcome: Outcome, title: str = "") -> str:
+    """The sign of an outcome as HTML: in the colour of the page's text, over a line in its own colour."""
+    named = f' title="{html.escape(title, quote=True)}"' if title else ""
+    line = f"border-bottom: 2px solid {OUTCOME_COLOURS[outcome]}"
+    return f'<span{named} style="{line}">{OUTCOME_SIGNS[outcome]}</span>'
 
 
 class QuestionAndVerdict(Protocol):

@@ -32,6 +32,7 @@ from omni_lib.course.figures import MATRIX, Picture, page_style, shown
 from omni_lib.course.palette import BLUE, INK, ORANGE
 from omni_lib.course.still import display_with_still
 from omni_lib.course.trellis import sign_of
+from omni_lib.course.widgets.explorer import label_rows
 from omni_lib.course.widgets.sound_picture import wav_bytes
 from omni_lib.errors import UserError
 from omni_lib.text import BLANK
@@ -231,7 +232,7 @@ def _draw_embeddings(axes: Axes, reading: Reading) -> None:
 def _draw_letters(axes: Axes, reading: Reading) -> None:
     axes.set(ylim=(0, 1), yticks=[])
     for mark in letter_marks(reading):
-        axes.text(mark["second"], 0.5, mark["text"], family="monospace", fontsize=8, va="center")
+        axes.text(mark["second"], 0.5, mark["text"], family="monospace", va="center")
 
 
 def _draw_words(axes: Axes, reading: Reading) -> None:
@@ -248,7 +249,7 @@ def _draw_strips(axes: Axes, reading: Reading) -> None:
     end = len(reading.log_probs) * reading.seconds_per_frame
     shares = reading.log_probs[:, symbols].exp().T.numpy()[::-1]
     axes.imshow(shares, cmap="viridis", vmin=0, vmax=1, extent=(0, end, -0.5, len(symbols) - 0.5), **MATRIX)
-    axes.set_yticks(range(len(symbols)), [sign_of(symbol) for symbol in reversed(symbols)], fontsize=8)
+    label_rows(axes, [sign_of(symbol) for symbol in reversed(symbols)])
 
 
 # name of a row -> its height in inches, and how it is drawn

@@ -109,13 +109,13 @@ def _percent(share: float) -> str:
 def _picture(parts: list[Part], description: str) -> Picture:
     """The encoder and its parts as boxes from left to right, with the shapes between them."""
     whole, *boxes = parts
-    width, gap = 1.25, 0.62
+    width, gap = 1.4, 0.56
     step = width + gap
     with page_style():
-        figure, axes = plt.subplots(figsize=(9.6, 1.9), layout="constrained")
+        figure, axes = plt.subplots(figsize=(9.4, 1.9), layout="constrained")
         axes.set_axis_off()
         axes.set(xlim=(-gap - 0.35, step * len(boxes) + 0.35), ylim=(-0.75, 1.15))
-        small: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "color": INK}
+        small: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}
         for place, box in enumerate(boxes):
             left, colour = step * place, GREEN if box.own else BLUE
             outline = FancyBboxPatch((left, 0), width, 1, "round,pad=0.04", fill=False, ec=colour, lw=2)
@@ -128,7 +128,7 @@ def _picture(parts: list[Part], description: str) -> Picture:
         for place, shape in enumerate(shapes):
             middle = step * place - gap / 2
             arrow = {"arrowstyle": "->", "color": INK}
-            axes.annotate("", (middle + 0.26, 0.5), (middle - 0.26, 0.5), arrowprops=arrow)
+            axes.annotate("", (middle + 0.22, 0.5), (middle - 0.22, 0.5), arrowprops=arrow)
             axes.text(middle, -0.25, f"{shape[0]} × {shape[1]}", **small)
             axes.text(middle, -0.58, names.get(place, ""), **small)
     return shown(figure, description, dpi=100)

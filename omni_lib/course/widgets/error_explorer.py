@@ -8,6 +8,7 @@ error_explorer()
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,17 +16,19 @@ import torch
 from matplotlib.patches import Patch
 
 from omni_lib.audio import read_audio
-from omni_lib.course.edits import EDIT_COLOURS, EDIT_KINDS, character_edits, edit_table, word_edits
+from omni_lib.course.edits import EDIT_COLOURS, EDIT_KINDS, Edit, character_edits, edit_table, word_edits
 from omni_lib.course.figures import Picture, page_style
 from omni_lib.course.hypotheses import DecodedUtterance, hypotheses
 from omni_lib.course.materials import CORPUS
-from omni_lib.course.widgets.explorer import Canvas, Explorer, controls
+from omni_lib.course.widgets.explorer import DPI, Canvas, Explorer, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
 from omni_lib.metrics import ErrorCount, character_errors, total, word_errors
 from omni_lib.text import normalise
 
 LONGEST_TEXT = 400  # characters
+LONGEST_WORD = 60  # characters of a word in the static figure; the rest is left out
+EDITS_WIDTH, NAMES_WIDTH, LINE_HEIGHT = 940, 110, 96  # of the static figure, in pixels
 DECODERS = {
     "greedy": "hypothesis",
     "prefix search": "likeliest",
@@ -162,29 +165,66 @@ class EditsCanvas(Canvas):
     """The alignment of words as a picture, for places without a kernel."""
 
     def __init__(self) -> None:
-        super().__init__(9.6, 1.8)
+        super().__init__(EDITS_WIDTH / DPI, 1.8)
         with page_style():
-            self.axes = self.figure.add_axes((0.1, 0.2, 0.88, 0.75))
+            self.axes = self.figure.add_axes((0, 0, 1, 1))
             self.axes.axis("off")
-
-    def draw(self, reference: str, hypothesis: str) -> bytes:
-        """The picture of one alignment as a PNG."""
-        edits = word_edits(reference, hypothesis)
-        with page_style():
-            self.axes.set(xlim=(-0.5, max(len(edits), 1) - 0.5), ylim=(-0.5, 2.5))
-            for y, label in ((2, "reference"), (0, "hypothesis")):
-                left: dict[str, Any] = {"ha": "right", "va": "center", "transform": self.axes.transAxes}
-                self.axes.text(-0.01, (y + 0.5) / 3, label, **left)
-            for x, edit in enumerate(edits):
-                for y, word in ((2, edit.reference or "·"), (1, edit.sign), (0, edit.hypothesis or "·")):
-                    weight = "bold" if y == 1 else "normal"
-                    self.axes.text(x, y, word, ha="center", va="center", weight=weight)
-                colour = EDIT_COLOURS[edit.sign] if edit.sign != "=" else "none"
-                self.axes.plot([x - 0.4, x + 0.4], [-0.45, -0.45], color=colour, linewidth=4)
             errors = [(sign, name) for sign, name in EDIT_KINDS.items() if sign != "="]
             handles = [Patch(color=EDIT_COLOURS[sign], label=f"{sign} {name}") for sign, name in errors]
             self.figure.legend(handles=handles, loc="lower center", ncols=3)
+
+    def draw(self, reference: str, hypothesis: str) -> bytes:
+        """The picture of one alignment as a PNG. It has as many lines as the words need."""
+        edits = word_edits(reference, hypothesis)
+        with page_style():
+            placed = self._placed(edits)
+            lines = placed[-1][1] + 1 if placed else 1
+            height = LINE_HEIGHT * lines + 44  # room for the legend below
+            self.figure.set_size_inches(EDITS_WIDTH / DPI, height / DPI)
+            self.axes.set(xlim=(0, EDITS_WIDTH), ylim=(height, 0))  # a unit is a pixel, from the top
+            for artist in [*self.axes.texts, *self.axes.lines]:
+                artist.remove()
+            for line in range(lines):
+                for row, name in ((0, "reference"), (2, "hypothesis")):
+                    self.axes.text(12, _level(line, row), name, va="center")
+            for edit, (left, line, width) in zip(edits, placed, strict=True):
+                for row, word in enumerate((edit.reference or "·", edit.sign, edit.hypothesis or "·")):
+                    style: dict[str, Any] = {"va": "center", "ha": "center", "clip_on": False}
+                    weight = "bold" if row == 1 else "normal"
+                    middle = left + width / 2
+                    self.axes.text(middle, _level(line, row), _cut(word), weight=weight, **style)
+                colour = EDIT_COLOURS[edit.sign] if edit.sign != "=" else "none"
+                below = _level(line, 2.55)
+                self.axes.plot([left + 4, left + width - 4], [below, below], color=colour, linewidth=4)
         return self.png()
+
+    def _placed(self, edits: Sequence[Edit]) -> list[tuple[float, int, float]]:
+        """Left edge, line and width of each edit, in pixels; a line is full where the next does not fit."""
+        placed, left, line = [], float(NAMES_WIDTH), 0
+        for edit in edits:
+            width = 18 + max(self._width(_cut(word)) for word in (edit.reference, edit.hypothesis, "·"))
+            if left + width > EDITS_WIDTH and left > NAMES_WIDTH:
+                left, line = float(NAMES_WIDTH), line + 1
+            placed.append((left, line, width))
+            left += width
+        return placed
+
+    def _width(self, text: str) -> float:
+        """How wide a text is drawn, in pixels."""
+        drawn = self.axes.text(0, 0, text)
+        width = float(drawn.get_window_extent(self._agg.get_renderer()).width)
+        drawn.remove()
+        return width
+
+
+def _level(line: int, row: float) -> float:
+    """Where a row of a line is, in pixels from the top: 0 is the reference, 1 the sign, 2 the hypothesis."""
+    return LINE_HEIGHT * line + 22 + 24 * row
+
+
+def _cut(word: str) -> str:
+    """A word that fits into a line."""
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
 
 
 def _checked(text: str, what: str) -> str:

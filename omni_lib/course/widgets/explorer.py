@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import html
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,18 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 from IPython.display import DisplayHandle
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
-from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.figures import Picture, as_card, page_style
 from omni_lib.course.palette import ORANGE
 from omni_lib.course.still import display_with_still
 from omni_lib.errors import UserError
 
 STILL_AFTER = 1.5  # seconds without a change, after which the static figure is drawn again
 DPI = 100
+MOST_ROWS = 12  # whose labels fit above each other in the pictures of posteriors
 _STYLE = {"description_width": "8.5em"}
 _WIDE = {"width": "auto", "max_width": "34em", "margin": "2px 8px"}
 
@@ -42,7 +43,7 @@ class Canvas:
     """
 
     def __init__(self, width: float, height: float) -> None:
-        """A transparent figure of `width` by `height` inches."""
+        """A figure of `width` by `height` inches."""
         with page_style():
             self.figure = Figure(figsize=(width, height), dpi=DPI)
             self._agg = FigureCanvasAgg(self.figure)
@@ -53,6 +54,16 @@ class Canvas:
         with page_style():  # new ticks get their colour when they are drawn
             self._agg.print_png(file, pil_kwargs={"compress_level": 1})  # fast rather than small
         return file.getvalue()
+
+    def fit_labels(self, *above_each_other: Any) -> None:
+        """Move the left edge of axes so that their labels at the left are whole."""
+        renderer = self._agg.get_renderer()
+        labels = [label for axes in above_each_other for label in axes.get_yticklabels()]
+        widest = max((label.get_window_extent(renderer).width for label in labels), default=0)
+        left = (widest + 44) / self.figure.bbox.width
+        for axes in above_each_other:
+            box = axes.get_position()
+            axes.set_position((left, box.y0, box.x1 - left, box.height))
 
     def span(self, axes: Any) -> tuple[float, float]:
         """The left and right edge of `axes` as fractions of the width of the figure."""
@@ -144,19 +155,10 @@ class Explorer(widgets.VBox):
     def still_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The static figure as a MIME bundle and its metadata."""
         still = self.still()
-        return Picture(_in_few_colours(still.png), still.description)._repr_mimebundle_()
+        return Picture(as_card(still.png), still.description)._repr_mimebundle_()
 
     def _ipython_display_(self, **_: Any) -> None:
         self._handle = display_with_still(self, *self.still_bundle())
-
-
-def _in_few_colours(png: bytes) -> bytes:
-    """The same image in 256 colours, a third of the size or less, for the file of the notebook."""
-    file = io.BytesIO()
-    picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    small = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    small.save(file, format="png", optimize=True)
-    return file.getvalue()
 
 
 def controls(*rows: widgets.Widget) -> widgets.Box:
@@ -182,6 +184,13 @@ def button(description: str, css_class: str, icon: str = "") -> widgets.Button:
     )
     made.add_class(css_class)
     return made
+
+
+def label_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Label the rows of a picture; where they are many, every second label stands further to the left."""
+    axes.set_yticks(range(len(names)), names)
+    for row, tick in enumerate(axes.yaxis.get_major_ticks()):
+        tick.set_pad(16 if row % 2 and len(names) > MOST_ROWS else 3.5)
 
 
 def table(rows: Iterable[str], caption: str) -> str:

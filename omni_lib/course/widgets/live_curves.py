@@ -14,7 +14,7 @@ from typing import Any
 from omni_lib.course.figures import CHAPTER_TIMELINE
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
-PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, #808080))"
+PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, currentColor))"
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 44, 20, 26, 20
 _LEGEND, _CHARACTER = 16, 6.3  # height of the legend and width of a character, of 12 in font size
 WIDEST = "62em"  # with wider charts, four of them would not fit on a screen

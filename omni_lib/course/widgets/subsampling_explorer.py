@@ -203,7 +203,7 @@ class FieldCanvas(Canvas):
             self.mel_axes.tick_params(labelbottom=False)
             self.mel_axes.set(ylabel="mel filter")
             self.below.set(xlabel="time (s)", ylabel="influence (%)")
-            self.below.legend(loc="upper right", fontsize=8)
+            self.below.legend(loc="upper right")
             bar = self.figure.add_axes((0.9, 0.42, 0.014, 0.54))
             self.figure.colorbar(self.mel, cax=bar, label="ln of mel power")
 
@@ -228,7 +228,7 @@ class FieldCanvas(Canvas):
             line.set_xdata([second, second])
         percent = 100 * weights.numpy()
         self.curve.set_data((torch.arange(len(mel)).numpy() + 0.5) * FRAME, percent)
-        self.below.set(xlim=(0, end), ylim=(0, 1.35 * float(percent.max())))
+        self.below.set(xlim=(0, end), ylim=(0, 1.75 * float(percent.max())))
         self.mel_axes.set_xlim(0, end)
         return self.png()
 

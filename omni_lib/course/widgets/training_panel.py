@@ -338,7 +338,7 @@ class TrainingPanel(widgets.VBox):
         data, metadata = self._picture
         parts = (self._title, self._figures, self._charts, self._transcripts)
         last = "".join(part.value for part in parts)
-        return {"text/html": f'<div class="{STILL}">{last}</div>', **data}, metadata
+        return {**data, "text/html": f'<div class="{STILL}">{last}</div>'}, metadata
 
     def _ipython_display_(self, **_: Any) -> None:
         self._handle = display_with_still(self, *self.still_bundle())

@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from omni_lib.course.palette import BLUE, INK, ORANGE, PURPLE
+from omni_lib.course.palette import BLUE, GREY, INK, ORANGE, PURPLE
 from omni_lib.course.trellis import may_skip, sign_of, states_of
 
 COLUMN, ROW, RADIUS = 128, 60, 24  # pixels: from frame to frame, from state to state, of a cell
@@ -195,7 +195,7 @@ class ShortTrellis:
             for s in range(len(self.states)):
                 cell, centre = done.get((t, s)), self._centre(t, s)
                 if cell is None:
-                    shapes.append(Disc(centre, None, INK, 1.2, dashed=(t, s) not in reachable))
+                    shapes.append(Disc(centre, None, GREY, 1.2, dashed=(t, s) not in reachable))
                     passed = computed and t < computed[-1].frame
                     if (t, s) not in reachable and passed:
                         shapes.append(Label(centre, "0"))
@@ -289,7 +289,7 @@ def _paint(axes: Axes, shape: Shape) -> None:
             shape.text,
             ha=across,
             va="center",
-            fontsize=9,
+            fontsize=9,  # so that four decimals fit into a cell
             zorder=4,
             color="black" if shape.on_fill else INK,
             fontweight="bold" if shape.bold else "normal",

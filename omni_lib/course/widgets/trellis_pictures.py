@@ -13,13 +13,14 @@ from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
 from omni_lib.course.figures import MATRIX, page_style
-from omni_lib.course.palette import BLUE, GREEN, INK, ORANGE
+from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE
 from omni_lib.course.trellis import VOCABULARY, Collapse, Region, name_of, sign_of, states_of
-from omni_lib.course.widgets.explorer import DPI, Canvas, table
+from omni_lib.course.widgets.explorer import DPI, Canvas, label_rows, table
 from omni_lib.course.widgets.trellis_drawing import ShortTrellis
 from omni_lib.text import BLANK
 
 DEEPEST = 12.0  # nats below the best cell of a frame: cells below e^-12 are drawn black
+LONGEST_LABEL = 24  # characters of a word on the axis
 MOST_LETTERS = 26  # labels of states that fit on the axis; of a longer text only the words are labelled
 
 
@@ -46,7 +47,7 @@ def collapse_table(path: Collapse, step: int) -> str:
 
 
 def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
-    colour = INK if symbol == BLANK else BLUE
+    colour = GREY if symbol == BLANK else BLUE
     line = "dashed" if dropped else "solid"
     sign = "" if dropped else html.escape(sign_of(symbol))
     title = "blank, removed" if dropped else name_of(symbol)
@@ -62,7 +63,8 @@ def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:
         return [(2 * index + 1, letter) for index, letter in enumerate(letters)]
     labels, start = [], 0
     for word in VOCABULARY.decode(target).split(" "):
-        labels.append((2 * start + 1, word))
+        label = word if len(word) <= LONGEST_LABEL else f"{word[: LONGEST_LABEL - 1]}…"
+        labels.append((2 * start + 1, label))
         start += len(word) + 1
     return labels
 
@@ -96,6 +98,7 @@ class RegionCanvas(Canvas):
         marks = state_labels(target)
         with page_style():
             self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks])
+            self.fit_labels(self.axes)
             step = max(1, frames // 12)
             self.axes.set_xticks(range(0, max(frames, 1), step))
         return self.png()
@@ -113,7 +116,8 @@ class TrellisCanvas(Canvas):
             self.posteriors = self.below.imshow([[0.0]], cmap="viridis", vmin=0, vmax=1, **MATRIX)
             outlined: dict[str, Any] = {"path_effects": [Stroke(linewidth=3.5, foreground="white"), Normal()]}
             (self.path,) = self.axes.plot([], [], color="black", linewidth=1.5, label="best path", **outlined)
-            self.legend = self.axes.legend(loc="upper left", labelcolor="white")
+            shade: dict[str, Any] = {"frameon": True, "facecolor": "black", "framealpha": 0.6}
+            self.legend = self.axes.legend(loc="upper left", labelcolor="white", **shade)
             for axes in (self.axes, self.below):
                 axes.grid(False)
             self.axes.set(ylabel="state")
@@ -158,9 +162,9 @@ class TrellisCanvas(Canvas):
         self.posteriors.set_extent((0, end, -0.5, len(symbols) - 0.5))
         marks = state_labels(target)
         with page_style():
-            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
-            names = [sign_of(symbol) for symbol in symbols]
-            self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
+            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks])
+            label_rows(self.below, [sign_of(symbol) for symbol in symbols])
+            self.fit_labels(self.axes, self.below)
         return self.png()
 
 
@@ -194,7 +198,8 @@ class AlphaCanvas(Canvas):
         self.now.set_xdata([frames * seconds, frames * seconds])
         marks = state_labels(target)
         with page_style():
-            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks], fontsize=8)
+            self.axes.set_yticks([state for state, _ in marks], [label for _, label in marks])
+            self.fit_labels(self.axes)
         return self.png()
 
 

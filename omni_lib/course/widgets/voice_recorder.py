@@ -32,7 +32,7 @@ from omni_lib.course.recordings import (
     waveform_of,
 )
 from omni_lib.course.trellis import frame_notes, sign_of
-from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls
+from omni_lib.course.widgets.explorer import Canvas, Explorer, button, controls, label_rows
 from omni_lib.course.widgets.microphone import Microphone
 from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
@@ -223,10 +223,9 @@ class VoiceCanvas(Canvas):
                 level = 0.5 * (row % 2)  # alternating heights, so that short neighbours do not overlap
                 box = (word.start, word.end, 0.04 + 0.94 * level, 0.4 + 0.94 * level)
                 self.word_axes.axvspan(*box, facecolor=to_rgba(BLUE, 0.12), edgecolor=BLUE)
-                centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}
+                centred: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
                 self.word_axes.text((word.start + word.end) / 2, level + 0.18, word.word, **centred)
-            names = [sign_of(symbol) for symbol in symbols]
-            self.below.set_yticks(range(len(symbols)), names, fontsize=7 if len(symbols) > 14 else 9)
+            label_rows(self.below, [sign_of(symbol) for symbol in symbols])
         for axes in (self.word_axes, self.mel_axes, self.below):
             axes.set_xlim(0, end)
         self.drawn = result
