@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 from omni_lib.course import still
 from omni_lib.course.figures import Picture, page_style
+from omni_lib.course.palette import PAPER
 from omni_lib.course.still import LIVE, WIDGET_VIEW
 from omni_lib.course.widgets.explorer import Canvas, Explorer
 from omni_lib.course.widgets.sound_picture import SoundPicture, wav_bytes
@@ -158,13 +160,14 @@ def test_a_user_error_becomes_a_line_and_other_errors_are_raised():
         explorer.guarded(fail)
 
 
-def test_a_canvas_draws_again_on_a_transparent_background():
+def test_a_canvas_draws_again_on_light_paper():
     canvas = Line()
     first, second = canvas.draw(1), canvas.draw(0.5)
     assert first.startswith(PNG) and first != second
     assert canvas.draw(1) == first
     assert canvas.span(canvas.axes) == pytest.approx((0.2, 0.8))
-    assert np.asarray(canvas.figure.canvas.buffer_rgba())[0, 0, 3] == 0
+    corner = np.asarray(canvas.figure.canvas.buffer_rgba())[0, 0]
+    assert np.allclose(corner / 255, to_rgba(PAPER), atol=0.01)
 
 
 def test_sound_becomes_a_wav_file():
