@@ -1,9 +1,8 @@
-"""The embedded corpus: its voices and acoustics, and that a folder never holds an incomplete one."""
+"""The embedded corpus on the disk: what is written, that it is never incomplete, and what is refused."""
 
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,11 +16,9 @@ import soundfile
 
 from omni_lib.cli import main
 from omni_lib.corpora import synth
-from omni_lib.corpora.acoustics import NOISES, PEAK, SAMPLE_RATE, noise, record, resample, reverberate
-from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST, Espeak
-from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
-from omni_lib.corpora.synth import GRAIN, TEXTS_SHA256, plan, synthesise, texts_sha256
-from omni_lib.corpora.voices import ACCENTS, EXCLUDED, FAMILIES, cast_voices, drawn_voice, named_voices
+from omni_lib.corpora.acoustics import PEAK
+from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST
+from omni_lib.corpora.synth import plan, synthesise, texts_sha256
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
@@ -41,208 +38,6 @@ def folder_sha256(folder: Path) -> str:
     return hashlib.sha256(
         b"".join(file.relative_to(folder).as_posix().encode() + file.read_bytes() for file in files)
     ).hexdigest()
-
-
-# --- who speaks ---
-
-
-def test_the_texts_are_the_frozen_ones():
-    assert texts_sha256(plan(0, DEFAULT_COUNTS)[0]) == TEXTS_SHA256
-
-
-def test_every_split_has_its_voices_and_accents():
-    utterances, _ = plan(0, DEFAULT_COUNTS)
-    speakers = {split: {u.speaker for u in utterances if u.split == split} for split in DEFAULT_COUNTS}
-    assert len(speakers["train"]) >= 75 and len(speakers["dev"]) >= 10 and len(speakers["test"]) >= 15
-    assert len(set(ACCENTS)) == 6
-    for split in DEFAULT_COUNTS:
-        assert {u.accent for u in utterances if u.split == split} == set(ACCENTS)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_no_variant_or_sibling_of_it_is_in_two_splits(seed):
-    cast = cast_voices(seed)
-    split_of = {voice.variant: split for split, voices in cast.items() for voice in voices}
-    assert sum(len({voice.variant for voice in voices}) for voices in cast.values()) == len(split_of)
-    assert all(len({split_of[variant] for variant in family}) == 1 for family in FAMILIES)
-    assert len(cast["dev"]) == 10 and len(cast["test"]) == 16
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_nobody_is_cast_who_is_hard_to_understand(seed):
-    variants = {voice.variant for voices in cast_voices(seed).values() for voice in voices}
-    assert variants == {variant for family in FAMILIES for variant in family}  # and nobody is forgotten
-    assert not variants & EXCLUDED
-    assert not [
-        variant for variant in variants if re.search("whisper|robo|demon|croak", variant, re.IGNORECASE)
-    ]
-
-
-def test_every_variant_of_espeak_is_either_cast_or_excluded():
-    loader = pytest.importorskip("espeakng_loader")
-    installed = {file.name for file in (Path(loader.get_data_path()) / "voices" / "!v").iterdir()}
-    cast = [variant for family in FAMILIES for variant in family]
-    assert sorted([*cast, *EXCLUDED]) == sorted(installed)
-
-
-def test_circumstances_are_spread_over_their_ranges():
-    _, takes = plan(0, DEFAULT_COUNTS)
-    ratios, levels = [take.snr_db for take in takes], [take.level_db for take in takes]
-    assert 5 <= min(ratios) < 6 and 29 < max(ratios) <= 30 and 16.5 < np.mean(ratios) < 18.5
-    assert -35 <= min(levels) < -34 and -13 < max(levels) <= -12
-    assert set(Counter(take.noise for take in takes)) == set(NOISES)
-    assert 0.4 < np.mean([take.rt60 > 0 for take in takes]) < 0.6
-
-
-def test_every_sentence_is_spoken_as_one_and_questions_rise():
-    utterances, takes = plan(0, DEFAULT_COUNTS)
-    lines = write_lines(DEFAULT_COUNTS, 0)
-    for line, take in zip(lines, takes, strict=True):
-        if line.kind != "spelling":
-            assert tuple(re.findall(r"([^.?]+)[.?](?: |$)", take.spoken)) == line.sentences
-            assert re.sub("[.?]", "", take.spoken) == line.text
-    spoken = {utterance.text: take.spoken for utterance, take in zip(utterances, takes, strict=True)}
-    assert spoken["how are you"] == "how are you?" and spoken["hello world"] == "hello world."
-    assert not [text for text in spoken.values() if re.search(r"(^|[.?] )do not [^.]*\?", text)]
-
-
-def test_the_letter_a_is_not_spoken_as_the_article():
-    utterances, takes = plan(0, DEFAULT_COUNTS)
-    spoken = {utterance.text: take.spoken for utterance, take in zip(utterances, takes, strict=True)}
-    spelled = next(u.text for u in utterances if u.kind == "spelling" and "a" in u.text)
-    assert " a" not in spoken[spelled] and "[['eI]]" in spoken[spelled]
-
-
-# --- more utterances than the frozen ones ---
-
-
-@pytest.fixture
-def few_frozen(monkeypatch) -> None:
-    """A corpus of which only 20 utterances are frozen, so that a test can synthesise more than these.
-
-    Four processes instead of 32 speak it.
-    """
-    monkeypatch.setattr(synth, "SHARDS", 2)
-    for split, count in {"train": 12, "dev": 4, "test": 4}.items():
-        monkeypatch.setitem(DEFAULT_COUNTS, split, count)
-
-
-def test_the_16306_training_texts_are_those_of_the_pretrained_model():
-    utterances, _ = plan(0, {"train": 16_306, "dev": 100, "test": 200})
-    assert texts_sha256(utterances) == "6d3b2c4df743e5dc4acd93047e893ff46adeef6c9944aa74bdada1b876a2eab2"
-
-
-@pytest.mark.parametrize(
-    "counts", [{"train": 5000, "dev": 100, "test": 200}, {"train": 9, "dev": 120, "test": 3}]
-)
-def test_the_plan_of_every_corpus_starts_with_the_frozen_utterances(counts):
-    utterances, takes = plan(0, counts)
-    frozen, frozen_takes = plan(0, DEFAULT_COUNTS)
-    for split, count in counts.items():
-        kept = min(count, DEFAULT_COUNTS[split])
-        assert [u for u in utterances if u.split == split][:kept] == [u for u in frozen if u.split == split][
-            :kept
-        ]
-        assert [take for take in takes if f"/{split}_" in take.path][: kept - 3] == [
-            take for take in frozen_takes if f"/{split}_" in take.path
-        ][: kept - 3]
-    assert len({take.path for take in takes}) == len(takes) == sum(counts.values())
-
-
-def test_training_never_contains_a_sentence_or_a_voice_of_dev_and_test():
-    counts = {"train": 12_000, "dev": 150, "test": 250}
-    lines, (utterances, takes) = write_lines(counts, 0), plan(0, counts)
-    held_out = {sentence for line in lines if line.split != "train" for sentence in line.sentences}
-    assert not [line for line in lines if line.split == "train" and held_out & set(line.sentences)]
-    variants = {
-        split: {
-            take.voice.split("+")[1].lower()
-            for u, take in zip(utterances, takes, strict=True)
-            if u.split == split
-        }
-        for split in counts
-    }
-    assert len(variants["dev"]) == 10 and len(variants["test"]) == 16
-    assert not variants["train"] & (variants["dev"] | variants["test"])
-    drawn = {take.settings for take in takes} - {""}
-    assert len(drawn) == 6600  # three of five, each another
-    espeak_variants = {variant.lower() for family in FAMILIES for variant in family}
-    assert not [name for name in variants["train"] - espeak_variants if not re.fullmatch("drawn[0-9]+", name)]
-    assert not any(take.settings for u, take in zip(utterances, takes, strict=True) if u.split != "train")
-
-
-def test_named_voices_are_the_train_variants_in_every_accent():
-    train = {voice.variant for voice in cast_voices(0)["train"]}
-    voices = named_voices(0)
-    assert len(set(voices)) == len(voices) == 6 * 55
-    assert {voice.variant for voice in voices} == train and {voice.accent for voice in voices} == set(ACCENTS)
-
-
-def test_drawn_voices_differ_and_a_quarter_use_a_klatt_synthesiser():
-    voices = [drawn_voice(0, number) for number in range(400)]
-    assert voices == [drawn_voice(0, number) for number in range(400)]
-    assert len({voice.settings for voice in voices}) == len({voice.speaker for voice in voices}) == 400
-    assert {voice.accent for voice in voices} == set(ACCENTS)
-    assert sum("klatt" in voice.settings for voice in voices) / 400 == pytest.approx(0.25, abs=0.06)
-    for setting in ("pitch", "flutter", "roughness", "voicing", "consonants", "breath", "tone", "formant 8"):
-        assert any(f"\n{setting} " in "\n" + voice.settings for voice in voices)
-    assert drawn_voice(1, 0) != drawn_voice(0, 0)
-
-
-@pytest.mark.parametrize(("voices", "drawn"), [(None, 120), (7, 7), (0, 0)])
-def test_the_number_of_drawn_voices_is_the_one_asked_for(voices, drawn):
-    takes = plan(0, {"train": 1200}, voices=voices)[1]
-    assert len({take.settings for take in takes} - {""}) == drawn
-    assert not any(take.settings for take in takes[:1000])
-
-
-def test_additional_takes_vary_more_in_speed_and_pitch():
-    takes = plan(0, {"train": 3000})[1]
-    frozen, more = takes[:1000], takes[1000:]
-    assert max(take.rate for take in more) > 1.1 * max(take.rate for take in frozen)
-    assert {take.pitch for take in frozen} == set(range(35, 66))
-    assert {take.pitch for take in more} == set(range(25, 76))
-
-
-def test_more_training_utterances_leave_the_frozen_files_as_they_are(few_frozen, tmp_path):
-    counts = {"train": 12, "dev": 4, "test": 4}
-    frozen = synthesise(tmp_path / "frozen", counts=counts, progress=False).parent / "wav"
-    more = synthesise(tmp_path / "more", counts={**counts, "train": 40}, progress=False).parent / "wav"
-    fewer = synthesise(tmp_path / "fewer", counts={"dev": 4, "test": 1}, progress=False).parent / "wav"
-    names = {path.name for path in frozen.iterdir()}
-    assert len(names) == 20 and len(list(more.iterdir())) == 48 and len(list(fewer.iterdir())) == 5
-    assert {path.name for path in more.iterdir()} > names > {path.name for path in fewer.iterdir()}
-    for folder in (more, fewer):
-        for name in names & {path.name for path in folder.iterdir()}:
-            assert (folder / name).read_bytes() == (frozen / name).read_bytes()
-
-
-def test_additional_recordings_are_within_the_limits_and_of_whole_grains(few_frozen, tmp_path):
-    csv = synthesise(tmp_path / "audio", counts={"train": 60}, progress=False)
-    drawn = [u for u in read_manifest(csv).utterances if "drawn" in u.speaker]
-    assert len(drawn) > 20
-    for utterance in drawn:
-        waveform, _ = soundfile.read(utterance.path)
-        assert len(waveform) % GRAIN == 0 and 1.0 < len(waveform) / SAMPLE_RATE <= LONGEST
-        assert -36 < 10 * np.log10(np.mean(waveform**2)) < -11
-
-
-def test_a_drawn_voice_sounds_as_its_settings_say(tmp_path):
-    espeak = Espeak(tmp_path)
-
-    def say(name: str, settings: str) -> np.ndarray:
-        return espeak.say("we heard the old man in the garden.", f"en-us+{name}", 160, 50, 0, settings)
-
-    def share_above_2_khz(waveform: np.ndarray) -> float:
-        power = np.abs(np.fft.rfft(waveform)) ** 2
-        return float(power[len(power) * 2000 // (espeak.rate // 2) :].sum() / power.sum())
-
-    low = say("low", "pitch 80 100\nformant 1 80 100 100\nformant 2 80 100 100\nformant 3 80 100 100\n")
-    high = say("high", "pitch 80 100\nformant 1 120 100 100\nformant 2 120 100 100\nformant 3 120 100 100\n")
-    assert share_above_2_khz(high) > 1.5 * share_above_2_khz(low)
-    assert sorted(
-        path.name for path in (tmp_path / "voices" / "!v").iterdir() if path.name in ("low", "high")
-    )
 
 
 # --- what is on disk ---
@@ -442,54 +237,3 @@ def test_an_unknown_voice_is_refused_by_the_worker():
 def test_speaking_never_imports_torch(module):
     code = f"import sys, omni_lib.corpora.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ)).returncode == 0
-
-
-# --- acoustics ---
-
-
-def test_resampling_keeps_what_the_rate_can_carry_and_nothing_else():
-    time = np.arange(22050) / 22050
-    kept = resample(np.sin(2 * np.pi * 1000 * time), 22050)[:SAMPLE_RATE]
-    expected = np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
-    assert np.abs(kept - expected)[1000:-1000].max() < 0.01
-    assert (
-        np.abs(resample(np.sin(2 * np.pi * 9500 * time), 22050)[1000:15000]).max() < 0.01
-    )  # would fold to 6500 Hz
-
-
-@pytest.mark.parametrize("colour", NOISES)
-def test_noise_has_unit_power(colour):
-    samples = noise(colour, 16000, np.random.default_rng(0))
-    assert samples.shape == (16000,) and np.mean(samples**2) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("snr_db", [5.0, 17.5, 30.0])
-@pytest.mark.parametrize("colour", NOISES)
-def test_the_signal_to_noise_ratio_is_the_one_asked_for(snr_db, colour):
-    speech = np.sin(2 * np.pi * 300 * np.arange(24000) / SAMPLE_RATE)
-
-    def take(ratio: float) -> np.ndarray:
-        return record(speech, 0.1, 0.2, 1.0, ratio, colour, -30.0, np.random.default_rng(0))
-
-    clean, noisy = take(300.0), take(snr_db)
-    background = noisy - clean * (noisy @ clean) / (clean @ clean)
-    power_of_speech = np.mean(noisy**2) - np.mean(background**2)
-    measured = 10 * np.log10(power_of_speech * len(noisy) / len(speech) / np.mean(background**2))
-    assert measured == pytest.approx(snr_db, abs=0.5)
-    assert 10 * np.log10(np.mean(noisy**2)) == pytest.approx(-30.0)
-
-
-def test_a_loud_recording_is_turned_down_instead_of_clipped_and_a_short_one_padded():
-    click = np.zeros(1600)
-    click[800] = 1.0
-    recording = record(click, 0.1, 0.1, 1.02, 30.0, "white", -12.0, np.random.default_rng(0))
-    assert len(recording) == int(1.02 * SAMPLE_RATE) and np.abs(recording).max() == pytest.approx(PEAK)
-
-
-def test_reverberation_decays_by_60_db_in_rt60():
-    click = np.zeros(10)
-    click[0] = 1.0
-    response = reverberate(click, 0.4, 3.0, np.random.default_rng(0))
-    first, last = response[160:1760], response[4800:6400]  # 0.01 and 0.3 s: 0.29 / 0.4 of 60 dB apart
-    assert 10 * np.log10(np.mean(first**2) / np.mean(last**2)) == pytest.approx(43.5, abs=2)
-    assert np.sum(response[1:] ** 2) == pytest.approx(10**-0.3, rel=0.01)

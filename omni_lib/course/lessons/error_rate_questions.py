@@ -106,7 +106,7 @@ characters_or_words = Choice(
     right="a",
     replies={
         "a": "One wrong letter makes a whole word wrong. A language model corrects many such "
-        "errors, as the line 'with a language model' shows.",
+        "errors, as the line 'with a language model' below shows.",
         "b": "They count different things: one wrong letter costs one word here, and one letter there.",
         "c": "A deleted word deletes all its letters, and its share of the characters would be about the "
         "same as of the words.",
@@ -116,7 +116,7 @@ characters_or_words = Choice(
 
 difference_of_half_a_point = Choice(
     key="04.difference_of_half_a_point",
-    hints=("Half a point of 130 utterances of about 9 words: how many errors is that?",),
+    hints=("Half a point of 130 utterances of about 16 words: how many errors is that?",),
     prompt="System A has a WER of 12.3% and system B one of 11.8% on the same 130 utterances. Is B better?",
     options={
         "a": "Yes: 11.8 is less than 12.3, and both were measured in the same way.",
@@ -198,7 +198,7 @@ human_level = Choice(
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
         "b": "A decoder changes the rate, not what it is compared with.",
         "c": "A WER without the name of its test set means nothing, for a model as for people. "
-        "The tables of this lesson differ by a factor of more than three.",
+        "In the tables below, rates of one model differ by a factor of more than three.",
         "d": "The loss depends on the length of the utterances. No threshold of it means anything to a "
         "listener.",
     },

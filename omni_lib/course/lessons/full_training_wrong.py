@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omni_lib.course.lessons import full_training_schedule_wrong as schedule
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons import full_training_step_wrong as step
 from omni_lib.course.lessons.full_training_questions import (
@@ -74,38 +75,6 @@ def _one_long_epoch(utterances: int, batch_size: int, epochs: int, seconds_per_s
 
 def _hours_only(utterances: int, batch_size: int, epochs: int, seconds_per_step: float) -> Any:
     return math.ceil(utterances / batch_size) * epochs * seconds_per_step / 3600
-
-
-def _from_zero(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * step / warmup_steps
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))
-
-
-def _from_the_last_of_the_warmup(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    share = (step + 1 - warmup_steps) / (total_steps - warmup_steps)  # 0 in the last step of the warm-up
-    return peak * (1 + math.cos(math.pi * share)) / 2
-
-
-def _cosine_of_everything(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * 0.5 * (1 + math.cos(math.pi * step / total_steps))
-
-
-def _full_cosine(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps))
-
-
-def _by_warmup_always(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    rise = (step + 1) / warmup_steps
-    return peak * min(
-        rise, 0.5 * (1 + math.cos(math.pi * max(0, step - warmup_steps) / (total_steps - warmup_steps)))
-    )
 
 
 def _each_alone(gradients: list[Tensor], largest_norm: float) -> Any:
@@ -178,30 +147,6 @@ def _by_logarithm_of_ten(frames: int, letters: int, repeats: int, symbols: int =
     return solutions.initial_loss(frames, letters, repeats, symbols) / math.log(10)
 
 
-def _quarter_of_a_cosine(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * math.cos(math.pi / 2 * (step - warmup_steps) / (total_steps - warmup_steps))
-
-
-def _straight_down(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * (total_steps - step) / (total_steps - warmup_steps)
-
-
-def _over_all_steps(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / total_steps))
-
-
-def _in_degrees(step: int, total_steps: int, peak: float, warmup_steps: int) -> Any:
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    return peak * 0.5 * (1 + math.cos(180 * (step - warmup_steps) / (total_steps - warmup_steps)))
-
-
 def _without_the_root(gradients: list[Tensor], largest_norm: float) -> Any:
     norm = sum(float(gradient.square().sum()) for gradient in gradients)
     return [gradient * min(1.0, largest_norm / max(norm, 1e-12)) for gradient in gradients]
@@ -263,16 +208,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (125, "number of steps"),
         (4, "too low"),
     ],
-    "learning_rate": [
-        (_from_zero, "It already learns"),
-        (_cosine_of_everything, "cosine begins where the warm-up ends"),
-        (_full_cosine, "half the peak"),
-        (_by_warmup_always, "ZeroDivisionError"),
-        (_quarter_of_a_cosine, "a quarter of a cosine"),
-        (_straight_down, "less than a straight line"),
-        (_over_all_steps, "(step - warmup) / (total - warmup)"),
-        (_in_degrees, "radians"),
-    ],
+    "learning_rate": schedule.WRONG,
     "clip_gradient": [
         (_each_alone, "all parameters together"),
         (_clamped, "A fifth of each"),
@@ -306,15 +242,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda *arguments: np.array(solutions.training_time(*arguments)),
         lambda *arguments: torch.tensor(solutions.training_time(*arguments), dtype=torch.float64),
     ],
-    "learning_rate": [
-        lambda step, total, peak, warmup: solutions.learning_rate(step, total - 1, peak, warmup),
-        _from_the_last_of_the_warmup,
-        lambda step, total, peak, warmup: torch.tensor(
-            peak * (step + 1) / warmup
-            if step < warmup
-            else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
-        ),
-    ],
+    "learning_rate": schedule.OTHER_RIGHT,
     "clip_gradient": [_clipped_in_numpy],
     "average_weights": [
         _averaged_in_numpy,
