@@ -203,6 +203,16 @@ NUMBER = Number(
 PERCENT = Number(
     "99.percent", "How much?", 50, 0.1, "Half.", slips=((25, "A quarter."),), unit="%", hints=("½",)
 )
+THIRD = Number(
+    "99.third",
+    "How much?",
+    50,
+    0.01,
+    "Half.",
+    slips=((100 / 3, "A third."), (12.5, "An eighth.")),
+    unit="%",
+    hints=("½",),
+)
 LARGE = Number("99.large", "How large?", 62_500, 0, "So large.", unit="Hz", hints=("Count.",))
 TEXT = Reflection(
     "99.text", "Why?", "Because lengths differ.", ("lengths differ", "so masks are needed"), hints=("Think.",)
@@ -234,6 +244,11 @@ TEXT = Reflection(
         (PERCENT, 0.25, Outcome.NOT_YET, "A quarter"),
         (LARGE, "62,500", Outcome.RIGHT, "So large"),
         (LARGE, "62 500 Hz", Outcome.RIGHT, "So large"),
+        (THIRD, "33%", Outcome.NOT_YET, "A third"),
+        (THIRD, 33.3, Outcome.NOT_YET, "A third"),
+        (THIRD, 33.5, Outcome.NOT_YET, "too low"),
+        (THIRD, 12, Outcome.NOT_YET, "too low"),
+        (THIRD, 12.5, Outcome.NOT_YET, "An eighth"),
         (NUMBER, "24/2", Outcome.RIGHT, "Twelve"),
         (NUMBER, "12/0", Outcome.NOT_YET, "number is wanted here"),
         (NUMBER, "12,0", Outcome.RIGHT, "Twelve"),

@@ -103,7 +103,8 @@ class Number(Exercise):
             return self.praise
         for slip, message in self.slips:
             near = max(self.tolerance, 1e-9 * abs(slip))
-            rounded = [float(f"{slip:.{digits}g}") for digits in (2, 3)]
+            short, shorter = (float(f"{slip:.{digits}g}") for digits in (3, 2))
+            rounded = [] if short == slip else [short, shorter]
             if any(abs(reading - slip) <= near or reading in rounded for reading in readings):
                 raise NotYet(message)
         raise NotYet(f"{number:g} is too {'high' if number > self.right else 'low'}")

@@ -18,14 +18,14 @@ mat_wer = Number(
     praise="sat/sit is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
     "of the reference.",
     slips=(
-        (33.3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
+        (100 / 3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
         (
-            66.7,
+            200 / 3,
             "Four errors are too many. Align 'mat' with 'mat': then the 'the' before it is "
             "deleted, and 'today' is inserted after it.",
         ),
         (3, "That is the number of errors: divide it by the words of the reference."),
-        (16.7, "That counts one kind of error only; substitutions, deletions and insertions add up."),
+        (100 / 6, "That counts one kind of error only; substitutions, deletions and insertions add up."),
     ),
 )
 
@@ -64,7 +64,7 @@ mean_or_corpus = Number(
         (50.0, "That is the mean. Add the errors of both, and divide by the words of both."),
         (1, "That is the number of errors: divide it by the words of both references."),
         (95.0, "That is the share of right words."),
-        (5.26, "20 words, not 19: the wrong one is in the reference too."),
+        (100 / 19, "20 words, not 19: the wrong one is in the reference too."),
     ),
 )
 
