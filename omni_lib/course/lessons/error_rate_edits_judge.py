@@ -157,7 +157,7 @@ def _counts(got: object, begins: str) -> Counts:
 def _slip(counts: Counts, reference: str, hypothesis: str, expected: set[Counts]) -> str:
     """What was probably done, by counts whose sum is wrong; empty where it is not recognised."""
     said, heard = reference.split(), hypothesis.split()
-    if sum(counts) in _of_one_row(said, heard):
+    if said and heard and sum(counts) in _of_one_row(said, heard):
         return (
             "(`[row] * m` holds one and the same list m times: make each row of the table a list of its own, "
             "in a loop.)"
