@@ -63,12 +63,13 @@ MEASURE = """(root, least) => {
         if (hides && !element.closest('select') && element.scrollWidth > element.clientWidth + 1)
             say(element.textContent, 'is cut')
     }
+    const NOT_OURS = 'style, script, title, option, select, .omni-rerun, .jp-OutputPrompt'
     const texts = []
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement
         if (!walker.currentNode.textContent.trim() || !shown(element)) continue
-        if (element.closest('style, script, title, option, select, .omni-rerun')) continue
+        if (element.closest(NOT_OURS)) continue
         const range = document.createRange()
         range.selectNodeContents(walker.currentNode)
         const boxes = [...range.getClientRects()].filter(box => box.width > 1 && box.height > 1)

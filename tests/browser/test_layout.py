@@ -64,13 +64,17 @@ def test_each_kind_of_fault_is_found(browser: Browser):
     page.close()
 
 
+# Pictures that a screen reader could not describe
+UNNAMED = """all => all.filter(image => image.checkVisibility() && !image.alt
+    && !image.closest('[role=img][aria-label]')).map(image => image.outerHTML.slice(0, 80))"""
 IMPORTS = "from omni_lib.course.widgets."
-SIX = {
+CELLS = {
     "from sound to text": f"{IMPORTS}clip_rows import from_sound_to_text\nfrom_sound_to_text('digits')",
     "the trellis": f"{IMPORTS}trellis_explorer import trellis_explorer\ntrellis_explorer('bee')",
     "words to click": f"{IMPORTS}clip_rows import word_player\nword_player('suitcase')",
     "the encoder": f"{IMPORTS}encoder_drawing import encoder_drawing\nencoder_drawing()",
     "the mel explorer": f"{IMPORTS}mel_explorer import mel_explorer\nmel_explorer()",
+    "a figure": "from omni_lib.course.figures import log_curves, shown\nshown(log_curves([]), 'no curves')",
     "the closing page": "from omni_lib.course.closing import closing_page\nclosing_page()",
 }
 
@@ -81,17 +85,21 @@ SIX = {
 @pytest.mark.parametrize("width", [1024, 1440, "1440 at 125%"])
 def test_all_six_can_be_read_in_jupyterlab(open_notebook: Callable[..., Notebook], width: int | str):
     zoomed = {} if isinstance(width, int) else {"device_scale_factor": 1.25}
-    notebook = open_notebook(source=list(SIX.values()), **zoomed)
+    notebook = open_notebook(source=list(CELLS.values()), **zoomed)
     notebook.page.set_viewport_size({"width": width if isinstance(width, int) else 1152, "height": 900})
     notebook.run_all()
     found = {}
     for theme in THEMES:
         notebook.theme(theme)
-        for index, name in enumerate(SIX):
+        for index, name in enumerate(CELLS):
             part = notebook.cell(index).locator(".jp-Cell-outputArea").first
             part.scroll_into_view_if_needed()
             found[name, theme] = faults(part)
     notebook.theme("light")
+    pictures = notebook.page.locator(".jp-OutputArea img")
+    assert (
+        pictures.evaluate_all(UNNAMED) == [] and notebook.page.get_by_alt_text("no curves yet").is_visible()
+    )
     assert not any(found.values()), {place: lines for place, lines in found.items() if lines}
     explorer = notebook.page.locator(".omni-mel-explorer")
     assert beside(explorer.locator(".widget-slider").first, explorer.locator(".omni-mel"))

@@ -41,7 +41,7 @@ from omni_lib.text import BLANK
 COURSE = Path(omni_lib.course.__file__).parent
 CELL_TEXT = 14  # pixels: the text of a notebook in JupyterLab
 SMALLEST = 0.8 * CELL_TEXT
-SHOWN_WIDTH = 860  # pixels of an output in a JupyterLab of 1024; wider figures are shown smaller
+SHOWN_WIDTH = 844  # pixels of an output in a JupyterLab of 1024; wider figures are shown smaller
 DARK, WHITE = (17, 17, 17), (255, 255, 255)  # JupyterLab's themes behind the figures
 
 

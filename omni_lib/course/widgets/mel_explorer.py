@@ -68,10 +68,10 @@ class MelExplorer(Explorer):
         self._clip_changed()
         sliders = (self.clip, self.part, self.window, self.hop, self.n_fft, self.filters)
         for control in sliders:
-            control.style, control.layout = {"description_width": "7.5em"}, {"width": "auto"}
+            control.style, control.layout = {"description_width": "6.5em"}, {"width": "auto"}
         left = widgets.VBox(
             [*sliders, self.reset, self.summary, self.remake, self.remade],
-            layout={"flex": "1 1 250px", "max_width": "360px"},
+            layout={"flex": "1 1 265px", "max_width": "360px"},
         )
         right = widgets.VBox([self.picture], layout={"flex": "3 1 520px", "min_width": "0"})
         self.children = [
