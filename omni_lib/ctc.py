@@ -82,13 +82,15 @@ def entropic_ctc_loss(
         weight: the weight of the entropy, at least 0; with 0 the result is that of `ctc_loss`. The other
             arguments are those of `ctc_loss`.
     """
-    order = 1 / (1 + weight)
-    flat = order * log_probs
+    flat, log_sums = flattened(log_probs, lengths, weight)
+    return (1 + weight) * (ctc_loss(flat, lengths, targets) - log_sums)
+
+
+def flattened(log_probs: Tensor, lengths: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """Flatter log_probs (B, T, symbols) for `entropic_ctc_loss`, and what it subtracts from their loss."""
+    flat = log_probs / (1 + weight)
     total = flat.logsumexp(dim=-1)  # (B, T)
-    return (
-        ctc_loss(flat - total[..., None], lengths, targets)
-        - (total * valid_frames(lengths, total.shape[1])).sum(dim=1)
-    ) / order
+    return flat - total[..., None], (total * valid_frames(lengths, total.shape[1])).sum(dim=1)
 
 
 def collapse(path: Sequence[int]) -> list[int]:

@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omni_lib.config import Config
-from omni_lib.ctc import CTCHead, ctc_loss, entropic_ctc_loss, is_feasible
+from omni_lib.ctc import CTCHead, flattened, is_feasible
 from omni_lib.encoder import block_time
 from omni_lib.machine.distributed import mean_over_ranks
 from omni_lib.machine.hardware import autocast
 from omni_lib.manifest import Utterance
 from omni_lib.recogniser import Recogniser
 from omni_lib.training.batching import Batch
+from omni_lib.training.fast_ctc import ctc_loss
 
 
 @dataclass(frozen=True)
@@ -75,21 +78,40 @@ class Objective(nn.Module):
 
         # letters after the last block
         log_probs, ctc_lengths = recogniser.head(*recogniser.encoder.embed(*states[-1]))
-        per_utterance = ctc_loss(log_probs, ctc_lengths, batch.targets)
+        outputs = [(log_probs, ctc_lengths)]
+        if weight := share * self.entropy_weight:
+            flat, log_sums = flattened(log_probs, ctc_lengths, weight)
+            outputs = [(log_probs.detach(), ctc_lengths), (flat, ctc_lengths)]
+        if self.letters is not None:  # letters in the middle
+            outputs.append(self.letters(*in_the_middle))
+        losses = letter_losses(outputs, batch.targets)
+        per_utterance = losses[0]
         objective = per_utterance.sum() / characters
-        if self.entropy_weight:
-            weight = share * self.entropy_weight
-            objective = entropic_ctc_loss(log_probs, ctc_lengths, batch.targets, weight).sum() / characters
-
-        # letters in the middle, words before the last block
+        if weight:  # `entropic_ctc_loss`
+            objective = (1 + weight) * (losses[1] - log_sums).sum() / characters
         if self.letters is not None:
-            middle_probs, middle_lengths = self.letters(*in_the_middle)
-            letters = ctc_loss(middle_probs, middle_lengths, batch.targets).sum() / characters
+            letters = losses[-1].sum() / characters
             objective = (1 - self.letters_weight) * objective + self.letters_weight * letters
+
+        # words before the last block
         if self.words is not None:
             words = self.words.loss(*before_last, batch.utterances) / characters
             objective = objective + self.words_weight * words
         return Loss(objective, per_utterance.detach(), log_probs.detach(), ctc_lengths)
+
+
+def letter_losses(
+    outputs: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Sequence[int]]
+) -> Sequence[Tensor]:
+    """The CTC loss (B,) of each output, log_probs (B, T, symbols) with lengths (B,), for the same targets.
+
+    One call computes all of them: many rows at once take little longer than a few.
+    """
+    longest = max(log_probs.shape[1] for log_probs, _ in outputs)
+    rows = [F.pad(log_probs, (0, 0, 0, longest - log_probs.shape[1])) for log_probs, _ in outputs]
+    lengths = torch.cat([lengths for _, lengths in outputs])
+    loss = ctc_loss(torch.cat(rows), lengths, list(targets) * len(outputs))
+    return loss.view(len(outputs), len(targets)).unbind()
 
 
 def middle(blocks: int) -> int:

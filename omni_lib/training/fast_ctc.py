@@ -1,0 +1,164 @@
+"""The CTC loss for training on a processor: that of `ctc.ctc_loss`, in two fifths of the time on one thread.
+
+torch's CTC visits one state after the other and computes three exponentials and a logarithm in each. Here one
+operation of a few microseconds computes a frame of all states of all rows. It works with probabilities, which
+need only sums and products; they are divided by their sum in every frame, so that they do not vanish, and the
+logarithms of the sums add up to the loss (Rabiner 1989, "A tutorial on hidden Markov models", section V.A).
+
+A float32 spans 38 powers of ten. A state that is more improbable than that, beside the others of its frame,
+becomes zero, although the only path to the text may lead through it. `_advance` makes that rare. Where it
+happens, the recursion from the beginning and the one from the end disagree about the probability of the text,
+and torch's own loss takes over.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from omni_lib import ctc
+from omni_lib.encoder import valid_frames
+from omni_lib.text import BLANK
+
+WORTHWHILE = 1500  # states in a frame of all rows, for each thread; with fewer, torch's loss is faster
+MOST = 16_000_000  # states in all frames; each takes 16 bytes
+EVERY = 4  # frames after which the probabilities are divided by their sum
+TOLERANCE = 1e-3  # nats by which the two recursions may differ; rounding makes a hundredth of it
+
+
+def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
+    """As `ctc.ctc_loss`: (B,) nats, with the same gradient."""
+    batch, frames, _ = log_probs.shape
+    states = batch * (2 * max(map(len, targets), default=0) + 1)
+    fits = WORTHWHILE * torch.get_num_threads() <= states and states * frames <= MOST
+    plain = log_probs.device.type == "cpu" and log_probs.dtype == torch.float32
+    if fits and plain and log_probs.requires_grad and torch.is_grad_enabled():
+        with torch.no_grad():
+            found = forward_backward(log_probs, lengths, targets)
+        if found is not None:
+            loss: Tensor = _WithGradient.apply(log_probs, *found)
+            return loss
+    return ctc.ctc_loss(log_probs, lengths, targets)
+
+
+class _WithGradient(torch.autograd.Function):
+    """A loss (B,) whose gradient by `log_probs` is known already."""
+
+    @staticmethod
+    def forward(context: Any, log_probs: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        context.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(context: Any, outer: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = context.saved_tensors
+        return gradient * outer[:, None, None], None, None
+
+
+def forward_backward(
+    log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]
+) -> tuple[Tensor, Tensor] | None:
+    """The loss (B,), and its gradient by `log_probs` (B, T, symbols) as torch defines it: see `ctc_loss`.
+
+    Returns:
+        None where float32 was too small for it, which includes every target without a path.
+    """
+    batch, frames, symbols = log_probs.shape
+    symbol_of, may_skip, states = _states(targets, symbols)
+    probs = log_probs.exp()
+    emitted = torch.bmm(probs, symbol_of.mT).transpose(0, 1).contiguous()  # (T, B, S)
+    rows, last, valid = torch.arange(batch), lengths - 1, valid_frames(lengths, frames)
+    advance = _advance(emitted, valid, states)  # (B, 1)
+    may_skip = may_skip * advance**2
+
+    # from the beginning; two columns on the left are the states before the first, with probability 0
+    forward = emitted.new_zeros(frames + 1, batch, emitted.shape[2] + 2)
+    sums = emitted.new_ones(frames, batch, 1)
+    forward[0, :, 1] = 1  # the state before the first, from which the first two are reached
+    same, previous, second = (forward[:, :, 2 - back : forward.shape[2] - back].unbind() for back in range(3))
+    for frame, emission in enumerate(emitted.unbind()):
+        reached = same[frame + 1]
+        torch.addcmul(same[frame], previous[frame], advance, out=reached)
+        reached.addcmul_(second[frame], may_skip).mul_(emission)
+        if frame % EVERY == 0:
+            reached.div_(torch.sum(reached, dim=-1, keepdim=True, out=sums[frame]))
+
+    # from the end; the last two states of each row end its text
+    ends = emitted.new_zeros(batch, emitted.shape[2])
+    ends[rows, (states - 2).clamp_min(0)] = advance[:, 0]
+    ends[rows, states - 1] = 1
+    ending: dict[int, list[int]] = defaultdict(list)  # frame → the rows whose last frame it is
+    for row, frame in enumerate(last.tolist()):
+        ending[frame].append(row)
+    may_be_skipped_to = F.pad(may_skip, (0, 2))[:, 2:].contiguous()
+    backward = torch.empty_like(emitted)  # the probability of the frames after this one
+    sums_behind = torch.ones_like(sums)
+    behind = emitted.new_zeros(batch, emitted.shape[2] + 2)  # two columns on the right, as above
+    same_behind, following, second_following = behind[:, :-2], behind[:, 1:-1], behind[:, 2:]
+    for frame, (here, emission) in reversed(
+        list(enumerate(zip(backward.unbind(), emitted.unbind(), strict=True)))
+    ):
+        torch.addcmul(same_behind, following, advance, out=here)
+        here.addcmul_(second_following, may_be_skipped_to)
+        if frame in ending:
+            here[ending[frame]] = ends[ending[frame]]
+        torch.mul(here, emission, out=same_behind)
+        if frame % EVERY == 0:
+            total = torch.sum(same_behind, dim=-1, keepdim=True, out=sums_behind[frame])
+            same_behind.div_(total.clamp_min_(1e-37))  # zero in the padding
+
+    # the probability of the text, once by each frame: all must agree
+    occupied = forward[1:, :, 2:].mul_(backward)
+    scale = occupied.sum(dim=-1, keepdim=True)  # (T, B, 1)
+    occupied = torch.bmm(occupied.div_(scale).float().transpose(0, 1), symbol_of)  # (B, T, symbols)
+    up_to, behind_it = (torch.where(valid, each[..., 0].T.double().log(), 0) for each in (sums, sums_behind))
+    behind_it = behind_it.sum(dim=1, keepdim=True) - behind_it.cumsum(dim=1)
+    advanced = states[:, None] * advance.double().log()
+    log_likelihood = up_to.cumsum(dim=1) + behind_it + scale[..., 0].T.double().log() - advanced  # (B, T)
+    at_the_end = log_likelihood[rows, last]
+    difference = torch.where(valid, log_likelihood - at_the_end[:, None], 0).abs().max()
+    if not bool(difference <= TOLERANCE):  # NaN too
+        return None
+    return -at_the_end.to(log_probs.dtype), torch.where(valid[..., None], probs - occupied, 0)
+
+
+def _advance(emitted: Tensor, valid: Tensor, states: Tensor) -> Tensor:
+    """A weight (B, 1) for each step from a state to the next one.
+
+    Every path to a text takes as many steps as it has states, so the weights multiply all of them alike, and
+    are divided out at the end. They only decide which states of a frame are the most probable: with a weight
+    of 1, where a model emits blanks nearly always, those at the beginning of the text, beside which float32
+    forgets the states that can still reach its end. Chosen is the weight with which a model that emitted its
+    mean probabilities in every frame would reach the end of the text in the last frame.
+    """
+    letters = (states - 1) / 2
+    frames = valid.sum(dim=1)
+    share = (letters / frames).clamp(0.02, 0.9)  # of the frames that emit a letter
+    mean = (emitted * valid.T[..., None]).sum(dim=0) / frames[:, None]  # (B, S)
+    blank, letter = mean[:, 0], mean[:, 1::2].sum(dim=1) / letters.clamp_min(1)
+    weight = (blank / letter * share / (1 - share)).sqrt().clamp(1, 1e6)
+    return torch.where(letters > 0, weight, 1)[:, None]
+
+
+def _states(targets: Sequence[Sequence[int]], symbols: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The states of each target: a blank, a letter, a blank, …, a blank.
+
+    Returns:
+        symbol_of: (B, S, symbols) the symbol of each state, as a one; zeros beyond the states of a row.
+        may_skip: (B, S) 1 where a state can be reached from the second before it: letters unlike the last.
+        states: (B,) their number.
+    """
+    states = torch.tensor([2 * len(target) + 1 for target in targets])
+    most = int(states.max())
+    symbol = torch.full((len(targets), most), BLANK)
+    for row, target in enumerate(targets):
+        symbol[row, 1 : 2 * len(target) : 2] = torch.tensor(target, dtype=torch.long)
+    may_skip = torch.zeros(symbol.shape)
+    may_skip[:, 1:2] = 1  # from the state before the first
+    may_skip[:, 2:] = (symbol[:, 2:] != BLANK) & (symbol[:, 2:] != symbol[:, :-2])
+    return F.one_hot(symbol, symbols).float() * valid_frames(states, most)[..., None], may_skip, states
