@@ -88,7 +88,7 @@ def filters(sizes: Sequence[int], highest: float, description: str) -> Picture:
             axes.plot(bins, torch.zeros_like(bins), color=INK, **ticks)
             spacing = f"{points} points: a bin every {settings.bin_hertz:.1f} Hz"
             axes.set(ylabel="weight", title=f"{spacing}, {int(empty.sum())} filters empty")
-        legend = "grey ticks are the bins, dashed filters contain none"
+        legend = "short ticks are the bins, dashed filters contain none"
         panels[-1].set(xlabel=f"frequency (Hz); {legend}", xlim=(0, highest))
     return shown(figure, description)
 

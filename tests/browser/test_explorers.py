@@ -77,6 +77,8 @@ def test_the_mel_explorer(explorer):
     notebook.wait_until(lambda: remade.evaluate("audio => audio.currentTime > 0"), "it plays by itself")
     notebook.page.set_viewport_size({"width": 1024, "height": 768})
     assert part.evaluate("part => part.scrollWidth <= part.clientWidth"), "nothing beyond its cell"
+    slider, picture = (part.locator(each).first.bounding_box() for each in (".widget-slider", ".omni-mel"))
+    assert slider["x"] + slider["width"] <= picture["x"], "controls left, pictures right"
     notebook.screenshots("mel_explorer", part)
     notebook.assert_clean()
 

@@ -97,9 +97,7 @@ def test_all_six_can_be_read_in_jupyterlab(open_notebook: Callable[..., Notebook
             found[name, theme] = faults(part)
     notebook.theme("light")
     pictures = notebook.page.locator(".jp-OutputArea img")
-    assert (
-        pictures.evaluate_all(UNNAMED) == [] and notebook.page.get_by_alt_text("no curves yet").is_visible()
-    )
+    assert pictures.evaluate_all(UNNAMED) == [] and notebook.page.get_by_alt_text("no curves").is_visible()
     assert not any(found.values()), {place: lines for place, lines in found.items() if lines}
     explorer = notebook.page.locator(".omni-mel-explorer")
     assert beside(explorer.locator(".widget-slider").first, explorer.locator(".omni-mel"))
