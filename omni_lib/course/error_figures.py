@@ -22,6 +22,7 @@ def rates_by_group(groups: Mapping[str, Mapping[str, GroupRate]], overall: float
         overall: the rate of all utterances, drawn as a line.
     """
     sizes = [len(rates) for rates in groups.values()]
+    largest = 105 * max(each.high for rates in groups.values() for each in rates.values())
     with page_style():
         figure, panels = plt.subplots(1, len(groups), figsize=(9.8, 5.2), layout="constrained")
         for axes, (attribute, rates), size in zip(np.atleast_1d(panels), groups.items(), sizes, strict=True):
@@ -33,7 +34,7 @@ def rates_by_group(groups: Mapping[str, Mapping[str, GroupRate]], overall: float
             axes.set_yticks(range(size), [name for name, _ in ordered])
             axes.axvline(100 * overall, color=ORANGE, linestyle="--", label="all")
             axes.grid(False, axis="y")
-            axes.set(xlabel="word error rate (%)", title=f"by {attribute}", xlim=(0, 50))
+            axes.set(xlabel="word error rate (%)", title=f"by {attribute}", xlim=(0, largest))
             axes.legend(loc="lower right")
     return figure
 

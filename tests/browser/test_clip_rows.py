@@ -147,5 +147,5 @@ def test_lesson_00_makes_its_point_on_one_screen_and_keeps_it_without_a_kernel(o
     notebook.server.end_kernels()
     notebook.reload()
     expect(notebook.cell(3).locator("img")).to_be_visible()
-    expect(page.get_by_text("beiag").first).to_be_visible()
+    expect(page.get_by_text("beave").first).to_be_visible()
     assert not page.get_by_text("Error displaying widget").filter(visible=True).count()

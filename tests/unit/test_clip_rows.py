@@ -68,7 +68,7 @@ def test_a_clip_that_does_not_exist_is_named():
 
 def test_the_static_picture_says_the_words(hero):
     still = hero.still()
-    assert "one 0.35–0.56 s" in still.description and len(still.png) > 10_000
+    assert "one 0.32–0.53 s" in still.description and len(still.png) > 10_000
     assert pixels(still.png).shape[1] == 844
 
 
