@@ -157,7 +157,7 @@ def test_the_trellis_explorer(explorer):
     expect(part.get_by_role("button", name="▶ play")).to_be_visible()
     picture.focus()
     notebook.page.keyboard.press("End")
-    expect(words).to_contain_text("give the loss: 1.28 nats")
+    expect(words).to_contain_text("give the loss: 0.12 nats")
     notebook.screenshots("trellis_explorer_clip", part)
     notebook.assert_clean()
 

@@ -144,7 +144,7 @@ def test_a_clip_is_filled_in_frame_by_frame(explorer):
     explorer.move("forward")
     assert explorer.position == 2 and explorer.time.value == 1 and explorer.picture.drawing != first
     explorer.move("last")
-    assert "give the loss: 1.28 nats" in explorer.summary.value
+    assert "give the loss: 0.12 nats" in explorer.summary.value
     data, _ = explorer.still_bundle()
     assert materials.clips()[CLIP].text in data["text/plain"]
 
