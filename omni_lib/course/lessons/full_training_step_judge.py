@@ -192,12 +192,17 @@ def _expect_loss(got: Any) -> None:
 def _slip(left: Left, before: Left, largest_norm: float, steps: int) -> str:
     """What the learner has probably done, recognised by the weights that the same slip leaves; or empty."""
     for step, words in SLIPS:
-        other, _ = _taken(step, largest_norm, steps)
+        other = _left_by_slip(step, largest_norm, steps)
         if _same(left.weights, other.weights, before.weights) and _same(
             left.averaged, other.averaged, before.averaged
         ):
             return words
     return ""
+
+
+@cache
+def _left_by_slip(step: Step, largest_norm: float, steps: int) -> Left:
+    return _taken(step, largest_norm, steps)[0]
 
 
 # The usual slips
