@@ -71,7 +71,7 @@ class MelExplorer(Explorer):
             control.style, control.layout = {"description_width": "6.5em"}, {"width": "auto"}
         left = widgets.VBox(
             [*sliders, self.reset, self.summary, self.remake, self.remade],
-            layout={"flex": "1 1 265px", "max_width": "360px"},
+            layout={"flex": "1 1 260px", "max_width": "360px"},
         )
         right = widgets.VBox([self.picture], layout={"flex": "3 1 520px", "min_width": "0"})
         self.children = [
