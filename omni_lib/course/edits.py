@@ -93,9 +93,13 @@ def marked_word(edit: Edit, word: str) -> str:
     if edit.sign == "=":
         return html.escape(word)
     title = html.escape(f"{EDIT_KINDS[edit.sign]}: {edit.reference or '–'} → {edit.hypothesis or '–'}")
-    style = f"text-decoration: {_LINES[edit.sign]} {EDIT_COLOURS[edit.sign]} 2px"
-    sign = f"<sup><b>{edit.sign}</b></sup>"
-    return f'<span title="{title}"><span style="{style}">{html.escape(word)}</span>{sign}</span>'
+    return f'<span title="{title}">{underlined(edit.sign, word)}</span>'
+
+
+def underlined(sign: str, word: str) -> str:
+    """A word as `marked_word` shows it, without a tooltip: for a legend."""
+    style = f"text-decoration: {_LINES[sign]} {EDIT_COLOURS[sign]} 2px"
+    return f'<span style="{style}">{html.escape(word)}</span><sup><b>{sign}</b></sup>'
 
 
 def _labelled(text: str) -> str:

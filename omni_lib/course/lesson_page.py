@@ -46,11 +46,11 @@ TAUGHT = {
 AIMS = {
     "00": (
         Aim("say how sound becomes text, and what shape the data have after each step", ("pipeline_order",)),
-        Aim("say what Stage B trains, and for what", ("purpose_of_stage_b",)),
+        Aim("say what Stage B trains, by which task, and what for", ("purpose_of_stage_b",)),
         Aim("answer an exercise and read what its check says", ("seconds",)),
     ),
     "01": (
-        Aim("say why one second of sound gives exactly (100, 128) numbers", ("frame_count",)),
+        Aim("say why one second of sound gives a picture of exactly (100, 128)", ("frame_count",)),
         Aim("compute a log-mel, equal to torchaudio's", ("log_mel",)),
         Aim("find mel filters that are always empty, and fix them", ("smallest_fft",)),
         Aim("normalise a padded batch so that the padding has no influence", ("normalise_padded",)),

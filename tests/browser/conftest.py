@@ -7,9 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 
+import nbformat
 import numpy as np
 import pytest
 import soundfile
+from nbformat import NotebookNode
 from playwright.sync_api import Browser, sync_playwright
 
 from omni_lib.audio import SAMPLE_RATE, read_audio
@@ -77,15 +79,22 @@ def server(
 
 @pytest.fixture
 def open_notebook(browser: Browser, server: LabServer) -> Iterator[Callable[..., Notebook]]:
-    """A function that opens a notebook: `open_notebook("04_wer")`, or `open_notebook(source=["1 + 1"])`."""
+    """A function that opens a notebook: `open_notebook("04_wer")`, or `open_notebook(source=["1 + 1"])`.
+
+    `notebook=` opens a notebook that the test has made itself.
+    """
     contexts = []
 
-    def opened(name: str = "", source: Sequence[str] = (), **options) -> Notebook:
+    def opened(
+        name: str = "", source: Sequence[str] = (), notebook: NotebookNode | None = None, **options
+    ) -> Notebook:
         file = server.notebooks / (
             f"{name}.ipynb" if name else f"test_{len(list(server.notebooks.iterdir()))}.ipynb"
         )
         if name:
             shutil.copy(ROOT / "notebooks" / file.name, file)
+        elif notebook:
+            nbformat.write(notebook, file)
         else:
             write_notebook(file, source)
         context = browser.new_context(

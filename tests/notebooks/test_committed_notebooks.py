@@ -1,6 +1,7 @@
-"""The committed notebooks store what they compute, and they run with exercises blank and solved.
+"""The committed notebooks store what they compute, with all exercises blank.
 
 nbval runs in a process of its own for each notebook, so that a kernel that dies takes nothing else with it.
+`browser/test_notebooks_in_lab.py` runs the notebooks solved.
 """
 
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.notebooks import (
     FOLDER,
     LARGEST,
@@ -21,8 +21,6 @@ from omni_lib.course.notebooks import (
     faults,
     lesson_of,
     normalise,
-    short_training,
-    solved,
 )
 
 HERE = Path(__file__).parent
@@ -49,7 +47,6 @@ def nbval(path, home, *options):
     sanitize = f"--nbval-sanitize-with={HERE / 'nbval_sanitize.cfg'}"
     path_of_modules = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
     environment = os.environ | {"OMNI_HOME": str(home), "PYTHONPATH": path_of_modules, "OMP_NUM_THREADS": "1"}
-    environment["OMNI_CONFIG"] = str(short_training(home, epochs=8))
     command += [*options, sanitize, str(path)]
     done = subprocess.run(
         command, cwd=path.parent, env=environment, capture_output=True, text=True, timeout=900
@@ -123,8 +120,12 @@ def first_comparable(notebook):
 @pytest.mark.usefixtures("embedded_corpus")
 @each
 def test_blank_it_computes_what_it_stores_and_a_changed_output_is_noticed(path, tmp_path):
-    """One run shows both: of all cells, only the one whose stored output was changed here disagrees."""
+    """One run shows both: of all cells, only the one whose stored output was changed here disagrees.
+
+    Cells of long runs are left out. Nothing is compared with their outputs, and they run in the browser.
+    """
     notebook = read(path)
+    notebook.cells = [cell for cell in notebook.cells if LONG not in tags(cell)]
     number = first_comparable(notebook)
     for output in notebook.cells[number].outputs:
         if "text" in output:
@@ -138,23 +139,3 @@ def test_blank_it_computes_what_it_stores_and_a_changed_output_is_noticed(path, 
     assert re.search(rf"\b1 failed, {len(code_cells) - 1} passed\b", said), said
     changed = code_cells.index(notebook.cells[number])
     assert re.search(rf"::Cell {changed}\b", said.rpartition("short test summary")[2]), said
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("embedded_corpus")
-@each
-def test_solved_it_runs_and_every_check_is_right(path, tmp_path):
-    lesson = lesson_of(path)
-    notebook = solved(read(path), lesson)
-    (tmp_path / "home").mkdir()
-    nbformat.write(notebook, tmp_path / path.name)
-    status, said = nbval(tmp_path / path.name, tmp_path / "home", "--nbval-lax")
-    assert status == 0, said
-    progress = Progress(tmp_path / "home" / "progress.json").read()
-    assert {key for key, entry in progress.items() if entry["right"]} == {
-        exercise.key for exercise in lesson.EXERCISES
-    }
-    if path.stem == "05_full_training":  # trained to the end, as did the capstone and two experiments
-        runs = {saved.parent.name for saved in tmp_path.rglob("audio_enc_step_16.pt")}
-        changes = {f"lesson_short_{change}" for change in ("muon_rate_0", "seed_1")}
-        assert runs == {"lesson_short", "lesson_short_with_2_own"} | changes

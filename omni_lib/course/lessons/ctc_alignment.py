@@ -166,8 +166,8 @@ feasible = CodeExercise(
     hints=(
         "Two numbers decide: the CTC frames that there are, and the fewest with which the text can "
         "be spelled.",
-        "There are `embedding_lengths(mel_frames) * frames_per_embedding`. Needed is one frame for "
-        "each symbol, and one more, a blank, between each two *neighbours* that are alike.",
+        "There are `embedding_lengths(mel_frames) * frames_per_embedding` CTC frames. The text needs one "
+        "for each symbol, and one more for a blank between every two *neighbours* that are equal.",
         "`sum(left == right for left, right in zip(target, target[1:]))` counts those neighbours.",
     ),
     praise="Where this is False the loss is infinite, whatever the weights. `omni data check` runs this "

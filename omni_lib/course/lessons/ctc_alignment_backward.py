@@ -67,8 +67,8 @@ ctc_gradient = CodeExercise(
         "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column "
         "`states[s]`, one s after the other (or `index_add`, with minus gamma).",
     ),
-    praise="Equal to autograd's. A step along it moves each frame's softmax towards the "
-    "occupancies, which come from the network's own probabilities.",
+    praise="Equal to autograd's. A step against it, as in training, moves each frame's softmax towards "
+    "the occupancies, which come from the network's own probabilities.",
 )
 
 

@@ -31,8 +31,8 @@ def backward_recursion(attempt: Attempt) -> None:
                 "a",
                 2,
                 "'a' in two frames",
-                "Each way on emits, in the next frame, the symbol of the state to which it goes, and the "
-                "ways are added up (`logaddexp`).",
+                "Each way to go on emits the symbol of the next state in the next frame. Add up these ways "
+                "(`logaddexp`).",
             ),
             ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
             ("aa", 4, "'aa' in four frames", "Between two equal letters the blank must not be skipped."),
@@ -48,8 +48,8 @@ def backward_recursion(attempt: Attempt) -> None:
             got = result_of(attempt, (log_probs, target), case)
         if same_cells(got, wanted + log_probs[:, trellis.states_of(target)]):
             raise NotYet(
-                f"{case}: your beta contains the probability of the frame t itself, which alpha contains "
-                "already. Begin with the frame after it, and with one in the last frame."
+                f"{case}: your beta contains the probability of frame t itself, which alpha contains "
+                "already. Use the probabilities of frame t + 1, and set beta to one in the last frame."
             )
         wrapped = _wrapped_backward(log_probs, target)
         if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
@@ -59,7 +59,7 @@ def backward_recursion(attempt: Attempt) -> None:
         expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
     log_probs, target = posteriors(200, 9, sharpness=6.0).float(), indices("do you want to ride a bicycle")
     wanted = trellis.backward_mass(log_probs, target)
-    why = "Multiply nothing, or its probability underflows; add logarithms."
+    why = "Do not multiply probabilities, since such products underflow: add their logarithms."
     expect_close(attempt, (log_probs, target), wanted, why, "T states", case="A long clip in float32")
 
 
@@ -130,7 +130,7 @@ def ctc_gradient(attempt: Attempt) -> None:
                 "A letter that comes twice stands in two states; `gradient[:, states] -= gamma` takes only "
                 "one of them.",
             ),
-            ("the cat sat on the mat", 60, "A sentence", "Many of its letters come again."),
+            ("the cat sat on the mat", 60, "A sentence", "Letters that occur again: add their occupancies."),
         )
     ):
         target = indices(text)

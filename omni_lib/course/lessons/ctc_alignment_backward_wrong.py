@@ -206,14 +206,14 @@ def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "backward_recursion": [
         (_with_its_own_frame, "which alpha contains already"),
-        (_emits_where_it_leaves, "the state to which it goes"),
+        (_emits_where_it_leaves, "the symbol of the next state"),
         (_backward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
         (_backward_wraps, "Nothing comes after the last"),
         (_ends_in_the_blank_only, "in the last two states"),
         (_backward_takes_the_best, "logaddexp"),
         (_forward_again, "After the last frame nothing is left"),
         (_not_mirrored_back, "After the last frame nothing is left"),
-        (_backward_multiplies, "its probability underflows"),
+        (_backward_multiplies, "such products underflow"),
         (lambda log_probs, target: _backward(log_probs, target).clamp(min=-1e9), "a large negative number"),
     ],
     "occupancy": [

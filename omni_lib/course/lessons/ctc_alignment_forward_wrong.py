@@ -131,7 +131,7 @@ WRONG: list[tuple[Any, str]] = [
     (_forward_wraps, "A negative index does not fail"),
     (_forward_begins_in_blank_only, "A path begins in the first blank or in the first letter"),
     (_forward_takes_the_best, "logaddexp"),
-    (_forward_multiplies, "its probability underflows"),
+    (_forward_multiplies, "such products underflow"),
     (lambda log_probs, target: _forward(log_probs, target).clamp(min=-1e9), "a large negative number"),
     (_forward_by_own_logsumexp, "takes -inf from -inf"),
     (_forward_in_one_row, "Stay or move on"),

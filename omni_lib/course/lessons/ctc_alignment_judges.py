@@ -35,7 +35,7 @@ def collapse(attempt: Attempt) -> None:
         ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
         (
             "hello",
-            "Two equal neighbours are one symbol that lasts: without a blank between, no letter is doubled.",
+            "Two equal neighbours are one symbol that lasts: only a blank between them doubles a letter.",
         ),
         (
             "hel_lo",
@@ -52,8 +52,8 @@ def collapse(attempt: Attempt) -> None:
         ("anna", "Only neighbours merge: a letter that comes back later is a new one."),
         ("a  b", "The space is a symbol like any other: it merges with its neighbour and stays."),
         (" a ", "The space is a symbol like any other, at the beginning and at the end, too."),
-        ("____", "Blanks alone spell nothing: an empty list."),
-        ("", "No frames spell nothing: an empty list."),
+        ("____", "Blanks alone spell the empty text: return an empty list."),
+        ("", "A path without frames spells the empty text: return an empty list."),
     ):
         _expect_spelled(attempt, trellis.read_path(path), f"The path {path!r}", why)
     drawn = torch.randint(0, 4, (400,), generator=torch.Generator().manual_seed(0)).tolist()
@@ -97,12 +97,12 @@ def count_alignments(attempt: Attempt) -> None:
         ("", 4, "The empty text has one path: blanks."),
         ("hello", 5, "With five frames there is no room for the blank between the two l."),
         ("hello", 6, "Six frames are just enough."),
-        ("hello", 7, "One frame more than needed: something lasts, or one more blank stands somewhere."),
+        ("hello", 7, "One frame more than needed: a symbol lasts two frames, or there is one more blank."),
         ("hello", 16, "Count by frame and state; enumerating all sequences is hopeless here."),
         (
             "the cat sat on the mat",
             57,
-            "Count in Python's whole numbers: a float has not enough digits for this one.",
+            "Count in Python's whole numbers: a float does not have enough digits for this one.",
         ),
         ("the cat sat on the mat", 90, "Count in Python's whole numbers, which have no largest one."),
     ):
@@ -169,13 +169,13 @@ def forward_recursion(attempt: Attempt) -> None:
         expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
     log_probs = posteriors(300, 9, sharpness=6.0).float()
     target = indices("do you want to ride a bicycle on thursday")
-    why = "Multiply nothing, or its probability underflows; add logarithms."
+    why = "Do not multiply probabilities, since such products underflow: add their logarithms."
     wanted = trellis.forward_mass(log_probs, target)
     alpha = expect_close(attempt, (log_probs, target), wanted, why, "T states", case="A long clip in float32")
     loss = float(ctc_loss(log_probs[None], torch.tensor([300]), [target]))
     require(
         abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
-        "its last column does not give the loss of torch",
+        "the last two states of its last frame do not give torch's loss",
     )
 
 

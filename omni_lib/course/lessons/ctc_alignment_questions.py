@@ -12,8 +12,8 @@ why_ctc = Reflection(
         "What does a transcript say about the frame at 0.37 s? And which paths did the cell that "
         "lists the alignments of 'ab' add up?",
     ),
-    prompt="(The chapter's question 2.) Why is an encoder trained with CTC, and not with a cross-entropy at "
-    "every frame? What does the loss add up?",
+    prompt="(The chapter's question 2.) Sum up: why is an encoder trained with CTC, and not with a "
+    "cross-entropy at every frame? What does the loss add up?",
     model="Cross-entropy needs a label for every frame, that is an alignment, which transcripts do not "
     "have. CTC adds up the probabilities of all paths that collapse to the text, so that no frame has"
     " to be labelled.",
@@ -50,12 +50,12 @@ frames_for_hello = Number(
     "many CTC frames does hello need?",
     right=6,
     tolerance=0,
-    praise="Five letters and a blank between the two l. At k = 1 the chapter's own example has no path, and "
-    "its loss is infinite.",
+    praise="Five letters and a blank between the two l. With its 5 CTC frames the chapter's own example has "
+    "no path, and its loss is infinite.",
     slips=(
         (5, "Five letters, but what do five frames h, e, l, l, o collapse to?"),
         (9, "A blank between all letters is allowed, but only needed between two that are alike."),
-        (11, "That is the number of states, 2 L + 1; most of the blanks among them may be skipped."),
+        (11, "That counts a blank before, between and after all letters; most of these may be left out."),
         (4, "That is enough for 'helo'. The second l needs a frame too, and a blank before it."),
     ),
 )
@@ -97,8 +97,8 @@ sum_or_best = Choice(
         "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
         "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every "
         "unlikely path.",
-        "d": "All paths, weighed by their own probability. The next cell computes it by brute force, and as "
-        "torch does.",
+        "d": "The probabilities of all paths are added up. The next cell does this by listing the paths, and "
+        "compares the result with torch's.",
     },
 )
 
@@ -116,10 +116,10 @@ eos_as_target = Choice(
     replies={
         "a": "A decoder that predicts one letter after another needs a symbol for the end. CTC "
         "stops when its frames run out.",
-        "b": "The transcripts have no full stops, and CTC has no sentences.",
+        "b": "The transcripts have no full stops, so nothing in a target marks where a sentence ends.",
         "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class "
         "28. The class exists because the chapter's CTC head has 29 outputs.",
-        "d": "Pauses are what the space and the blank are for.",
+        "d": "A pause is not written in the target at all: during a pause, the path has blanks.",
     },
 )
 
@@ -139,7 +139,7 @@ initial_loss = Number(
     slips=(
         (8 * math.log(29), "That is the loss of one path. There are 36, and they add up."),
         (math.log(29), "That is one frame of one path."),
-        (8 * math.log(29) + math.log(36), "More paths are more probability, hence less loss: mind the sign."),
+        (8 * math.log(29) + math.log(36), "More paths mean more probability and less loss: check the sign."),
         (
             (8 * math.log(29) - math.log(36)) / math.log(2),
             "Those are bits; nats come from the natural logarithm.",

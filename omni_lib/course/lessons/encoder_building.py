@@ -56,8 +56,8 @@ rotate = CodeExercise(
     judge=judges.rotate,
     answer=solutions.rotate,
     hints=(
-        "Write the formula down for the pairs of one frame: `a = x[..., :half]` and `b = x[..., half:]` are "
-        "its two sides, and `torch.cat` puts the rotated ones side by side again.",
+        "`a = x[..., :half]` and `b = x[..., half:]` hold the two channels of each pair. Compute a' and b' "
+        "by the formula, and join them with `torch.cat`.",
         "The angles have the shape (T, D/2): a column of frames, `torch.arange(T)[:, None]`, times a row of "
         "speeds.",
         "The speeds are `10_000.0 ** (-torch.arange(half) / half)`; 2i / D is i / half.",
@@ -113,13 +113,13 @@ audio_encoder = CodeExercise(
     judge=judges.audio_encoder,
     answer=solutions.AudioEncoder,
     hints=(
-        "The beginning of the lesson names the parts in their order. Each block takes `x` and the "
-        "mask of the lengths at its place: `padding_mask(lengths, x.shape[1])`.",
+        "The beginning of the lesson names the parts in their order. Each block takes `x` and "
+        "the mask of the lengths at that point: `padding_mask(lengths, x.shape[1])`.",
         "`self.blocks[: self.blocks_before_pool]` come before the pool, `self.blocks[self.blocks_before_pool "
         ":]` after it. With the pool: `lengths = lengths // 2`.",
         "At the beginning `x = (mel - self.feature_mean) / self.feature_deviation`; at the end `self.norm(x) "
         "* padding_mask(lengths, x.shape[1])[..., None], lengths`.",
     ),
-    praise="This is an encoder of your own making, with the embeddings of the library's, padding included.",
+    praise="You have built the whole encoder, and it gives the library's embeddings, padding included.",
     plug_in=PlugIn(places=(encoder_plug_in.PLACE,), adapt=encoder_plug_in.in_training),
 )

@@ -61,7 +61,7 @@ def subsampler(attempt: Attempt) -> None:
         known = {} if training else slips.subsampler(layers, x, lengths)
         why = "Compare your shapes with the trace above."
         if training:  # evaluation was right
-            why = "Each norm counts the frames of its mask: hand it the mask of the lengths at its place."
+            why = "Each norm counts the frames of its mask: give it the mask of the lengths at that point."
         _expect_real_rows(got, wanted, counts, known, why, case)
     _expect_gradients(part, (x, lengths))
 

@@ -56,7 +56,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (
             with_changes(solutions.Subsampler, ("x = x + F.relu(", "x = F.relu(")),
-            "is to be added to its input",
+            "must be added to its input",
         ),
         (
             with_changes(
@@ -132,7 +132,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (
             with_changes(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")),
-            "not to be rotated",
+            "must not be rotated",
         ),
         (
             with_changes(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
@@ -184,11 +184,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "block": [
         (
             with_changes(solutions.Block, ("x = x + self.attention", "x = self.attention")),
-            "the result of `attention` is to be added",
+            "the result of `attention` must be added",
         ),
         (
             with_changes(solutions.Block, ("x + self.", "self.")),
-            "the result of `attention`, `convolution`, `feed_forward` is to be added",
+            "the result of `attention`, `convolution`, `feed_forward` must be added",
         ),
         (
             with_changes(solutions.Block, ("self.feed_forward_norm(x))", "x)")),
@@ -280,7 +280,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (
             with_changes(solutions.AudioEncoder, (" * padding_mask(lengths, x.shape[1])[..., None]", "")),
-            "of the padding are to be zero",
+            "of the padding must be zero",
         ),
         (
             with_changes(solutions.AudioEncoder, ("lengths // 2", "lengths")),

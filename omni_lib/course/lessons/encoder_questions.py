@@ -69,10 +69,11 @@ projection_inputs = Number(
     key="02.projection_inputs",
     hints=(
         "Three strides of 2 over frequency: how many of the 128 filters remain as bands?",
-        "16 bands remain. The mean of each two neighbouring bands leaves 8, each with 64 channels.",
+        "16 bands remain. The mean of every two neighbouring bands leaves 8, each with 64 channels.",
     ),
-    prompt="The subsampler's last convolution gives 64 channels in each of its frequency bands. Then it "
-    "takes the mean of each two neighbouring bands. How many numbers of a frame does its linear layer read?",
+    prompt="The subsampler's last convolution gives 64 channels in each frequency band. Then the subsampler "
+    "takes the mean of every two neighbouring bands. How many numbers does its linear layer read for each "
+    "frame?",
     right=512,
     tolerance=0.5,
     praise="128 filters become 16 bands and then 8, and 8 bands of 64 channels are 512 numbers.",
@@ -93,15 +94,15 @@ attention_pairs = Number(
         "How many frames are 10 s at 40 ms, and how many at 10 ms?",
         "Every frame is compared with every frame: the number of pairs is the square.",
     ),
-    prompt="For 10 s of speech, how many times as many pairs (query, key) does attention have at "
+    prompt="For 10 s of speech, how many times as many pairs of frames does attention compare at "
     "10 ms a frame as at 40 ms, where our first block works?",
     right=16,
     tolerance=0.5,
-    praise="1000² against 250² pairs: four times fewer queries, and four times fewer keys for "
-    "each of them. After the pool, at 80 ms, it is 64 times.",
+    praise="1000² against 250² pairs: a quarter of the frames, and each of them is compared with a "
+    "quarter as many. After the pool, at 80 ms, the factor is 64.",
     slips=(
         (4, "that is the ratio of the frames; but each frame is compared with every other"),
-        (8, "4 times fewer queries, each with 4 times fewer keys: multiply"),
+        (8, "there are 4 times as many frames, and each is compared with 4 times as many: multiply"),
         (64, "that is at 80 ms, after the pool; the first block comes before it"),
         (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
         (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
@@ -136,7 +137,7 @@ rotary = Choice(
 how_many_blocks = Number(
     key="02.how_many_blocks",
     hints=(
-        "Subtract the subsampler, the pooling and the norm from 10.5 million; what is left are blocks.",
+        "Subtract the subsampler, the pool and the norm from 10.5 million. The rest is for the blocks.",
         "One block has 559,488 parameters.",
     ),
     prompt="The chapter says 10.5 million parameters. How many encoder blocks like ours would that take, "

@@ -63,11 +63,11 @@ def rotation(x: Tensor) -> Slips:
         "the exponent is -2i / D, which goes almost to -1": lambda: turned(
             frames * 10_000.0 ** (-channel / (2 * half))
         ),
-        "the exponent is negative: the angles become smaller from pair to pair": lambda: turned(
+        "the exponent is negative in the formula: the angles fall from pair to pair": lambda: turned(
             frames * 10_000.0 ** (channel / half)
         ),
         "all pairs are rotated by the same angle; each pair has its own": lambda: turned(frames.float()),
-        "the angles are in radians, as `cos` and `sin` expect them": lambda: turned(angle * math.pi / 180),
+        "the angles must be in radians, as `cos` and `sin` expect": lambda: turned(angle * math.pi / 180),
     }
 
 
@@ -76,10 +76,10 @@ def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
         return lambda: _subsampled(layers, x, lengths, **flags)
 
     return {
-        "the padding goes into the first convolution: multiply `x` by its mask before": run(
+        "the padding goes into the first convolution: multiply `x` by its mask before it": run(
             zeros_first=False
         ),
-        "the residual's result is to be added to its input": run(residual="alone"),
+        "the residual's result must be added to its input": run(residual="alone"),
         "the residual layer is missing": run(residual="none"),
         "a ReLU is missing after the norms of `convs`": run(rectified=False),
         "the ReLU comes after the norm, not before it": run(rectified="before"),
@@ -87,9 +87,9 @@ def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
         "the ReLU comes before the addition, and works on the residual's result alone": run(
             residual="added before the ReLU"
         ),
-        "the sum of each two bands is twice their mean": run(bands="summed"),
+        "the sum of two bands is twice their mean": run(bands="summed"),
         "the mean is over two neighbouring bands: `unflatten` the bands into 8 pairs": run(bands="far apart"),
-        "the values of a band are to stay together: flatten (8 bands, 64 channels) in this order": run(
+        "the values of a band must stay together: flatten (8 bands, 64 channels) in this order": run(
             bands="after channels"
         ),
         "a norm needs the mask of its frames: halve the lengths with each stride, and make a new mask": (
@@ -173,7 +173,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         "rotate the queries too, not the keys alone": run(query_turned=same),
         "rotate the keys too, not the queries alone": run(key_turned=same),
         "rotate after the `split`: the pairs are those of the channels of one head": run(split="after"),
-        "the values are not to be rotated": run(value_turned=apply_rotary),
+        "the values must not be rotated": run(value_turned=apply_rotary),
         "the padding is attended to: hand the mask to `attention`": run(masked=False),
         "the first half of `query_value` are the queries, the second half the values": run(exchanged=True),
         "the heads are not split by channel: `unflatten` the last axis, then exchange T and heads": run(
@@ -183,7 +183,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
             split="joined"
         ),
         "the last map, `output`, is missing": lambda: _without_output(layers, x, mask),
-        "`x` is not to be added here: that residual connection belongs to the block": lambda: x + run()(),
+        "`x` must not be added here: that residual connection belongs to the block": lambda: x + run()(),
         "the scores are scaled twice: your `attention` divides them by the square root of D already": run(
             query_turned=lambda query: apply_rotary(query) / math.sqrt(query.shape[-1])
         ),
@@ -235,14 +235,14 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
     slips: dict[str, Callable[[], Tensor]] = {}
     for where in (names, *((name,) for name in names)):
         what = "`" + "`, `".join(where) + "`"
-        slips[f"the result of {what} is to be added to its input"] = run(
+        slips[f"the result of {what} must be added to its input"] = run(
             lambda name, y: computed(name, normed(name, y)), where
         )
         slips[f"the layer norm before {what} is missing"] = run(lambda name, y: y + computed(name, y), where)
         slips[f"the norm of {what} stands after it; it belongs in front of it"] = run(
             lambda name, y: normed(name, y + computed(name, y)), where
         )
-        slips[f"{what} gets the normalised input, and the input as it was is what it is added to"] = run(
+        slips[f"{what} gets the normalised input, but its result must be added to the input itself"] = run(
             lambda name, y: normed(name, y) + computed(name, normed(name, y)), where
         )
     for order in tuple(permutations(names))[1:]:
@@ -273,7 +273,7 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the log-mels are not divided by their deviation": run(deviation=False),
         "subtract the mean before you divide by the deviation": run(mean="after the division"),
         "the layer norm at the end is missing": run(norm=False),
-        "the embeddings of the padding are to be zero: multiply by the mask of the new lengths": run(
+        "the embeddings of the padding must be zero: multiply by the mask of the new lengths": run(
             zeros=False
         ),
         "the layer norm has a bias, which writes into the padding: multiply by the mask after it": run(
@@ -282,7 +282,7 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the pool stands before the first block": other(0),
         "the pool stands after the last block": other(len(layers.blocks)),
         "the pool stands one block too late": other(layers.blocks_before_pool + 1),
-        "the blocks are not masked: hand them the mask of the lengths at their place": run(masked=False),
+        "the blocks are not masked: give each the mask of the lengths at that point": run(masked=False),
     }
 
 

@@ -54,7 +54,7 @@ edit_counts = CodeExercise(
         "D, I)`, and take the `min` by the first. The last cell has the answer.",
     ),
     praise="The same totals as jiwer's on every pair. Where two alignments have equally few errors, scorers "
-    "may split them differently; the sum, and so the WER, is the same.",
+    "may report different S, D and I; the sum, and so the WER, is the same.",
     plug_in=PlugIn(
         places=("omni_lib.runs.log_window:word_errors", "omni_lib.inference.evaluation:word_errors"),
         adapt=_as_word_errors,
@@ -114,8 +114,7 @@ bootstrap_interval = CodeExercise(
         "errors and words by the same numbers.",
         "Do that `resamples` times, sort the rates, and return the ones at 2.5% and 97.5% of the way.",
     ),
-    praise="This needs no formula and assumes no normal distribution. `omni_lib.metrics` draws "
-    "whole speakers.",
+    praise="This needs no formula, and does not assume a normal distribution.",
 )
 
 EXERCISES = (

@@ -66,17 +66,17 @@ _EDIT_CASES = (
     (
         "a b c a b",
         "c a b",
-        "A long match is worth little if everything before it is lost.",
+        "Deleting the first two words is enough. Do not match each word with the first equal one.",
     ),
     (
         "a e c e f",
         "b c a f a f",
-        "Take the fewest errors over all alignments; the longest match (as of `difflib`) may cost more.",
+        "Take the fewest errors over all alignments; the longest match (what `difflib` takes) may cost more.",
     ),
     (
         "d a d c b",
         "c a b b b b",
-        "Take the fewest errors over all alignments; the longest match (as of `difflib`) may cost more.",
+        "Take the fewest errors over all alignments; the longest match (what `difflib` takes) may cost more.",
     ),
     *(
         (reference, hypothesis, "A substitution counts as one error, and so does a deletion or an insertion.")

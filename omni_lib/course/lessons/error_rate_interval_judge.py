@@ -43,8 +43,8 @@ def _pair(got: object) -> _Ends:
         raise NotYet(f"two numbers are wanted, (low, high); your function returns {described(got)}") from None
     require(
         low <= high,
-        f"the lower end comes first; your function returns ({low:.4f}, {high:.4f}). Before you take two of "
-        "them, sort the rates",
+        f"the lower end comes first; your function returns ({low:.4f}, {high:.4f}). Take the two ends from "
+        "the sorted rates; a middle and a distance from it are not ends",
     )
     return low, high
 
@@ -126,7 +126,7 @@ def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[t
     )
     yield (
         _ends(_sums(errors, 1) / _sums(words, 2)),
-        "You draw errors and words each for themselves: take an utterance's errors and its words together.",
+        "You draw errors and words independently: take an utterance's errors and its words together.",
     )
     yield (
         (float(np.quantile(rates, 0.00025)), float(np.quantile(rates, 0.00975))),

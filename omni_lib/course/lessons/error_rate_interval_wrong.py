@@ -110,6 +110,11 @@ def _not_sorted(errors: list[int], words: list[int], resamples: int) -> Any:
     return rates[int(0.025 * resamples)], rates[int(0.975 * resamples)]
 
 
+def _middle_and_reach(errors: list[int], words: list[int], resamples: int) -> tuple[float, float]:
+    low, high = _resampled(errors, words, resamples)
+    return (low + high) / 2, (high - low) / 2
+
+
 def _mirrored(errors: list[int], words: list[int], resamples: int) -> Any:
     """The "basic" interval of the textbooks."""
     low, high = _by_numpy(errors, words, resamples)
@@ -135,7 +140,8 @@ WRONG: list[tuple[Any, str]] = [
     (_closed_formula, "A formula assumes a bell curve"),
     (_upside_down, "the lower end comes first"),
     (lambda errors, words, resamples: sum(errors) / sum(words), "two numbers are wanted"),
-    (_not_sorted, "sort the rates"),
+    (_not_sorted, "from the sorted rates"),
+    (_middle_and_reach, "are not ends"),
     (_of_one_utterance, "of single utterances"),
     (_over_all_words, "the words of the utterances that were drawn"),
     (_word_by_word, "draw utterances, not words"),

@@ -102,8 +102,8 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
     yield counts[0].rate, "That is the rate of the first utterance alone: is the `return` inside the loop?"
     yield (
         sum(each.rate for each in counts) / len(counts),
-        "That is the mean of the utterances' rates, in which one word of a short utterance weighs more than "
-        "one of a long.",
+        "That is the mean of the utterances' rates, in which a word of a short utterance weighs more than a "
+        "word of a long one.",
     )
     yield (
         sum(said != written for said, written in pairs) / len(pairs),
@@ -119,7 +119,7 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
     )
     yield (
         word_errors(" ".join(references), " ".join(heard)).rate,
-        "You join all utterances to one text, in which a word may match one of another utterance: compare "
+        "You join all utterances into one text, in which a word may match one of another utterance: compare "
         "each with its own reference, and add up the errors.",
     )
     yield (
@@ -131,7 +131,7 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
         sum(max(len(said.split()), len(written.split())) for said, written in pairs),
     ):
         yield count.errors / max(1, words), "Divide by the words of the *references*."
-    yield count.errors // count.reference, "Does `//` leave the fraction out? Divide with `/`."
+    yield count.errors // count.reference, "`//` drops everything after the decimal point: divide with `/`."
 
 
 def character_error_rate(attempt: Attempt) -> None:
@@ -149,7 +149,7 @@ def character_error_rate(attempt: Attempt) -> None:
         ("kitten", "sitting", "Two substituted, one inserted."),
         ("abc", "", "All deleted."),
         ("abcdef", "fabcde", "One insertion and one deletion."),
-        ("a b", "ab c", "A space is deleted, and another one inserted."),
+        ("a b", "ab c", "One insertion and one substitution: b before the space, and c for the b after it."),
     ]
     cases += [(row.reference, row.hypothesis, "From the corpus.") for row in hypotheses("dev")[5::20]]
     for reference, hypothesis, why in cases:

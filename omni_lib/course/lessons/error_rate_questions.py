@@ -35,8 +35,8 @@ meaning_of_15 = Reflection(
         "There are three kinds of error. Their number is divided by the number of words in "
         "one of the two texts: which?",
     ),
-    prompt="(The chapter's question 3.) What does a WER of 15% mean? Write down which errors it counts, and "
-    "what it divides them by.",
+    prompt="(The chapter's question 3.) Sum up: what does a WER of 15% mean? Write down which errors it "
+    "counts, and what it divides them by.",
     model="Substitutions, deletions and insertions together are 15 for every 100 words of the reference, "
     "over the whole test set. With insertions among them, that is not the same as 15 wrong words in "
     "100.",
@@ -82,7 +82,7 @@ most_errors = Number(
     praise="Two substitutions and three insertions over two words. 100% is not an upper limit; "
     "writing nothing at all would have been 100%.",
     slips=(
-        (100.0, "Every word wrong is 100% only where nothing is inserted. How long is the hypothesis?"),
+        (100.0, "If no word is right, the WER is 100% only without insertions. How long is the hypothesis?"),
         (5, "That is the number of errors: divide it by the words of the reference."),
         (150.0, "Those are the three insertions. The two words of the reference are wrong too."),
         (
@@ -107,9 +107,10 @@ characters_or_words = Choice(
     replies={
         "a": "One wrong letter makes a whole word wrong. A language model corrects many such "
         "errors, as the line 'with a language model' below shows.",
-        "b": "They count different things: one wrong letter costs one word here, and one letter there.",
-        "c": "A deleted word deletes all its letters, and its share of the characters would be about the "
-        "same as of the words.",
+        "b": "They count different things: one wrong letter is a whole word for the WER, and one letter for "
+        "the CER.",
+        "c": "A deleted word loses all its letters, so its share of the characters would be about the same "
+        "as its share of the words, and the two rates would be close.",
         "d": "Neither rate looks at the length of a word. Compare what is written with what was said.",
     },
 )
@@ -156,7 +157,8 @@ whom_to_draw = Choice(
         "b": "Yes, and the claim is about voices that are not in the test set. With 16 voices "
         "there are 16 draws, however many utterances each has read. "
         "`omni_lib.metrics.bootstrap_interval` draws speakers.",
-        "c": "Only one of the two answers the question. Their mean answers neither question.",
+        "c": "The two intervals answer different questions: other utterances of the same voices, or other "
+        "voices. Their mean answers neither.",
         "d": "Many utterances do not help here: a thousand utterances of one voice say little "
         "about another voice.",
     },
@@ -179,7 +181,7 @@ what_normalisation_hides = Choice(
         "b": "A deletion, before and after normalisation.",
         "c": "A substitution, before and after normalisation.",
         "d": "The apostrophe is deleted, and both become 'well'. Capitals, full stops and "
-        "accents are deleted too, although a reader may need them.",
+        "accents disappear too, although a reader may need them.",
     },
 )
 
@@ -198,7 +200,7 @@ human_level = Choice(
         "a": "On which recordings? People, too, do better on read sentences than on a noisy telephone call.",
         "b": "A decoder changes the rate, not what it is compared with.",
         "c": "A WER without the name of its test set means nothing, for a model as for people. "
-        "In the tables below, rates of one model differ by a factor of more than three.",
+        "In Table 4.2 the same model has 0.0% on one accent, and 6.8% on another.",
         "d": "The loss depends on the length of the utterances. No threshold of it means anything to a "
         "listener.",
     },

@@ -206,7 +206,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "characters_or_words": [
         ("b", "different things"),
-        ("c", "deletes all its letters"),
+        ("c", "loses all its letters"),
         ("d", "length of a word"),
     ],
     "difference_of_half_a_point": [("a", "On these 130"), ("b", "does not make them equal"), ("d", "A seed")],

@@ -199,8 +199,8 @@ train_step = CodeExercise(
         "At the end `optimizers.step(share)`, `averaged.update_parameters(model.recogniser)`, and "
         "`return loss`.",
     ),
-    praise="After three steps all weights are those of the library's own step, and so is their average. A "
-    "training is this function in a loop.",
+    praise="After three steps, all weights and their average are the same as after the library's own steps. "
+    "A training is this function in a loop.",
     plug_in=PlugIn(places=("omni_lib.trainer:Trainer.train_step",), adapt=_as_method),
 )
 

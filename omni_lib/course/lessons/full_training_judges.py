@@ -234,7 +234,7 @@ def average_weights(attempt: Attempt) -> None:
             1_000_000,
             0.9,
             "Late in a run",
-            "It keeps the decay of itself, and takes the rest from the new weights.",
+            "It keeps the share `decay` of itself, and takes the rest from the new weights.",
         ),
         (
             zero,
@@ -245,7 +245,7 @@ def average_weights(attempt: Attempt) -> None:
             "There was none before it: it keeps a tenth of the random start. The share grows with `updates`.",
         ),
         (old, new, 8, 0.99, "After eight updates", "It keeps half of itself."),
-        (old, new, 10_000, 0.99, "After many updates", "It keeps the decay, which is less."),
+        (old, new, 10_000, 0.99, "After many updates", "It keeps the share `decay`, the smaller of the two."),
         (old, new, 50, 0.0, "A decay of zero", "It takes the new weights as they are."),
     )
     for averaged, current, updates, decay, case, why in cases:

@@ -74,15 +74,14 @@ read_range = Choice(
         "a": "A real run stays near its peak for hundreds of steps. So close to the limit, one "
         "bad batch is enough to spoil the training.",
         "b": "That is safe, and slow: at the left end the loss hardly changes.",
-        "c": "After the warm-up the rate is too high all the same: the second of the logs below "
-        "shows such a training.",
+        "c": "A warm-up only delays it: after the warm-up the rate is too high all the same.",
         "d": "Yes, a usual choice (Smith 2017): the loss falls there, and the limit is not near.",
     },
 )
 
 chapter_hours = Number(
     key="05.chapter_hours",
-    hints=("2500 steps of 3.25 s are how many seconds? An hour has 3600.",),
+    hints=("How many seconds do 2500 steps of 3.25 s take? An hour has 3600.",),
     prompt=(
         "The chapter's listing runs 2500 steps at 3.0 to 3.5 s a step, and ends with 'Time: 8h 15m'. "
         "How many hours are 2500 steps at 3.25 s?"
@@ -90,8 +89,8 @@ chapter_hours = Number(
     right=2500 * 3.25 / 3600,
     unit="h",
     tolerance=0.05,
-    praise="2.1 to 2.4 hours for 3.0 to 3.5 s a step. So no run has printed this listing, and "
-    "its other figures need checking too.",
+    praise="At 3.0 to 3.5 s a step, the steps take 2.1 to 2.4 hours. So the figures of this listing "
+    "contradict each other, and the others need checking too.",
     slips=(
         (8.25, "That is what the listing says. Multiply: 2500 · 3.25 s, and 3600 s are an hour."),
         (8125, "Those are seconds."),
@@ -116,7 +115,7 @@ epoch_of_step_1000 = Number(
     praise="An epoch has 125 steps, so step 1000 is the last of epoch 8: the loss of 18.67 "
     "cannot belong to epoch 1.",
     slips=(
-        (1, "That is what the listing says: how many steps has an epoch?"),
+        (1, "That is what the listing says. How many steps does an epoch have?"),
         (9, "Step 1001 is the first of epoch 9."),
         (125, "That is the number of steps of an epoch."),
     ),
@@ -179,9 +178,9 @@ recipe_refused = Choice(
     right="b",
     replies={
         "a": "Then the same rows stand in fewer batches, and their loss is still infinite.",
-        "b": "Yes: most texts have more letters than their clips have frames, some 16 a second "
-        "against 12.5. Two "
-        "from each embedding would do; ours takes 3, as it plays clips faster.",
+        "b": "Yes: most texts have more letters than their clips have CTC frames, about 16 a second "
+        "against 12.5. Two frames from each embedding are enough here. Our recipe takes 3, because it "
+        "also trains on faster copies of the clips.",
         "c": "The refusal counts letters and frames; neither depends on how loud a clip is.",
         "d": "A text without a path has the probability 0 in every epoch.",
     },
@@ -210,9 +209,9 @@ log_one = Choice(
         "used. What does the share of blanks do?",
         "b": "After its first steps the loss goes up and down only with the length of the batches. What does "
         "the share of blanks do?",
-        "c": "Yes: nearly every frame is blank, and in epoch 3 still. One setting causes this; it is named "
-        "after the last log.",
-        "d": "Compare its share of blanks with the healthy log's, epoch for epoch: this one writes nothing.",
+        "c": "Yes: nearly every frame is blank, still in epoch 3. One setting causes this. You will find it "
+        "below the last log.",
+        "d": "Compare its share of blanks with the healthy log's, epoch by epoch: here it stays near 100%.",
     },
 )
 
@@ -234,17 +233,17 @@ log_two = Choice(
 
 log_three = Choice(
     key="05.log_three",
-    hints=("How many steps has an epoch? How many clips are that, in batches of 8?",),
+    hints=("How many steps does an epoch have? How many clips is that, in batches of 8?",),
     prompt="Log 3: what is wrong with it?",
     options=_ILLNESSES,
     right="a",
     replies={
-        "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. Those it learns by heart; of ordinary "
-        "speech it learns nothing.",
+        "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. The training loss falls on those, but on "
+        "dev nearly every word stays wrong.",
         "b": "Its loss falls all the way. Count its steps an epoch: how many clips are that?",
         "c": "It has hardly any blanks, because its clips have hardly more CTC frames than "
         "letters. Count its steps an epoch.",
-        "d": "The training loss falls, and dev stays above 100%. Count its steps an epoch: how many clips "
-        "are that?",
+        "d": "The training loss falls, but the WER on dev never goes clearly below 100%. Count its steps an "
+        "epoch: how many clips is that?",
     },
 )

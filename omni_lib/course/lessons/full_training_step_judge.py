@@ -165,7 +165,8 @@ _CALLS = (
 )
 _ORDER = "The order is: forward and loss, clear the gradients, backward, clip, step, average."
 _CLIPPING = (
-    "Without clipping they were the library's. Clip once, all gradients together, after `backward`: "
+    "Where nothing had to be clipped, they were the same. Clip once, all gradients together, after "
+    "`backward`: "
     "`nn.utils.clip_grad_norm_(model.parameters(), largest_norm)`."
 )
 _ONE_UPDATE = (

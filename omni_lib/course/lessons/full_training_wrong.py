@@ -203,7 +203,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (1, "too low"),
     ],
     "epoch_of_step_1000": [
-        (1, "how many steps has an epoch"),
+        (1, "How many steps does an epoch have"),
         (9, "Step 1001"),
         (125, "number of steps"),
         (4, "too low"),
@@ -219,9 +219,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_by_the_function_for_parameters, "takes parameters"),
     ],
     "average_weights": [
-        (_swapped, "keeps the decay of itself"),
+        (_swapped, "keeps the share `decay` of itself"),
         (_constant_decay, "a tenth of the random start"),
-        (_plain_mean, "keeps the decay of itself"),
+        (_plain_mean, "keeps the share `decay` of itself"),
         (_averaged_in_place, "changes its input"),
         (_one_update_too_far, "There was none before it"),
     ],

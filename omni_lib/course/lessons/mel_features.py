@@ -63,7 +63,7 @@ hertz_to_mel = CodeExercise(
         "The decimal logarithm is `math.log10`.",
         "`2595 * math.log10(1 + hertz / 700)`",
     ),
-    praise="The first kilohertz takes 1000 mel, and the seven above it together 1840. With equal "
+    praise="The first kilohertz spans 1000 mel, and the seven above it together span 1840. With equal "
     "steps in mel, low frequencies get most of the filters.",
 )
 
@@ -109,7 +109,7 @@ log_mel = CodeExercise(
     judge=judges.log_mel,
     answer=solutions.log_mel,
     hints=(
-        "Six lines, one for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` "
+        "One step for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` "
         "cuts the frames.",
         "The Hann window has 400 points and stands in the middle of the 1024: pad it with 312 zeros "
         "at both ends. `torch.fft.rfft` has 513 bins; power is `.abs() ** 2`.",

@@ -205,7 +205,7 @@ def _expect_log_mel(attempt: Attempt, case: str, waveform: Tensor, tolerance: fl
         )
     if shape == (1 + max(0, len(waveform) - N_FFT) // HOP_LENGTH, N_MELS) and len(waveform) >= N_FFT:
         raise NotYet(
-            f"{case}: only the frames that fit into the clip; put 512 zeros at each of its ends first"
+            f"{case}: you have only the frames that fit into the clip; put 512 zeros at both ends first"
         )
     if shape == (len(wanted) + 1, N_MELS):
         raise NotYet(

@@ -112,7 +112,7 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
     if len(inverted) == 0:  # a mask that is the wrong way round leaves no frame to count: 0 / 0
         yield (
             torch.full_like(rows, torch.nan),
-            "all values are NaN, as where no frame is counted (0 / 0): is the mask the wrong way round?",
+            "all values are NaN, as if no frame were counted (0 / 0): is the mask the wrong way round?",
         )
 
 
@@ -144,7 +144,7 @@ def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tu
     more = (torch.arange(x.shape[1]) <= lengths[:, None])[..., None]
     yield (
         _normalised(x, more),
-        "one frame too many of each clip counts: frame t is real where t < length, not where t <= length",
+        "you count one frame too many in each clip: frame t is real where t < length, not where t <= length",
     )
     yield _normalised(x, ~mask), "the mask is the wrong way round: it keeps the padding"
 

@@ -34,28 +34,29 @@ smallest_fft = Number(
     key="01.smallest_fft",
     hints=(
         "The bins of n points lie 16,000 / n hertz apart, and one of them must lie inside the triangle.",
-        "512 points have a bin every 31.25 Hz. Is one of them between 0 and 28 Hz?",
+        "512 points have a bin every 31.25 Hz. Is one of them between 0 and 27.9 Hz?",
     ),
-    prompt="The narrowest of the 128 filters is a triangle from 0 to 28 Hz. Which is the smallest power of "
-    "two, as the number of points, that puts a bin inside it? (Bin 0 lies on its edge, and is lost.)",
-    right=1024,
+    prompt="The narrowest of the 128 filters is a triangle from 0 to 27.9 Hz. What is the smallest number of "
+    "points with which a bin lies inside this triangle? (Bin 0 lies on its edge, so it does not count.)",
+    right=574,
     tolerance=0.1,
     unit="points",
-    praise="1024 points have a bin every 15.6 Hz; 512 have one every 31.25 Hz, and miss the first filter. "
-    "That is why `LogMel` has 1024 points.",
+    praise="16,000 / 574 is 27.87 Hz. A Fourier transform is fast if its number of points is a power of two, "
+    "and the next one is 1024. That is why `LogMel` has 1024 points.",
     slips=(
-        (512, "almost: its bins lie at 0, 31.25, 62.5 Hz and so on, and the triangle ends at 28 Hz"),
-        (2048, "that puts three bins inside it, but half as many points are enough"),
-        (400, "400 is not a power of two, and its first bin above 0 lies at 40 Hz"),
-        (10, "that is the exponent; the number of points is 2 to the power of it"),
+        (573, "almost: 16,000 / 573 is 27.92 Hz, just outside the triangle"),
+        (573.48, "that is 16,000 / 27.9; the next whole number is wanted"),
+        (1024, "that is enough, with a bin every 15.6 Hz, but fewer points are enough too"),
+        (512, "its bins lie at 0, 31.25, 62.5 Hz and so on, and the triangle ends at 27.9 Hz"),
+        (400, "its first bin above 0 lies at 40 Hz"),
     ),
 )
 
 zero_padding = Choice(
     key="01.zero_padding",
     hints=("How much sound is in the window, with the zeros and without them?",),
-    prompt="The window has 400 samples, the transform 1024 points: 624 of them are zeros. What "
-    "is gained by the zeros?",
+    prompt="The window has 400 samples and the transform has 1024 points, so 624 of them are zeros. What "
+    "do the zeros add?",
     options={
         "a": "a sharper spectrum: tones that lie closer together can be told apart",
         "b": "the same spectrum, read off at more frequencies",
@@ -64,8 +65,8 @@ zero_padding = Choice(
     },
     right="b",
     replies={
-        "a": "how close two tones may be depends on the length of the window, which is still 25 "
-        "ms; zeros add no sound",
+        "a": "how well two close tones can be told apart depends on the length of the window, which is "
+        "still 25 ms; zeros add no sound",
         "b": "Yes. The spectrum of 25 ms is a smooth curve; the zeros make the transform read it "
         "every 15.6 Hz "
         "instead of every 40 Hz.",
@@ -78,14 +79,14 @@ zero_padding = Choice(
 log_floor = Number(
     key="01.log_floor",
     hints=(
-        "How much power has digital silence, before and after 1e-6 is added?",
+        "How much power does digital silence have, before and after 1e-6 is added?",
         "The natural logarithm of 1e-6: `math.log(1e-6)`.",
     ),
     prompt="What is the lowest value that a log-mel can have (with two decimals)?",
     right=math.log(LOG_FLOOR),
     tolerance=0.02,
     praise="ln(1e-6) = -13.82: digital silence. Without the floor it would be minus infinity, "
-    "and one such frame would ruin a training.",
+    "and one such frame would ruin the training.",
     slips=(
         (-6, "that is the decimal logarithm of the floor; the log-mel is a natural one"),
         (-60, "that is the floor in decibels; the log-mel is a natural logarithm"),

@@ -150,7 +150,7 @@ def _why_it_raises(error: BaseException | None) -> str:
     """What to do about an exception that usual mistakes cause."""
     text = str(error)
     if isinstance(error, AttributeError) and "'dict'" in text:
-        return " (`config_from_dict` makes settings of the dictionary)"
+        return " (`config_from_dict` turns the dictionary into a `Config`)"
     if isinstance(error, AttributeError) and "_IncompatibleKeys" in text:
         return " (`load_state_dict` returns the names that did not fit, and not the encoder)"
     if "size mismatch" in text or "blocks.2" in text:
@@ -228,7 +228,7 @@ def thinker_input(attempt: Attempt) -> None:
             256,
             [12, 5, 0],
             "Three clips, one of them too short for an embedding",
-            "Its row must be zero throughout.",
+            "Its whole row must be zero.",
         ),
         (2, 6, 3, 5, [4, 2], "A batch that is padded further than its longest clip", "T stays as it is."),
     ):
@@ -273,7 +273,7 @@ def linear_probe(attempt: Attempt) -> None:
             2 * line + 1,
             0.0,
             "Four points on a line",
-            "The slope comes first, and the last row, which meets the ones, is the bias.",
+            "The slope comes first. The last row, which multiplies the ones, is the bias.",
         ),
         (line, 2 * line + 1, 1.0, "A penalty", "It is on every weight, the last row too."),
         (tall, classes, 0.5, "Three classes", "They have one column each."),
@@ -282,7 +282,7 @@ def linear_probe(attempt: Attempt) -> None:
             torch.randn(5, 2, generator=generator),
             0.1,
             "More channels than rows",
-            "Only the penalty makes this have one answer.",
+            "Without the penalty there are many solutions.",
         ),
     ):
         given, wanted = (x, targets, penalty), fit(x, targets, penalty)

@@ -7,12 +7,12 @@ from omni_lib.course.exercises.questions import Choice, Number, Reflection
 what_stays_behind = Choice(
     key="06.what_stays_behind",
     hints=("Where do the mean and the deviation of the features live? And does the Thinker read letters?",),
-    prompt="Stage E loads checkpoint['enc']. What of the rest of the checkpoint does its forward pass need?",
+    prompt="Stage E loads checkpoint['enc']. Which other part of the checkpoint does its forward pass need?",
     options={
         "a": "'head': without the CTC head there are no letters for the Thinker to read",
         "b": "'feature_stats': the log-mels must be normalised",
         "c": "'vocabulary': the list of symbols",
-        "d": "Nothing of it: 'enc' is complete",
+        "d": "None: 'enc' is complete",
     },
     right="d",
     replies={
@@ -61,7 +61,7 @@ ten_seconds = Number(
     tolerance=0,
     unit="positions",
     praise="1000 frames, 8 to an embedding. At 2.5 to 3 words a second, that is about 4 to 5 positions a "
-    "word: sound is longer than text.",
+    "word. (Above, text takes one position a letter; most language models use about one a word.)",
     slips=(
         (1000, "Those are the frames, 10 ms each. The encoder makes one embedding of 8."),
         (375, "Those are CTC frames at k = 3. Stage E reads embeddings, whose number k does not change."),
@@ -78,8 +78,8 @@ use_in_stage_e = Reflection(
         "Follow one embedding: from which part of Stage B does it come, what changes its width, and "
         "what stands beside it in the Thinker's sequence?",
     ),
-    prompt="How will the audio encoder be used in Stage E? (The fifth of the chapter's self-check questions;"
-    " a sentence or two.)",
+    prompt="Sum up: how will the audio encoder be used in Stage E? (The fifth of the chapter's self-check "
+    "questions; a sentence or two.)",
     model="It turns sound into one embedding every 80 ms. A linear map takes those from 192 to 256 "
     "channels, the Thinker's width, and they are concatenated with the embeddings of text and images "
     "into one sequence. The CTC head stays behind.",
@@ -92,7 +92,7 @@ use_in_stage_e = Reflection(
 
 voices_forgotten = Choice(
     key="06.voices_forgotten",
-    hints=("What does the CTC loss reward: to know what was said, or who said it?",),
+    hints=("What lowers the CTC loss: information about what was said, or about who said it?",),
     prompt="A probe predicts the voice far better from untrained embeddings than from trained "
     "ones. What happened in training?",
     options={
@@ -106,9 +106,10 @@ voices_forgotten = Choice(
         "a": "Look at the letters beside it: there it is far ahead.",
         "b": "Least squares is solved exactly, not in steps. What does CTC reward?",
         "c": "Yes: the loss does not reward information about the voice, and little of it is "
-        "left in a form that one matrix can read. Stage E can learn little about the "
-        "speaker from these embeddings.",
-        "d": "No dev voice is in train, and hearing them would make them easier to tell, not harder.",
+        "left in a form that one matrix can read. Whether a larger model could still find it, "
+        "this probe does not tell.",
+        "d": "No dev voice is in the training data. If one were, it would be easier to "
+        "recognise, not harder.",
     },
 )
 

@@ -63,8 +63,8 @@ seconds = CodeExercise(
 purpose_of_stage_b = Reflection(
     key="00.purpose_of_stage_b",
     hints=(
-        "The chapter has three parts to this answer: a part of the model, a task, and what a later "
-        "stage takes over.",
+        "The answer has three parts: which part of the model is trained, by which task, and what a later "
+        "stage uses.",
     ),
     prompt="What does Stage B train, by which task, and what for?",
     model="It trains the audio encoder by speech recognition, so that its embeddings hold what "
@@ -83,7 +83,7 @@ pipeline_order = Choice(
         "Which of these is a recording, and which is computed from it?",
         "A second has 16,000 samples and 100 frames of 128 numbers each; eight frames make one embedding.",
     ),
-    prompt="Two seconds of sound, in the order in which they become text:",
+    prompt="Two seconds of sound become text. In which order, and with which shapes?",
     options={
         "a": "waveform (32000,) → embeddings (25, 192) → log-mel (200, 128) → log-probabilities → text",
         "b": "waveform (32000,) → log-mel (200, 128) → embeddings (25, 192) → log-probabilities → text",
@@ -116,7 +116,7 @@ numbers_left = Number(
         (12, "that is the number of embeddings; each has 192 numbers"),
         (16_000, "those are the samples, before anything is computed"),
         (19_200, "that would be an embedding for every frame; eight frames make one"),
-        (7, "that is how many times fewer numbers there are; how many are they?"),
+        (7, "that is how many times fewer numbers there are; how many are left?"),
     ),
 )
 

@@ -18,7 +18,7 @@ import traitlets
 
 from omni_lib.audio import read_audio
 from omni_lib.course import materials
-from omni_lib.course.edits import EDIT_KINDS, Edit, marked, marked_word, word_edits
+from omni_lib.course.edits import EDIT_KINDS, marked, marked_word, underlined, word_edits
 from omni_lib.course.still import STILL, display_with_still
 from omni_lib.course.widgets.sound_picture import wav_bytes
 from omni_lib.inference.transcription import transcribe
@@ -85,9 +85,7 @@ def said_heard_table(pairs: Sequence[Pair]) -> str:
     """The table as HTML, without its buttons."""
     rows = "".join(_row(pair) for pair in pairs)
     head = "<tr><td></td><th scope='col'>clip</th><th scope='col'>said</th><th scope='col'>written</th>"
-    legend = ", ".join(
-        marked_word(Edit(sign, name, name), name) for sign, name in EDIT_KINDS.items() if sign != "="
-    )
+    legend = ", ".join(underlined(sign, name) for sign, name in EDIT_KINDS.items() if sign != "=")
     caption = f"<caption>Errors: {legend}.</caption>"
     return f'<table class="omni-said-heard-table">{caption}<thead>{head}</tr></thead>{rows}</table>'
 
