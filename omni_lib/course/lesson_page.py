@@ -94,7 +94,7 @@ AIMS = {
         Aim("load a trained encoder, and freeze it", ("load_encoder", "freeze")),
         Aim("hand its embeddings to the Thinker", ("thinker_input", "use_in_stage_e")),
         Aim("say what a probe shows, and what it does not show", ("voices_forgotten", "probe_says")),
-        Aim("tell a measured cost from an extrapolated one", ("what_is_measured",)),
+        Aim("say what more speech changes, and what it costs", ("few_or_many", "what_is_measured")),
     ),
 }
 

@@ -116,14 +116,22 @@ def fresh_home(short: bool = True) -> Iterator[Path]:
                     os.environ[name] = value
 
 
-def short_training(folder: Path) -> Path:
+def short_training(folder: Path, epochs: int | None = None) -> Path:
     """Write settings for a training of some seconds, whose run is saved below `folder`.
 
     Lesson 05 uses the settings that the environment variable `OMNI_CONFIG` names.
+
+    Args:
+        epochs: fewer than in `configs/lesson_short.json`, where what the run learns does not matter.
     """
     config = load_config(ROOT / "configs" / "lesson_short.json")
     run = folder / "checkpoints" / "lesson_short"
-    config = replace(config, data_path=str(ROOT / config.data_path), save_dir=str(run))
+    config = replace(
+        config,
+        data_path=str(ROOT / config.data_path),
+        save_dir=str(run),
+        num_epochs=epochs or config.num_epochs,
+    )
     path = folder / "lesson_short.json"
     path.write_text(json.dumps(config.to_dict()), encoding="utf-8")
     return path

@@ -32,6 +32,7 @@ from omni_lib.course import (
     figures,
     hypotheses,
     mel_figures,
+    more_speech,
     probing,
 )
 from omni_lib.course.widgets import clip_rows
@@ -184,6 +185,7 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
     "figures.compared_curves": lambda: figures.compared_curves([("a run", ENTRIES), ("another", ENTRIES)]),
     "figures.log_curves": lambda: figures.log_curves(ENTRIES, "Log 1"),
     "experiments.range_curve": lambda: experiments.range_curve([1e-5, 1e-3, 1e-1], [3, 1, 2], 0.003),
+    "more_speech.error_curve": lambda: more_speech.error_curve(more_speech.more_speech()),
     "probing.probe_figure": lambda: probing.probe_figure(scores(), dict.fromkeys(scores(), 0.2)),
     "closing.curve_and_figures": lambda: closing.curve_and_figures(run_of_the_learner()),
     "training_run.compare": lambda: figures.compared_curves(

@@ -6,6 +6,7 @@ from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons import stage_e_judges as judges
 from omni_lib.course.lessons import stage_e_solutions as solutions
 from omni_lib.course.lessons.stage_e_questions import (
+    few_or_many,
     probe_says,
     ten_seconds,
     use_in_stage_e,
@@ -115,5 +116,6 @@ EXERCISES = (
     linear_probe,
     voices_forgotten,
     probe_says,
+    few_or_many,
     what_is_measured,
 )

@@ -135,6 +135,28 @@ probe_says = Choice(
     },
 )
 
+few_or_many = Choice(
+    key="06.few_or_many",
+    hints=("What can be learned by heart: a few utterances that come 80 times, or many that come once?",),
+    prompt="Four trainings take 2500 steps each. The first uses 250 utterances, each 80 times. The second "
+    "uses 1000, each 20 times; the third 4000, each 5 times; and the fourth 20,000, each once. Which has the "
+    "lowest error rate on its training batches, and the highest on unknown voices and sentences?",
+    options={
+        "a": "the training on 20,000 utterances",
+        "b": "the training on 4000 utterances",
+        "c": "the training on 1000 utterances",
+        "d": "the training on 250 utterances",
+    },
+    right="d",
+    replies={
+        "a": "There, each utterance is new when it comes, so none of them can be learned by heart.",
+        "b": "There, each utterance comes only 5 times, less often than in two of the others.",
+        "c": "There, each utterance comes 20 times, but in one of the others they come more often.",
+        "d": "Yes. An utterance that comes 80 times can be learned by heart, and 250 utterances contain too "
+        "few voices and sentences to learn what all speech has in common.",
+    },
+)
+
 what_is_measured = Choice(
     key="06.what_is_measured",
     hints=("Which rows of the table would somebody have seen happen?",),

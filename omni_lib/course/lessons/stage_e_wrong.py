@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from omni_lib.config import config_from_dict
 from omni_lib.course.lessons.stage_e_questions import (
+    few_or_many,
     probe_says,
     voices_forgotten,
     what_is_measured,
@@ -291,6 +292,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "voices_forgotten": _other_options(voices_forgotten),
     "probe_says": _other_options(probe_says),
+    "few_or_many": _other_options(few_or_many),
     "what_is_measured": _other_options(what_is_measured),
 }
 
