@@ -142,10 +142,10 @@ few_or_many = Choice(
     "uses 1000, each 20 times; the third 4000, each 5 times; and the fourth 20,000, each once. Which has the "
     "lowest error rate on its training batches, and the highest on unknown voices and sentences?",
     options={
-        "a": "the training on 20,000 utterances",
-        "b": "the training on 4000 utterances",
-        "c": "the training on 1000 utterances",
-        "d": "the training on 250 utterances",
+        "a": "that on 20,000 utterances, each once",
+        "b": "that on 4000 utterances, each 5 times",
+        "c": "that on 1000 utterances, each 20 times",
+        "d": "that on 250 utterances, each 80 times",
     },
     right="d",
     replies={
