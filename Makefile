@@ -22,7 +22,7 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) train --config configs/audio_enc_tiny.json --resume
 
-test: lint ## check the code and run every test: about 12 minutes on two cores
+test: lint ## check the code and run every test: 12 to 19 minutes on two cores
 	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
 
 check: lint ## a faster `make test`: check the code and run the unit tests that train nothing

@@ -44,7 +44,7 @@ def _pair(got: object) -> _Ends:
     require(
         low <= high,
         f"the lower end comes first; your function returns ({low:.4f}, {high:.4f}). Take the two ends from "
-        "the sorted rates; a middle and a distance from it are not ends",
+        "the sorted rates; a middle and a distance from it are not ends.",
     )
     return low, high
 
