@@ -19,7 +19,7 @@ from torch import Tensor
 
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.course.hypotheses import hypotheses
-from omni_lib.course.materials import clips, corpus
+from omni_lib.course.materials import clips, corpus, reading
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine.clone import ROOT
@@ -65,15 +65,9 @@ def entropy_runs(path: Path = ENTROPY_RUNS) -> list[EntropyRun]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
+    with reading(path):
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return [EntropyRun(**{**run, "posteriors": Posteriors(**run["posteriors"])}) for run in runs]
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: restore it from the course") from None
 
 
 def measured(checkpoint: Path) -> EntropyRun:

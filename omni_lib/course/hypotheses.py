@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from omni_lib.course.materials import corpus, pretrained
+from omni_lib.course.materials import corpus, pretrained, reading
 from omni_lib.course.tables import Table
 from omni_lib.errors import UserError
 from omni_lib.inference.arpa import write_arpa
@@ -52,16 +52,8 @@ def hypotheses(split: str | None = None, path: Path = HYPOTHESES) -> list[Decode
     Raises:
         UserError: the file is missing or damaged, or has no such split.
     """
-    try:
+    with reading(path, "restore it, or write it again with 'python -m omni_lib.course.hypotheses'"):
         rows = [DecodedUtterance(**row) for row in json.loads(path.read_text(encoding="utf-8"))["utterances"]]
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{path} is damaged: restore it, or write it again with 'python -m omni_lib.course.hypotheses'"
-        ) from None
     chosen = [row for row in rows if split in (None, row.split)]
     if not chosen:
         splits = ", ".join(sorted({row.split for row in rows}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omni_lib.config import Config
@@ -37,6 +39,23 @@ def checkpoint(path: str | Path) -> Path:
             f"{path} does not exist: train one in lesson 05, or use 'data/pretrained/audio_enc_tiny.pt'"
         )
     return found
+
+
+@contextmanager
+def reading(path: Path, remedy: str = "restore it from the course") -> Iterator[None]:
+    """Name file and remedy if a file that comes with the course cannot be read inside the `with` block.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: {remedy}") from None
 
 
 def pretrained() -> tuple[Recogniser, Config]:

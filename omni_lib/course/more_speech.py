@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from omni_lib.course.figures import of_type, page_style
-from omni_lib.course.materials import corpus
+from omni_lib.course.materials import corpus, reading
 from omni_lib.course.palette import BLUE, ORANGE
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
@@ -54,15 +54,9 @@ def more_speech(path: Path = MORE_SPEECH) -> list[SpeechRun]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
+    with reading(path):
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return [SpeechRun(**run) for run in runs]
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: restore it from the course") from None
 
 
 def measured(checkpoint: Path) -> SpeechRun:

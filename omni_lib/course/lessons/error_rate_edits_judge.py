@@ -163,7 +163,7 @@ def _slip(counts: Counts, reference: str, hypothesis: str, expected: set[Counts]
             "in a loop.)"
         )
     if said == heard and sum(counts) == len(said):
-        return "Both texts are equal, and two equal words are not a substitution: there is no error."
+        return "Both texts are equal, and two equal words are not a substitution: nothing is wrong."
     if counts[0] == 0 and min(s for s, _, _ in expected) > 0:
         return (
             "You have no substitution at all: a word in the place of another is one error, not a deletion "
