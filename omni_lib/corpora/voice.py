@@ -1,13 +1,13 @@
 """The corpus of the model for a learner's own voice: `omni data voice`.
 
-    train   AN4's training speakers as recorded (kind an4), each clip again in a simulated small noisy
-            room (an4_room), and the train split of the embedded corpus (free, digits, date, command,
+    train   AN4's training speakers as recorded (kind an4), each clip again in three simulated small noisy
+            rooms (an4_room), and the train split of a synthetic corpus (free, digits, date, command,
             spelling)
-    dev     the same of AN4's dev speakers and of the embedded dev split
-    test    the embedded test split; the official test part of AN4 is never used
+    dev     AN4's dev speakers as recorded and in one room, and the synthetic dev split
+    test    the synthetic test split; the official test part of AN4 is never used
 
 AN4 was recorded with a headset in a quiet office, but a learner sits at a laptop. So the AN4 clips get a room
-simulation like that of the embedded corpus (`synth.py`). `Evaluation.by("kind")` evaluates the parts
+simulation like that of the synthetic corpus (`synth.py`). `Evaluation.by("kind")` evaluates the parts
 separately.
 """
 
@@ -33,7 +33,9 @@ from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, read_manifest, write_manifest
 
-VERSION = 1  # of the output: a change rebuilds existing corpora
+VERSION = 2  # of the output: a change rebuilds existing corpora
+
+ROOMS = {"train": 3, "dev": 1}  # in how many rooms a clip of a person is simulated
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,20 @@ def prepare(an4: Path, synth: Path, out: Path, seed: int = 0, report: Callable[[
             sentences, synth / "wav", wav / "synth"
         )
         for row in tqdm(people, desc="room simulation", unit="clip", leave=False, disable=None):
-            name = row.path.relative_to(an4 / "wav")
-            reverberant = simulate_room(
-                draw_room(seed, name.as_posix()), read_audio(row.path).double().numpy()
-            )
-            write_clip(wav / "an4_room" / name, torch.from_numpy(reverberant))
-            utterances.append(replace(row, path=wav / "an4_room" / name, kind="an4_room"))
+            clip = read_audio(row.path).double().numpy()
+            for name in _names_in_rooms(row.path.relative_to(an4 / "wav"), ROOMS[row.split]):
+                reverberant = simulate_room(draw_room(seed, name.as_posix()), clip)
+                write_clip(wav / "an4_room" / name, torch.from_numpy(reverberant))
+                utterances.append(replace(row, path=wav / "an4_room" / name, kind="an4_room"))
         utterances.sort(key=lambda row: SPLITS.index(row.split))
         write_manifest(partial / "asr.csv", utterances)
     report(_summary(utterances))
     return out / "asr.csv"
+
+
+def _names_in_rooms(name: Path, rooms: int) -> list[Path]:
+    """The names of a clip in each of its rooms: `ada/one.wav`, `ada/one_room2.wav` and so on."""
+    return [name, *(name.with_stem(f"{name.stem}_room{number}") for number in range(2, rooms + 1))]
 
 
 def _rows(folder: Path, corpus: str, command: str) -> list[Utterance]:

@@ -51,20 +51,22 @@ def sources(tmp_path: Path) -> tuple[Path, Path]:
     return corpus("CMU AN4", tmp_path / "an4"), corpus("omni_lib synth", tmp_path / "audio")
 
 
-def test_every_training_and_dev_clip_of_a_person_is_heard_twice_and_an4s_test_part_never(sources, tmp_path):
+def test_a_persons_clip_is_in_three_rooms_to_train_in_one_to_develop_and_an4s_test_part_nowhere(
+    sources, tmp_path
+):
     path = voice.prepare(*sources, tmp_path / "voice", report=lambda line: None)
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert Counter((row["split"], row["kind"], row["speaker"]) for row in rows) == {
         ("train", "an4", "ada"): 2,
-        ("train", "an4_room", "ada"): 2,
+        ("train", "an4_room", "ada"): 6,
         ("train", "free", "en-us+x"): 1,
         ("dev", "an4", "bob"): 1,
         ("dev", "an4_room", "bob"): 1,
         ("dev", "date", "en-gb+y"): 1,
         ("test", "digits", "en-gb+z"): 1,
     }
-    assert len(read_manifest(path).utterances) == 9
+    assert len(read_manifest(path).utterances) == 13
     assert not list((tmp_path / "voice").rglob("*eve*"))
     as_recorded, in_room = (
         tmp_path / "voice" / "wav" / kind / "ada" / "one.wav" for kind in ("an4", "an4_room")
@@ -72,13 +74,15 @@ def test_every_training_and_dev_clip_of_a_person_is_heard_twice_and_an4s_test_pa
     assert filecmp.cmp(as_recorded, sources[0] / "wav" / "ada" / "one.wav", shallow=False)
     assert soundfile.info(in_room).samplerate == 16_000 and soundfile.info(in_room).subtype == "PCM_16"
     assert len(read_audio(in_room)) > len(read_audio(as_recorded))  # the room rings on
+    rooms = [in_room, *(in_room.with_stem(f"one_room{number}") for number in (2, 3))]
+    assert len({room.read_bytes() for room in rooms}) == 3  # no two rooms are alike
 
 
 def test_the_same_bytes_each_time_and_others_of_another_seed(sources, tmp_path):
     said: list[str] = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         voice.prepare(*sources, tmp_path / name, seed, said.append)
-    assert said[0] == "9 utterances written: train 2 of people + 1 synthetic + 2 of people in rooms; " + (
+    assert said[0] == "13 utterances written: train 2 of people + 1 synthetic + 6 of people in rooms; " + (
         "dev 1 of people + 1 synthetic + 1 of people in rooms; test 1 synthetic"
     )
     room = Path("wav/an4_room/ada/one.wav")
@@ -129,5 +133,5 @@ def test_the_settings_name_the_corpus():
     assert (config.data_path, config.ctc_frames_per_embedding, config.num_epochs) == (
         "data/voice/asr.csv",
         3,
-        24,
+        14,
     )
