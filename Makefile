@@ -3,7 +3,7 @@
 #
 #     make train    make test    make lab    make help
 #
-# Windows has no make: README.md gives two commands that do the same there.
+# Windows has no make: README.md gives the commands that do the same there.
 
 PYTHON ?= python3
 # If PYTHON is given, only that Python is used; otherwise the first one with a suitable version.
@@ -25,7 +25,7 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 test: lint ## check the code and run every test: 12 to 19 minutes on two cores
 	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
 
-check: lint ## a faster `make test`: check the code and run the unit tests that train nothing
+check: lint ## a faster `make test`: check the code and run the fast tests that train nothing
 	@$(VENV_PYTHON) -m pytest --numprocesses auto -m "not slow and not training" tests/unit tests/property
 
 lint: setup ## check style, types, and which part of omni_lib imports which

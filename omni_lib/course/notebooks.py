@@ -6,8 +6,8 @@ A notebook runs from its first cell to its last with an empty progress file. Wha
 removed: sound, widget states and time stamps. Exercises stay blank; for the tests, `solved` fills them in.
 
 Lesson 05 is executed with the full training. It is found in `checkpoints/audio_enc_tiny/`, followed if it is
-going on, and else started, which takes half an hour. The cells with the tag `long-run` show it. The tests run
-them with a short training, so their outputs are not compared.
+going on, and else started, which takes as long as `make train`. The cells with the tag `long-run` show it.
+The tests run them with a short training, so their outputs are not compared.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GIGABYTE = 10**9
 DISK_TO_INSTALL = 6 * GIGABYTE  # torch and the CUDA libraries that its Linux wheel brings along
 DISK_TO_WORK = 1 * GIGABYTE  # the embedded corpus, its features, and the checkpoints of a few trainings
-MEMORY = 2 * GIGABYTE  # a training of configs/audio_enc_tiny.json beside JupyterLab
+MEMORY = 5 * GIGABYTE  # a training of configs/audio_enc_tiny.json takes 4.3 at its peak
 PATIENCE = 120.0  # seconds for a probe: the first import of torch from a cold disk is slow
 
 

@@ -232,7 +232,7 @@ def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: boo
     assert only(doctor._machine(tmp_path), "disk").state == state
 
 
-@pytest.mark.parametrize(("available", "states"), [(0.5, ["odds"]), (4, ["ok"]), (None, [])])
+@pytest.mark.parametrize(("available", "states"), [(4, ["odds"]), (6, ["ok"]), (None, [])])
 def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: float | None, states: list[str]):
     monkeypatch.setattr(doctor, "_memory", lambda: available and int(available * GIGABYTE))
     assert [finding.state for finding in doctor._machine(tmp_path) if finding.what == "memory"] == states
