@@ -85,7 +85,7 @@ def _still_open(title: str, standings: list[Standing]) -> str:
     tried = {Outcome.NOT_YET: " (tried)"}
     names = ", ".join(f"{standing.name}{tried.get(standing.outcome, '')}" for standing in standings)
     minutes = sum(standing.minutes for standing in standings)
-    estimate = f"; their code takes about {minutes} minutes (an estimate)" if minutes else ""
+    estimate = f"; writing the code takes about {minutes} minutes (an estimate)" if minutes else ""
     return f"{title}: {names}{estimate}."
 
 

@@ -191,6 +191,8 @@ def _training_section(run: OwnRun | None) -> str:
     figure = shown(curve_and_figures(run), _words_of_training(run))
     if run is None:
         caption = "There is no training of yours yet. Lesson 05 makes one; then its curve is drawn here."
+    elif run.final is None:
+        caption = f"No epoch of my run {run.name} is complete yet; its curve begins with the first."
     else:
         caption = (
             f"Left: the word error rate of my run {run.name} on its dev set ({run.data}), after each epoch. "
@@ -202,41 +204,52 @@ def _training_section(run: OwnRun | None) -> str:
 
 def _words_of_training(run: OwnRun | None) -> str:
     published = "; ".join(f"{each.name} {_percent(each)}" for each in PUBLISHED)
-    mine = "no training yet"
+    mine = f"no epoch of the run {run.name} is complete yet" if run else "no training yet"
     if run is not None and run.final is not None:
         mine = f"the run {run.name} ends at {run.final:.1%} on dev"
     return f"Word error rates: {mine}; {published}"
 
 
 def curve_and_figures(run: OwnRun | None) -> Figure:
-    """The curve of the learner's run, and published figures with a panel for each test set."""
-    groups = {
-        test: [each for each in PUBLISHED if each.test_set == test] for test in (AN4_TEST, EMBEDDED_TEST)
-    }
+    """The curve of the learner's run, and published figures with a panel for each test set.
+
+    A run on another corpus than these gets a panel of its own.
+    """
+    mine = _panel_of(run) if run and run.final is not None else None
+    tests = dict.fromkeys((AN4_TEST, EMBEDDED_TEST, mine or EMBEDDED_TEST))
+    groups = {test: [each for each in PUBLISHED if each.test_set == test] for test in tests}
     with page_style():
         figure = Figure(figsize=(9.8, 4.6), layout="constrained")
-        grid = figure.add_gridspec(2, 2, height_ratios=[len(rows) + 1 for rows in groups.values()])
+        grid = figure.add_gridspec(len(groups), 2, height_ratios=[len(rows) + 1 for rows in groups.values()])
         curve = figure.add_subplot(grid[:, 0])
         epochs: Sequence[dict[str, Any]] = of_type(run.entries, "epoch") if run else ()
         plot_entries(curve, epochs, "dev_wer", 100, color=BLUE, **DOTS)
         curve.set(xlabel="step", ylabel="word error rate on dev (%)", title="my training", ylim=(0, 105))
         if not epochs:
-            curve.text(0.5, 0.5, "no training yet", ha="center", transform=curve.transAxes)
-        mine = AN4_TEST if run and "an4" in run.data else EMBEDDED_TEST
+            missing = "no epoch is complete yet" if run else "no training yet"
+            curve.text(0.5, 0.5, missing, ha="center", transform=curve.transAxes)
         for row, (test, published) in enumerate(groups.items()):
             axes = figure.add_subplot(grid[row, 1])
-            names = [each.name for each in published]
+            names, right = [each.name for each in published], 13.0  # % at the right edge
             for place, each in enumerate(published):
                 own = each.name.startswith(("omni", "make"))
                 style: dict[str, Any] = {"color": GREEN if own else INK, "marker": "s" if own else "o"}
                 axes.plot([each.low, each.high], [place, place], linewidth=2, **style)
-            if run and run.final is not None and mine == test:
+            if run and run.final is not None and test == mine:
                 axes.plot([100 * run.final], [len(names)], color=ORANGE, marker="D", markersize=8)
-                names = [*names, "my run, on dev"]
+                names, right = [*names, "my run, on dev"], max(right, 105 * run.final)
             axes.set_yticks(range(len(names)), names)
-            axes.set(title=test, xlim=(0, 13), ylim=(-0.6, len(names) - 0.4))
+            axes.set(title=test, xlim=(0, right), ylim=(-0.6, len(names) - 0.4))
         axes.set_xlabel("word error rate (%); squares: this course")
     return figure
+
+
+def _panel_of(run: OwnRun) -> str:
+    """The title of the panel that shows the run: it holds figures of the same corpus."""
+    corpus = run.data.split("/")[0]
+    if corpus in ("an4", "an4_confirmation"):
+        return AN4_TEST
+    return EMBEDDED_TEST if corpus in ("audio", "audio_more") else f"my dev set ({run.data})"
 
 
 def _percent(each: Figures) -> str:
@@ -246,8 +259,8 @@ def _percent(each: Figures) -> str:
 def _voice_section(voice: OwnVoice | None) -> str:
     if voice is None:
         return (
-            "<p>There is no recording of yours yet: make one with the recorder above, and press <i>add to my "
-            "corpus</i>.</p>"
+            "<p>There is no recording of yours yet: make one with the recorder in lesson 06, and press <i>"
+            "add to my corpus</i>.</p>"
         )
     rows = words_of(voice.reading, "my voice")
     picture: Picture = rows.still()

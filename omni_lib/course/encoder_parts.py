@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from omni_lib.course.exercises.checking import is_ours
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.layer_shapes import layer_calls
+from omni_lib.course.lessons import encoder_solutions
 from omni_lib.encoder import count_parameters
 
 # part → the exercises of lesson 02 that build it; the first one makes it the learner's own
@@ -68,7 +69,12 @@ def parts_of(encoder: nn.Module, mel: Tensor) -> list[Part]:
         layer = layers[key]
         given, returned = shapes
         doc, code = doc_and_code(type(layer))
-        own = tuple((name, f"02.{name}" in solved) for name in BUILT_IN.get(built, ()))
+        # the first exercise makes the part itself, and a solved one may still have our code in this encoder
+        ours = type(layer).__module__ == encoder_solutions.__name__
+        own = tuple(
+            (name, f"02.{name}" in solved and not (ours and place == 0))
+            for place, name in enumerate(BUILT_IN.get(built, ()))
+        )
         number = count_parameters(layer)
         frame = 10 * 2 ** round(math.log2(frames / max(1, returned[0])))
         kind = type(layer).__name__

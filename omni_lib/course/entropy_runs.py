@@ -116,6 +116,8 @@ def write(runs: Sequence[EntropyRun], path: Path = ENTROPY_RUNS) -> None:
 def main(checkpoints: Sequence[str]) -> int:
     """Write the file again from two checkpoints that differ in the weight alone; the exit status."""
     try:
+        if len(checkpoints) != 2:
+            raise UserError("name the checkpoints of the two trainings")
         configs = [load_recogniser(path)[1] for path in checkpoints]
         if len({replace(config, alignment_entropy=0.0, save_dir="") for config in configs}) > 1:
             raise UserError("the trainings differ in more than alignment_entropy: nothing can be compared")

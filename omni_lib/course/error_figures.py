@@ -61,6 +61,6 @@ def resampled_rates(
         axes.axvline(100 * measured, color=INK, label="measured")
         for mark in marks:
             axes.axvline(100 * mark, color=INK, linestyle=":")
-        axes.set(xlabel="word error rate (%)", ylabel="resamples")
+        axes.set(xlabel="word error rate (%)", ylabel="number of resamples")
         axes.legend()
     return figure

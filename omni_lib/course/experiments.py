@@ -185,7 +185,7 @@ def beside_the_chapter(
 def _beginning(text: str, words: int = 5) -> str:
     """The first words of a transcript."""
     found = text.split()
-    return " ".join(found[:words]) + (" …" if len(found) > words else "") if found else "(empty)"
+    return " ".join(found[:words]) + (" …" if len(found) > words else "") if found else "(nothing)"
 
 
 def with_one_change(config: str | Path, **change: Any) -> TrainingRun:
@@ -201,7 +201,9 @@ def with_one_change(config: str | Path, **change: Any) -> TrainingRun:
         UserError: not one setting is given; it is as it was; or as `TrainingRun.start`.
     """
     if len(change) != 1:
-        raise UserError(f"{len(change)} settings are given: change one, or you cannot tell which one did it")
+        raise UserError(
+            f"{len(change)} settings are given: change exactly one, so that you know what made the difference"
+        )
     ((name, value),) = change.items()
     path, directory = locate(config)
     before = load_config(directory / path)

@@ -1,6 +1,6 @@
 """What a training costs as its corpus grows from one hour of speech to ten thousand.
 
-Two trainings were measured. All other rows are extrapolated from them in proportion, and are marked so.
+Two trainings were measured. All other rows are computed from them in proportion, and are marked so.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def sound_bytes(hours: float) -> float:
 
 
 def table() -> Note:
-    """Costs by hours of speech. The second column says whether a row was measured or extrapolated."""
+    """Costs by hours of speech. The second column says whether a row was measured or computed."""
     lines = [
         "| speech | origin | training, 20 epochs, no GPU | log-mels at 3 speeds | sound |",
         "|---|---|---|---|---|",
@@ -55,7 +55,7 @@ def table() -> Note:
         lines.append(_row(run.hours, f"**measured**: {run.name}", run.seconds))
     cost = max(run.cost for run in MEASURED)
     for hours in SIZES:
-        lines.append(_row(hours, f"extrapolated, × {cost:.1f} s", hours * EPOCHS * cost))
+        lines.append(_row(hours, f"computed, {cost:.1f} s for each hour and epoch", hours * EPOCHS * cost))
     return Note("\n".join(lines))
 
 

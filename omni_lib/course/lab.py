@@ -61,7 +61,7 @@ class Copies:
     offered: dict[str, str] = field(default_factory=dict)  # a changed copy -> the new original beside it
 
     def lines(self) -> Iterator[str]:
-        """What the learner should know, one line for each kind of change, and none for new copies."""
+        """What the learner should know: a line for all updated copies, and one for each new original."""
         if self.updated:
             yield f"updated (you had not changed them): {', '.join(self.updated)}"
         for mine, new in self.offered.items():
@@ -212,8 +212,8 @@ def lab_command(root: Path, first: str = "", extra: Sequence[str] = ()) -> list[
 def open_lab(workspace: Path | None = None, extra: Sequence[str] = ()) -> int:
     """Refresh the copies, serve them with JupyterLab until Ctrl-C is pressed, and return the exit code.
 
-    It prints three lines: the address, the folder, and how to stop. Copies that were updated, and new
-    originals beside copies, get a line each before them.
+    It prints three lines: the address, the folder, and how to stop. Before them there is a line for all
+    copies that were updated, and one for each new original beside a copy.
 
     Args:
         workspace: the folder of the copies; `notebooks/my` in the project if not given.

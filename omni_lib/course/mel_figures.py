@@ -42,7 +42,7 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
         )
         milliseconds = 1000 * torch.arange(WINDOW_LENGTH) / SAMPLE_RATE
         time.plot(milliseconds, frame, color=INK, linewidth=1, linestyle=":", label="samples")
-        time.plot(milliseconds, frame * window, color=BLUE, linewidth=1.2, label="under the window")
+        time.plot(milliseconds, frame * window, color=BLUE, linewidth=1.2, label="multiplied by the window")
         time.set(xlabel="time in the frame (ms)", ylabel="amplitude")
         time.legend()
         for points, colour, marker in ((1024, BLUE, "."), (WINDOW_LENGTH, ORANGE, "o")):
@@ -127,7 +127,7 @@ def distributions(power: Tensor, log_mel: Tensor, description: str) -> Picture:
     with page_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
         left.hist(power.flatten().numpy(), bins=60, color=ORANGE)
-        left.set(xlabel="mel power", ylabel="values", title="before the logarithm")
+        left.set(xlabel="mel power", ylabel="number of values", title="before the logarithm")
         right.hist(log_mel.flatten().numpy(), bins=60, color=BLUE)
-        right.set(xlabel="log-mel (nats)", ylabel="values", title="after it")
+        right.set(xlabel="log-mel (nats)", ylabel="number of values", title="after the logarithm")
     return shown(figure, description)

@@ -175,7 +175,7 @@ def _part(key: str, title: str, entry: Entry) -> Part:
     if "unkept" in entry:
         return Part(key, title, None, f"yours is right, but {entry['unkept']}")
     if "source" not in entry:
-        return Part(key, title, None, "yours is right, but its source was not kept then: check it again")
+        return Part(key, title, None, "yours was right, but its source was not kept: check it again")
     try:
         right = exercise_of(key).reply_to(loaded(key, entry["source"])).outcome is Outcome.RIGHT
     except Exception:  # whatever the learner's source raises where it is defined

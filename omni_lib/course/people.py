@@ -67,7 +67,7 @@ class People:
     def _repr_html_(self) -> str:
         left = 'style="text-align: left; vertical-align: top"'
         heads = "".join(
-            f"<th {left}>transcribed, trained on {name}<br>WER {_spoken(rate)}</th>"
+            f"<th {left}>written by the encoder trained on {name}<br>WER {_spoken(rate)}</th>"
             for name, rate in self.rates.items()
         )
         rows = "".join(
@@ -130,6 +130,8 @@ def listen(manifest: Path) -> People:
 def main(arguments: Sequence[str]) -> int:
     """Write the file again and return the exit status."""
     try:
+        if len(arguments) != 1:
+            raise UserError("name the manifest of CMU AN4, such as data/an4/asr.csv")
         found = listen(Path(arguments[0]))
         write_atomically(PEOPLE, json.dumps(asdict(found), indent=1).encode() + b"\n")
     except UserError as error:

@@ -124,7 +124,7 @@ def voice_recogniser(checkpoint: Path | None = None) -> tuple[Recogniser, Config
     checkpoint = checkpoint or (VOICE if VOICE.exists() else PRETRAINED)
     recogniser, config = load_recogniser(checkpoint)
     data = {
-        PRETRAINED: "synthetic voices only, never on a person",
+        PRETRAINED: "synthetic voices only, never on a person's voice",
         VOICE: "some people's voices (CMU AN4) and on synthetic ones",
     }
     corpus = Path(config.data_path)
@@ -157,12 +157,12 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recog
 
 @cache
 def known_words() -> frozenset[str]:
-    """Every word of the embedded corpus, on which both recognisers were trained."""
+    """Every word of the embedded corpus. Both recognisers of the course were also trained on other words."""
     return frozenset(word for line in write_lines(DEFAULT_COUNTS, seed=0) for word in line.text.split())
 
 
 def unknown_words(text: str) -> list[str]:
-    """The words of `text` (normalised) that are not among the known words, sorted."""
+    """The words of `text` (normalised) that are not in the embedded corpus, sorted."""
     return sorted(set(text.split()) - known_words())
 
 

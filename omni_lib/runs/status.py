@@ -132,7 +132,7 @@ def how_it_ended(
 
 def _why_it_died(code: int | None, last: str) -> str:
     """The reason, from an exit code other than 0 and the last line that was printed."""
-    memory = "the system does that when memory runs out, and so does whoever has the right to"
+    memory = "the system ends processes when memory runs out; a person or another program can do it, too"
     if code is None:
         return f"killed without a last word: {memory}"
     if code == 130:

@@ -38,18 +38,16 @@ def test_a_fresh_lesson_is_open_with_its_minutes():
     standing = board.summary(lesson())
     assert standing.right == 0
     assert [each.outcome for each in standing.standings] == [Outcome.NOT_ATTEMPTED] * 2
-    assert (
-        repr(standing)
-        == "01 · Doubling: 0 of 2 right. Open: double, four; their code takes about 4 minutes (an estimate)."
-    )
+    estimate = "writing the code takes about 4 minutes (an estimate)"
+    assert repr(standing) == f"01 · Doubling: 0 of 2 right. Open: double, four; {estimate}."
 
 
 def test_extras_are_listed_separately():
     mine = lesson()
     mine.EXERCISES = (replace(mine.EXERCISES[0], key="01.double_again", extra=True), *mine.EXERCISES)
     assert board.summary(mine).advice == (
-        "Open: double, four; their code takes about 4 minutes (an estimate). "
-        "Extras: double_again; their code takes about 4 minutes (an estimate)."
+        "Open: double, four; writing the code takes about 4 minutes (an estimate). "
+        "Extras: double_again; writing the code takes about 4 minutes (an estimate)."
     )
     mine.EXERCISES[0].check(double)
     assert "Extras" not in board.summary(mine).advice

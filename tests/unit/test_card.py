@@ -170,6 +170,8 @@ def test_a_reflection_shows_our_answer_only_after_one_was_written():
     again = shown(TEXT)
     assert "right, judged by you" in again.verdict and again.ticks == [True, True]
     assert again.answer == "So, and more.", "what was judged is what was written last"
+    again.receive({"action": "judge", "answer": " ", "ticks": [True, True]})
+    assert "Write an answer first" in again.verdict, "what was deleted is not judged"
 
 
 def test_the_card_of_code_checks_the_function_as_it_is_defined_now(shell):
@@ -182,7 +184,7 @@ def test_the_card_of_code_checks_the_function_as_it_is_defined_now(shell):
     assert "✓ right" in code.verdict
     shell.user_ns["double"] = lambda x: ...
     code.receive({"action": "check"})
-    assert "Fill in the function above" in code.verdict
+    assert "Fill in the code above" in code.verdict
 
 
 def test_a_function_of_another_name_is_checked_again_by_that_name(shell):

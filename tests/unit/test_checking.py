@@ -214,6 +214,17 @@ THIRD = Number(
     hints=("½",),
 )
 LARGE = Number("99.large", "How large?", 62_500, 0, "So large.", unit="Hz", hints=("Count.",))
+FLOOR = Number(
+    "99.floor",
+    "How low?",
+    -13.8155,
+    0.02,
+    "The floor.",
+    slips=((0, "A power of zero has no logarithm."), (1e-6, "Its logarithm."), (1000, "A thousand.")),
+    unit="nats",
+    hints=("ln",),
+)
+HOURS = Number("99.hours", "How long?", 2.257, 0.02, "So long.", unit="h", hints=("Divide.",))
 TEXT = Reflection(
     "99.text", "Why?", "Because lengths differ.", ("lengths differ", "so masks are needed"), hints=("Think.",)
 )
@@ -258,6 +269,19 @@ TEXT = Reflection(
         (PERCENT, "0,5", Outcome.RIGHT, "Half"),
         (LARGE, "62,500.0", Outcome.RIGHT, "So large"),
         (LARGE, "62 kHz", Outcome.NOT_YET, "number is wanted here"),
+        (LARGE, "62500 hertz", Outcome.RIGHT, "So large"),
+        (LARGE, "62,500hz", Outcome.RIGHT, "So large"),
+        (PERCENT, "50 percent", Outcome.RIGHT, "Half"),
+        (PERCENT, "0.5 per cent", Outcome.NOT_YET, "too low"),
+        (PERCENT, "0.9", Outcome.NOT_YET, "as a fraction, 90%, it is too high"),
+        (FLOOR, "-13,816 Nats", Outcome.RIGHT, "The floor"),
+        (FLOOR, "\N{MINUS SIGN} 13.816", Outcome.RIGHT, "The floor"),
+        (FLOOR, "1,000", Outcome.NOT_YET, "A thousand"),
+        (FLOOR, 1e-6, Outcome.NOT_YET, "Its logarithm"),
+        (FLOOR, 0, Outcome.NOT_YET, "A power of zero"),
+        (HOURS, "2h 15m", Outcome.RIGHT, "So long"),
+        (HOURS, "2,257 hours", Outcome.RIGHT, "So long"),
+        (HOURS, "2 h 51 min", Outcome.NOT_YET, "too high"),
         (CHOICE, "b)", Outcome.RIGHT, "Indeed."),
         (CHOICE, " B ", Outcome.RIGHT, "Indeed."),
         (CHOICE, "(b)", Outcome.RIGHT, "Indeed."),

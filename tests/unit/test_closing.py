@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -82,6 +83,30 @@ def test_the_latest_run_is_found(run):
     curve = closing.curve_and_figures(found).axes[0]
     epochs = [entry for entry in found.entries if entry["type"] == "epoch"]
     assert list(curve.lines[0].get_ydata()) == pytest.approx([100 * entry["dev_wer"] for entry in epochs])
+
+
+@pytest.mark.parametrize(
+    ("data", "panels"),
+    [
+        ("an4/asr.csv", [True, False]),
+        ("audio/asr.csv", [False, True]),
+        ("voice/asr.csv", [False, False, True]),
+    ],
+)
+def test_a_run_is_drawn_beside_figures_of_its_own_corpus(run, data, panels):
+    found = replace(latest_run(), data=data)
+    axes = closing.curve_and_figures(found).axes[1:]
+    names = [[text.get_text() for text in each.get_yticklabels()] for each in axes]
+    assert ["my run, on dev" in each for each in names] == panels
+    assert data in axes[-1].get_title() or not panels[2:]
+    mine = axes[panels.index(True)]
+    assert mine.get_xlim()[1] > 100 * found.final, "its mark lies inside the axes"
+
+
+def test_a_run_in_its_first_epoch_has_no_curve_yet(run):
+    found = replace(latest_run(), entries=[])
+    assert closing.curve_and_figures(found).axes[0].texts[0].get_text() == "no epoch is complete yet"
+    assert "No epoch of my run mine is complete yet" in closing._training_section(found)
 
 
 def test_a_run_without_a_log_is_refused(tmp_path):

@@ -90,6 +90,19 @@ def test_the_code_of_a_class_in_a_notebook_is_found():
     assert source_of_class(type("Made", (), {})) == ""
 
 
+def test_our_solution_in_the_learners_place_is_not_the_learners():
+    for key in ("audio_encoder", "block", "rotate"):
+        Progress.mine().add_try(f"02.{key}", right=True)
+    mine = lesson.audio_encoder.or_ours(...)(24, n_layers=1, n_heads=3, d_ff=8, blocks_before_pool=1).eval()
+    parts = {part.key: part for part in parts_of(mine, torch.zeros(80, 128))}
+    assert not any(part.own for part in parts.values())
+    assert ("rotate", True) in parts["blocks.0.attention"].exercises
+    library = {
+        part.title for part in parts_of(materials.pretrained()[0].encoder, torch.zeros(80, 128)) if part.own
+    }
+    assert "block 1" in library
+
+
 def test_of_our_solution_in_the_learners_place_the_solution_is_shown():
     ours = lesson.block.or_ours(...)
     assert doc_and_code(ours) == doc_and_code(solutions.Block)

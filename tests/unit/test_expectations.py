@@ -39,9 +39,9 @@ def test_numbers_are_counted_and_names_are_not(text, numbers):
     ("got", "fragment"),
     [
         ([1, 2, 3, 4, 6], "a list whose entry 4 is 6, and it should be 5"),
-        ([1, 2], "a list of 2, and it should be one of 5"),
+        ([1, 2], "a list of length 2, and it should have length 5"),
         (7, "7; a list is wanted"),
-        (torch.zeros(2, 3), "a list of 2, and it should be one of 5"),
+        (torch.zeros(2, 3), "a list of length 2, and it should have length 5"),
     ],
 )
 def test_a_wrong_list_is_told_by_one_entry(got, fragment):
@@ -94,7 +94,9 @@ def test_an_exception_is_told_with_its_case():
 
 
 def test_slow_is_not_called_endless():
-    with pytest.raises(NotYet, match="Forty frames: your function takes too long. It need not be endless"):
+    with pytest.raises(
+        NotYet, match="Forty frames: your function takes too long. Perhaps no loop is endless"
+    ):
         with slow_or_endless("Forty frames"):
             raise TooSlow("…")
 
@@ -104,7 +106,7 @@ def test_slow_is_not_called_endless():
     [
         ((1, 2, True), "1, 2, True"),
         (([1, 2, 3],), "[1, 2, 3]"),
-        (([1, 2, 3, 4],), "a list of 4"),
+        (([1, 2, 3, 4],), "a list of length 4"),
         ((torch.zeros(2, 3), 4), "a tensor with 2 axes, 4"),
         ((1, 2, 3, 4), "4 arguments"),
     ],
@@ -123,7 +125,7 @@ def test_only_the_first_line_of_an_exception_is_told():
 
 @pytest.mark.parametrize(
     ("got", "fragment"),
-    [([2.0], "a list of 1; a single number is wanted"), (float("nan"), "returns NaN (0 / 0")],
+    [([2.0], "a list of length 1; a single number is wanted"), (float("nan"), "returns NaN (0 / 0")],
 )
 def test_a_wrong_number_is_told_as_what_it_is(got, fragment):
     with pytest.raises(NotYet) as found:

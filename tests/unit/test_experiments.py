@@ -135,7 +135,7 @@ def test_the_source_that_is_shown_is_that_of_the_trainer():
 
 def test_costs_are_proportional_and_measured_rows_are_marked():
     lines = repr(growth.table()).splitlines()[2:]
-    assert [("measured" in line, "extrapolated" in line) for line in lines] == [(True, False)] * 2 + [
+    assert [("measured" in line, "computed" in line) for line in lines] == [(True, False)] * 2 + [
         (False, True)
     ] * 5
     assert growth.feature_bytes(100) == 100 * 3600 * 100 * 128 * 4 * 3

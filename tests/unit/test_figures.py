@@ -102,7 +102,7 @@ def test_one_frame_with_its_window_and_its_spectrum(drawn):
     time, frequency = drawn[0].axes
     assert labels(time) == ("time in the frame (ms)", "amplitude")
     assert labels(frequency) == ("frequency (Hz)", "power (dB)")
-    assert legend(time) == ["samples", "under the window"]
+    assert legend(time) == ["samples", "multiplied by the window"]
     samples, windowed = (line.get_ydata() for line in time.lines)
     assert np.allclose(windowed, samples * torch.hann_window(400).numpy())
     assert legend(frequency) == ["1024 points", "400 points"]
@@ -145,7 +145,8 @@ def test_log_mels_share_time_and_colours(drawn):
 def test_distributions_before_and_after_the_logarithm(drawn):
     mel_figures.distributions(MEL.exp(), MEL, "words")
     before, after = drawn[0].axes
-    assert labels(before) == ("mel power", "values") and labels(after) == ("log-mel (nats)", "values")
+    assert labels(before) == ("mel power", "number of values")
+    assert labels(after) == ("log-mel (nats)", "number of values")
     for axes, values, colour in ((before, MEL.exp(), ORANGE), (after, MEL, BLUE)):
         assert sum(bar.get_height() for bar in axes.patches) == values.numel()
         ends = axes.patches[0].get_x(), axes.patches[-1].get_x() + axes.patches[-1].get_width()

@@ -81,7 +81,7 @@ def test_the_figures_of_error_rates_have_a_bar_for_each_group_and_an_outline_for
     (axes,) = error_figures.resampled_rates({"a": [0.1, 0.2], "b": [0.1, 0.3]}, 0.15).axes
     first, second = axes.patches
     assert first.get_xy()[:, 0].tolist() == second.get_xy()[:, 0].tolist(), "both have the same bins"
-    assert axes.get_ylabel() == "resamples" and {
+    assert axes.get_ylabel() == "number of resamples" and {
         text.get_text() for text in axes.get_legend().get_texts()
     } == {"a", "b", "measured"}
 

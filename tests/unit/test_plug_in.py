@@ -208,7 +208,7 @@ def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding():
         "03.forward", "sum", 1, 5, judge, forward, "well done", plug_in=place, hints=("a", "b")
     ).try_in_training(forward)
     assert isinstance(result, Comparison) and result.same, result
-    assert 0 < result.difference <= 1e-4 and "agree within" in result.summary
+    assert 0 < result.difference <= 1e-4 and "agree to " in result.summary and " digits" in result.summary
 
 
 @pytest.mark.parametrize(

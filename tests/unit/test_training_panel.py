@@ -80,7 +80,7 @@ def test_the_panels_buttons_stop_resume_and_show_the_log(long_run):
         panel._stop.click()  # the second of a double click
         assert long_run.process(), "only “End without saving” ends it"
         lost = f"the steps after {step}, its newest checkpoint, are lost"
-        assert f"“End without saving” does not wait: then {lost}" in panel._note.value
+        assert f"With “End without saving”, {lost}" in panel._note.value
         assert panel._kill.layout.display == "" and panel._kill.description == "End without saving"
         panel._kill.click()
     assert long_run.process() is None and panel._kill.layout.display == "none"
@@ -97,7 +97,7 @@ def test_a_finished_run_is_trained_again_beside_it_and_compared(write_config, tm
     assert "there is no other run beside" in panel._note.value and "<img" not in panel._comparison.value
     before = files(tmp_path / "run")
     panel._again.click()
-    assert run.folder == tmp_path / "run_2" and "trains into" in panel._note.value
+    assert run.folder == tmp_path / "run_2" and "The new training is in" in panel._note.value
     assert panel._again.layout.display == "none", "not while it is going on"
     assert run.wait() is State.FINISHED and "run_2</code>" in panel._title.value
     assert run.settings().save_dir == str(tmp_path / "run_2") and run.trained_with(

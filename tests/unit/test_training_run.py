@@ -158,7 +158,9 @@ def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
 
 def test_a_killed_run_is_reported_and_can_be_resumed(long_run):
     long_run.process().kill()
-    with pytest.raises(UserError, match="died, killed by SIGKILL: the system does that when memory runs out"):
+    with pytest.raises(
+        UserError, match="died, killed by SIGKILL: the system ends processes when memory runs out"
+    ):
         long_run.wait()
     assert long_run.status().exit_code == -signal.SIGKILL
     training_process._children.clear()  # as after a restart of the kernel: the exit code is lost

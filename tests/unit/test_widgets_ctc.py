@@ -46,6 +46,8 @@ def test_a_path_collapses_step_by_step(explorer):
         ("cat", "ccaaa__ttt", "spells &#x27;cat&#x27;, and so do"),
         ("cat", "dog", "spells &#x27;dog&#x27;, not &#x27;cat&#x27;"),
         ("cat", "", "spells &#x27;&#x27;, not"),
+        ("", "__", "spells &#x27;&#x27;. No other path of 2 frames does"),
+        ("a", "a", "spells &#x27;a&#x27;. No other path of 1 frame does"),
         ("cat", "c4t", "⚠ write a path with a-z"),
         ("route 66", "cat", "⚠ the text holds &#x27;6&#x27;"),
         ("cat", "c" * 41, "⚠ the path has 41 frames"),
@@ -66,7 +68,7 @@ def test_the_button_writes_paths_that_spell_the_text(explorer):
         seen.add(explorer.path.value)
         assert (
             "spells &#x27;hello hello&#x27;, and so do" in explorer.summary.value
-            or "0 others" in explorer.summary.value
+            or "No other path" in explorer.summary.value
         )
     assert all(len(path) == 13 for path in seen)
     explorer.path.value = "_" * 20

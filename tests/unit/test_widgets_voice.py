@@ -50,7 +50,7 @@ def test_the_transcript_is_compared_with_the_text_while_it_is_typed(recorder):
     recorder.said.value = "hello word"
     assert "1 error in 2 words: WER 50%" in recorder.summary.value and 'bold">S<' in recorder.comparison.value
     recorder.said.value = "hello hovercraft"
-    assert "Not in the training data: hovercraft." in recorder.summary.value
+    assert "Not in the embedded corpus: hovercraft." in recorder.summary.value
     recorder.said.value = ""
     assert "Write what you said" in recorder.summary.value and not recorder.comparison.value
     recorder.said.value = "hello 2"
@@ -101,7 +101,10 @@ def test_adding_writes_one_row_for_each_recording(recorder, tmp_path):
 
 
 def test_limits_and_a_static_figure_are_shown_before_the_first_recording(recorder):
-    assert "few words" in recorder.limits.value and "written to disk only if" in recorder.limits.value
+    assert (
+        "were not in its training data, it makes more errors" in recorder.limits.value
+        and "written to disk only if" in recorder.limits.value
+    )
     assert recorder.microphone.longest == LONGEST
     data, _ = recorder.still_bundle()
     assert "which is transcribed as 'hello world'" in data["text/plain"] and data["image/png"]

@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     """Build the book in the given folder, or in `build/book`, and return the exit status."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         print(
-            f"{', '.join(missing)} not installed: make book, or pip install -c constraints.txt -e .[book]",
+            f"not installed: {', '.join(missing)}; run `make book`, or "
+            "`pip install -c constraints.txt -e .[book]`",
             file=sys.stderr,
         )
         return 2

@@ -34,7 +34,10 @@ _PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, list, dict, 
 
 
 class CannotKeep(Exception):
-    """An answer depends on something that its source does not say. The message completes 'because …'."""
+    """An answer depends on something that its source does not say.
+
+    The message completes 'yours is right, but …' (`own_recogniser`).
+    """
 
 
 def self_contained(answer: Any) -> str:

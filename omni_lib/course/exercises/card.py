@@ -33,7 +33,7 @@ class Face:
     prompt: str
     options: dict[str, str] = field(default_factory=dict)  # of a choice: letter -> text
     unit: str = ""  # of a number, shown behind the field
-    points: tuple[str, ...] = ()  # of a text: what the learner compares the own answer with
+    points: tuple[str, ...] = ()  # of a text: what the learner compares their own answer with
     model: str = ""  # of a text: our answer, shown once the learner has written one
 
 
@@ -93,12 +93,12 @@ class Card(anywidget.AnyWidget):
     face = traitlets.Dict().tag(sync=True)
     answer = traitlets.Unicode().tag(sync=True)  # the letter, the number or the text
     model = traitlets.Unicode().tag(sync=True)  # HTML; empty until there is an answer to compare with it
-    ticks = traitlets.List(traitlets.Bool()).tag(sync=True)  # which points the own answer had
+    ticks = traitlets.List(traitlets.Bool()).tag(sync=True)  # which points the learner's answer has
     verdict = traitlets.Unicode().tag(sync=True)  # HTML
     note = traitlets.Unicode().tag(sync=True)  # HTML: the hints so far, or the solution
 
     def __init__(self, exercise: OnCard, verdict: Verdict | None, answer: Any = None) -> None:
-        """A card that shows `verdict`; `answer` is as in `card_of`."""
+        """A card that shows `verdict`; `answer` is as in `CardOf`."""
         self._exercise, self._function, face = exercise, answer, exercise.face
         self.renew_still: Callable[[Verdict | None], object] | None = None  # replaces the HTML beside it
         super().__init__(
@@ -120,8 +120,12 @@ class Card(anywidget.AnyWidget):
         if action == "check":
             self.show(self._exercise.check(self._given(str(message.get("answer", "")))))
         elif action == "judge" and hasattr(self._exercise, "judge"):
-            if message.get("answer") != self.answer:  # changed after it was compared
-                self._exercise.check(self._given(str(message.get("answer", ""))))
+            given = str(message.get("answer", ""))
+            if given != self.answer:  # changed after it was compared
+                verdict = self._exercise.check(self._given(given))
+                if verdict.outcome is Outcome.NOT_ATTEMPTED:  # it was deleted
+                    self.show(verdict)
+                    return
             self.show(self._exercise.judge(*(bool(tick) for tick in message.get("ticks", []))))
         elif action in ("hint", "solution"):
             note = self._exercise.hint() if action == "hint" else self._exercise.solution()
@@ -151,7 +155,7 @@ def _short(verdict: Verdict, face: Face) -> Verdict:
     """A verdict that stands below its question, and so does not repeat it."""
     if verdict.outcome is Outcome.NOT_ATTEMPTED:
         wanted = {
-            "code": "Fill in the function above, run its cell, and check again.",
+            "code": "Fill in the code above, run its cell, and check again.",
             "choice": "Choose an option first.",
             "number": "Write a number first.",
             "text": "Write an answer first.",

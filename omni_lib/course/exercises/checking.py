@@ -137,7 +137,7 @@ class TrainingPlace(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class CodeExercise(Exercise):
-    """A function to write.
+    """A function or a class to write.
 
     `judge` calls the learner's function through an `Attempt` and raises NotYet where a result is wrong.
     `solution()` shows the source of `answer`. `plug_in` names the places in the library that a right answer

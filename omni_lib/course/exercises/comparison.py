@@ -51,7 +51,7 @@ class Comparison:
         if self.same:
             agreement = "to the last digit"
             if self.difference > 0:
-                agreement = f"within {10.0 ** math.ceil(math.log10(self.difference)):.0e}"
+                agreement = f"to {-math.ceil(math.log10(self.difference))} digits"
             return (
                 f"{len(self.yours)} real steps called your code {self.calls} times, and nothing changed: "
                 f"loss and WER agree {agreement}."

@@ -36,9 +36,9 @@ def slow_or_endless(case: str) -> Iterator[None]:
         yield
     except TooSlow as found:
         raise NotYet(
-            f"{case}: your function takes too long. It need not be endless: a recursion, or a list of all "
-            "possibilities, works the same cells out again and again, and each further step multiplies the "
-            "time. Keep what is known, in a table or with `functools.cache`"
+            f"{case}: your function takes too long. Perhaps no loop is endless: a recursion, or a list of "
+            "all possibilities, computes the same values again and again, and each further step multiplies "
+            "the time. Keep the values that are computed, in a table or with `functools.cache`"
         ) from found
 
 
@@ -86,7 +86,9 @@ def expect_equal(
         if len(numbers_in(whole)) <= MOST_NUMBERS and len(whole) <= 160:
             raise NotYet(whole + ends)
         if len(plain) != len(wanted):
-            raise NotYet(f"{begins} a list of {len(plain)}, and it should be one of {len(wanted)}.{ends}")
+            raise NotYet(
+                f"{begins} a list of length {len(plain)}, and it should have length {len(wanted)}.{ends}"
+            )
         place = next(
             number for number, (mine, right) in enumerate(zip(plain, wanted, strict=True)) if mine != right
         )

@@ -9,8 +9,8 @@ A learner then compares both trainings, step by step:
     lesson.collapse.try_in_training(collapse)
 
 The steps are those of `omni_lib.trainer.Trainer`, on spoken clips. They start from the weights of the
-pretrained encoder: an untrained one decodes to empty text, so that there would be nothing to collapse and no
-errors to count.
+pretrained encoder: the transcripts of an untrained one are random letters at first and soon empty, which
+would hardly try a function that collapses paths or counts errors.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Progress:
         self._change(key, change)
 
     def add_ticks(self, key: str, ticks: list[bool]) -> None:
-        """Remember how the learner has judged the answer of their own; with all ticks, it is right."""
+        """Remember how the learner has judged their own answer; with all ticks, it is right."""
 
         def change(entry: Entry) -> None:
             entry["right"] = entry["right"] or all(ticks)

@@ -19,11 +19,22 @@ from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
 
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")  # of 0,5 or 2,26; three digits behind it are thousands
 _THOUSANDS = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
+_THREE_DECIMALS = re.compile(
+    r"(?<=\d),(?=\d{3}\D*$)"
+)  # the comma of 13,816, if a decimal fraction is asked for
+_HOURS = re.compile(r"(\d+)\s*h(?:ours?)?\s*(\d+)\s*m(?:in(?:utes?)?)?", re.IGNORECASE)  # 2h 15m
+_SPELLINGS = {"Hz": ("hertz",), "h": ("hours", "hour"), "times": ("x",)}  # other ways to write a unit
 
 
 def is_blank(answer: Any) -> bool:
     """Whether nothing was answered: `...`, None or an empty text."""
     return answer is ... or answer is None or isinstance(answer, str) and not answer.strip()
+
+
+def _plain(answer: str) -> str:
+    """An answer with a hyphen as its minus sign and "%" for "percent", so that "− 5 percent" is "-5 %"."""
+    text = re.sub(r"^[-−–]\s*", "-", answer.strip())
+    return re.sub(r"\s*per\s?cent$", "%", text, flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +78,7 @@ class Choice(Exercise):
 
 @dataclass(frozen=True, repr=False)
 class Number(Exercise):
-    """A number within a tolerance, with the name of its unit or without it.
+    """A number within a tolerance, with its unit or without it.
 
     In percent, "50%", 50 and the fraction 0.5 are the same answer.
     """
@@ -91,45 +102,67 @@ class Number(Exercise):
         if is_blank(answer):
             raise NotAttempted
         try:
-            number = self._value(answer)
+            readings = self._readings(answer)
         except (TypeError, ValueError, ArithmeticError, RuntimeError):  # the last: a tensor of several values
-            raise NotYet(f"a number is wanted here; this is {described(answer)}") from None
+            raise NotYet(f"a number is wanted here, and nothing else; this is {described(answer)}") from None
+        number = readings[0]
         if not math.isfinite(number):
             raise NotYet(f"{number} is not a finite number")
-        readings = [number]
-        if self.unit == "%" and "%" not in str(answer):
-            readings.append(100 * number)  # as a fraction
         if any(abs(reading - self.right) <= self.tolerance for reading in readings):
             return self.praise
-        for slip, message in self.slips:
+        nearest = sorted(self.slips, key=lambda each: min(abs(each[0] - reading) for reading in readings))
+        for slip, message in nearest:
             near = max(self.tolerance, 1e-9 * abs(slip))
             short, shorter = (float(f"{slip:.{digits}g}") for digits in (3, 2))
             rounded = [] if short == slip else [short, shorter]
             if any(abs(reading - slip) <= near or reading in rounded for reading in readings):
                 raise NotYet(message)
+        if (
+            self.unit == "%"
+            and len(readings) > 1
+            and number < self.right < readings[1]
+            and number < 0.1 * self.right
+        ):
+            raise NotYet(f"{number:g}% is too low, and as a fraction, {100 * number:g}%, it is too high")
         raise NotYet(f"{number:g} is too {'high' if number > self.right else 'low'}")
 
     def written(self, answer: Any) -> str | None:
         """The number as text, if it is a finite one."""
         try:
-            number = self._value(answer)
+            number = self._readings(answer)[0]
         except (TypeError, ValueError, ArithmeticError, RuntimeError):
             return None
         if not math.isfinite(number):
             return None
         return answer.strip() if isinstance(answer, str) else f"{number:.10g}"
 
-    def _value(self, answer: Any) -> float:
-        """The number that an answer gives; "50%" is 50 where percent are asked for, and 0.5 elsewhere.
-
-        A fraction ("3/6") and a decimal comma ("2,26") are read, too.
-        """
+    def _readings(self, answer: Any) -> list[float]:
+        """The numbers that an answer can mean, the most likely one first."""
         if not isinstance(answer, str):
-            return float(answer)
-        text = _COMMA.sub(".", _THOUSANDS.sub("", answer.strip()))
+            number = float(answer)
+            return [number, 100 * number] if self.unit == "%" else [number]
+        text = _plain(answer)
+        readings = [self._value(text)]
+        if self.right % 1 and (decimal := _THREE_DECIMALS.sub(".", text)) != text:
+            readings.insert(0, self._value(decimal))
+        if self.unit == "%" and not text.endswith("%"):
+            readings.append(100 * readings[0])  # of a fraction
+        return readings
+
+    def _value(self, text: str) -> float:
+        """The number in `text`; "50%" is 50 where percent are asked for, and 0.5 elsewhere.
+
+        A fraction ("3/6"), a decimal comma ("2,26") and hours with minutes ("2h 15m") are read, too.
+        """
+        if self.unit == "h" and (found := _HOURS.fullmatch(text)):
+            return int(found[1]) + int(found[2]) / 60
+        text = _COMMA.sub(".", _THOUSANDS.sub("", text))
         if text.endswith("%"):
             return float(text.removesuffix("%")) / (1 if self.unit == "%" else 100)
-        text = text.removesuffix(self.unit)
+        for unit in (*_SPELLINGS.get(self.unit, ()), self.unit, self.unit.removesuffix("s")):
+            if unit and text.lower().endswith(unit.lower()):
+                text = text[: -len(unit)]
+                break
         return float(Fraction(text)) if "/" in text else float(text)
 
     def solution(self) -> Note:

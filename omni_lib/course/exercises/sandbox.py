@@ -5,7 +5,7 @@ What it covers:
 - Exceptions become a message, including SystemExit and KeyboardInterrupt.
 - An endless loop in Python code is interrupted after `SECONDS`.
 - The function gets copies of its arguments, and changes to them are reported.
-- What the function prints is collected, so that it does not mix with the verdict.
+- What the function prints is not shown, so that it does not mix with the verdict.
 
 What it does not cover. This is not a security sandbox: the function is the learner's own code and runs in
 their kernel.
@@ -75,11 +75,10 @@ class Attempt:
             )
         self.function = function
         self.seconds = SECONDS if seconds is None else seconds
-        self.printed = ""
 
     def __call__(self, *arguments: Any) -> Any:
         given = copy.deepcopy(arguments)
-        result, self.printed = call(self.function, given, self.seconds, as_written(arguments))
+        result, _ = call(self.function, given, self.seconds, as_written(arguments))
         if not same_values(arguments, given):
             raise NotYet(f"your function changes its input ({as_written(arguments)}). Work on a copy")
         if result is ...:
@@ -177,7 +176,7 @@ def described(value: Any) -> str:
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "…"
     name = type(value).__name__
-    size = f" of {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""
+    size = f" of length {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{size}"
 
 

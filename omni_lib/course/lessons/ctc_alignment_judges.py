@@ -113,6 +113,8 @@ def count_alignments(attempt: Attempt) -> None:
             got = result_of(attempt, (target, frames), case)
         try:
             value = int(got)
+            if isinstance(got, str) or value != got:
+                raise ValueError
         except (TypeError, ValueError, OverflowError):
             raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
         if value == expected:

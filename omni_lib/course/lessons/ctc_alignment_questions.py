@@ -49,6 +49,7 @@ frames_for_hello = Number(
     prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How "
     "many CTC frames does hello need?",
     right=6,
+    unit="frames",
     tolerance=0,
     praise="Five letters and a blank between the two l. With its 5 CTC frames the chapter's own example has "
     "no path, and its loss is infinite.",
@@ -133,6 +134,7 @@ initial_loss = Number(
     "every frame. A text of one letter has 36 paths in 8 frames. What is its CTC loss, in "
     "nats? (One decimal will do.)",
     right=8 * math.log(29) - math.log(36),
+    unit="nats",
     tolerance=0.06,
     praise="The loss is T ln 29 - ln N. It grows with the number of frames, so the chapter's "
     "range of 50 to 100 cannot hold for all clips.",
@@ -156,6 +158,7 @@ letters_per_second = Number(
     prompt="An embedding lasts 80 ms. With two CTC frames from each (k = 2), at most how many letters a "
     "second can be spelled, none of them doubled?",
     right=25,
+    unit="letters",
     tolerance=0.01,
     praise="12.5 embeddings a second, two CTC frames from each. The speech of the embedded corpus has nearly "
     "16 characters a second on average, more than k = 1 could spell.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -172,14 +173,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "a list is wanted"),
     ],
     "count_alignments": [
-        (_brute_force, "takes too long. It need not be endless"),
-        (_uncached, "takes too long. It need not be endless"),
+        (_brute_force, "takes too long. Perhaps no loop is endless"),
+        (_uncached, "takes too long. Perhaps no loop is endless"),
         (_count_wraps, "A negative index does not fail"),
         (_in_int64, "int64"),
         (_skips_between_equals, "without the blank in the middle"),
         (_never_skips, "a blank may stand, but it need not"),
         (_must_end_in_blank, "One frame, one letter"),
         (_in_floats, "a float does not have enough digits"),
+        (lambda *given: str(trellis.count_alignments(*given)), "a whole number is wanted"),
+        (lambda *given: trellis.count_alignments(*given) + Fraction(1, 2), "a whole number is wanted"),
     ],
     "forward_recursion": forward.WRONG,
     "feasible": [

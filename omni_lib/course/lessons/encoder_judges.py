@@ -173,14 +173,15 @@ def count_parameters(attempt: Attempt) -> None:
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
     """How far usual mistakes are off, by the reply to them."""
     return {
-        "you gave the keys a bias; it would shift all scores of a query alike, which does not "
-        "change the softmax": d_model,
-        "you gave the depthwise convolution a bias; the batch norm after it would remove it": d_model,
+        "that is one bias too many: the keys have none, because it would not change the softmax, and the "
+        "depthwise convolution has none, because the batch norm after it would remove it": d_model,
         "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (
             (d_model - 1) * d_model * kernel_size
         ),
-        "each layer norm has a scale and a shift for every channel": -3 * d_model,
-        "the batch norm has a scale and a shift for every channel": -2 * d_model,
+        "3 · d_model are missing: the scales or the shifts of the three layer norms, or the biases of "
+        "query, value and output, or those of the convolution's two maps": -3 * d_model,
+        "2 · d_model are missing: each of the three layer norms and the batch norm has a scale and a shift "
+        "for every channel": -2 * d_model,
         "the first map of the convolution makes 2 · d_model channels, half of them gates": (
             -(d_model * d_model + d_model)
         ),

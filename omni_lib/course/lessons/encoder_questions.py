@@ -32,6 +32,7 @@ hello_embeddings = Number(
     "encoder make "
     "of them?",
     right=5,
+    unit="embeddings",
     tolerance=0.1,
     praise="38 → 19 → 10 → 5. A convolution of stride 2 with padding rounds up, twice; the pool rounds down. "
     "Lesson 03 asks whether five embeddings are enough for 'hello'.",
@@ -97,6 +98,7 @@ attention_pairs = Number(
     prompt="For 10 s of speech, how many times as many pairs of frames does attention compare at "
     "10 ms a frame as at 40 ms, where our first block works?",
     right=16,
+    unit="times",
     tolerance=0.5,
     praise="1000² against 250² pairs: a quarter of the frames, and each of them is compared with a "
     "quarter as many. After the pool, at 80 ms, the factor is 64.",
@@ -143,6 +145,7 @@ how_many_blocks = Number(
     prompt="The chapter says 10.5 million parameters. How many encoder blocks like ours would that take, "
     "all else equal (a whole number)?",
     right=18,
+    unit="blocks",
     tolerance=0.5,
     praise="(10.5 million - the other parts) / 559,488 is about 18.3. The chapter's 4 layers "
     "cannot have so many.",

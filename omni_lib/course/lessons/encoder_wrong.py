@@ -151,9 +151,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_naive_exponential, "overflows"),
     ],
     "count_parameters": [
-        (_with_key_bias, "gave the keys a bias"),
+        (_with_key_bias, "one bias too many: the keys have none"),
         (_full_convolution, "one channel at a time"),
-        (_half_a_norm, "a scale and a shift"),
+        (_half_a_norm, "the scales or the shifts of the three layer norms"),
+        (
+            lambda *sizes: solutions.count_parameters(*sizes) - 2 * sizes[0],
+            "a scale and a shift for every channel",
+        ),
         (_plain_transformer, "the convolution module is missing"),
         (lambda d_model, d_ff, kernel_size: 559_488, "it should be"),
     ],

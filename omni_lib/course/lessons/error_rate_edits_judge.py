@@ -169,7 +169,7 @@ def _slip(counts: Counts, reference: str, hypothesis: str, expected: set[Counts]
             "You have no substitution at all: a word in the place of another is one error, not a deletion "
             "and an insertion. (`min` of tuples compares their first entries; put the sum first.)"
         )
-    if sum(counts) == sum(next(iter(optimal_counts(reference, hypothesis)))):
+    if counts in optimal_counts(reference, hypothesis):
         return "Compare words, not characters: each entry of the two lists is a word."
     return ""
 

@@ -208,7 +208,7 @@ WRONG: list[tuple[Any, str]] = [
     (_exchanged, "the other way round"),
     (_longest_match_first, "the longest match"),
     (_weighs_four_three_three, "A substitution counts as one error"),
-    (_uncached, "takes too long. It need not be endless"),
+    (_uncached, "takes too long. Perhaps no loop is endless"),
     (_only_the_sum, "three whole numbers are wanted"),
     (_bag_of_words, "no alignment has them"),
     (_never_substitutes, "two substitutions"),

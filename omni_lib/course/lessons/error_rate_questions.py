@@ -15,7 +15,7 @@ mat_wer = Number(
     right=50.0,
     unit="%",
     tolerance=0.05,
-    praise="sat/sit is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
+    praise="'sat' is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
     "of the reference.",
     slips=(
         (100 / 3, "That is the chapter's pair. In this one a word is missing, and one is too many."),

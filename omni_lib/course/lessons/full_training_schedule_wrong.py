@@ -85,4 +85,14 @@ OTHER_RIGHT: list[Any] = [
         if step < warmup
         else peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
     ),
+    lambda step, total, peak, warmup: (
+        peak * (step + 1) / warmup
+        if step < warmup
+        else peak * math.cos(math.pi / 2 * (step - warmup) / (total - 1 - warmup)) ** 2  # not quite 0
+    ),
+    lambda step, total, peak, warmup: (
+        peak * (step + 1) / warmup
+        if step < warmup
+        else 0.5 * peak * (1 + torch.cos(torch.tensor(math.pi * (step - warmup) / (total - warmup))))
+    ),
 ]

@@ -80,7 +80,8 @@ def _mel_slip(attempt: Attempt) -> str:
         return ""
     if at_700 == round(at_700) and abs(at_700 - 2595 * math.log10(2)) < 1:
         return "That is rounded; the fraction counts, too."
-    if abs(at_1000 - 2595 * math.log10(2)) < 1e-3:
+    doubled = 2595 * math.log10(2)
+    if max(abs(at_700 - doubled), abs(at_1000 - doubled)) < 1e-3:
         return "`//` cuts the quotient down to a whole number; divide by `/`."
     for value, message in (
         (2595 * math.log(2), "That is the natural logarithm (`math.log`); the formula has `math.log10`."),
@@ -125,13 +126,22 @@ def empty_filters(attempt: Attempt) -> None:
                 why = "The numbers start at zero, with the first filter."
             elif got != empty and sorted(got) == empty:
                 why = "They must be in ascending order."
+            elif got != empty and got == _empty(n_fft, n_mels, mel_scale="slaney") and _is_slaney(attempt):
+                why = "Those are the empty filters of the Slaney scale; those of HTK's mel scale are wanted."
             elif got != empty and got in (_empty(n_fft - 2, n_mels), _empty(2 * n_fft - 2, n_mels)):
                 why = "A transform has half as many bins as points, and one more."
             expect_equal(attempt, (n_fft, n_mels), empty, why, case)
 
 
-def _empty(n_fft: int, n_mels: int) -> list[int]:
-    return [number for number, column in enumerate(_filters(n_fft, n_mels).T) if not column.any()]
+def _is_slaney(attempt: Attempt) -> bool:
+    """Whether the answer is that of the Slaney scale where that has empty filters, with a short transform."""
+    case = "A short transform"
+    return bool(_numbers(result_of(attempt, (256, 128), case), case) == _empty(256, 128, mel_scale="slaney"))
+
+
+def _empty(n_fft: int, n_mels: int, **changes: Any) -> list[int]:
+    filters = _filters(n_fft, n_mels, **changes)  # (bins, filters)
+    return [number for number, column in enumerate(filters.T) if not column.any()]
 
 
 def _filters(n_fft: int, n_mels: int, **changes: Any) -> Any:

@@ -85,7 +85,7 @@ log_floor = Number(
     prompt="What is the lowest value that a log-mel can have (with two decimals)?",
     right=math.log(LOG_FLOOR),
     tolerance=0.02,
-    praise="ln(1e-6) = -13.82: digital silence. Without the floor it would be minus infinity, "
+    praise="Digital silence has the value ln(1e-6) = -13.82. Without the floor it would be minus infinity, "
     "and one such frame would ruin the training.",
     slips=(
         (-6, "that is the decimal logarithm of the floor; the log-mel is a natural one"),

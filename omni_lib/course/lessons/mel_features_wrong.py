@@ -15,8 +15,10 @@ from omni_lib.audio import LogMel
 from omni_lib.course.lessons import mel_features_padded_wrong as padded_wrong
 
 
-def _filters(n_fft: int, n_mels: int) -> Any:
-    return torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000)
+def _filters(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
+    return torchaudio.functional.melscale_fbanks(
+        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
+    )
 
 
 def _empty(n_fft: int, n_mels: int) -> Any:
@@ -174,6 +176,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing"),
         (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
         (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
+        (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
     ],
     "empty_filters": [
         (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
@@ -183,9 +186,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (
             lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
-            "it should be one of 4",
+            "it should have length 4",
         ),
-        (lambda n_fft, n_mels: [0, 3, 6, 13], "it should be one of 1"),
+        (
+            lambda n_fft, n_mels: (
+                (_filters(n_fft, n_mels, mel_scale="slaney").sum(dim=0) == 0).nonzero().flatten().tolist()
+            ),
+            "empty filters of the Slaney scale",
+        ),
+        (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
         (
             lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
             "a plain list of filter numbers",
@@ -293,7 +302,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "log_floor": [
         (-6, "decimal logarithm"),
         (-60, "decibels"),
-        (1e-6, "less than 1"),
+        (1e-6, "the floor itself"),
         (0, "less than 1"),
         (-math.inf, "not a finite number"),
     ],

@@ -20,7 +20,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda samples: round(samples / 16_000, 2), "rounded"),
         (lambda samples: samples / 16, "milliseconds"),
         (lambda samples: 16_000 / samples, "the wrong way round"),
-        (lambda samples: [samples / 16_000], "a list of 1; a single number"),
+        (lambda samples: [samples / 16_000], "a list of length 1; a single number"),
         (lambda samples: math.nan, "NaN (0 / 0"),
         (lambda samples: samples / 160, "frames of 10 ms"),
         (lambda samples: samples / 44_100, "it should be 1"),

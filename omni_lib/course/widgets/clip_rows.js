@@ -161,7 +161,8 @@ function render({ model, el }) {
     head.setAttribute("aria-valuemax", duration().toFixed(2));
     grid.append(head);
     caption.textContent = model.get("caption");
-    hint.textContent = words.length ? "Click a word to hear it; arrow keys move the play head." : "";
+    const help = "Click a word to hear it. Once Tab has reached the play head, arrow keys move it.";
+    hint.textContent = words.length ? help : "";
     showButton();
     place();
     arrange();

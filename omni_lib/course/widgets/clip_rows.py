@@ -123,7 +123,7 @@ def from_sound_to_text(clip: str = "digits", caption: str = "") -> ClipRows:
             end=SECONDS_PER_EMBEDDING * len(reading.embeddings),
         ),
         Row("letters", "from the CTC head", 22, marks=letter_marks(reading)),
-        Row("words", "as the model writes them", 6, words=True),
+        Row("words", "as the network writes them", 6, words=True),
     )
     return ClipRows(reading, rows, f"the clip '{clip}'", caption)
 
@@ -152,7 +152,7 @@ def words_of(reading: Reading, label: str, caption: str = "") -> ClipRows:
     symbols = likely_symbols(reading.log_probs)
     strips = Row(
         "posteriors",
-        "a strip for each symbol; the stronger its colour, the more probable",
+        "a strip for each likely symbol; the stronger its colour, the more probable",
         STRIP_HEIGHT * len(symbols),
         strips_image(reading.log_probs, symbols),
         "the posterior of each symbol, in strips",

@@ -234,9 +234,13 @@ class CTCExplorer(Explorer):
 def _judged(path: Collapse, text: str, target: list[int]) -> str:
     """Whether a path spells the text, and why not."""
     frames, needed = len(path.path), frames_needed(target)
-    if path.text == text and text:
-        count = count_alignments(target, frames)
-        return f"This path spells '{text}', and so do {number(count - 1)} others of {frames} frames."
+    if path.text == text:
+        spells, others = f"This path spells '{text}'", count_alignments(target, frames) - 1
+        length = f"{frames} frame{'s' * (frames != 1)}"
+        if not others:
+            return f"{spells}. No other path of {length} does."
+        verb = "does one other" if others == 1 else f"do {number(others)} others"
+        return f"{spells}, and so {verb} of {length}."
     if frames < needed:
         why = f" No path of {frames} frames can spell '{text}': it needs {needed}."
     elif needed > len(target) and path.text == "".join(letter for letter, _ in groupby(text)):

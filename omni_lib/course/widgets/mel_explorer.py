@@ -59,7 +59,7 @@ class MelExplorer(Explorer):
             value=(0, 1), min=0, max=1, step=0.01, description="shown, s", readout_format=".2f"
         )
         self.reset = button("the encoder's settings", "omni-reset", "undo")
-        self.remake = button("re-make the sound from the mel", "omni-remake", "volume-up")
+        self.remake = button("re-make the sound from the log-mel", "omni-remake", "volume-up")
         self.picture, self.remade = SoundPicture(), SoundPicture()
         self.picture.add_class("omni-mel")
         self.remade.add_class("omni-remade")

@@ -80,7 +80,7 @@ def transcripts_table(status: Status) -> str:
             f'<tr><td style="{cell};white-space:nowrap">epoch {epochs[number]["epoch"]}</td>{heard}</tr>'
         )
     caption_style = "text-align:left;font-weight:600;padding:2px 0"
-    caption = f'<caption style="{caption_style}">Transcripts of three dev clips</caption>'
+    caption = f'<caption style="{caption_style}">Transcripts of dev clips</caption>'
     style = (
         f"width:100%;max-width:76em;border-collapse:collapse;font-size:12px;line-height:1.3;color:{PAGE_INK}"
     )

@@ -90,10 +90,10 @@ class SubsamplingExplorer(Explorer):
         inside = float(weights[field.first : field.last + 1].sum())
         words = (
             f"Embedding {index} of {self.embedding.max + 1} stands for "
-            f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through convolutions and pooling it "
+            f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through subsampler and pool it "
             f"depends on frames {field.first} to {field.last}, {field.frames} of them: the sound from "
             f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the "
-            "influence on it; the rest comes through the attention of the blocks."
+            "influence on it; the rest comes through the blocks, by attention and convolution."
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
@@ -195,7 +195,7 @@ class FieldCanvas(Canvas):
             shade: dict[str, Any] = {"color": "black", "alpha": 0.6, "linewidth": 0}
             self.shades = [self.mel_axes.axvspan(0, 0, **shade) for _ in range(2)]
             self.edges = [self.mel_axes.axvline(0, color="white", linewidth=1.5) for _ in range(2)]
-            field = "receptive field of the convolutions"
+            field = "receptive field of subsampler and pool"
             self.band = self.below.axvspan(0, 0, color=ORANGE, alpha=0.3, linewidth=0, label=field)
             influence = "influence through the whole encoder"
             (self.curve,) = self.below.plot([], [], color=BLUE, linewidth=1.2, label=influence)
@@ -243,7 +243,7 @@ class AttentionCanvas(Canvas):
             self.map = self.axes.imshow([[0.0]], cmap="viridis", vmin=0, **MATRIX | {"origin": "upper"})
             self.lines = [self.axes.axhline(0, color=ORANGE, linewidth=1.5) for _ in range(2)]
             self.axes.grid(False)
-            self.axes.set(xlabel="attended to, time (s)", ylabel="attending, time (s)")
+            self.axes.set(xlabel="time of the key (s)", ylabel="time of the query (s)")
             beside = self.figure.add_axes((0.9, 0.13, 0.014, 0.83))
             bar = self.figure.colorbar(self.map, cax=beside, label="attention")
             bar.outline.set_edgecolor(INK)

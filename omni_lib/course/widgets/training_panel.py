@@ -30,7 +30,7 @@ from omni_lib.runs.background import CONSOLE, BackgroundRun
 from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
-_LOOKS = 3  # so often in a row must the machine be busy with something else before the panel mentions it
+_LOOKS = 3  # looks in a row that find the machine busy with something else, before the panel mentions it
 _COMPARED = 4  # runs at most in one figure
 _KERNEL = psutil.Process()
 _SIGNS = {
@@ -65,15 +65,21 @@ class TrainingPanel(widgets.VBox):
         self._comparison = widgets.HTML(layout=widgets.Layout(display="none"))
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
         self._stop = self._button(
-            "Stop", "omni-stop", "Save, then end; Resume continues from there", self._press_stop
+            "Stop",
+            "omni-stop",
+            "Save and end after the current step; Resume goes on from that step",
+            self._press_stop,
         )
         self._resume = self._button(
-            "Resume", "omni-resume", "Continue from the newest checkpoint", self._press_resume
+            "Resume",
+            "omni-resume",
+            "Continue from the newest checkpoint, if there is one",
+            self._press_resume,
         )
         self._again = self._button(
             "Train again",
             "omni-again",
-            "Into another folder; this one stays",
+            "Train once more, into another folder; this run stays as it is",
             self._press_again,
         )
         self._compare = self._button(
@@ -86,7 +92,7 @@ class TrainingPanel(widgets.VBox):
         self._kill = self._button(
             "End without saving",
             "omni-kill",
-            "End at once; Resume continues from the newest checkpoint",
+            "End at once, without saving",
             self._press_kill,
         )
         self._kill.layout.display = "none"
@@ -234,6 +240,8 @@ class TrainingPanel(widgets.VBox):
         if others := self.run.others_going_on():
             folders = ", ".join("/".join(other.folder.parts[-2:]) for other in others)
             text = f"Another training is going on in {folders}: each slows the other down."
+            if len(others) > 1:
+                text = f"Other trainings are going on in {folders}: all of them slow each other down."
         elif self._looks_busy >= _LOOKS:
             text = (
                 f"The machine is busy with something else: other programs use {busy:.1f} of its "
@@ -288,9 +296,7 @@ class TrainingPanel(widgets.VBox):
             return
         self.run.stop()
         lost = what_would_be_lost(self.run.status().saved_step)
-        self._say(
-            f"It saves and ends after the current step. “End without saving” does not wait: then {lost}."
-        )
+        self._say(f"The training saves and ends after its current step. With “End without saving”, {lost}.")
 
     def _press_kill(self) -> None:
         self.run.kill()
@@ -309,7 +315,7 @@ class TrainingPanel(widgets.VBox):
         self._drawn = None
         self._comparison.layout.display = "none"
         self.refresh()
-        self._say(f"It trains into {short_name(self.run)}. {before.name} stays: “Compare” will show both.")
+        self._say(f"The new training is in {short_name(self.run)}. {before.name} stays as it is.")
 
     def _press_compare(self) -> None:
         if self._comparison.layout.display == "none":

@@ -36,7 +36,7 @@ from omni_lib.course.widgets.trellis_pictures import AlphaCanvas, ShortTrellisCa
 from omni_lib.errors import UserError
 
 CLIP = "hello"
-KEYS = "Keys, once the picture is clicked or reached by Tab: → and ← step, Home and End jump."
+KEYS = "Click the picture, or go to it with Tab: then → and ← move by one step, Home and End to the ends."
 Forward = Callable[[Tensor, list[int]], Any]
 
 
@@ -210,7 +210,7 @@ class _Clip:
 
 
 def _sum_in_words(cell: Cell) -> str:
-    """How a cell is computed: α[2, b] = 0.4 · (0.16 stay + 0.28 move on) = 0.18."""
+    """How a cell is computed: Frame 2, state 3 (b): α = 0.4 · (0.160 stay + 0.280 move on) = 0.176."""
     name = f"Frame {cell.frame}, state {cell.state} ({sign_of(cell.symbol)})"
     if not cell.terms:
         return f"{name}: here a path may begin, so α is the probability of the symbol, {cell.share:.1f}."

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio
 from omni_lib.course import materials
+from omni_lib.course.clip_reading import likely_symbols
 from omni_lib.course.edits import edit_table, word_edits
 from omni_lib.course.figures import MATRIX, Picture, page_style
 from omni_lib.course.palette import BLUE, INK
@@ -38,7 +39,7 @@ from omni_lib.course.widgets.sound_picture import SoundPicture
 from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 from omni_lib.metrics import word_errors
-from omni_lib.text import BLANK, normalise
+from omni_lib.text import normalise
 
 
 def voice_recorder(folder: str | Path = RECORDINGS, checkpoint: Path | None = None) -> VoiceRecorder:
@@ -72,8 +73,8 @@ class VoiceRecorder(Explorer):
         self.folder = folder
         self._recogniser, self._config, trained_on = voice_recogniser(checkpoint)
         self.limits = widgets.HTML(
-            f'<div style="line-height: 1.5">The encoder was trained on {trained_on}, and on few words: it '
-            "may transcribe the prompts below, but hardly any other words. Your recording goes from the "
+            f'<div style="line-height: 1.5">The encoder was trained on {trained_on}. In words that were not '
+            "in its training data, it makes more errors. Your recording goes from the "
             "browser to the kernel, on the machine that runs this notebook; it is written to disk only if "
             "you add it to your corpus.</div>"
         )
@@ -155,7 +156,7 @@ class VoiceRecorder(Explorer):
             return
         errors = word_errors(said, transcript)
         unknown = unknown_words(said)
-        caution = f" Not in the training data: {', '.join(unknown)}." if unknown else ""
+        caution = f" Not in the embedded corpus: {', '.join(unknown)}." if unknown else ""
         counted = f"{errors.errors} error{'s' * (errors.errors != 1)}"
         counted += f" in {errors.reference} word{'s' * (errors.reference != 1)}"
         self.announce(f"{words} {counted}: WER {errors.rate:.0%}.{caution}")
@@ -167,7 +168,7 @@ class VoiceRecorder(Explorer):
         self._take.added = self.add.disabled = True
         folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
         place = folder.as_posix()
-        text = f"✓ {path.name} and its row are in {place}; omni data check {place}/asr.csv checks all rows."
+        text = f"✓ {path.name} and its row are in {place}. To check all rows: omni data check {place}/asr.csv"
         self.kept.value = f'<div role="status" style="line-height: 1.5">{html.escape(text)}</div>'
 
     def still(self) -> Picture:
@@ -212,7 +213,7 @@ class VoiceCanvas(Canvas):
         self.mel.set_data(result.mel.T.numpy())
         self.mel.set_clim(float(result.mel.min()), float(result.mel.max()))
         self.mel.set_extent((0, end, -0.5, result.mel.shape[1] - 0.5))
-        symbols = _likely_symbols(result.log_probs)
+        symbols = likely_symbols(result.log_probs)
         self.posteriors.set_data(result.log_probs[:, symbols].exp().T.numpy())
         decoded = len(result.log_probs) * result.seconds_per_frame  # seconds
         self.posteriors.set_extent((0, decoded, -0.5, len(symbols) - 0.5))
@@ -230,9 +231,3 @@ class VoiceCanvas(Canvas):
             axes.set_xlim(0, end)
         self.drawn = result
         return self.png()
-
-
-def _likely_symbols(log_probs: Tensor) -> list[int]:
-    """Blank, and every symbol with a probability over 5% in some frame."""
-    likely = (log_probs.exp().amax(dim=0) > 0.05).nonzero().flatten().tolist()
-    return [BLANK, *(symbol for symbol in likely if symbol != BLANK)]
