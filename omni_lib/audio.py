@@ -207,7 +207,7 @@ class LogMel(nn.Module):
     """waveform (…, samples) → log-mel (…, frames, 128), natural logarithm of power, frames = samples // 160.
 
     The window has 400 samples (25 ms), but the Fourier transform has 1024 points. The narrowest of the 128
-    mel filters between 0 and 8 kHz span only 27 Hz. With 400 points there is one bin every 40 Hz, and some of
+    mel filters between 0 and 8 kHz span only 28 Hz. With 400 points there is one bin every 40 Hz, and some of
     these filters would contain no bin at all. The longer, zero-padded transform samples the same spectrum
     every 15.6 Hz, so that each filter contains at least one bin.
     """

@@ -56,14 +56,14 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--seed", type=int, default=0)
     for split, count in (("train", 1000), ("dev", 100), ("test", 200)):
         synth.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"default: {count}")
-    texts = "different texts of the training utterances beyond 1000 (default: all differ)"
+    texts = "number of different texts in the training utterances beyond 1000 (default: all differ)"
     synth.add_argument("--texts", type=int, metavar="N", help=texts)
-    voices = "voices drawn by chance for these, beside the named ones (default: all differ)"
+    voices = "number of random voices for these, besides the named ones (default: a new one each time)"
     synth.add_argument("--voices", type=int, metavar="N", help=voices)
     synth.set_defaults(run=_data_synth)
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
     an4.add_argument(
-        "source", type=Path, nargs="?", help="the folder or .tar.gz; without it, where AN4 is published"
+        "source", type=Path, nargs="?", help="the folder or .tar.gz; without it, the address of AN4 is shown"
     )
     an4.add_argument("--out", type=Path, default=Path("data/an4"))
     an4.add_argument(
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         published = data.add_parser(name, help=f"{title}, from its published archives or folders")
         published.add_argument(
-            "source", nargs="*", help="folder, archive or address; without any, where it is published"
+            "source", nargs="*", help="folder, archive or address; without one, its address is shown"
         )
         published.add_argument("--out", type=Path, default=Path("data") / name)
         published.set_defaults(run=_data_published, corpus=name)
@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     folder.set_defaults(run=_data_folder)
     cache = data.add_parser("cache", help="where log-mels of large corpora are kept, and how much of them")
     cache.add_argument(
-        "--clear", action="store_true", help="remove them all; they are computed again when they are needed"
+        "--clear",
+        action="store_true",
+        help="remove them all, while no training runs; they are computed again when they are needed",
     )
     cache.set_defaults(run=_data_cache)
     check = data.add_parser("check", help="audit a manifest")
@@ -105,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=_data_check)
 
-    train = commands.add_parser("train", help="train an encoder")
+    # the recorded command is read again: its options must not be abbreviated
+    train = commands.add_parser("train", help="train an encoder", allow_abbrev=False)
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
     train.add_argument(
@@ -122,13 +125,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="word error rate of a checkpoint on a manifest")
     evaluate.add_argument("--checkpoint", type=Path, required=True)
     evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
-    evaluate.add_argument("--split", help="default: test; every row of a manifest without a split column")
+    evaluate.add_argument("--split", help="default: test, or every row if no row has a split")
     decoders = ("greedy", "prefix", "beam")
     evaluate.add_argument(
         "--decoder",
         choices=decoders,
         default="greedy",
-        help="prefix: the most probable text instead of path; beam: needs --lm",
+        help="prefix: the most probable text, not the most probable path; beam: needs --lm",
     )
     evaluate.add_argument(
         "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
@@ -165,8 +168,8 @@ def _parser() -> argparse.ArgumentParser:
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--data", type=Path, metavar="CSV", help="what to measure the exported model on")
     kind.add_argument("--safetensors", action="store_true", help="the encoder alone, in single precision")
-    export.add_argument("--split", help="default: test; every row of a manifest without a split column")
-    export.add_argument("--limits", default="", metavar="TEXT", help="what it should not be trusted with")
+    export.add_argument("--split", help="default: test, or every row if no row has a split")
+    export.add_argument("--limits", default="", metavar="TEXT", help="what the model should not be used for")
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.set_defaults(run=_export)
 
@@ -182,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
@@ -369,8 +372,12 @@ def _export(options: argparse.Namespace) -> int:
     from omni_lib.recogniser import load_recogniser
     from omni_lib.training.audit import rows_to_evaluate
 
+    if options.out.is_dir():
+        raise UserError(f"{options.out} is a folder: name a file in it")
     if options.out.exists():
         raise UserError(f"{options.out} exists: remove it, or choose another name")
+    if options.out.suffix == ".safetensors" and not options.safetensors:
+        raise UserError(f"{options.out}: choose an ending such as .pt, or --safetensors instead of --data")
     if options.safetensors:
         if options.out.suffix != ".safetensors":
             raise UserError(f"{options.out}: the name must end in .safetensors")
@@ -384,7 +391,7 @@ def _export(options: argparse.Namespace) -> int:
     export_for_inference(options.checkpoint, options.out)
     recogniser, _ = load_recogniser(options.out)
     result = evaluate(recogniser, rows)
-    metrics = {**result.summary(), "decoder": "greedy", "split": options.split or "test"}
+    metrics = {**result.summary(), "decoder": "greedy", "split": options.split or rows[0].split or "all"}
     record(options.out, metrics, options.limits)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
     return 0

@@ -77,12 +77,12 @@ class Config:
 
     # added here: the optimisers
     warmup_steps: Annotated[int, Range(0, 10**9)] = 0  # steps in which the rate rises from 0 to learning_rate
-    # after the warm-up: constant, or cosine down to 0 at the last step
+    # after the warm-up: constant, or cosine, which would be 0 in the step after the last one
     schedule: Annotated[str, OneOf("constant", "cosine")] = "constant"
     # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW updates them too
     muon_rate: Annotated[float, Range(0.0, 1.0)] = 0.0
     weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0  # applies to matrices only
-    gradient_clip: Annotated[float, Range(0.0, 1e9)] = 1.0  # largest norm of the gradient
+    gradient_clip: Annotated[float, Range(1e-6, 1e9)] = 1.0  # largest norm of the gradient; 1e9: no limit
     # decay of the moving average of the weights, which is evaluated and saved; 0: no averaging
     average_decay: Annotated[float, Range(0.0, 0.99999)] = 0.0
     mixed_precision: bool = False  # matrix products in bfloat16, where the processor supports it natively

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import write_atomically
-from omni_lib.machine.tables import Sounds, csv_rows, known_column, too_many_cells
+from omni_lib.machine.tables import Sounds, csv_rows, known_column, split_text, too_many_cells
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
@@ -166,11 +166,18 @@ def _remedy(path: Path, text: str, header: Sequence[str]) -> str:
 
 def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]]]) -> None:
     """Refuse times of segments: a manifest would use the whole recording with the text of one segment."""
-    columns = {
-        name: column[0] for name in (rows[0][1] if rows else ()) if name and (column := known_column(name))
-    }
+    headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
+    columns = {name: column[0] for name in headed if (column := known_column(name))}
     times = {"start", "end", "duration"} & set(columns.values())
-    if "start" not in times or len(times) < 2:
+    if "start" not in times:
+        return
+    if len(times) == 1:
+        name = next(name for name, column in columns.items() if column == "start")
+        for line, cells in rows:
+            if (cells.get(name) or "").strip(" 0.:"):
+                raise UserError(
+                    f"{path} has the column {name} (line {line}), but no end of segments: add a column end"
+                )
         return
     names = [name for name, column in columns.items() if column in times]
     for line, cells in rows:
@@ -184,6 +191,10 @@ def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]
 def _utterance(sounds: Sounds, line: int, cells: dict[str | None, str]) -> Utterance:
     if None in cells:
         raise UserError(f"more cells than the header: {too_many_cells([cells[None], *cells.values()])}")
+    if "transcription" in cells and (
+        cause := split_text(list(cells.values()), list(cells).index("transcription"))
+    ):
+        raise UserError(cause)
     values = {column: (cells.get(column) or "").strip() for column in COLUMNS}
     if any("\n" in value or "\r" in value for value in values.values()):
         raise UserError("a cell runs over several lines: close its quotes, or the rows below it are lost")
@@ -216,8 +227,12 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
         UserError: there are no words, or the cell holds a marker that programs write for a missing text.
     """
     written = cell.strip()
-    if written in ("NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
-        mind = f" (if somebody said the word: {written.lower()})" if written in ("NULL", "None") else ""
+    if written in ("undefined", "NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
+        mind = (
+            f" (if somebody said the word: {written.lower()})"
+            if written in ("NULL", "None", "undefined")
+            else ""
+        )
         raise UserError(
             f"the transcription is {written!r}, which programs write for a missing text: write what was"
             f" said{mind}"

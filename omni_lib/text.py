@@ -121,25 +121,36 @@ _ABBREVIATIONS = {
 }
 _NO_WORDS = "Mr Mrs Messrs Dr Drs Jr Sr Lt Sgt Capt Esq Ltd Prof etc vs".split()
 _WITH_STOP = re.compile(
-    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS))}"
+    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS.keys() - {'Ft'}))}"
     rf"|{'|'.join(map(str.lower, _NO_WORDS))})\."
 )
-_BARE = re.compile(r"\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
-_SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
-_STREET = re.compile(r"(?<=[a-z] )St\.(?!\s+[A-Z])")
+_BARE = re.compile(r"(?<!&)\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
+# words that begin a sentence after "St.", and never name a saint
+_BEGINS = (
+    r"(?:It|He|She|We|They|You|I|The|There|This|That|These|Those|Then|And|But|So|In|On|At|A|An|What|When|Where|Who"
+    r"|How|Why|If|As|My|His|Her|Our|Their|Its|Is|Are|Was|Turn|Go|Take|Yes|No|Please)\b"
+)
+_SAINT = re.compile(rf"\bSt\.(?=\s+[A-Z])(?!\s+{_BEGINS})")
+_STREET = re.compile(rf"(?<=[a-z] )St\.(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
 _COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen"
     " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
     " billion trillion"
 ).split()
-_NUMBERED = re.compile(rf"\bNo\.(?=\s*(?:[0-9]|(?:{'|'.join(_COUNTED)})\b))", re.IGNORECASE)
+# before a number in small letters: in "Oh no. Two more.", a new sentence begins
+_NUMBERED = re.compile(rf"\b(?:No|NO|no)\.(?=\s*(?:[0-9]|(?:{'|'.join(_COUNTED)})\b))")
 
 _MONEY = {"$": "dollar", "£": "pound", "€": "euro", "¢": "cent", "₹": "rupee"}
 _AMOUNT = re.compile(
     rf"(?P<before>\b\w+[\s-]+)?\b(?P<last>{'|'.join(_COUNTED)})\s*(?P<sign>[$£€¢₹])(?!\w)", re.IGNORECASE
 )
-_ROMAN = re.compile(r"\b[IVX]{2,}\b")  # the eighth, or eight?
+_ROMAN = re.compile(  # the eighth, or eight? Of single letters, only those behind a word that is numbered
+    r"\b(?:[IVX]{2,}|(?:XL|LX{1,3}|XC)(?:IX|IV|V?I{0,3})|L(?:IX|IV|VI{0,3}|I{1,3}))\b"
+    r"|(?<=\bWorld War )I\b|(?<=\bElizabeth )I\b|(?<=\bChapter )[IVXLC]\b|(?<=\bVolume )[IVXLC]\b"
+    r"|(?<=\bPart )[IVX]\b|(?<=\bAct )[IVX]\b|(?<=\bScene )[IVX]\b|(?<=\bBowl )[VXLC]\b"
+    r"|(?<=\bHenry )V\b|(?<=\bGeorge )V\b|(?<=\bCharles )[VX]\b|(?<=\bEdward )V\b"
+)
 _SIGNS = (  # a sign where it has one usual reading, and its words
     (re.compile(r"(?<![\w&])&c\b\.?"), " et cetera "),
     (re.compile(r"(?<!&)&(?![&=~+\-])"), " and "),
@@ -156,8 +167,16 @@ _SIGNS = (  # a sign where it has one usual reading, and its words
 _SPLIT_OFF = re.compile(
     r"\s+(n't|'(?:s|m|d|re|ve|ll)|(?<=n )'t)\b(?!')", re.IGNORECASE
 )  # do n't, it 's, don 't
+_ENDING = r"'\s((?<=n'\s)t|(?<=n\s'\s)t|s|m|d|re|ve|ll)\b(?![-'\u0300-\u036f])"
+_APART = re.compile(rf"(?<=[A-Za-z])\s{_ENDING}", re.IGNORECASE)  # don ' t
+_HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
+_OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")
 _NEVER_SAID = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
+    (
+        re.compile(rf"\bN[Oo]\.\s+(?:{'|'.join(word.upper() + '|' + word.title() for word in _COUNTED)})\b"),
+        "may be number or no: write what was said",
+    ),
     (
         re.compile(r"\b(?:UNK|OOV)\b|(?<!\S)SPN(?!\S)"),
         "stands for a word that somebody said: write it, or leave the row out",
@@ -169,11 +188,14 @@ _NEVER_SAID = (  # pattern, and why a text with it is refused
         "marks a stretch without a transcript: leave the row out",
     ),
     (
-        re.compile(r"(?<=[A-Za-z])(?:[\"?¿,‚;]|\"\")(?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
+        re.compile(r"(?<=[A-Za-z])(?:[\"“”„?¿,‚;]|\"\")(?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
         "stands inside a word: if it is an apostrophe, write '",
     ),
-    (  # ’ in the encodings of old Macs and of DOS, read as another
-        re.compile(r"(?<=[a-z])[ÕÆ](?=(?:t|s|m|d|re|ve|ll)\b)"),
+    (  # ’ in the encodings of old Macs and of DOS, read as another; â: what is left of â€™ without controls
+        re.compile(
+            r"(?<=[a-z])[ÕÆ](?=(?:t|s|m|d|re|ve|ll)\b)|(?<=n)[íâÔ](?=t\b)|\bI[íâÔ](?:m|d|ve|ll)\b"
+            r"|\b(?i:it|that|what|there|here|who|let|he|she)[íâÔ]s\b|\b(?i:you|we|they)[íâÔ](?:re|ve|ll|d)\b"
+        ),
         "was an apostrophe in another encoding: save the table as UTF-8 again",
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
@@ -193,7 +215,9 @@ _NEVER_SAID = (  # pattern, and why a text with it is refused
     ),
     (
         re.compile(
-            r"\bPh\. ?D\b|\b(?:Inc|Corp|Dept|Blvd|approx)\."
+            r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
+            rf"{_BEGINS})"
+            r"|\b(?:Inc|Corp|Dept|Blvd|approx|Mts?|Ave|Rd|Hwy|Bros|Pvt|Cpl|Brig|Supt|Univ|Thurs)\."
             r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\.(?=\s*\d)|\b\d+\s+(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\."
         ),
         "is an abbreviation: write it out as spoken",
@@ -229,7 +253,11 @@ def normalise(text: str) -> str:
     letters = [_letters(character) for character in written]
     if None in letters:
         raise UserError(_refusal({c for c, spelled in zip(written, letters, strict=True) if spelled is None}))
-    return " ".join("".join(filter(None, letters)).split())
+    normalised = " ".join("".join(filter(None, letters)).split())
+    if found := _BARE.search(normalised):  # V's would be read as versus when the manifest is read
+        words = _abbreviated(found[0])
+        raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
+    return normalised
 
 
 def written_out(text: str) -> str:
@@ -246,7 +274,9 @@ def written_out(text: str) -> str:
     before = ""
     while before != text:  # brackets inside brackets
         before, text = text, _TAG.sub(_without_tag, text)
-    text = _SPLIT_OFF.sub(r"\1", text)
+    text = _APART.sub(r"'\1", _SPLIT_OFF.sub(r"\1", text))
+    if not _OPENING_QUOTE.search(text):  # else the apostrophe may close the quotation
+        text = _HALF_APART.sub(r"'\1", text)
     text = _STREET.sub("street", _SAINT.sub("saint", _NUMBERED.sub("number ", text)))
     text = _WITH_STOP.sub(lambda found: _abbreviated(found[1]) + " ", text)
     text = _BARE.sub(lambda found: _abbreviated(found[1]), text)

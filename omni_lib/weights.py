@@ -42,6 +42,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         UserError: the file is missing, damaged (`DamagedCheckpoint`), or not a checkpoint of omni train.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a checkpoint in it, such as {path / 'audio_enc_best.pt'}")
     if not path.is_file():
         raise UserError(f"{path} does not exist: train first ('omni train'), or name a checkpoint")
     if reason := damage(path):

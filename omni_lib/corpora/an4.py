@@ -201,7 +201,7 @@ def _read_part(folder: Path, part: str) -> tuple[list[_Row], list[str]]:
 def _lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a list that are not blank, with their 1-based numbers."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text: fetch AN4 again") from None
     except OSError as error:

@@ -30,7 +30,7 @@ from omni_lib.machine.sound.content import Content
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, split_hint, words_in, write_manifest
 
-VERSION = 3  # of the output: a change rebuilds existing corpora
+VERSION = 4  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:

@@ -38,7 +38,7 @@ SUBSETS = (
     "test-clean",
     "test-other",
 )
-VERSION = 1  # of the output
+VERSION = 2  # of the output
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
@@ -101,3 +101,8 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
         for path in sorted(table.parent.glob("*.flac")):
             if path.stem not in seen and not is_litter(path):
                 rows.problems.append(f"{subset} {path.name}: {table.name} does not say what is said in it")
+    listed = {table.parent for table in tables}
+    chapters = {path.parent for path in folder.glob("*/*/*.flac") if not is_litter(path)}
+    for chapter in sorted(chapters - listed):
+        where = f"{subset} {chapter.relative_to(folder).as_posix()}"
+        rows.problems.append(f"{where}: no list .trans.txt says what is said in its recordings")

@@ -2,7 +2,7 @@
 
 Their sound is not converted. libsndfile reads FLAC, MP3 and WAV of any rate, LibriSpeech as 16 kHz WAV would
 need 115 GB beside its 60 GB of FLAC, and each log-mel is computed only once (`feature_cache.py`). So
-`asr.csv` names the original files: with absolute paths in a folder of yours, with relative paths below
+`asr.csv` names the original files: by absolute paths if the source is a folder, by relative paths below
 `out/audio/` if an archive was unpacked.
 """
 
@@ -97,7 +97,7 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
     if not rows.utterances:
         raise UserError(
             f"no row of {corpus} can be used; the first problem:"
-            f" {rows.problems[0] if rows.problems else 'there is none'}"
+            f" {rows.problems[0] if rows.problems else 'no list of utterances is there; fetch it again'}"
         )
     for problem in rows.problems[:SHOWN]:
         report(f"left out, {problem}")

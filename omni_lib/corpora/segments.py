@@ -44,6 +44,10 @@ class Segments:
         self.shown = " and ".join(table.names[name] for name in self.columns)
         self.cut = "start" in self.columns and len(self.columns) > 1
         given = {table.units[name] for name in self.columns if table.units[name]}
+        if unknown := sorted(given - {"s", "ms", "samples", "frames"}):
+            raise UserError(
+                f"{self.shown}: the unit {unknown[0]} is not read: write seconds and rename to …_s"
+            )
         if "frames" in given:
             raise UserError(
                 f"{self.shown}: frames may be samples or hundredths of a second; rename to …_samples or …_s"
@@ -78,7 +82,8 @@ class Segments:
             return None
         start, end = self._ends(row, rate, self.units)
         if not 0 <= start < end:
-            raise UserError(f"its segment, {start:g} s to {end:g} s, has no length: correct {self.shown}")
+            wrong = "begins before 0 or has no length"
+            raise UserError(f"its segment, {start:g} s to {end:g} s, {wrong}: correct {self.shown}")
         if end > seconds + _SLACK:
             raise UserError(
                 f"its segment ends at {end:g} s and the recording at {seconds:.2f} s: correct {self.shown},"
@@ -93,7 +98,10 @@ class Segments:
                 f"its duration is {duration:g} s and its segment lasts {end - start:g} s: correct"
                 f" {self.shown}"
             )
-        return round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
+        first, behind = round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
+        if first >= behind:  # too short for a sample, or after the end of the recording
+            raise UserError(f"its segment, {start:g} s to {end:g} s, holds no sample: correct {self.shown}")
+        return first, behind
 
     def _check_whole(self, row: Row, seconds: float, rate: int) -> None:
         """Check that the duration or end of a row without a start is that of the whole recording.
@@ -133,7 +141,8 @@ class Segments:
 
     def _ends(self, row: Row, rate: int, units: dict[str, str]) -> tuple[float, float]:
         """Start and end in seconds."""
-        second = "end" if "end" in self.columns and row.cells.get("end") else "duration"
+        by_duration = "duration" in self.columns and not row.cells.get("end")
+        second = "duration" if by_duration else "end"
         values = []
         for name in ("start", second):
             cell = row.cells.get(name, "")

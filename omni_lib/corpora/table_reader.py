@@ -10,16 +10,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from omni_lib.errors import UserError
-from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, is_litter, known_column, too_many_cells
+from omni_lib.machine.tables import (
+    SOUND_ENDINGS,
+    csv_rows,
+    is_litter,
+    known_column,
+    split_text,
+    too_many_cells,
+)
 
 _TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
 _MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
 _KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
+_TORN = "its text goes on in the next line: write each text in one line"
 _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
@@ -27,7 +35,7 @@ _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 class Row:
     """One row, as cells under our own names of columns, or the reason why it cannot be used."""
 
-    line: int  # of the file, 1-based
+    line: int  # of the file, 1-based; in a JSON list or object, the number of the row
     cells: dict[str, str] = field(
         default_factory=dict
     )  # path, text and perhaps speaker, split, start, end, duration
@@ -126,6 +134,7 @@ def _from_csv(path: Path, text: str) -> Table:
         text = "\n" + text[separator.end() :]  # lines keep their numbers
     # Quotes keep a comma inside a cell. With tabs and pipes they are not needed, and belong to the text.
     lines = csv_rows(path, text, delimiter, quotes=delimiter in ",;")
+    torn = _torn(lines) if delimiter not in ",;" else set()
     rows = [(line, [cell.strip().strip('"') for cell in cells]) for line, cells in lines]
     rows = [(line, cells) for line, cells in rows if any(cells)]
     if not rows:
@@ -134,16 +143,34 @@ def _from_csv(path: Path, text: str) -> Table:
     names, units = _columns(path, header)
     if "path" in names and "text" in names:
         places = {ours: header.index(theirs) for ours, theirs in names.items()}
-        found = [_row(line, cells, places, len(header), path.parent) for line, cells in rows[1:]]
+        found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
+        found = [replace(row, problem=row.problem or _TORN) if row.line in torn else row for row in found]
+        if delimiter == ",":
+            causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
+            found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
         _refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
         return Table(found, names, units)
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
-        found = [_row(line, cells, lj, len(header), path.parent, "wavs/{}.wav") for line, cells in rows]
+        found = [
+            _row(line, cells, lj, len(header), path.parent, delimiter, "wavs/{}.wav") for line, cells in rows
+        ]
         return Table(found, {"path": "the first", "text": "the last"}, {})
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
         _refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
     places = {"path": 0, "text": 1}
-    return Table([_row(line, cells, places, 2, path.parent) for line, cells in rows], {}, {})
+    return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
+
+
+def _torn(lines: Sequence[tuple[int, list[str]]]) -> set[int]:
+    """The lines whose last cell opens a quote that the next line, which has fewer cells, closes."""
+    return {
+        line
+        for (line, cells), (_, behind) in pairwise(lines)
+        if cells[-1].lstrip().startswith('"')
+        and cells[-1].count('"') % 2
+        and len(behind) < len(cells)
+        and '"' in behind[0]
+    }
 
 
 def _delimiter(path: Path, first_line: str) -> str:
@@ -180,6 +207,10 @@ def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[st
         offset = next(name for name in header if name.strip().lower() == "offset")
         best["end"] = (0, offset, "")
         best["start"] = (0, next(name for name in header if name.strip().lower() == "onset"), "")
+    for first, second in (("from", "to"), ("t0", "t1")):
+        if {first, second} <= named and not {"start", "end", "duration"} & best.keys():
+            for ours, theirs in (("start", first), ("end", second)):
+                best[ours] = (0, next(name for name in header if name.strip().lower() == theirs), "")
     return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
 
 
@@ -223,14 +254,20 @@ def _in_turn(parts: Iterable[tuple[float, float, str]]) -> bool:
 
 
 def _row(
-    line: int, cells: Sequence[str], places: Mapping[str, int], width: int, folder: Path, pattern: str = "{}"
+    line: int,
+    cells: Sequence[str],
+    places: Mapping[str, int],
+    width: int,
+    folder: Path,
+    delimiter: str,
+    pattern: str = "{}",
 ) -> Row:
     if len(cells) > width and not any(cells[width:]):
         cells = cells[:width]  # the commas that Excel writes after the last column
     if len(cells) < width and len(cells) > max(places.values(), default=0):
         cells = [*cells, *[""] * (width - len(cells))]  # empty columns at the end were omitted
     if len(cells) > width:
-        return Row(line, problem=f"{len(cells)} cells instead of {width}: {too_many_cells(cells)}")
+        return Row(line, problem=f"{len(cells)} cells instead of {width}: {too_many_cells(cells, delimiter)}")
     if len(cells) < width:
         other = next((mark for mark in ";\t|," if any(mark in cell for cell in cells)), None)
         remedy = (

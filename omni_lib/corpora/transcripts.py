@@ -31,17 +31,22 @@ _LETTERS = str.maketrans(
     {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
 )
 _FIGURES = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
-_UNITS = r"(?:km|kg|mg|cm|mm|ml|mph|kph|lbs?|oz|ft|hrs?|mins?|secs?|ms|k?hz|[kmgt]b|k|bn|[cf])"
+_UNITS = (
+    r"(?:km|kg|mg|cm|mm|ml|mph|kph|lbs?|oz|ft|yds?|hrs?|mins?|secs?|ms|k?hz|db|kw|fps|tsps?|tbsps?|[kmgt]b|bn"
+    r"|[cfghklmsvw])"
+)
 # A figure must be separate: no letter, digit, slash, colon or hyphen is next to it, a full stop or comma only
 # at its end, and no unit follows.
 _NUMBER = re.compile(
-    rf"(?<![\w/:.,\-–^#])(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>[0-9]+))?"
-    rf"(?P<end>st|nd|rd|th|'?s|\s?%)?(?![\w/:\-–%°²³]|[.,][0-9]|\s{_UNITS}\b)",
+    rf"(?<![\w/:.,\-\u2010-\u2013^#])(?<![0-9][—\u2015])(?<![0-9]\s[\-\u2010-\u2014]\s)"
+    rf"(?P<sign>[$£€])?(?P<whole>{_FIGURES})(?:\.(?P<part>[0-9]+))?(?P<end>st|nd|rd|th|'?s|\s?%)?"
+    rf"(?![\w/:\-\u2010-\u2013%°²³]|[—\u2015][0-9]|\s[\-\u2010-\u2014]\s[0-9]|[.,][0-9]|\s{_UNITS}\b)",
     re.IGNORECASE,
 )
 _MAGNITUDE = re.compile(r"[$£€][0-9.,]+\s+(?:hundred|thousand|million|billion|trillion)", re.IGNORECASE)
 _FEET = re.compile(r"(?<!')(?<![\w.])[0-9]+(?:'(?!s\b)|″)")  # and inches
 _INCHES = re.compile(r"[0-9]\"")
+_GROUPS = re.compile(r"\b[0-9]+\s[0-9]{3}\b|\b[0-9]{3,}\s[0-9]{3,}\b")  # 1 500 people, call 555 1234
 
 
 def spoken(transcript: str) -> str:
@@ -60,7 +65,7 @@ def _with_figures_said(text: str, transcript: str) -> str:
     capitals = text.isupper()
     text = re.sub(r"(?<=[0-9])\s*\+\s*(?=[0-9])", " plus ", text)
     closing = (found for found in _INCHES.finditer(text) if text.count('"', 0, found.start()) % 2 == 0)
-    if not (_MAGNITUDE.search(text) or _FEET.search(text) or any(closing)):
+    if not (_MAGNITUDE.search(text) or _FEET.search(text) or _GROUPS.search(text) or any(closing)):
         text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
     if any(character.isdigit() for character in text):
         raise UserError(
@@ -132,8 +137,8 @@ def _money(sign: str, digits: str, part: str | None) -> str:
     words = f"{_words(digits)} {one if digits == '1' else many}"
     if part is None:
         return words
-    if len(part) != 2:
-        return f"{sign}{digits}.{part}"  # $1.5 million, and the like
+    if len(part) != 2 or digits == "0":
+        return f"{sign}{digits}.{part}"  # $1.5 million; $0.50 is fifty cents or half a dollar
     if part == "00":
         return words
     return words + (f" {_words(part)}" if part[0] != "0" else f" oh {_words(part[1])}")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.inference.language_model import LanguageModel
+from omni_lib.text import normalise
 
 MOST_ALIKE = 6  # the most words with one spelling (dont, don't, DON'T) that the compiled decoder can hold
 
@@ -22,12 +23,13 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
 
     Args:
         name: the name of the model in messages, such as its file name.
-        report: called with a line that counts the words that are respelt and those that are left out.
+        report: called with a line that counts the words that are respelt and those that are left out,
+            because a-z cannot spell them or because `MOST_ALIKE` likelier words have the same spelling.
 
     Raises:
         UserError: no word can be spelt.
     """
-    respelt, left_out = [], []
+    respelt, left_out, alike_words = [], [], []
     by_spelling: dict[str, list[str]] = defaultdict(list)
     for word in model.words:
         spelling = _spelling(word)
@@ -39,7 +41,7 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
         by_spelling[spelling].append(word)
     for alike in by_spelling.values():
         alike.sort(key=lambda word: model.probability[(word,)], reverse=True)
-        left_out += alike[MOST_ALIKE:]
+        alike_words += alike[MOST_ALIKE:]
     if not by_spelling:
         raise UserError(
             f"{name} has no word that the letters a-z can spell{_examples(left_out)}: "
@@ -50,6 +52,9 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
         counts.append(f"{len(respelt)} spelt by the rule for transcripts{_examples(respelt)}")
     if left_out:
         counts.append(f"{len(left_out)} left out, because a-z cannot spell them{_examples(left_out)}")
+    if alike_words:
+        why = f"because {MOST_ALIKE} likelier words are spelt like them"
+        counts.append(f"{len(alike_words)} left out, {why}{_examples(alike_words)}")
     if counts:
         report(one_line(f"{name}: of {len(model.words)} words, {'; '.join(counts)}"))
     return {word: spelling for spelling, alike in by_spelling.items() for word in alike[:MOST_ALIKE]}
@@ -73,7 +78,7 @@ def note_foreign_words(
 def _spelling(word: str) -> str:
     """The word in a-z and single spaces, or "" if it cannot be spelt."""
     if word.isascii() and word.isalpha() and word.islower():
-        return word  # most words of most models; the rule leaves these as they are
+        return normalise(word)  # most words of most models; the rule changes only mr, dr, etc, vs …
     try:
         return spoken(word)
     except UserError:

@@ -1,7 +1,7 @@
 """The folder for what can be computed again: log-mels of large corpora, findings about sound files.
 
 It is the system's folder for caches, or the one that the environment variable OMNI_CACHE names. It may be
-removed at any time.
+removed whenever no training runs: a training whose log-mels do not fit into memory reads them from it.
 """
 
 from __future__ import annotations

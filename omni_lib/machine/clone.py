@@ -1,4 +1,4 @@
-"""Where this clone of the project lies, and how it is installed. Needs nothing that may be missing."""
+"""Where this clone of the project is, and how to install it. Imports only the standard library."""
 
 from __future__ import annotations
 

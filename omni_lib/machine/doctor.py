@@ -7,7 +7,7 @@
     miss  soundfile: not installed; python -m pip install -c constraints.txt -e .[dev]
 
 Nothing that may be broken is imported here: torch and espeak-ng are tried in processes of their own, so that
-a crash in one is a finding and not the end of the doctor.
+a crash of one of them is reported and does not end this program.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _python(root: Path) -> Iterator[Finding]:
             "odds",
             "Python",
             f"{version}, the project needs {wanted}",
-            "install such a one, then `make setup PYTHON=python3.11`",
+            "install such a version, then run `make setup PYTHON=python3.11`",
         )
 
 
@@ -138,7 +138,7 @@ def _packages(root: Path) -> Iterator[Finding]:
                 continue
             yield _package(requirement, pins.pop(canonicalize_name(requirement.name), None), required)
 
-    # What the dependencies bring along is worth a line only when it differs.
+    # Packages that only the dependencies need get a line only if a version differs.
     others = [(pin, _installed(pin.name)) for pin in pins.values()]
     strays = [
         f"{pin.name} {version}"
@@ -146,7 +146,7 @@ def _packages(root: Path) -> Iterator[Finding]:
         if version and not pin.specifier.contains(version, prereleases=True)
     ]
     if strays:
-        yield Finding("odds", "versions", f"constraints.txt has others than {', '.join(strays)}", INSTALL)
+        yield Finding("odds", "versions", f"not as in constraints.txt: {', '.join(strays)}", INSTALL)
     else:
         yield Finding(
             "ok",
@@ -205,7 +205,7 @@ print(json.dumps({"threads": torch.get_num_threads(), "gpu": gpu}))
 
 
 def _torch(answer: dict[str, Any] | str) -> Iterator[Finding]:
-    """What the probe of torch has answered."""
+    """The findings from the output of `TORCH_PROBE`."""
     if isinstance(answer, str):
         yield Finding("odds", "torch and torchaudio together", answer, f"they must match: {INSTALL}")
         return

@@ -23,7 +23,7 @@ def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
 
     Raises:
         OSError: the disk is full, or the folder cannot be written. An older file of that name is still whole
-        then.
+            then.
     """
     partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +49,11 @@ def write_atomically(
         remedy: what the user can do where the file cannot be written.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written. An older file of that name is still
-        whole then.
+        UserError: `path` is a folder, the disk is full, or the folder cannot be written. An older file of
+            that name is still whole then.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it")
     try:
         with replaced_atomically(path) as file:
             file.write(contents)

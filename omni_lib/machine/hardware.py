@@ -1,4 +1,4 @@
-"""What this machine does fast, and how to let it."""
+"""The device and the number format that are fast on this machine, and settings that make torch faster."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
     "auto" is cuda where there is one, else cpu.
 
-    MPS must be asked for, because nobody has run this code on it yet. The environment variable OMNI_DEVICE
-    answers for "auto". Of several processes on one machine each takes a card of its own. They exchange
-    nothing over MPS.
+    MPS is used only if it is named, because this code has not been tested on it. The environment variable
+    OMNI_DEVICE, if it is set, replaces "auto". Of several processes on one machine, each uses its own
+    graphics card. Several processes cannot train together on MPS.
 
     Raises:
         UserError: the device does not exist, or this machine has fewer cards than processes.
@@ -78,9 +78,9 @@ def compile_blocks(
 ) -> None:
     """Compile each block once for all lengths and batch sizes. The names in checkpoints stay the same.
 
-    For graphics cards, where it was not measured. On a CPU, for which torch writes C++, the first step takes
-    minutes, the program of a depthwise convolution fits one length alone, and torch makes eight of them and
-    no more. It needs a C++ compiler.
+    This is meant for graphics cards; the gain there was not measured. On a CPU torch compiles C++ and needs a
+    C++ compiler: the first step takes minutes, the code of a depthwise convolution fits a single length, and
+    torch compiles it for at most eight lengths.
 
     Args:
         left_alone: modules inside that are not compiled. A masked batch norm picks the valid frames, so that
@@ -97,7 +97,7 @@ def compile_blocks(
 def remember_kernels(kernels: int = 16_384) -> None:
     """Let oneDNN keep as many compiled kernels as a training has shapes: its usual 1024 are too few.
 
-    Heeded where oneDNN has not computed anything yet; a setting of your own stays.
+    It has an effect only if oneDNN has not computed anything yet. A value that the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
 
@@ -105,8 +105,8 @@ def remember_kernels(kernels: int = 16_384) -> None:
 def keep_freed_memory() -> bool:
     """Let the C library keep the memory that tensors free, for the next ones; false if it is not glibc.
 
-    A step frees and asks for hundreds of megabytes in pieces. By default glibc hands the large ones back to
-    the kernel, which zeroes every page of them again a moment later.
+    A step frees and allocates hundreds of megabytes in pieces. By default glibc returns the large ones to
+    the kernel, which must fill every page with zeros when they are allocated again.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+CONTAINER = Path("/sys/fs/cgroup")  # where Linux says what this container (cgroup, version 2) may use
+
 
 def peak_memory() -> int | None:
     """The most memory that this process has held, in bytes; None on Windows, which has no `resource`."""
@@ -29,7 +31,17 @@ def free_memory() -> int:
     """Bytes that this process can still take without swapping: of the machine, or of its container."""
     free = int(psutil.virtual_memory().available)
     try:
-        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
-        return max(0, min(free, limit - used))
+        limit, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        return max(0, min(free, limit - used + _reclaimable()))
     except (OSError, ValueError):  # not a container of Linux, or one whose limit is the word "max"
         return free
+
+
+def _reclaimable() -> int:
+    """Bytes of cached files that the container's `memory.current` counts, and the kernel gives up first."""
+    try:
+        statistics = (CONTAINER / "memory.stat").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
+    return int(found[1]) if found else 0

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
@@ -56,7 +56,7 @@ _UNIT = re.compile(
     r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?))"
 )
 _UNITS = {
-    "s": "s", "sec": "s", "second": "s", "m": "ms", "msec": "ms", "milli": "ms", "millisecond": "ms",
+    "s": "s", "sec": "s", "second": "s", "msec": "ms", "milli": "ms", "millisecond": "ms",
     "sample": "samples", "frame": "frames",
 }  # fmt: skip
 
@@ -64,22 +64,24 @@ _UNITS = {
 def known_column(name: str) -> tuple[str, str, int] | None:
     """The standard name of a column, its unit and the rank of the given name, or None for an unknown name.
 
-    The unit is s, ms, samples, frames or "". If several columns mean the same, the lowest rank is preferred.
+    The unit is s, ms, samples, frames, "", or another word in brackets behind the name of a start or an end.
+    If several columns mean the same, the lowest rank is preferred.
     `known_column("Start [ms]")` is `("start", "ms", 0)`, and `known_column("up_votes")` is None.
     """
     key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff")).lower()
     unit = ""
     if key not in COLUMNS and (found := _UNIT.fullmatch(key)):
         given = found["in"] or found["of"]
-        unit = "s" if given == "s" else "ms" if given == "ms" else _UNITS.get(given.removesuffix("s"), "")
-        key = found["name"] if unit else key
+        unit = "s" if given == "s" else "ms" if given == "ms" else _UNITS.get(given.removesuffix("s"), given)
+        key = found["name"]
     key = re.sub(r"[\s.\-]+", "_", key)
     if key not in COLUMNS:
         return None
     ours, rank = COLUMNS[key]
     if key == "num_samples":
         unit = "samples"
-    return (ours, unit, rank) if not unit or ours in ("start", "end", "duration") else None
+    times = ("start", "end", "duration") if unit in ("s", "ms", "samples", "frames") else ("start", "end")
+    return (ours, unit, rank) if not unit or ours in times else None
 
 
 def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list[tuple[int, list[str]]]:
@@ -125,8 +127,10 @@ def _csv_rows(path: Path, text: str, dialect: dict[str, Any]) -> list[tuple[int,
     return rows
 
 
-def too_many_cells(cells: Iterable[str]) -> str:
+def too_many_cells(cells: Iterable[str], delimiter: str = ",") -> str:
     """The probable cause of a row with more cells than the header, and the remedy."""
+    if delimiter not in ",;":  # where quotes are part of the text
+        return f"a text must not contain {delimiter!r} here: write a space in its place"
     row = "".join(cell or "" for cell in cells)
     if re.search("[“”„]", row):
         return 'the quotes around the text are typographic: write straight quotes (")'
@@ -134,7 +138,19 @@ def too_many_cells(cells: Iterable[str]) -> str:
         return "quotes must enclose the whole text: put one at each end, and double the quotes inside"
     if re.search(r"(?<!\w)'|'(?!\w)", row):
         return 'single quotes do not enclose a cell: put double quotes (") around a text with a comma'
-    return "put quotes around a text that contains a comma"
+    return f"put quotes around a text that contains a {'comma' if delimiter == ',' else 'semicolon'}"
+
+
+def split_text(cells: Sequence[str], text: int) -> str | None:
+    """The probable cause, and the remedy, if the text in cell `text` was split at one of its commas.
+
+    In `hello.wav,yes, please` there is a space after one comma only: it probably belongs to the text.
+    """
+    said, behind = (cells[place] if place < len(cells) else "" for place in (text, text + 1))
+    if not (said.strip() and behind.strip() and behind[0].isspace() and not said[0].isspace()):
+        return None
+    whole = f"{said},{behind}"
+    return f"{whole!r} may be one text: put quotes around it, or remove the space after the comma"
 
 
 def is_litter(path: PurePath) -> bool:

@@ -1,4 +1,4 @@
-"""A training in a process that no kernel owns: started, found again, watched, stopped and resumed.
+"""A training in a process that does not end with the kernel: start, find, watch, stop and resume it.
 
     run = BackgroundRun.start("configs/audio_enc_tiny.json")
     run.wait()                      # or, in an event loop: await run.ended()
@@ -79,8 +79,8 @@ class BackgroundRun:
 
         Raises:
             UserError: a bad setting, settings that differ from those of the run in the folder, data that
-            cannot be
-                trained on, a run that is going on in that folder already, or a process that ended at once.
+                cannot be trained on, a run that is going on in that folder already, or a process that ended
+                at once.
         """
         path, directory = locate(config)
         changes = overrides(set, folder)
@@ -97,8 +97,7 @@ class BackgroundRun:
 
         Args:
             where: the folder, or a file of settings whose `save_dir` it is. If not given, the run in
-            `checkpoints/`
-                that is going on, or else the latest.
+                `checkpoints/` that is going on, or else the latest.
 
         Raises:
             UserError: such a run does not exist.
@@ -248,7 +247,7 @@ class BackgroundRun:
         self._launch(*self._command())
 
     def train_again(self) -> None:
-        """Train anew by the same command into a folder beside this one, and be the run in that folder.
+        """Train again with the same command, in a new folder beside this one; this object becomes that run.
 
         The old folder stays as it is.
 
@@ -306,7 +305,7 @@ class BackgroundRun:
             ) from None
         while lives(self._pid) and read_record(self.folder) == before:
             time.sleep(0.05)
-        if read_record(self.folder) == before:  # it never had the folder, or gave it back
+        if read_record(self.folder) == before:  # it was refused the folder, or has released it
             said = self.console(20).splitlines() or ["it printed nothing"]
             refusal = next((line for line in reversed(said) if line.startswith("omni: ")), None)
             if refusal:

@@ -48,7 +48,7 @@ def run_records() -> Iterator[Path]:
 
 
 def latest_first(files: Iterable[Path]) -> list[Path]:
-    """The files in the order of their last change."""
+    """The files, the most recently changed first."""
     return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

@@ -4,9 +4,9 @@ Two trainings in one folder would overwrite each other's checkpoints. So a run h
 lasts. The lock belongs to the process, not to the file: when the process ends, even by a kill or a power cut,
 the system releases it. The file that remains locks nothing.
 
-`run.json` beside it holds the process id and the command of the run. It tells whoever comes second who holds
-the lock, and it is how a notebook finds its training after a restart. A run that is refused before it has
-trained puts the record of the run before it back.
+`run.json` beside it holds the process id and the command of the run. It names the holder of the lock in the
+message to a second process, and a notebook finds its training by it after a restart. If a run is refused
+before it has trained, the record of the run before it is restored.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def refuse_if_held(folder: Path) -> None:
-    """Nothing changes in the folder.
+    """Check that no process trains into `folder`. Nothing in it changes.
 
     Raises:
         UserError: a process trains into it.
@@ -194,7 +194,7 @@ def _results(folder: Path) -> dict[str, int]:
 
 
 def _held(folder: Path) -> str:
-    """The message for whoever comes second."""
+    """The message to a process that finds the folder locked."""
     holder = read_record(folder)
     if holder and holder.host == socket.gethostname() and holder.process() is None:
         holder = None  # the record of an earlier run: the new one has not written its own yet

@@ -2,8 +2,8 @@
 
     {"config": {…}, "entries": [{"type": "step", "step": 100, "ctc_loss": 45.2, …}, {"type": "epoch", …}, …]}
 
-The whole file is written again for each entry. It is small, and neither a reader nor a kill ever meets half a
-line.
+The whole file is written again for each entry, because it is small. So a reader never finds half a line, even
+after a kill.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def read_log(path: str | Path) -> dict[str, Any]:
             raise TypeError
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: a run writes it at its first log line") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(
             f"{path} is not a training log: delete it, and the run will begin a new one"
         ) from None

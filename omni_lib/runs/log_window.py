@@ -48,7 +48,7 @@ class Window:
         """The means that a log line shows."""
         return {
             "ctc_loss": self.loss / self.steps,
-            "wer": self.errors.rate,
+            "wer": self.errors.errors / max(1, self.errors.reference),  # 0 words: a window of pauses only
             "blank_rate": self.posteriors.blank_rate,
             "peakiness": self.posteriors.peakiness,
             "entropy": self.posteriors.entropy,

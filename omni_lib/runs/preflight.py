@@ -26,8 +26,8 @@ def refuse_early(config: Config, directory: Path) -> None:
 
     Raises:
         UserError: the folder is held by another run, cannot be written, or belongs to a run with other
-        settings; the
-            device does not exist; or the data are missing, have changed, or cannot be trained on.
+            settings; the device does not exist; or the data are missing, have changed, or cannot be trained
+            on.
     """
     folder = directory / config.save_dir
     refuse_if_held(folder)

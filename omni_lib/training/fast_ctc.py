@@ -5,10 +5,10 @@ operation of a few microseconds computes a frame of all states of all rows. It w
 need only sums and products; they are divided by their sum in every frame, so that they do not vanish, and the
 logarithms of the sums add up to the loss (Rabiner 1989, "A tutorial on hidden Markov models", section V.A).
 
-A float32 spans 38 powers of ten. A state that is more improbable than that, beside the others of its frame,
-becomes zero, although the only path to the text may lead through it. `_advance` makes that rare. Where it
-happens, the recursion from the beginning and the one from the end disagree about the probability of the text,
-and torch's own loss takes over.
+A float32 spans 38 powers of ten. A state that is less probable than that, relative to the others of its
+frame, becomes zero, although the only path to the text may lead through it. `_advance` makes that rare. Where
+it happens, the recursion from the beginning and the one from the end give different probabilities of the
+text, and torch's own loss is used instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from omni_lib.text import BLANK
 WORTHWHILE = 1500  # states in a frame of all rows, for each thread; with fewer, torch's loss is faster
 MOST = 16_000_000  # states in all frames; each takes 16 bytes
 EVERY = 4  # frames after which the probabilities are divided by their sum
-TOLERANCE = 1e-3  # nats by which the two recursions may differ; rounding makes a hundredth of it
+TOLERANCE = 1e-3  # nats by which the two recursions may differ; rounding alone makes a hundredth of that
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
@@ -130,11 +130,12 @@ def forward_backward(
 def _advance(emitted: Tensor, valid: Tensor, states: Tensor) -> Tensor:
     """A weight (B, 1) for each step from a state to the next one.
 
-    Every path to a text takes as many steps as it has states, so the weights multiply all of them alike, and
-    are divided out at the end. They only decide which states of a frame are the most probable: with a weight
-    of 1, where a model emits blanks nearly always, those at the beginning of the text, beside which float32
-    forgets the states that can still reach its end. Chosen is the weight with which a model that emitted its
-    mean probabilities in every frame would reach the end of the text in the last frame.
+    Every path to a text takes as many steps as the text has states. So the weights multiply all paths by the
+    same factor, which is divided out at the end. They only change which states of a frame are the most
+    probable. If the weight is 1 and the model emits blanks nearly always, these are the states at the
+    beginning of the text, and the states that can still reach its end are too improbable for float32 beside
+    them. The weight is chosen so that a model that emits its mean probabilities in every frame reaches the
+    end of the text in the last frame.
     """
     letters = (states - 1) / 2
     frames = valid.sum(dim=1)

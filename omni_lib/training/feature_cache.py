@@ -63,7 +63,7 @@ Watch = Callable[[str, int, int], None]  # what is computed, how many are done, 
 
 
 def _unwatched(title: str, done: int, of: int) -> None:
-    """For whoever does not watch."""
+    """The default of `watch`: it does nothing."""
 
 
 class FeatureCache:
@@ -134,7 +134,7 @@ class InMemory:
 
 
 class OnDisk:
-    """All features in files in the cache folder, each mapped into memory when it is first needed."""
+    """All features in files in the cache folder, which are mapped into memory."""
 
     def __init__(
         self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str, watch: Watch
@@ -173,12 +173,11 @@ class OnDisk:
         for first in range(0, len(utterances), SHARD_ROWS):
             part = self._lengths[first : first + SHARD_ROWS].reshape(-1)
             self._starts[first : first + SHARD_ROWS] = (np.cumsum(part) - part).reshape(-1, len(speeds))
-        self._maps: dict[int, Tensor] = {}
+        # all of them now: a mapped file can still be read after it was deleted (`omni data cache --clear`)
+        self._maps = [shard.map() for shard in self._shards]
 
     def features(self, row: int, speed: float) -> Tensor:
         number, column = row // SHARD_ROWS, self._speeds[speed]
-        if number not in self._maps:
-            self._maps[number] = self._shards[number].map()
         start = int(self._starts[row, column])
         return self._maps[number][start : start + self.frames(row, speed)]
 

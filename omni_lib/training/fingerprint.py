@@ -104,7 +104,7 @@ class Fingerprint:
 def _first_change(
     split: str, old: Sequence[Row], new: Sequence[Row], moved_out: Counter[Row], moved_in: Counter[Row]
 ) -> str:
-    """The first change within one split; `moved_out` and `moved_in` are what the other split won and lost."""
+    """The first change within one split; `moved_out` and `moved_in`: rows the other split gained and lost."""
     gone, added = Counter(old) - Counter(new), Counter(new) - Counter(old)
     was, now = next((was, now) for was, now in zip_longest(old, new) if was != now)
     other = "dev" if split == "train" else "train"

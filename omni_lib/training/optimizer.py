@@ -140,7 +140,7 @@ class Optimizers:
 def schedule(step: int, total_steps: int, config: Config) -> float:
     """The learning rate of step `step` (from 0) as a share of its peak.
 
-    A linear warm-up, then constant, or half a cosine down to zero at the last step.
+    A linear warm-up, then constant, or half a cosine, which would be zero in the step after the last one.
     """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
@@ -153,7 +153,7 @@ def schedule(step: int, total_steps: int, config: Config) -> float:
 def averaged_copy(model: nn.Module, decay: float) -> AveragedModel:
     """A copy of `model` whose weights follow it as an exponential moving average, buffers included.
 
-    The memory of the average grows with the run up to `decay`, so that it soon forgets the random start.
+    The decay is small at first and grows to `decay`, so that the random initial weights soon lose influence.
     """
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What can be told of a training before its first step: how long it is, and with which loss it begins."""
+"""What is known about a training before its first step: its length, and the loss with which it begins."""
 
 from __future__ import annotations
 

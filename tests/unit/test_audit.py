@@ -138,6 +138,8 @@ def test_rows_to_evaluate_of_a_split_or_of_all_where_none_is_named(corpus, tmp_p
         rows_to_evaluate(tmp_path / "asr.csv", "dev", Config(), print)
     corpus([(16_000, "one", "a", ""), (16_000, "two", "b", "")])
     assert len(rows_to_evaluate(tmp_path / "asr.csv", None, Config(), print)) == 2
+    with pytest.raises(UserError, match="has no row with a split: leave out --split"):
+        rows_to_evaluate(tmp_path / "asr.csv", "dev", Config(), print)
 
 
 def test_the_description_has_the_figures(corpus):

@@ -174,6 +174,14 @@ def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
         ("train --config {config} --set save_dir={config}/x --max-steps 1", "cannot be written"),
         ("evaluate --checkpoint {tmp}/none.pt --data {data}", "none.pt does not exist"),
         ("evaluate --checkpoint {config} --data {data}", "run.json is damaged or not a checkpoint"),
+        ("evaluate --checkpoint {tmp} --data {data}", "is a folder: name a checkpoint in it"),
+        ("export --checkpoint {checkpoint} --data {data} --out {tmp}", "is a folder: name a file in it"),
+        (
+            "export --checkpoint {checkpoint} --data {data} --out {tmp}/x.safetensors",
+            "choose an ending such as .pt",
+        ),
+        ("lm build --data {data} --out {tmp}", "is a folder: name a file in it"),
+        ("train --config {config} --set gradient_clip=0", "gradient_clip"),
         ("evaluate --checkpoint {checkpoint} --data {tmp}/none.csv", "none.csv does not exist"),
         ("evaluate --checkpoint {checkpoint} --data {checkpoint}", "is not UTF-8"),
         ("transcribe --checkpoint {tmp}/none.pt {data}", "none.pt does not exist"),
@@ -204,7 +212,16 @@ def test_a_users_mistake_exits_2_with_one_line(
 
 @pytest.mark.parametrize(
     "command",
-    ["", "fly", "train", "train --config a --max-steps 0", "train --config a --max-steps -1", "transcribe"],
+    [
+        "",
+        "fly",
+        "train",
+        "train --conf a",
+        "train --config a --max-steps ²",
+        "train --config a --max-steps 0",
+        "train --config a --max-steps -1",
+        "transcribe",
+    ],
 )
 def test_a_command_that_makes_no_sense_exits_2(command, capsys):
     with pytest.raises(SystemExit) as exit_:

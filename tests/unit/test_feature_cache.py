@@ -251,6 +251,16 @@ def test_without_the_database_every_file_is_read_and_nothing_is_lost(tmp_path, r
             assert known.sound(rows[0].path).rate == 16_000
 
 
+def test_a_training_that_reads_from_the_disk_goes_on_after_the_cache_was_cleared(folder, rows, capsys):
+    cache = on_disk(rows)
+    before = [cache.features(row).clone() for row in range(len(rows))]
+    assert cli.main(["data", "cache", "--clear"]) == 0 and not list(folder.parent.rglob("*.f32"))
+    assert all(torch.equal(cache.features(row), before[row]) for row in range(len(rows)))
+    fresh = on_disk(rows)
+    assert cli.main(["data", "cache", "--clear"]) == 0
+    assert torch.equal(fresh.features(0), before[0]), "also a file that was not read before"
+
+
 def test_the_command_lists_the_cache_and_clears_it(folder, rows, capsys):
     on_disk(rows)
     assert cli.main(["data", "cache"]) == 0

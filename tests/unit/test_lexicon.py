@@ -18,7 +18,11 @@ def spelt(*words: str) -> tuple[dict[str, str], list[str]]:
 
 
 def test_words_in_a_to_z_stay_and_nothing_is_reported():
-    assert spelt("hello", "world", "mr") == ({"hello": "hello", "world": "world", "mr": "mr"}, [])
+    assert spelt("hello", "world") == ({"hello": "hello", "world": "world"}, [])
+
+
+def test_abbreviations_are_spelt_as_in_transcripts():
+    assert spelt("mr", "vs")[0] == {"mr": "mister", "vs": "versus"}
 
 
 def test_other_words_follow_the_rule_of_the_corpora_and_are_counted():

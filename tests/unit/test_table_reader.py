@@ -123,8 +123,8 @@ REMEDIES = {
         ("a.wav,x", "audio_path,speaker,transcription\na.wav,x"),
     ),
     "times of unknown names": (
-        "path,text,t0,t1\na.wav,hi you,0.0,1.0\na.wav,bye,1.0,2.0\n", "rename them to start and end",
-        ("t0,t1", "start,end"),
+        "path,text,x0,x1\na.wav,hi you,0.0,1.0\na.wav,bye,1.0,2.0\n", "rename them to start and end",
+        ("x0,x1", "start,end"),
     ),
     "a start without an end": (
         "path,text,start\na.wav,hi you,0.5\n", "add a column end",

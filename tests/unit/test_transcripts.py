@@ -48,10 +48,11 @@ def test_one_usual_reading_is_written_out(transcript):
 
 
 FIGURES = "B52|3/4|10:30|555-1234|1914-18|007|2th|50s|10,00|1,00,000|1234567890123|3.4.5|1..2|x²|Henry VIII"
+SPACED = "5 m|100 g|2 L|20 dB|60 fps|555 1234|1 500 people|5 – 6|5\u20116|1914—1918|$0.50|£0.99"
 OTHERS = "$|$5.5|$1.5 million|½|пока|日本|#1|a = b|10°"
 
 
-@pytest.mark.parametrize("transcript", [*FIGURES.split("|"), *OTHERS.split("|")])
+@pytest.mark.parametrize("transcript", [*FIGURES.split("|"), *SPACED.split("|"), *OTHERS.split("|")])
 def test_what_has_no_single_reading_is_refused_by_name(transcript):
     with pytest.raises(UserError) as refusal:
         spoken(f"see {transcript} here")

@@ -1,13 +1,13 @@
-"""Sound files, whatever wrote them: the data in the file decide, and a header is only a claim about them.
+"""Sound files of any program. Their length is counted from the data, because headers may be wrong.
 
-`reading.open_sound` is the way in. The other modules count what a file holds without decoding it: `chunks`
-for WAV and its relatives, `mpeg` for MP3, `flac`, `ogg`. libsndfile does all the decoding.
+`reading.open_sound` opens a file. The other modules count what a file holds without decoding it: `chunks`
+for WAV and similar formats, `mpeg` for MP3, `flac`, `ogg`. libsndfile does all the decoding.
 
-Two decoders that read to the end of the data by themselves were weighed: miniaudio (MIT, 0.6 MB, no wheel for
-Linux on ARM) and PyAV (FFmpeg, 18 to 40 MB, partly GPL). Both read an MP3 file without a length and a live
-FLAC stream whole, but neither tells the end of a recording from a cut, so the frames would have to be counted
-all the same. Once they are counted, libsndfile reads these files too: it is shown the file with the counted
-length in its header.
+Two decoders that read to the end of the data by themselves were considered: miniaudio (MIT, 0.6 MB, no wheel
+for Linux on ARM) and PyAV (FFmpeg, 18 to 40 MB, partly GPL). Both read an MP3 file without a length and a
+live FLAC stream whole, but neither reports whether a recording is complete or cut off, so the frames would
+have to be counted all the same. Once they are counted, libsndfile reads these files too: it gets a view of
+the file with the counted length in its header.
 
 An MP3 encoder puts 0.03 to 0.1 s of silence before the sound, and fills up its last frame. Where a LAME
 header gives both lengths, they are cut off. Without one they stay, and times of words are late by that much.

@@ -1,4 +1,4 @@
-"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: the chunk of samples and the bytes there are.
+"""WAV, RIFX, RF64, Wave64, AIFF, CAF, AU and NIST: where the samples are, and how many bytes are there.
 
 The outer size, which a WAV file has in addition to the size of its data chunk, is not used: ten public
 recorders write it a few bytes off. A size that was left open, because the recorder could not seek back or was
@@ -52,7 +52,7 @@ class _Sound:
     size: int | None  # bytes that the header promises; None where it leaves that open
     fields: tuple[_Field, ...] = ()  # what libsndfile must find in the header, where the size was left open
     order: str | None = None  # of the bytes in the sizes of chunks that may follow; None where none do
-    unpadded: tuple[int, ...] = ()  # where a byte lacks behind a chunk of odd size, which libsndfile wants
+    unpadded: tuple[int, ...] = ()  # where libsndfile needs a byte after a chunk of odd size
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def mp3_within(data: Bytes, start: int) -> int | None:
 def _padded(
     pieces: tuple[tuple[int, int] | bytes, ...], unpadded: tuple[int, ...]
 ) -> tuple[tuple[int, int] | bytes, ...]:
-    """`pieces` with the byte that lacks at each place in `unpadded`."""
+    """`pieces` with the missing padding byte inserted at each place in `unpadded`."""
     for place in unpadded:
         split: list[tuple[int, int] | bytes] = []
         for piece in pieces:
@@ -167,8 +167,8 @@ def _is_name(name: bytes) -> bool:
 def _is_open(size: int, width: int = 4) -> bool:
     """Whether a size means "not known yet".
 
-    0 is written by recorders that mean to come back to it, the largest number by ffmpeg, and half of it, with
-    some room for a header, by sox and espeak.
+    Recorders that fill the size in at the end write 0 at first. ffmpeg writes the largest number. sox and
+    espeak write half of that, with some room for a header.
     """
     largest = 256**width
     if width == 4 and 0x7F000000 <= size < 0x7F000100:  # AIFF by sox
@@ -223,7 +223,7 @@ def _wave64(data: Bytes, start: int) -> _Sound | None:
 
 
 def _aiff(data: Bytes, start: int) -> _Sound | None:
-    """The number of samples in COMM may be open, too; it is filled in where COMM comes first, as it does."""
+    """The number of samples in COMM may be open, too; it is filled in if COMM comes first, as usual."""
     fields: list[_Field] = []
     for chunk in _chunks(data, start + 12, data.size, "big"):
         if chunk.name == b"COMM":
@@ -278,7 +278,7 @@ def _nist(data: Bytes, start: int) -> _Sound:
 
 
 def _after(data: Bytes, sound: _Sound) -> int:
-    """Behind the samples, their padding and the chunks that follow them."""
+    """The position after the samples, their padding and the chunks that follow them."""
     assert sound.size is not None
     at = min(sound.start + sound.size, data.size)
     if at == data.size or _container(data, at):
@@ -303,7 +303,7 @@ def _after(data: Bytes, sound: _Sound) -> int:
 
 
 def _next_header(data: Bytes, start: int, sound: int) -> int:
-    """Where a file begins that was joined to one of open length; the end of the file where there is none.
+    """Where the next file begins, if one was joined to a file of open length; else the end of the data.
 
     It begins with the same 16 bytes, except for a size.
     """

@@ -1,10 +1,10 @@
-"""One look at what a recording holds, shared by every command that reads sound.
+"""Whether the content of a recording is usable. Every command that reads sound makes this check.
 
 Left out by name, because no word can be learnt from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
-- samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but by
-  how much is a guess that belongs to whoever made the file.
+- samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but
+  only whoever made the file can know the factor.
 
 Kept, with a note:
 
@@ -29,14 +29,14 @@ _OVERSHOOT = 1.2  # what no lossy decoder adds to speech at full scale
 _NEAR_PEAK = 0.98  # of the peak
 _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
-_CANCELLED = 0.1  # of the power that would be left if the channels had nothing to do with each other
+_CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
 
 class Content:
-    """What has gone by of a recording: `add` each block, then ask for `fault` and `notes`.
+    """Statistics of a recording that is read in blocks: `add` each block, then read `fault` and `notes`.
 
     Attributes:
-        samples: how many, at the file's own rate.
+        samples: number of samples added, at the file's own rate.
         rate: Hz, where the reader of a file has set it.
     """
 
@@ -107,7 +107,7 @@ class Channels:
     def to_read(self) -> int | None:
         """The loudest channel, where the channels cancel when they are averaged; else None.
 
-        The mean of n channels that have nothing to do with each other keeps 1/n of their mean power, and so
+        The mean of n uncorrelated channels keeps 1/n of their mean power, and so
         does the mean of one voice and n - 1 silent channels.
         """
         count = len(self._channels)

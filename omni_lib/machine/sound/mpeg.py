@@ -2,8 +2,8 @@
 
 The layout of a header: ISO/IEC 11172-3, section 2.4.1.3. Most files begin with a frame that holds no sound
 but a tag with the number of frames ("Xing" or "Info", with LAME's addition for the silence around the sound;
-"VBRI" by Fraunhofer's encoder). Live recorders cannot write one, and then libsndfile takes the size of the
-file over the bit rate of the first frame for the length, and stops reading there.
+"VBRI" by Fraunhofer's encoder). Live recorders cannot write one. Without it, libsndfile computes the length
+as the size of the file divided by the bit rate of the first frame, and stops reading there.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ _KBITS = {  # by MPEG version 1 or not, and layer
 _RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1; half of it in MPEG 2, a quarter in 2.5
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _CHAIN = 3  # frames in a row that cannot be chance
-_SEARCH = (
-    2**16
-)  # bytes before the first frame; a stream that was entered midway begins with a part of a frame
+# bytes before the first frame; a stream that was recorded from its middle begins with a part of a frame
+_SEARCH = 2**16
 _DECODER_DELAY = 529  # samples that mpg123 drops at the start where there is a tag
 _TRIMMED = 2 * 4095  # samples at most that LAME's header marks as padding: 12 bits at either end
 
@@ -181,7 +180,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
 
 
 def _after_tags(data: Bytes, at: int) -> int:
-    """Behind ID3v1, ID3v2 and APE tags and padding."""
+    """The position after any ID3v1, ID3v2 and APE tags and padding at `at`."""
     while at < data.size:
         before = at
         at = after_id3(data, at)

@@ -1,7 +1,7 @@
 """Ogg (RFC 3533): pages with a length, a number and a checksum. Vorbis, Opus and FLAC are packed in them.
 
 libsndfile cannot read FLAC in Ogg. The pages of such a stream hold a FLAC file, cut up (xiph.org, "Ogg FLAC
-mapping"), so it is shown what they hold.
+mapping"), so it gets a view of what they hold.
 """
 
 from __future__ import annotations

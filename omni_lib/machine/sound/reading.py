@@ -42,7 +42,7 @@ _UNCOUNTED = ("RAW", "PVF", "PAF", "IRCAM")  # containers that hold no length: t
 
 @dataclass(frozen=True)
 class OpenSound:
-    """A file that was looked through, but not decoded.
+    """A file that was examined, but not decoded.
 
     Attributes:
         rate: Hz.
@@ -81,7 +81,7 @@ class OpenSound:
 
 @contextlib.contextmanager
 def open_sound(path: Path) -> Iterator[OpenSound]:
-    """Look a file through and open it.
+    """Examine a file and open it.
 
     Raises:
         UserError: it does not exist, is not a sound file, is truncated or damaged, or consists of parts with
@@ -210,7 +210,7 @@ def _refusals(path: Path) -> Iterator[None]:
         raise UserError(f"{path} {damage}") from None
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} cannot be read as sound ({_reason(error)}): {_remedy(error)}") from None
-    except (MemoryError, ValueError):  # numpy's words for an array of a size that no file of sound has
+    except (MemoryError, ValueError):  # numpy raises these for an array larger than any sound file
         raise UserError(
             f"{path} is damaged or too long: its header promises more samples than the memory holds"
         ) from None

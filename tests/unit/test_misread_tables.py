@@ -1,0 +1,112 @@
+"""Tables that look readable, and would teach wrong texts: each such row is refused or noted by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from omni_lib.config import Config
+from omni_lib.corpora import folder
+from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest
+from omni_lib.training.audit import audit, describe
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """A folder with two sounds of 2 s."""
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, 0.5 * np.sin(np.arange(32_000) / 5), 16_000)
+    return tmp_path
+
+
+def manifest(clips: Path, text: str):
+    (clips / "asr.csv").write_text(text, encoding="utf-8")
+    return read_manifest(clips / "asr.csv")
+
+
+def imported(clips: Path, text: str, name: str = "t.csv") -> tuple[dict[str, float], list[str]]:
+    """Seconds of each text that `omni data folder` writes, and its report."""
+    (clips / name).write_text(text, encoding="utf-8")
+    said: list[str] = []
+    out = clips.parent / f"{clips.name}_out"
+    rows = read_manifest(folder.prepare(clips / name, out, said.append)).utterances
+    return {row.text: soundfile.info(row.path).duration for row in rows}, said
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a.wav,hello\nb.wav,world,0.6,1.2\n", "has the columns start and end .line 3."),
+        ("a.wav,hello,0,1\nb.wav,world\n", "has the columns start and end .line 2."),
+    ],
+)
+def test_segments_are_found_in_any_row(clips, table, message):
+    with pytest.raises(UserError, match=message):
+        manifest(clips, f"audio_path,transcription,start,end\n{table}")
+
+
+def test_a_start_without_an_end_is_refused_unless_it_is_the_beginning(clips):
+    with pytest.raises(UserError, match="has the column start .line 2., but no end"):
+        manifest(clips, "audio_path,transcription,start\na.wav,hello,0.5\n")
+    assert len(manifest(clips, "audio_path,transcription,start\na.wav,hello,0.0\n").utterances) == 1
+
+
+def test_a_text_that_was_split_at_its_comma_is_named(clips):
+    rows = manifest(clips, "audio_path,transcription,speaker\na.wav,yes, please\nb.wav,no,ada\n")
+    assert [row.text for row in rows.utterances] == ["no"]
+    assert "'yes, please' may be one text: put quotes around it" in str(rows.problems[0])
+    found, said = imported(clips, "path,text,speaker\na.wav,yes, please\nb.wav,no,ada\n")
+    assert list(found) == ["no"] and "'yes, please' may be one text" in "\n".join(said)
+
+
+@pytest.mark.parametrize("row", ["a.wav, yes, ada", 'a.wav,"yes, please",ada', "a.wav,yes,ada"])
+def test_a_row_with_spaces_after_all_commas_or_none_is_read(clips, row):
+    assert len(manifest(clips, f"audio_path,transcription,speaker\n{row}\n").utterances) == 1
+
+
+@pytest.mark.parametrize("names", ["from\tto", "t0\tt1", "onset\toffset"])
+def test_columns_that_name_the_ends_of_a_segment_together(clips, names):
+    found, _ = imported(
+        clips, f"path\ttext\t{names}\na.wav\thello\t0.5\t1.5\nb.wav\tworld\t0\t0.5\n", "t.tsv"
+    )
+    assert found == {"hello": 1.0, "world": 0.5}
+
+
+def test_a_unit_that_is_not_read_is_refused(clips):
+    with pytest.raises(UserError, match=r"Start \(m\) and End \(m\): the unit m is not read: write seconds"):
+        imported(clips, "path,text,Start (m),End (m)\na.wav,hello,0.001,0.02\n")
+
+
+@pytest.mark.parametrize("ends", ["1.999999,2.04", "0.5,0.50001"])
+def test_a_segment_without_a_sample_is_named(clips, ends):
+    found, said = imported(clips, f"path,text,start,end\na.wav,hello,{ends}\nb.wav,world,0,1\n")
+    assert list(found) == ["world"] and "holds no sample: correct start and end" in "\n".join(said)
+
+
+def test_an_empty_end_is_called_an_end(clips):
+    _, said = imported(clips, "path,text,start,end\na.wav,hello,0.5,\nb.wav,world,0,1\n")
+    assert "its end is ''" in "\n".join(said)
+
+
+def test_a_quoted_text_that_goes_on_in_the_next_line_is_named(clips):
+    found, said = imported(clips, 'path\ttext\na.wav\t"hello\nworld"\nb.wav\tyes\n', "t.tsv")
+    assert list(found) == ["yes"] and "its text goes on in the next line" in "\n".join(said)
+
+
+def test_too_many_cells_of_a_tsv_get_a_remedy_that_helps(clips):
+    _, said = imported(clips, "path\ttext\na.wav\thello\tworld\nb.wav\tyes\n", "t.tsv")
+    assert "write a space in its place" in "\n".join(said) and "quotes" not in "\n".join(said)
+
+
+def test_a_file_with_two_texts_is_noted(clips):
+    rows = manifest(clips, "audio_path,transcription\na.wav,hello\na.wav,world\nb.wav,yes\n")
+    lines = describe(rows, audit(rows, Config()), Config())
+    assert "a.wav has 2 different texts, such as 'hello'" in lines
+
+
+@pytest.mark.parametrize("missing", ["undefined", "NaN", "NULL"])
+def test_what_programs_write_for_a_missing_text_is_refused(clips, missing):
+    rows = manifest(clips, f"audio_path,transcription\na.wav,{missing}\nb.wav,yes\n")
+    assert "which programs write for a missing text" in str(rows.problems[0])
