@@ -16,13 +16,16 @@ endif
 VENV_PYTHON := .venv/bin/python
 OMNI := .venv/bin/omni
 
-.PHONY: train test check lint faults lab notebooks book doctor setup clean help
+.PHONY: train test tests check lint faults lab notebooks book doctor setup clean help
 
 train: setup ## synthesise the corpus, train the encoder, show its word error rate
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) train --config configs/audio_enc_tiny.json --resume
 
-test: lint ## check the code and run every test: 12 to 19 minutes on two cores
+test: setup ## check the code and run every test: 12 to 19 minutes on two cores
+	@$(MAKE) --no-print-directory --jobs 2 lint tests
+
+tests: setup
 	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
 
 check: lint ## a faster `make test`: check the code and run the fast tests that train nothing

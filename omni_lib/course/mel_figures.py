@@ -44,7 +44,7 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
         time.plot(milliseconds, frame, color=INK, linewidth=1, linestyle=":", label="samples")
         time.plot(milliseconds, frame * window, color=BLUE, linewidth=1.2, label="multiplied by the window")
         time.set(xlabel="time in the frame (ms)", ylabel="amplitude")
-        time.legend()
+        time.legend(loc="lower center", bbox_to_anchor=(0.5, 1), borderaxespad=0)  # above the curves
         for points, colour, marker in ((1024, BLUE, "."), (WINDOW_LENGTH, ORANGE, "o")):
             power = torch.fft.rfft(frame * window, n=points).abs().square()
             bins = torch.arange(len(power)) * SAMPLE_RATE / points
@@ -53,7 +53,7 @@ def one_frame(samples: Tensor, start: float, description: str) -> Picture:
             decibels = 10 * torch.log10(power + 1e-9)
             frequency.plot(bins, decibels, color=colour, label=f"{points} points", **style)
         frequency.set(xlabel="frequency (Hz)", ylabel="power (dB)", xlim=(0, 1500))
-        frequency.legend()
+        frequency.legend(loc="lower center", bbox_to_anchor=(0.5, 1), borderaxespad=0, ncols=2)
     return shown(figure, description)
 
 

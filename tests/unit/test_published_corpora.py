@@ -128,6 +128,14 @@ def test_librispeech_keeps_its_subsets_and_its_flac_where_it_lies(tmp_path):
     assert sorted(file.name for file in path.parent.iterdir()) == ["asr.csv", "corpus.json"]
 
 
+def test_a_librispeech_chapter_without_its_list_is_named(tmp_path):
+    root = make_librispeech(tmp_path)
+    (root / "dev-clean" / "85" / "121123" / "85-121123.trans.txt").unlink()
+    said: list[str] = []
+    assert len(rows_of(librispeech.prepare([root], tmp_path / "out", said.append))) == 4
+    assert any("dev-clean 85/121123: no list .trans.txt says" in line for line in said)
+
+
 def test_archives_and_folders_of_single_subsets_add_up(tmp_path):
     root = make_librispeech(tmp_path / "a")
     archive = packed(make_librispeech(tmp_path / "b", ["dev-clean"]), tmp_path / "dev-clean.tar.gz")
