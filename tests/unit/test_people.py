@@ -14,7 +14,7 @@ def test_the_stored_file_compares_both_encoders_on_the_same_people():
     assert synthetic[1] > 0.5 > 0.1 > real[2], "the intervals lie far apart"
     assert len({example.speaker for example in found.examples}) == 8
     assert all(set(example.written) == set(people.ENCODERS) for example in found.examples)
-    assert "trained on people too: WER 6.0% (3.5–8.3)" in repr(found)
+    assert "trained on people too: WER 4.3% (2.5–6.9)" in repr(found)
     assert "<b>S</b>" in found._repr_html_() and "enter seven" in found._repr_html_()
 
 
