@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -49,7 +50,11 @@ def run_records() -> Iterator[Path]:
 
 def latest_first(files: Iterable[Path]) -> list[Path]:
     """The files, the most recently changed first."""
-    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    changed: dict[Path, float] = {}
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, as a run's record is at its end
+            changed[path] = path.stat().st_mtime
+    return sorted(changed, key=changed.__getitem__, reverse=True)
 
 
 def runs_going_on(apart_from: Path) -> list[OtherRun]:
