@@ -213,7 +213,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
-        self.key = nn.Linear(d_model, d_model, bias=False)  # softmax cancels a key bias: it shifts all scores
+        self.key = nn.Linear(d_model, d_model, bias=False)  # without positions, softmax would cancel a bias
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:

@@ -173,8 +173,8 @@ def count_parameters(attempt: Attempt) -> None:
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
     """How far usual mistakes are off, by the reply to them."""
     return {
-        "that is one bias too many: the keys have none, because it would not change the softmax, and the "
-        "depthwise convolution has none, because the batch norm after it would remove it": d_model,
+        "that is one bias too many: the keys have none, and the depthwise convolution has none, because the "
+        "batch norm after it would remove it": d_model,
         "a depthwise convolution looks at one channel at a time: d_model · kernel_size weights": (
             (d_model - 1) * d_model * kernel_size
         ),
