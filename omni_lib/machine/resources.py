@@ -31,7 +31,9 @@ def free_memory() -> int:
     """Bytes that this process can still take without swapping: of the machine, or of its container."""
     free = int(psutil.virtual_memory().available)
     try:
-        limit, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        limit, used = (
+            int((CONTAINER / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current")
+        )
         return max(0, min(free, limit - used + _reclaimable()))
     except (OSError, ValueError):  # not a container of Linux, or one whose limit is the word "max"
         return free
@@ -40,7 +42,7 @@ def free_memory() -> int:
 def _reclaimable() -> int:
     """Bytes of cached files that the container's `memory.current` counts, and the kernel gives up first."""
     try:
-        statistics = (CONTAINER / "memory.stat").read_text()
+        statistics = (CONTAINER / "memory.stat").read_text(encoding="ascii")
     except OSError:
         return 0
     found = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)

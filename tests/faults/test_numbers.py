@@ -14,7 +14,6 @@ import torch
 
 from omni_lib.config import Config
 from omni_lib.errors import UserError
-from omni_lib.machine import resources
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer, train
@@ -219,16 +218,3 @@ def test_the_estimate_does_not_change_the_model():
     assert bytes_per_frame(model, torch.device("cpu")) > 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), stream)
-
-
-@pytest.mark.parametrize(
-    ("limit", "used", "free"),
-    [("3000", "1000", 2000), ("max", "1000", 9000), ("900000", "1000", 9000), ("10", "20", 0)],
-)
-def test_a_container_s_limit_counts(tmp_path, monkeypatch, little_memory, limit, used, free):
-    """For example a server that gives each learner two of its hundred gigabytes."""
-    little_memory(9000)
-    (tmp_path / "max").write_text(limit)
-    (tmp_path / "current").write_text(used)
-    monkeypatch.setattr(resources, "Path", lambda name: tmp_path / name.rpartition(".")[2])
-    assert resources.free_memory() == free
