@@ -239,7 +239,8 @@ def curve_and_figures(run: OwnRun | None) -> Figure:
                 axes.plot([100 * run.final], [len(names)], color=ORANGE, marker="D", markersize=8)
                 names, right = [*names, "my run, on dev"], max(right, 105 * run.final)
             axes.set_yticks(range(len(names)), names)
-            axes.set(title=test, xlim=(0, right), ylim=(-0.6, len(names) - 0.4))
+            axes.set(xlim=(0, right), ylim=(-0.6, len(names) - 0.4))
+            axes.set_title(test, loc="right")  # it may be longer than the axes
         axes.set_xlabel("word error rate (%); squares: this course")
     return figure
 

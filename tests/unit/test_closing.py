@@ -98,7 +98,7 @@ def test_a_run_is_drawn_beside_figures_of_its_own_corpus(run, data, panels):
     axes = closing.curve_and_figures(found).axes[1:]
     names = [[text.get_text() for text in each.get_yticklabels()] for each in axes]
     assert ["my run, on dev" in each for each in names] == panels
-    assert data in axes[-1].get_title() or not panels[2:]
+    assert data in axes[-1].get_title("right") or not panels[2:]
     mine = axes[panels.index(True)]
     assert mine.get_xlim()[1] > 100 * found.final, "its mark lies inside the axes"
 
