@@ -127,8 +127,8 @@ _WITH_STOP = re.compile(
 _BARE = re.compile(r"(?<!&)\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
 # words that begin a sentence after "St.", and never name a saint
 _BEGINS = (
-    r"(?:It|He|She|We|They|You|I|The|There|This|That|These|Those|Then|And|But|So|In|On|At|A|An|What|When|Where|Who"
-    r"|How|Why|If|As|My|His|Her|Our|Their|Its|Is|Are|Was|Turn|Go|Take|Yes|No|Please)\b"
+    r"(?:It|He|She|We|They|You|I|The|There|This|That|These|Those|Then|And|But|So|In|On|At|A|An"
+    r"|What|When|Where|Who|How|Why|If|As|My|His|Her|Our|Their|Its|Is|Are|Was|Turn|Go|Take|Yes|No|Please)\b"
 )
 _SAINT = re.compile(rf"\bSt\.(?=\s+[A-Z])(?!\s+{_BEGINS})")
 _STREET = re.compile(rf"(?<=[a-z] )St\.(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
