@@ -18,7 +18,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
-VERSION = 1  # of the corpus: increased with any change of the audio or of the files
+VERSION = 2  # of the corpus: increased with any change of the audio or of the files
 TEXTS_SHA256 = (
     "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
 )
@@ -45,7 +45,8 @@ TEXTS_SHA256 = (
 # shards on every machine.
 SHARDS = 16
 
-GRAIN = 800  # samples (50 ms), which divides the longest recording: of the length of additional recordings
+GRAIN = 800  # samples (50 ms): the length of the recordings that version 2 added is a multiple of it
+FIRST_FROZEN_VOICE = 1_000_000  # of those drawn: beyond the numbers of the additional utterances' voices
 
 _QUESTION_WORDS = tuple(
     f"{word} " for word in "how where when why who which is are do can could would have".split()
@@ -131,56 +132,92 @@ def plan(
     The first `DEFAULT_COUNTS[split]` utterances of a split are the frozen ones, whatever the counts.
     """
     cast, named = cast_voices(seed), named_voices(seed)
-    first = {split: sum(list(DEFAULT_COUNTS.values())[:index]) for index, split in enumerate(DEFAULT_COUNTS)}
-    turns = dict.fromkeys(counts, 0)
     utterances, takes = [], []
-    for line in write_lines(counts, seed, texts):
-        turn, frozen = turns[line.split], DEFAULT_COUNTS[line.split]
-        turns[line.split] += 1
-        voice = cast[line.split][turn % len(cast[line.split])]
-        if line.split == "train" and turn >= frozen:
-            voice = _additional_voice(turn - frozen, seed, named, voices)
-        is_sample = line.split == "train" and turn < len(CHAPTER_SAMPLES)
-        name = f"sample{turn + 1}" if is_sample else f"{line.split}_{turn + 1:04}_{line.kind}"
-        path = Path("wav") / f"{name}.wav"
-        utterances.append(Utterance(path, line.text, voice.speaker, line.split, line.kind, voice.accent))
-        if turn < frozen:
-            rng = random.Random(f"take {seed} {first[line.split] + turn}")
-            takes.append(_take(path.as_posix(), line, voice, rng))
-        else:
+    for line, turn, path in _named_lines(counts, seed, texts):
+        frozen = DEFAULT_COUNTS[line.split]
+        if turn >= frozen:
+            voice = cast[line.split][turn % len(cast[line.split])]
+            if line.split == "train":
+                voice = _training_voice(turn - frozen, seed, named, voices)
             rng = random.Random(f"take {seed} {line.split} {turn}")
-            takes.append(_additional_take(path.as_posix(), line, voice, rng))
+            take = _varied_take(path, line, voice, rng)
+        elif line.split == "train" and turn >= len(CHAPTER_SAMPLES):
+            voice = _training_voice(turn, seed, named, first=FIRST_FROZEN_VOICE)
+            take = _varied_take(path, line, voice, random.Random(f"take {seed} train v2 {turn}"))
+        else:
+            voice, take = _first_version(path, line, turn, seed, cast)
+        utterances.append(
+            Utterance(Path(path), line.text, voice.speaker, line.split, line.kind, voice.accent)
+        )
+        takes.append(take)
     return utterances, takes
 
 
-def _additional_voice(turn: int, seed: int, named: Sequence[Voice], drawn: int | None) -> Voice:
-    """The voice of the training utterance `turn` after the frozen ones: two of five are named."""
+def _named_lines(
+    counts: Mapping[str, int], seed: int, texts: int | None = None
+) -> Iterator[tuple[Line, int, str]]:
+    """Each sentence, its place within its split, and the path of its recording."""
+    turns = dict.fromkeys(counts, 0)
+    for line in write_lines(counts, seed, texts):
+        turn = turns[line.split]
+        turns[line.split] += 1
+        is_sample = line.split == "train" and turn < len(CHAPTER_SAMPLES)
+        name = f"sample{turn + 1}" if is_sample else f"{line.split}_{turn + 1:04}_{line.kind}"
+        yield line, turn, f"wav/{name}.wav"
+
+
+def _first_version(
+    path: str, line: Line, turn: int, seed: int, cast: Mapping[str, Sequence[Voice]]
+) -> tuple[Voice, Take]:
+    """Voice and take of a frozen utterance as in version 1, which still holds for dev, test and the samples."""
+    splits = list(DEFAULT_COUNTS)
+    before = sum(DEFAULT_COUNTS[split] for split in splits[: splits.index(line.split)])
+    voice = cast[line.split][turn % len(cast[line.split])]
+    return voice, _take(path, line, voice, random.Random(f"take {seed} {before + turn}"))
+
+
+def _training_voice(
+    turn: int, seed: int, named: Sequence[Voice], drawn: int | None = None, first: int = 0
+) -> Voice:
+    """The voice of a training utterance: two of five are named, the others drawn, from number `first` on."""
     if drawn == 0:
         return named[turn % len(named)]
     group, place = divmod(turn, 5)
     if place < 2:
         return named[(2 * group + place) % len(named)]
     number = 3 * group + place - 2
-    return drawn_voice(seed, number if drawn is None else number % drawn)
+    return drawn_voice(seed, first + (number if drawn is None else number % drawn))
 
 
 def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
     """The takes of each process.
 
-    The frozen takes are always spoken in the same sequence. One that the corpus does not contain is spoken
-    without being kept, if one that it does contain follows.
+    The frozen takes are always spoken in the same sequence, and those of dev and test in that of version 1,
+    after its training takes: otherwise their samples would change. A take that the corpus does not contain is
+    spoken without being kept, if one that it does contain follows.
     """
     wanted = {take.path for take in takes}
-    frozen = [
-        take if take.path in wanted else replace(take, path="") for take in plan(seed, DEFAULT_COUNTS)[1]
+    frozen = {take.path: take for take in plan(seed, DEFAULT_COUNTS)[1]}
+    cast = cast_voices(seed)
+    first_version = [
+        _first_version(path, line, turn, seed, cast)[1]
+        for line, turn, path in _named_lines(DEFAULT_COUNTS, seed)
     ]
-    known = {take.path for take in frozen}
-    additional = [take for take in takes if take.path not in known]
-    shards = [frozen[first::SHARDS] for first in range(SHARDS)]
+    unchanged = [
+        take if take.path in wanted and take == frozen[take.path] else replace(take, path="")
+        for take in first_version
+    ]
+    changed = [
+        take if take.path in wanted else replace(take, path="")
+        for take in frozen.values()
+        if take not in first_version
+    ]
+    additional = [take for take in takes if take.path not in frozen]
+    shards = [group[first::SHARDS] for group in (unchanged, changed, additional) for first in range(SHARDS)]
     for shard in shards:
         while shard and not shard[-1].path:
             shard.pop()
-    return [shard for shard in shards + [additional[first::SHARDS] for first in range(SHARDS)] if shard]
+    return [shard for shard in shards if shard]
 
 
 def texts_sha256(utterances: Sequence[Utterance]) -> str:
@@ -209,8 +246,8 @@ def _take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
     )
 
 
-def _additional_take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
-    """A recording beyond the frozen ones, with wider ranges of speed and pitch."""
+def _varied_take(path: str, line: Line, voice: Voice, rng: random.Random) -> Take:
+    """A recording with wider ranges of speed and pitch."""
     take = _take(path, line, voice, rng)
     return replace(
         take, rate=round(take.rate * rng.uniform(0.88, 1.15)), pitch=rng.randint(25, 75), grain=GRAIN

@@ -32,17 +32,19 @@ def training(make_tiny_config, tmp_path):
 
 
 def points(panel) -> int:
-    """How many points the loss curve has."""
-    charts = panel.locator(".omni-chart")
-    label = charts.first.get_attribute("aria-label", timeout=1000) if charts.count() else None
-    found = re.search(r"training, (\d+) points", label or "")
+    """How many points the loss curve has; 0 if it is not drawn.
+
+    The page is asked once, without waiting: a chart found by one request can be replaced before the next.
+    """
+    labels = panel.locator(".omni-chart").evaluate_all("charts => charts.map(chart => chart.ariaLabel)")
+    found = re.search(r"training, (\d+) points", (labels[0] if labels else None) or "")
     return int(found.group(1)) if found else 0
 
 
 def columns_of_charts(panel) -> int:
     """In how many columns the charts are."""
-    charts = panel.locator(".omni-chart")
-    return len({round(charts.nth(number).bounding_box()["x"]) for number in range(charts.count())})
+    lefts = "charts => charts.map(chart => Math.round(chart.getBoundingClientRect().x))"
+    return len(set(panel.locator(".omni-chart").evaluate_all(lefts)))
 
 
 def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tmp_path):
@@ -67,12 +69,12 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
 
     notebook.reload()  # the kernel lives on, and its widgets are shown again
     expect(panel.get_by_text("stopped")).to_be_visible()
-    assert points(panel) == step
+    notebook.wait_until(lambda: points(panel) == step, "every point of the stopped run")
     expect(notebook.page.locator(".omni-still")).to_be_hidden()
     notebook.restart_kernel()
     notebook.run_cell(0)
     notebook.run_cell(1, f"run = TrainingRun.attach({str(tmp_path / 'run')!r})\nrun.panel()")
-    assert points(panel) == step
+    notebook.wait_until(lambda: points(panel) == step, "every point, shown by another kernel")
     panel.locator(".omni-open-log").click()
     expect(panel.locator(".omni-console")).to_contain_text(f"Stopped at step {step}/180")
     notebook.screenshots("training_panel_stopped", notebook.cell(1))
@@ -81,14 +83,16 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
 
     panel.locator(".omni-resume").click()
     expect(panel.get_by_text("finished")).to_be_visible(timeout=300_000)
-    assert points(panel) == 180 and (tmp_path / "run" / "audio_enc_step_180.pt").exists()
+    notebook.wait_until(lambda: points(panel) == 180, "every point of the finished run")
+    assert (tmp_path / "run" / "audio_enc_step_180.pt").exists()
     expect(panel.locator(".omni-transcripts tr")).to_have_count(1 + 5)
     expect(panel.locator(".omni-resume")).to_be_disabled()
     assert TrainingRun(tmp_path / "run").status().state is State.FINISHED
     notebook.screenshots("training_panel_finished", notebook.cell(1))
     for width, height in ((1024, 768), (1152, 720)):  # the latter: 1440 by 900 at a zoom of 125%
         notebook.page.set_viewport_size({"width": width, "height": height})
-        assert columns_of_charts(panel) == 2 and panel.bounding_box()["height"] < height - 90
+        notebook.wait_until(lambda: columns_of_charts(panel) == 2, f"two columns at {width} pixels")
+        assert panel.bounding_box()["height"] < height - 90
     panel.locator(".omni-compare").click()
     expect(panel.get_by_text("there is no other run beside")).to_be_visible()
     panel.locator(".omni-again").click()
