@@ -78,6 +78,17 @@ class Manifest:
         return chosen
 
 
+def several_texts(utterances: Iterable[Utterance]) -> dict[Path, dict[str, int]]:
+    """The files that are listed with different texts: path → each text and its first line.
+
+    At most one of the texts can be the transcript of the whole file.
+    """
+    lines: dict[Path, dict[str, int]] = {}
+    for utterance in utterances:
+        lines.setdefault(utterance.path, {}).setdefault(utterance.text, utterance.line)
+    return {path: of_file for path, of_file in lines.items() if len(of_file) > 1}
+
+
 def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
     """Read and validate a manifest; rows without a split are assigned one by speaker (see `assign_splits`).
 

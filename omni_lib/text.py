@@ -7,7 +7,7 @@ head has the chapter's shape. No target contains it, because in CTC an utterance
 The function `normalise` is the rule for texts. It never drops anything that was spoken. Each character must
 be a letter, be known to be silent, or have a reading in words; otherwise the text is refused, and the message
 contains the character. A manifest uses this rule directly. `corpora/transcripts.py` first writes numbers in
-words and then uses the rule.
+words and then uses the rule. The patterns themselves are in `text_patterns.py`.
 
 Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
 Invisible       soft hyphens, zero-width characters, direction marks and variation selectors are deleted.
@@ -35,202 +35,12 @@ import string
 import unicodedata
 from collections.abc import Iterable
 
+from omni_lib import text_patterns as patterns
 from omni_lib.errors import UserError
 
 BLANK, SPACE = 0, 1
 
 _PLAIN = re.compile(r"(?:[a-z]+(?: [a-z]+)*)?")  # a text that is normalised already
-
-# Characters that look like ' (Unicode's confusables.txt, without three letters of other alphabets), and the
-# comma quotation marks.
-_APOSTROPHES = re.compile(
-    "[`\u00b4\u02b9\u02bb-\u02bf\u02c8\u02ca\u02cb\u02f4\u0374\u0384\u055a\u055d\u05f3\u07f4\u07f5\u16cc"
-    "\u1fbd\u1fbf\u1fef\u1ffd\u1ffe\u2018\u2019\u201b\u2032\u2035\u275b\u275c"
-    "\ua78b\ua78c\uff07\uff40\U00016f51\U00016f52]"
-)
-# Unicode's property Default_Ignorable_Code_Point: characters without a visible form.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-_WIDE = re.compile("[\u3000\uff01-\uff5e\uffe0-\uffe6]")  # full-width forms of ASCII
-_SILENT = frozenset('.,;:!?"()_¡¿·•‣…‥‧‽‿⁇⁈⁉‼“”„‟«»‹›\u2800')  # these are not spoken
-_ENTITY = re.compile(
-    r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});|&(?:amp|apos|gt|lt|nbsp|quot|shy)\b"
-)
-# UTF-8 that was decoded as Windows-1252: é as Ã©, ’ as â€™.
-_HIGH = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_MISDECODED = re.compile(f"[ÂÃ]{_HIGH}|[âï]{_HIGH}{{2}}|ð{_HIGH}{{3}}")
-
-_TAG = re.compile(r"<+[^<>]*>+|\[+[^\[\]]*\]+|\{+[^{}]*\}+|\(+[^()]*\)+|\+\+[^+]*\+\+|(?<!\S)!\w+(?!\S)")
-_FORMATTING = re.compile(
-    r"<\s*/?\s*(?:b|big|c|em|font|i|small|span|strong|tt|u)(?:[\s.][^<>]*)?/?\s*>", re.IGNORECASE
-)
-_BREAK = re.compile(r"<\s*/?\s*(?:br|div|li|p|space|wbr)\s*/?\s*>", re.IGNORECASE)
-_NOT_SPEECH = re.compile(  # in any brackets: what a transcriber writes for a sound that is not speech
-    r"(?:(?:begin|end|start|stop|background|bg|loud|soft|long|short|brief|heavy|v|n|vocalized|audience) )*"
-    r"(?:blank audio|no (?:audio|speech)|non ?speech|noises?|nse|nsn|laugh(?:s|ing|ter)?|chuckl(?:e|es|ing)"
-    r"|giggl(?:e|es|ing)|breath(?:s|e|es|ing)?|inhal(?:e|es|ing)|exhal(?:e|es|ing)|cough(?:s|ing)?"
-    r"|sneez(?:e|es|ing)|sniff(?:s|ing|les?)?|sigh(?:s|ing)?|gasp(?:s|ing)?|yawn(?:s|ing)?|groan(?:s|ing)?"
-    r"|grunt(?:s|ing)?|sob(?:s|bing)?|clears? (?:his |her )?throat"
-    r"|clearing (?:his |her )?throat|throat clear(?:s|ing)?|lip ?smack(?:s|ing)?|click(?:s|ing)?|applause"
-    r"|applauds|clap(?:s|ping)|cheer(?:s|ing)|silence|music(?: playing)?|static|beep(?:s|ing)?|dtmf"
-    r"|phone ring(?:s|ing)?|door slam(?:s|ming)?|footsteps|typing|hiss(?:ing)?|buzz(?:ing)?)"
-    r"(?: (?:noises?|sounds?|begins?|ends?))?"
-)
-_MARKER = re.compile(  # in all but round brackets: a special symbol, a time or a speaker
-    r"s|bos|eos|sos|eps|epsilon|blank|pad|enter|exit|sil|sp|spn|nsn|smack|pause|short pause|long pause"
-    r"|ring(?:s|ing)?|comma|period|questionmark|exclamationpoint|\d+(?: \d+)+ ?s?"
-    r"|(?:spk|speaker|v|voice)(?: ?[a-z]?\d*| \w+)"
-)
-_EVENT = re.compile(  # in round brackets: the name of a sound, or words that somebody read aloud?
-    r"\b(?:laugh|chuckl|giggl|breath|inhal|exhal|cough|sneez|sniff|sigh|gasp|yawn|groan|grunt|sob|throat"
-    r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss"
-    r"|buzz|nois|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown"
-    r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter"
-    r"|redact|censor|background|audience)"
-    r"|^[a-z]*(?:unk|spn|sil)$"
-)
-
-_ABBREVIATIONS = {
-    "Mr": "mister",
-    "Mrs": "missus",
-    "Ms": "miz",
-    "Messrs": "messers",
-    "Dr": "doctor",
-    "Drs": "doctors",
-    "Co": "company",
-    "Jr": "junior",
-    "Sr": "senior",
-    "Maj": "major",
-    "Gen": "general",
-    "Rev": "reverend",
-    "Lt": "lieutenant",
-    "Hon": "honorable",
-    "Sgt": "sergeant",
-    "Capt": "captain",
-    "Esq": "esquire",
-    "Ltd": "limited",
-    "Col": "colonel",
-    "Ft": "fort",
-    "Prof": "professor",
-    "Gov": "governor",
-    "Sen": "senator",
-    "etc": "et cetera",
-    "vs": "versus",
-}
-_NO_WORDS = "Mr Mrs Messrs Dr Drs Jr Sr Lt Sgt Capt Esq Ltd Prof etc vs".split()
-_WITH_STOP = re.compile(
-    rf"\b({'|'.join(_ABBREVIATIONS)}|{'|'.join(map(str.upper, _ABBREVIATIONS.keys() - {'Ft'}))}"
-    rf"|{'|'.join(map(str.lower, _NO_WORDS))})\."
-)
-_BARE = re.compile(r"(?<!&)\b(Mr|MR|mr|Mrs|MRS|mrs|Ms|Dr|DR|dr|etc|Etc|ETC|vs|VS)\b")
-# words that begin a sentence after "St.", and never name a saint
-_BEGINS = (
-    r"(?:It|He|She|We|They|You|I|The|There|This|That|These|Those|Then|And|But|So|In|On|At|A|An"
-    r"|What|When|Where|Who|How|Why|If|As|My|His|Her|Our|Their|Its|Is|Are|Was|Turn|Go|Take|Yes|No|Please)\b"
-)
-_SAINT = re.compile(rf"\bSt\.(?=\s+[A-Z])(?!\s+{_BEGINS})")
-_STREET = re.compile(rf"(?<=[a-z] )St\.(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
-_COUNTED = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen"
-    " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
-    " billion trillion"
-).split()
-# before a number in small letters: in "Oh no. Two more.", a new sentence begins
-_NUMBERED = re.compile(rf"\b(?:No|NO|no)\.(?=\s*(?:[0-9]|(?:{'|'.join(_COUNTED)})\b))")
-
-_MONEY = {"$": "dollar", "£": "pound", "€": "euro", "¢": "cent", "₹": "rupee"}
-_AMOUNT = re.compile(
-    rf"(?P<before>\b\w+[\s-]+)?\b(?P<last>{'|'.join(_COUNTED)})\s*(?P<sign>[$£€¢₹])(?!\w)", re.IGNORECASE
-)
-_ROMAN = re.compile(  # the eighth, or eight? Of single letters, only those behind a word that is numbered
-    r"\b(?:[IVX]{2,}|(?:XL|LX{1,3}|XC)(?:IX|IV|V?I{0,3})|L(?:IX|IV|VI{0,3}|I{1,3}))\b"
-    r"|(?<=\bWorld War )I\b|(?<=\bElizabeth )I\b|(?<=\bChapter )[IVXLC]\b|(?<=\bVolume )[IVXLC]\b"
-    r"|(?<=\bPart )[IVX]\b|(?<=\bAct )[IVX]\b|(?<=\bScene )[IVX]\b|(?<=\bBowl )[VXLC]\b"
-    r"|(?<=\bHenry )V\b|(?<=\bGeorge )V\b|(?<=\bCharles )[VX]\b|(?<=\bEdward )V\b"
-)
-_SIGNS = (  # a sign where it has one usual reading, and its words
-    (re.compile(r"(?<![\w&])&c\b\.?"), " et cetera "),
-    (re.compile(r"(?<!&)&(?![&=~+\-])"), " and "),
-    (re.compile(r"(?<=[A-Za-z0-9])\s?%(?![\w%])"), " percent "),
-    (re.compile(r"(?<=\w)@(?=\w)|(?<!\S)@(?=\s*\w[^@]*(?:\s@|$))"), " at "),
-    (re.compile(r"(?<=[A-Za-z0-9])\s+\+\s+(?=[A-Za-z0-9])"), " plus "),
-    (re.compile(r"(?<=[A-Za-z0-9])\s+\u2212\s*(?=[A-Za-z0-9])"), " minus "),  # the minus sign, not a hyphen
-    (re.compile(r"(?<=\s)÷(?=\s)"), " divided by "),
-    (re.compile(r"(?<=\s)±(?=\s)"), " plus or minus "),
-    (re.compile(r"(?<=\w)\.(?=(?:com|org|net|edu|gov)\b)"), " dot "),
-    (re.compile(r"(?<=[A-Za-z]{2})/(?=[A-Za-z]{2})"), " "),  # and/or; not km/h
-    (re.compile(r"(?<=\w)[™®©℠]"), ""),
-)
-_SPLIT_OFF = re.compile(
-    r"\s+(n't|'(?:s|m|d|re|ve|ll)|(?<=n )'t)\b(?!')", re.IGNORECASE
-)  # do n't, it 's, don 't
-_ENDING = r"'\s((?<=n'\s)t|(?<=n\s'\s)t|s|m|d|re|ve|ll)\b(?![-'\u0300-\u036f])"
-_APART = re.compile(rf"(?<=[A-Za-z])\s{_ENDING}", re.IGNORECASE)  # don ' t
-_HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
-_OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")
-_NEVER_SAID = (  # pattern, and why a text with it is refused
-    (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
-    (
-        re.compile(rf"\bN[Oo]\.\s+(?:{'|'.join(word.upper() + '|' + word.title() for word in _COUNTED)})\b"),
-        "may be number or no: write what was said",
-    ),
-    (
-        re.compile(r"\b(?:UNK|OOV)\b|(?<!\S)SPN(?!\S)"),
-        "stands for a word that somebody said: write it, or leave the row out",
-    ),
-    (re.compile(r"(?<!\S)(?:SIL|NSN)(?!\S)"), "marks a stretch without words: write [noise], or remove it"),
-    (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
-    (
-        re.compile(r"ignore_time_segment_in_scoring|inter_segment_gap", re.IGNORECASE),
-        "marks a stretch without a transcript: leave the row out",
-    ),
-    (
-        re.compile(r"(?<=[A-Za-z])(?:[\"“”„?¿,‚;]|\"\")(?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE),
-        "stands inside a word: if it is an apostrophe, write '",
-    ),
-    (  # ’ in the encodings of old Macs and of DOS, read as another; â: what is left of â€™ without controls
-        re.compile(
-            r"(?<=[a-z])[ÕÆ](?=(?:t|s|m|d|re|ve|ll)\b)|(?<=n)[íâÔ](?=t\b)|\bI[íâÔ](?:m|d|ve|ll)\b"
-            r"|\b(?i:it|that|what|there|here|who|let|he|she)[íâÔ]s\b|\b(?i:you|we|they)[íâÔ](?:re|ve|ll|d)\b"
-        ),
-        "was an apostrophe in another encoding: save the table as UTF-8 again",
-    ),
-    (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
-    (
-        re.compile(r"(?<!\S)(?:\?{2,}|⁇+)(?!\S)"),
-        "stands for words that somebody said: write them, or leave the row out",
-    ),
-    (
-        re.compile(
-            r"^\s*(?:(?i:speaker|spk)[\s_-]*\w{0,3}\s*:|(?!PS|NB)[A-Z]+(?: [A-Z]+)?\s?\d*:(?=\s.*[a-z]))"
-        ),
-        "names a speaker: use a column speaker, and write only what was said",
-    ),
-    (
-        re.compile(r"^\s*\(?\d{1,2}[.)](?=\s+\w)"),
-        "may be the number of the line: remove it, or write it in words",
-    ),
-    (
-        re.compile(
-            r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
-            rf"{_BEGINS})"
-            r"|\b(?:Inc|Corp|Dept|Blvd|approx|Mts?|Ave|Rd|Hwy|Bros|Pvt|Cpl|Brig|Supt|Univ|Thurs)\."
-            r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\.(?=\s*\d)|\b\d+\s+(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\."
-        ),
-        "is an abbreviation: write it out as spoken",
-    ),
-    (
-        re.compile(r"\b[A-Z]{2,3}&[A-Z]{1,3}\b|\b[A-Z]&[A-Z]{2,3}\b"),
-        "has no single usual reading: write it out as spoken (AT&T: a t and t)",
-    ),
-    (
-        re.compile(r"\b(?:km|mi|kg|mg|ml|cm|mm|ft|lbs?|hrs?|secs?|mins?)/\w+|&\w+;", re.IGNORECASE),
-        "has no single usual reading: write it out as spoken",
-    ),
-)
 
 
 def normalise(text: str) -> str:
@@ -241,20 +51,19 @@ def normalise(text: str) -> str:
             of seventy), a letter of another alphabet, a sign, or a tag that stands for words. Without it, the
             text would not match what was said.
     """
-    if _PLAIN.fullmatch(text) and not _BARE.search(text):
+    if _PLAIN.fullmatch(text) and not patterns.BARE.search(text):
         return text
     written = written_out(text)
-    if not written.isupper() and (
-        numeral := _ROMAN.search(written)
-    ):  # in capitals only, VI could be any word
+    # in capitals only, VI could be any word
+    if not written.isupper() and (numeral := patterns.ROMAN.search(written)):
         raise UserError(f"the text holds the number {numeral[0]!r}: write it out as spoken")
-    for sign, words in _SIGNS:
+    for sign, words in patterns.SIGNS:
         written = sign.sub(words, written)
     letters = [_letters(character) for character in written]
     if None in letters:
         raise UserError(_refusal({c for c, spelled in zip(written, letters, strict=True) if spelled is None}))
     normalised = " ".join("".join(filter(None, letters)).split())
-    if found := _BARE.search(normalised):  # V's would be read as versus when the manifest is read
+    if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
     return normalised
@@ -268,19 +77,19 @@ def written_out(text: str) -> str:
     Raises:
         UserError: a tag stands, or may stand, for words that somebody said.
     """
-    text = _refuse(_WIDE.sub(lambda wide: unicodedata.normalize("NFKC", wide[0]), _decoded(text)))
-    text = _APOSTROPHES.sub("'", _INVISIBLE.sub("", text))
-    text = _BREAK.sub(" ", _FORMATTING.sub("", text))
+    text = _refuse(patterns.WIDE.sub(lambda wide: unicodedata.normalize("NFKC", wide[0]), _decoded(text)))
+    text = patterns.APOSTROPHES.sub("'", patterns.INVISIBLE.sub("", text))
+    text = patterns.BREAK.sub(" ", patterns.FORMATTING.sub("", text))
     before = ""
     while before != text:  # brackets inside brackets
-        before, text = text, _TAG.sub(_without_tag, text)
-    text = _APART.sub(r"'\1", _SPLIT_OFF.sub(r"\1", text))
-    if not _OPENING_QUOTE.search(text):  # else the apostrophe may close the quotation
-        text = _HALF_APART.sub(r"'\1", text)
-    text = _STREET.sub("street", _SAINT.sub("saint", _NUMBERED.sub("number ", text)))
-    text = _WITH_STOP.sub(lambda found: _abbreviated(found[1]) + " ", text)
-    text = _BARE.sub(lambda found: _abbreviated(found[1]), text)
-    return _AMOUNT.sub(_amount, text)
+        before, text = text, patterns.TAG.sub(_without_tag, text)
+    text = patterns.APART.sub(r"'\1", patterns.SPLIT_OFF.sub(r"\1", text))
+    if not patterns.OPENING_QUOTE.search(text):  # else the apostrophe may close the quotation
+        text = patterns.HALF_APART.sub(r"'\1", text)
+    text = patterns.STREET.sub("street", patterns.SAINT.sub("saint", patterns.NUMBERED.sub("number ", text)))
+    text = patterns.WITH_STOP.sub(lambda found: _abbreviated(found[1]) + " ", text)
+    text = patterns.BARE.sub(lambda found: _abbreviated(found[1]), text)
+    return patterns.AMOUNT.sub(_amount, text)
 
 
 def _decoded(text: str) -> str:
@@ -289,7 +98,7 @@ def _decoded(text: str) -> str:
     The control characters U+0080 to U+009F are read as Windows-1252, as in HTML.
     """
     for _ in range(4):
-        decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0].rstrip(";") + ";"), text)
+        decoded = patterns.ENTITY.sub(lambda entity: html.unescape(entity[0].rstrip(";") + ";"), text)
         if decoded == text:
             break
         text = decoded
@@ -297,7 +106,7 @@ def _decoded(text: str) -> str:
 
 
 def _refuse(text: str) -> str:
-    for pattern, why in _NEVER_SAID:
+    for pattern, why in patterns.REFUSED:
         if found := pattern.search(text):
             raise UserError(f"the text holds {found[0].strip()!r}, which {why}")
     return text
@@ -312,12 +121,13 @@ def _without_tag(found: re.Match[str]) -> str:
     tag = found[0]
     inside = tag.strip("<>[]{}()+!/| \t")
     name = " ".join(re.findall("[^\\W_]+", inside)).lower()
-    if _NOT_SPEECH.fullmatch(name) or (tag[0] != "(" and _MARKER.fullmatch(name)) or tag.startswith("<|"):
+    marker = tag.startswith("<|") or (tag[0] != "(" and patterns.MARKER.fullmatch(name))
+    if marker or patterns.NOT_SPEECH.fullmatch(name):
         return " "
     beside = found.string[max(0, found.start() - 1) : found.start()] + found.string[found.end() :][:1]
     within_word = " " not in name and any(map(str.isalpha, beside))  # (be)cause, wan(t)
     pause = re.fullmatch(r"[0-9]*\.[0-9]+", inside)  # (0.5): a pause of half a second
-    event = len(name.split()) <= 4 and _EVENT.search(name)
+    event = len(name.split()) <= 4 and patterns.EVENT.search(name)
     if tag[0] == "(" and name and not (event or within_word or pause):
         return f" {inside} "
     if tag[0] == "!":
@@ -329,21 +139,16 @@ def _without_tag(found: re.Match[str]) -> str:
 
 
 def _abbreviated(short: str) -> str:
-    key = short if short in _ABBREVIATIONS else short.capitalize()
-    words = _ABBREVIATIONS.get(key) or _ABBREVIATIONS[short.lower()]
+    key = short if short in patterns.ABBREVIATIONS else short.capitalize()
+    words = patterns.ABBREVIATIONS.get(key) or patterns.ABBREVIATIONS[short.lower()]
     return words.upper() if len(short) > 1 and short.isupper() else words
 
 
 def _amount(found: re.Match[str]) -> str:
     """ten $ → ten dollars; one $ → one dollar, but twenty one $ → twenty one dollars."""
     before, last = found["before"] or "", found["last"]
-    single = last.lower() == "one" and before.strip(" -\t").lower() not in _COUNTED
-    return f"{before}{last} {_MONEY[found['sign']]}{'' if single else 's'}"
-
-
-_TAKEN_APART = frozenset(
-    "ŉſĲĳǄǅǆǇǈǉǊǋǌǱǲǳﬀﬁﬂﬃﬄﬅﬆ"
-)  # digraphs and ligatures: <compat> for Unicode, letters for readers
+    single = last.lower() == "one" and before.strip(" -\t").lower() not in patterns.COUNTED
+    return f"{before}{last} {patterns.MONEY[found['sign']]}{'' if single else 's'}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -352,13 +157,13 @@ def _letters(character: str) -> str | None:
     category = unicodedata.category(character)
     if character == "'" or category in ("Mn", "Mc"):  # combining accents
         return ""
-    if character.isspace() or character in _SILENT or category in ("Pd", "Pi", "Pf"):
+    if character.isspace() or character in patterns.SILENT or category in ("Pd", "Pi", "Pf"):
         return " "
     kind = unicodedata.decomposition(character).partition(" ")[0]
     if (
         kind.startswith("<")
         and kind not in ("<wide>", "<narrow>", "<font>")
-        and character not in _TAKEN_APART
+        and character not in patterns.TAKEN_APART
     ):
         return None
     folded = unicodedata.normalize("NFKD", character).lower()

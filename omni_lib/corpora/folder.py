@@ -5,14 +5,14 @@
 
 A header line is optional. It may add the columns speaker and split, and start and end (or offset and
 duration); then that segment is cut out of the recording. Paths are relative to the table's folder.
-`table_reader.py` and `machine/tables.py` define the accepted tables and column names, and `transcripts.py`
-the rules for texts.
+`table_reader.py`, `table_header.py` and `machine/tables.py` define the accepted tables and column names, and
+`transcripts.py` the rules for texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -22,13 +22,14 @@ from omni_lib.audio import SAMPLE_RATE, ExaminedAudio, examine_audio
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.segments import Segments
-from omni_lib.corpora.table_reader import Row, Table, find_table, read_rows
+from omni_lib.corpora.table_finder import find_table
+from omni_lib.corpora.table_reader import Row, Table, read_rows
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
 from omni_lib.machine.tables import Sounds
-from omni_lib.manifest import SPLITS, Problem, Utterance, split_hint, words_in, write_manifest
+from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
 VERSION = 4  # of the output: a change rebuilds existing corpora
 
@@ -113,7 +114,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         problems: list[Problem] = []
         notes: dict[str, int] = {}  # on recordings that are used, and the first row of each
         taken: set[str] = set()
-        whole: dict[Path, dict[str, int]] = {}
+        whole: list[Utterance] = []  # rows that use their recording uncut
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
                 said = _utterance(recordings, row)
@@ -126,7 +127,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
                 continue
             notes |= {note: row.line for note in sound.notes if note not in notes}
             if bounds is None:
-                whole.setdefault(said.path, {}).setdefault(said.text, row.line)
+                whole.append(said)
             taken.add(target.name.lower())
             utterances.append(Utterance(target, said.text, said.speaker, said.split))
         for problem in problems:
@@ -143,20 +144,14 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     return out / "asr.csv"
 
 
-def _contested(whole: Mapping[Path, Mapping[str, int]]) -> dict[str, int]:
-    """Notes on uncut recordings that have several texts, with the line of each.
-
-    At most one of these texts can be the transcript of the whole recording.
-
-    Args:
-        whole: texts of each recording that was not cut, and the first line of each text.
-    """
-    return {
-        f"{path} has another text at line {list(lines.values())[1]}: if each belongs to a part of it, add"
-        " columns start and end": min(lines.values())
-        for path, lines in whole.items()
-        if len(lines) > 1
-    }
+def _contested(whole: Sequence[Utterance]) -> dict[str, int]:
+    """Notes on the recordings that have several texts but were not cut, and the first row of each."""
+    notes = {}
+    for path, lines in several_texts(whole).items():
+        first, second, *_ = lines.values()
+        remedy = "if each belongs to a part of it, add columns start and end"
+        notes[f"{path} has another text at line {second}: {remedy}"] = first
+    return notes
 
 
 def _part(waveform: Tensor, bounds: tuple[int, int] | None) -> Tensor:

@@ -3,6 +3,7 @@
 Detected automatically: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), the column names of
 Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice, a column of row numbers, empty columns at
 the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with one object per row.
+`table_finder.py` finds the file, and `table_header.py` interprets its first line.
 """
 
 from __future__ import annotations
@@ -14,19 +15,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from omni_lib.corpora.table_header import known_columns, refuse_unknown_header, refuse_unnamed_times
 from omni_lib.errors import UserError
-from omni_lib.machine.tables import (
-    SOUND_ENDINGS,
-    csv_rows,
-    is_litter,
-    known_column,
-    split_text,
-    too_many_cells,
-)
+from omni_lib.machine.tables import csv_rows, known_column, split_text, too_many_cells
 
-_TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
-_MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
-_KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
 _TORN = "its text goes on in the next line: write each text in one line"
 _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 
@@ -36,9 +28,8 @@ class Row:
     """One row, as cells under our own names of columns, or the reason why it cannot be used."""
 
     line: int  # of the file, 1-based; in a JSON list or object, the number of the row
-    cells: dict[str, str] = field(
-        default_factory=dict
-    )  # path, text and perhaps speaker, split, start, end, duration
+    # path, text and perhaps speaker, split, start, end, duration
+    cells: dict[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -49,61 +40,6 @@ class Table:
     rows: list[Row]
     names: dict[str, str]  # our name of a column → the table's own
     units: dict[str, str]  # start, end, duration → s, ms, samples, frames, or "" where the name has none
-
-
-def find_table(source: Path) -> Path:
-    """The table that `source` is, or the only one in the folder `source`.
-
-    Raises:
-        UserError: the folder holds no table, or several.
-    """
-    _refuse_kaldi(source)
-    if source.is_file():
-        return source
-    if not source.is_dir():
-        raise UserError(f"{source} does not exist: name a folder of recordings, or the CSV or TSV file in it")
-    files = sorted(path for path in source.iterdir() if path.is_file() and not is_litter(path))
-    files = [path for path in files if not path.name.startswith(("~$", ".~lock"))]  # of an open spreadsheet
-    found = [path for path in files if _is_table(path)]
-    found = found or [
-        path for path in files if path.suffix.lower() in _MAYBE and "readme" not in path.name.lower()
-    ]
-    if not found:
-        sheets = [path.name for path in files if path.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers")]
-        remedy = (
-            f"save {sheets[0]} as CSV (UTF-8)" if sheets else "write one with a path and a text in each line"
-        )
-        raise UserError(f"{source} holds no .csv and no .tsv file: {remedy}")
-    if len(found) > 1:
-        raise UserError(
-            f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you"
-            " mean"
-        )
-    return found[0]
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in _TABLES and path.is_file() and not is_litter(path)
-
-
-def _refuse_kaldi(source: Path) -> None:
-    """Refuse the data folder of a Kaldi recipe, and each of its files.
-
-    Raises:
-        UserError: `source` is one, and no table lies in it.
-    """
-    folder = source if source.is_dir() else source.parent
-    if source.is_dir():
-        meant = not any(_is_table(path) for path in folder.iterdir())
-    else:
-        meant = source.name in _KALDI
-    if meant and (folder / "wav.scp").is_file() and (folder / "text").is_file():
-        cut = ", and the start and end from segments" if (folder / "segments").is_file() else ""
-        raise UserError(
-            f"{folder} is a Kaldi data folder: write a table with a header audio_path,transcription"
-            f"{',start,end' if cut else ''} and, for each line of text, the file that wav.scp names for its"
-            f" {'recording' if cut else 'key'}, its words{cut}"
-        )
 
 
 def read_rows(path: Path) -> Table:
@@ -140,7 +76,7 @@ def _from_csv(path: Path, text: str) -> Table:
     if not rows:
         raise UserError(f"{path} is empty: write a path and a text in each line")
     header = _without_empty_end(rows[0][1])
-    names, units = _columns(path, header)
+    names, units = known_columns(path, header)
     if "path" in names and "text" in names:
         places = {ours: header.index(theirs) for ours, theirs in names.items()}
         found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
@@ -148,7 +84,7 @@ def _from_csv(path: Path, text: str) -> Table:
         if delimiter == ",":
             causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
             found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
-        _refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
+        refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
         return Table(found, names, units)
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
         found = [
@@ -156,7 +92,7 @@ def _from_csv(path: Path, text: str) -> Table:
         ]
         return Table(found, {"path": "the first", "text": "the last"}, {})
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
-        _refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
+        refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
     places = {"path": 0, "text": 1}
     return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
 
@@ -187,70 +123,6 @@ def _delimiter(path: Path, first_line: str) -> str:
     if "," in first_line:  # a text may hold a semicolon or a |
         return "|" if first_line.count("|") >= 2 else ","
     return next((mark for mark in ";|" if mark in first_line), ",")
-
-
-def _columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The known columns of a header, and the units in their names.
-
-    Raises:
-        UserError: a known column occurs twice.
-    """
-    best: dict[str, tuple[int, str, str]] = {}
-    for name in header:
-        if (column := known_column(name)) is not None:
-            ours, unit, rank = column
-            if ours in best and best[ours][1] == name:
-                raise UserError(f"{path} has the column {name} twice: which one is meant?")
-            best[ours] = min(best.get(ours, (rank, name, unit)), (rank, name, unit))
-    named = {name.strip().lower() for name in header}
-    if {"onset", "offset"} <= named:  # together they are the two ends of a segment
-        offset = next(name for name in header if name.strip().lower() == "offset")
-        best["end"] = (0, offset, "")
-        best["start"] = (0, next(name for name in header if name.strip().lower() == "onset"), "")
-    for first, second in (("from", "to"), ("t0", "t1")):
-        if {first, second} <= named and not {"start", "end", "duration"} & best.keys():
-            for ours, theirs in (("start", first), ("end", second)):
-                best[ours] = (0, next(name for name in header if name.strip().lower() == theirs), "")
-    return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
-
-
-def _refuse_unnamed_times(
-    path: Path, header: Sequence[str], names: Mapping[str, str], rows: Sequence[Sequence[str]]
-) -> None:
-    """Refuse a table whose start and end times seem to be in columns with unknown names.
-
-    Two neighbouring columns are taken for times if they divide each recording among its several texts.
-
-    Raises:
-        UserError: such columns exist; without them, every text would get the whole recording.
-    """
-    if "start" in names:
-        return
-    recording, text = header.index(names["path"]), header.index(names["text"])
-    full = [cells for cells in rows if len(cells) >= len(header)]
-    for first, second in pairwise(range(len(header))):
-        if header[first] in names.values() or header[second] in names.values():
-            continue
-        parts: dict[str, set[tuple[float, float, str]]] = {}
-        try:
-            for cells in full:
-                part = (float(cells[first]), float(cells[second]), cells[text])
-                parts.setdefault(cells[recording], set()).add(part)
-        except ValueError:
-            continue
-        if all(_in_turn(found) for found in parts.values()) and any(
-            len(found) > 1 for found in parts.values()
-        ):
-            raise UserError(
-                f"{path} has a recording with several texts, and the columns {header[first]!r} and"
-                f" {header[second]!r} seem to say which part each belongs to: rename them to start and end"
-            )
-
-
-def _in_turn(parts: Iterable[tuple[float, float, str]]) -> bool:
-    """Whether each part has a positive length and begins after the end of the previous one."""
-    ends = [0.0] + [end for _, end, _ in sorted(parts)]
-    return all(before <= start < end for before, (start, end, _) in zip(ends, sorted(parts), strict=False))
 
 
 def _row(
@@ -303,47 +175,6 @@ def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: s
     return {"path": 0, "text": len(rows[0][1]) - 1} if there else None
 
 
-def _refuse_unknown_header(
-    path: Path, header: Sequence[str], names: Mapping[str, str], delimiter: str
-) -> None:
-    """Refuse a table whose first line seems to be a header with unknown column names.
-
-    Raises:
-        UserError: it seems so, or there are more than two columns without names.
-    """
-    sounds = [cell for cell in header if Path(cell.replace("\\", "/")).suffix.lower() in SOUND_ENDINGS]
-    listed = ", ".join(repr(cell[:40]) for cell in header[:12])
-    if len(header) == 1:
-        raise UserError(
-            f"{path} has one column, {listed}: write a path and a text in each line, with a comma or a tab"
-            " between them"
-        )
-    if len(header) == 2 and (sounds or not names) and not _looks_like_header(header):
-        return
-    if sounds:
-        raise UserError(
-            f"{path} has {len(header)} columns and no names for them: put a first line with their names"
-            " above the rows,"
-            f" audio_path for the files and transcription for the texts, with {delimiter!r} between them"
-        )
-    lacking = [
-        ours for ours, wanted in (("audio_path", "path"), ("transcription", "text")) if wanted not in names
-    ]
-    raise UserError(
-        f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the"
-        " column of the"
-        f" {'files' if lacking[0] == 'audio_path' else 'texts'} to {lacking[0]}"
-        + (f", and that of the texts to {lacking[1]}" if len(lacking) > 1 else "")
-    )
-
-
-def _looks_like_header(header: Sequence[str]) -> bool:
-    return not any(Path(cell.replace("\\", "/")).suffix for cell in header) and all(
-        re.fullmatch(r"[A-Za-z][A-Za-z0-9]*[_ -][\w -]*|[A-Za-z]+", cell) and len(cell) < 40
-        for cell in header
-    )
-
-
 def _from_json(path: Path, text: str) -> Table:
     """Read JSON lines (NeMo, Hugging Face), or one JSON list or object of all rows (SpeechBrain).
 
@@ -370,7 +201,7 @@ def _from_json(path: Path, text: str) -> Table:
         )
         objects = list(enumerate(values, 1))
     keys = list(dict.fromkeys(key for _, each in objects if isinstance(each, dict) for key in each))
-    names, units = _columns(path, keys)
+    names, units = known_columns(path, keys)
     if "path" not in names or "text" not in names:
         raise UserError(
             f"{path} has the keys {', '.join(repr(key[:40]) for key in keys[:12]) or 'of nothing'}: name the"

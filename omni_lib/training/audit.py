@@ -20,7 +20,7 @@ from omni_lib.corpora.sound_lengths import KnownSound, Sound
 from omni_lib.ctc import frames_needed
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
-from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest
+from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest, several_texts
 from omni_lib.text import Vocabulary
 from omni_lib.training.augmentation import stretched
 
@@ -219,7 +219,12 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     lines += [f"cannot be read, {problem}" for problem in result.unreadable]
     lines += [f"holds no sound, {problem}" for problem in result.soundless]
     lines += [f"note, {note}" for note in result.notes]
-    lines += [f"note, {note}" for note in files_with_several_texts(result.readable)]
+    for path, texts in several_texts(result.readable).items():
+        lines.append(
+            f"note, {path} has {len(texts)} different texts, such as {next(iter(texts))[:40]!r}: if each"
+            " belongs to a part of the recording, 'omni data folder' cuts the parts out by their"
+            " start and end"
+        )
     for title, names in duplicates_across_splits(result.readable).items():
         if names:
             lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")
@@ -231,19 +236,6 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
         lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")
     return "\n".join(lines)
-
-
-def files_with_several_texts(utterances: Sequence[Utterance]) -> list[str]:
-    """A note on each file that is listed with different texts: at most one of them can be its transcript."""
-    texts: dict[Path, dict[str, None]] = {}
-    for utterance in utterances:
-        texts.setdefault(utterance.path, {})[utterance.text] = None
-    return [
-        f"{path} has {len(of_file)} different texts, such as {next(iter(of_file))[:40]!r}: if each belongs to"
-        " a part of the recording, 'omni data folder' cuts the parts out by their start and end"
-        for path, of_file in texts.items()
-        if len(of_file) > 1
-    ]
 
 
 def duplicates_across_splits(utterances: Sequence[Utterance]) -> dict[str, list[str]]:

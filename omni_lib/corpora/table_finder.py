@@ -1,0 +1,71 @@
+"""Find the table that describes a folder of recordings: `omni data folder SOURCE`.
+
+`SOURCE` is the table itself, or a folder with exactly one table. A Kaldi data folder is refused with the
+remedy: it has no table, since the path, the text and the times of a recording are in separate files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omni_lib.errors import UserError
+from omni_lib.machine.tables import is_litter
+
+_TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
+_MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
+_KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
+
+
+def find_table(source: Path) -> Path:
+    """The table that `source` is, or the only one in the folder `source`.
+
+    Raises:
+        UserError: the folder holds no table, or several.
+    """
+    _refuse_kaldi(source)
+    if source.is_file():
+        return source
+    if not source.is_dir():
+        raise UserError(f"{source} does not exist: name a folder of recordings, or the CSV or TSV file in it")
+    files = sorted(path for path in source.iterdir() if path.is_file() and not is_litter(path))
+    files = [path for path in files if not path.name.startswith(("~$", ".~lock"))]  # of an open spreadsheet
+    found = [path for path in files if _is_table(path)]
+    found = found or [
+        path for path in files if path.suffix.lower() in _MAYBE and "readme" not in path.name.lower()
+    ]
+    if not found:
+        sheets = [path.name for path in files if path.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers")]
+        remedy = (
+            f"save {sheets[0]} as CSV (UTF-8)" if sheets else "write one with a path and a text in each line"
+        )
+        raise UserError(f"{source} holds no .csv and no .tsv file: {remedy}")
+    if len(found) > 1:
+        raise UserError(
+            f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you"
+            " mean"
+        )
+    return found[0]
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in _TABLES and path.is_file() and not is_litter(path)
+
+
+def _refuse_kaldi(source: Path) -> None:
+    """Refuse the data folder of a Kaldi recipe, and each of its files.
+
+    Raises:
+        UserError: `source` is one, and no table lies in it.
+    """
+    folder = source if source.is_dir() else source.parent
+    if source.is_dir():
+        meant = not any(_is_table(path) for path in folder.iterdir())
+    else:
+        meant = source.name in _KALDI
+    if meant and (folder / "wav.scp").is_file() and (folder / "text").is_file():
+        cut = ", and the start and end from segments" if (folder / "segments").is_file() else ""
+        raise UserError(
+            f"{folder} is a Kaldi data folder: write a table with a header audio_path,transcription"
+            f"{',start,end' if cut else ''} and, for each line of text, the file that wav.scp names for its"
+            f" {'recording' if cut else 'key'}, its words{cut}"
+        )
