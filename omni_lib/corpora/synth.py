@@ -37,7 +37,7 @@ from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
 VERSION = 2  # of the corpus: increased with any change of the audio or of the files
 TEXTS_SHA256 = (
-    "bf812f0673000facdb8103cc07fb0160c509c7adaa2088e52504c4498c18e142"  # of seed 0 and the default counts
+    "78397f6db5e932ab9ee7f640fec1b3adacd466853bdf1ae9e4c97d2961d6ca99"  # of seed 0 and the default counts
 )
 
 # The number of fresh processes that synthesise the corpus. It does not depend on the number of workers:
@@ -45,7 +45,7 @@ TEXTS_SHA256 = (
 # shards on every machine.
 SHARDS = 16
 
-GRAIN = 800  # samples (50 ms): the length of the recordings that version 2 added is a multiple of it
+GRAIN = 800  # samples (50 ms): the length of a varied take is a multiple of it
 FIRST_FROZEN_VOICE = 1_000_000  # of those drawn: beyond the numbers of the additional utterances' voices
 
 _QUESTION_WORDS = tuple(
@@ -78,8 +78,8 @@ def synthesise(
         progress: show a progress bar on stderr.
         texts: number of different texts in the training utterances after the frozen 1000. Default: every
             utterance has its own.
-        voices: number of voices drawn by chance that speak these, beside the named ones. Default: a new one
-            each time.
+        voices: number of voices drawn at random that speak these training utterances after the frozen 1000,
+            beside the named ones. Default: a new one each time.
 
     Raises:
         UserError: an argument is out of range, the folder holds something else, or espeak-ng is not
@@ -104,7 +104,6 @@ def synthesise(
         "texts_sha256": texts_sha256(utterances),
     }
     if is_built(out, stamp):
-        print(f"{out / 'asr.csv'} is already there", file=sys.stderr)
         return out / "asr.csv"
     if importlib.util.find_spec("espeakng_loader") is None:
         raise UserError(f"the package espeakng_loader, which speaks the corpus, is missing: {REMEDY}")
@@ -169,7 +168,10 @@ def _named_lines(
 def _first_version(
     path: str, line: Line, turn: int, seed: int, cast: Mapping[str, Sequence[Voice]]
 ) -> tuple[Voice, Take]:
-    """Voice and take of a frozen utterance as in version 1, which still holds for dev, test and the samples."""
+    """Voice and take of a frozen utterance in version 1.
+
+    Those of dev, of test and of the samples have not changed since.
+    """
     splits = list(DEFAULT_COUNTS)
     before = sum(DEFAULT_COUNTS[split] for split in splits[: splits.index(line.split)])
     voice = cast[line.split][turn % len(cast[line.split])]
@@ -192,9 +194,9 @@ def _training_voice(
 def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
     """The takes of each process.
 
-    The frozen takes are always spoken in the same sequence, and those of dev and test in that of version 1,
-    after its training takes: otherwise their samples would change. A take that the corpus does not contain is
-    spoken without being kept, if one that it does contain follows.
+    The frozen takes are always spoken in the same sequence. The samples of dev and test depend on the
+    training takes of version 1 that precede them, so these are still spoken, but not kept. The same holds for
+    a take that the corpus does not contain, if one that it does contain follows.
     """
     wanted = {take.path for take in takes}
     frozen = {take.path: take for take in plan(seed, DEFAULT_COUNTS)[1]}

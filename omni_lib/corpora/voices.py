@@ -1,4 +1,7 @@
-"""The speakers: espeak-ng's voice variants in six English accents. No test voice is used in training."""
+"""The speakers: espeak-ng's voice variants in six English accents, and voices drawn at random.
+
+No voice of dev or test is used in training.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,8 @@ def cast_voices(seed: int) -> dict[str, list[Voice]]:
 
     Families are shuffled; they fill the test split first, then dev, then train. A family that is too large
     for a small split always goes to train. Each train variant speaks in two accents, each variant of dev and
-    test in one; accents take turns.
+    test in one; accents take turns. Of the train voices, version 2 of the corpus uses only those of the first
+    three utterances.
     """
     rng = random.Random(f"voices {seed}")
     families = list(FAMILIES)

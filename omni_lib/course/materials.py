@@ -64,5 +64,8 @@ def pretrained() -> tuple[Recogniser, Config]:
 
 
 def corpus() -> Path:
-    """The manifest of the embedded corpus. The first call makes the corpus, which takes about a minute."""
-    return CORPUS if CORPUS.exists() else synthesise(CORPUS.parent)
+    """The manifest of the embedded corpus.
+
+    If the corpus is missing, or is of an earlier version, it is made first, in less than a minute.
+    """
+    return synthesise(CORPUS.parent)

@@ -1,7 +1,10 @@
 """Who speaks which sentence in the embedded corpus, and how a larger corpus goes on from the frozen one."""
 
+import hashlib
+import json
 import re
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +32,7 @@ def test_the_texts_are_the_frozen_ones():
 def test_every_split_has_its_voices_and_accents():
     utterances, _ = plan(0, DEFAULT_COUNTS)
     speakers = {split: {u.speaker for u in utterances if u.split == split} for split in DEFAULT_COUNTS}
-    assert len(speakers["train"]) >= 75 and len(speakers["dev"]) >= 10 and len(speakers["test"]) >= 15
+    assert {split: len(names) for split, names in speakers.items()} == {"train": 929, "dev": 10, "test": 16}
     assert len(set(ACCENTS)) == 6
     for split in DEFAULT_COUNTS:
         assert {u.accent for u in utterances if u.split == split} == set(ACCENTS)
@@ -96,16 +99,19 @@ def test_the_letter_a_is_not_spoken_as_the_article():
 def few_frozen(monkeypatch) -> None:
     """A corpus of which only 20 utterances are frozen, so that a test can synthesise more than these.
 
-    Four processes instead of 32 speak it.
+    At most six processes instead of 48 speak it.
     """
     monkeypatch.setattr(synth, "SHARDS", 2)
     for split, count in {"train": 12, "dev": 4, "test": 4}.items():
         monkeypatch.setitem(DEFAULT_COUNTS, split, count)
 
 
-def test_the_24000_training_texts_are_those_of_the_pretrained_model():
+def test_24000_training_texts_and_all_voices_after_the_frozen_ones_are_those_of_the_pretrained_model():
     utterances, _ = plan(0, {"train": 24_000, "dev": 100, "test": 200})
-    assert texts_sha256(utterances) == "9343fde9a5ef4dd33b87d0a26a3d57c5d372269a43bc5693d4b4896af339388e"
+    same_in_version_1 = [replace(u, speaker="") for u in utterances[:1000]] + utterances[1000:]
+    assert (
+        texts_sha256(same_in_version_1) == "db081d30344c04a3d2c145c83e5137fff3bcc3bc1ae18d63093dcd2608561d80"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ def test_training_never_contains_a_sentence_or_a_voice_of_dev_and_test():
     assert len(variants["dev"]) == 10 and len(variants["test"]) == 16
     assert not variants["train"] & (variants["dev"] | variants["test"])
     drawn = {take.settings for take in takes} - {""}
-    assert len(drawn) == 6600  # three of five, each another
+    assert len(drawn) == 599 + 6600  # three of five, each another
     espeak_variants = {variant.lower() for family in FAMILIES for variant in family}
     assert not [name for name in variants["train"] - espeak_variants if not re.fullmatch("drawn[0-9]+", name)]
     assert not any(take.settings for u, take in zip(utterances, takes, strict=True) if u.split != "train")
@@ -168,16 +174,36 @@ def test_drawn_voices_differ_and_a_quarter_use_a_klatt_synthesiser():
 @pytest.mark.parametrize(("voices", "drawn"), [(None, 120), (7, 7), (0, 0)])
 def test_the_number_of_drawn_voices_is_the_one_asked_for(voices, drawn):
     takes = plan(0, {"train": 1200}, voices=voices)[1]
-    assert len({take.settings for take in takes} - {""}) == drawn
-    assert not any(take.settings for take in takes[:1000])
+    frozen, more = ({take.settings for take in part} - {""} for part in (takes[:1000], takes[1000:]))
+    assert len(more) == drawn and len(frozen) == 599 and not frozen & more
 
 
-def test_additional_takes_vary_more_in_speed_and_pitch():
-    takes = plan(0, {"train": 3000})[1]
-    frozen, more = takes[:1000], takes[1000:]
-    assert max(take.rate for take in more) > 1.1 * max(take.rate for take in frozen)
-    assert {take.pitch for take in frozen} == set(range(35, 66))
-    assert {take.pitch for take in more} == set(range(25, 76))
+def test_training_takes_vary_more_in_speed_and_pitch():
+    takes = plan(0, {"train": 3000, "dev": 100, "test": 200})[1]
+    frozen, more, held_out = takes[3:1000], takes[1000:3000], takes[3000:]
+    for part in (frozen, more):
+        assert max(take.rate for take in part) > 1.1 * max(take.rate for take in held_out)
+        assert {take.pitch for take in part} == set(range(25, 76))
+    assert {take.pitch for take in held_out} == set(range(35, 66))
+
+
+def test_samples_dev_and_test_are_those_of_version_1():
+    utterances, takes = plan(0, DEFAULT_COUNTS)
+    kept = [u for u in utterances if u.split != "train" or u.path.stem.startswith("sample")]
+    assert len(kept) == 303
+    assert texts_sha256(kept) == "777311d8db833b733e047ae38b904227f770f3b77201dda8388861cdb0bf1c61"
+
+
+def test_the_processes_that_speak_samples_dev_and_test_say_the_same_as_in_version_1():
+    utterances, takes = plan(0, DEFAULT_COUNTS)
+    shards = synth._shards(0, takes)[: synth.SHARDS]
+    said = [[asdict(replace(take, path="")) for take in shard] for shard in shards]
+    assert (
+        hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        == "8a5802946fd370fc7321d3b8e605724104887b895ff57bd2fc4e5b410a05ab2f"
+    )
+    heard = {take.path for shard in shards for take in shard} - {""}
+    assert len(heard) == 303 and not [path for path in heard if path.startswith("wav/train_")]
 
 
 def test_more_training_utterances_leave_the_frozen_files_as_they_are(few_frozen, tmp_path):
