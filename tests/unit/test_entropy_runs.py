@@ -26,7 +26,7 @@ def test_the_bonus_makes_fewer_peaks_and_fewer_errors_as_the_lesson_says():
     assert f"{with_bonus.posteriors.peakiness:.0%}" == "23%"
     assert plain.posteriors.blank_rate > with_bonus.posteriors.blank_rate
     rates = [total(run.word_errors()[0]).rate for run in (plain, with_bonus)]
-    assert [f"{rate:.1%}" for rate in rates] == ["14.0%", "9.1%"]
+    assert [f"{rate:.1%}" for rate in rates] == ["13.8%", "7.5%"]
 
 
 @pytest.mark.parametrize("run", entropy_runs(), ids=["plain", "with_bonus"])

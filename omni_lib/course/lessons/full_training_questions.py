@@ -238,7 +238,7 @@ log_three = Choice(
     options=_ILLNESSES,
     right="a",
     replies={
-        "a": "Yes: 21 steps an epoch are at most 168 of 1000 clips. The training loss falls on those, but on "
+        "a": "Yes: 23 steps an epoch are at most 184 of 1000 clips. The training loss falls on those, but on "
         "dev nearly every word stays wrong.",
         "b": "Its loss falls all the way. Count its steps an epoch: how many clips are that?",
         "c": "It has hardly any blanks, because its clips have hardly more CTC frames than "
