@@ -3,8 +3,8 @@
 Left out by name, because no word can be learnt from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
-- noise as loud as uniform random numbers, and as irregular: samples in another format than the header
-  says (the other order of bytes, floats as integers), or bytes that were inserted in a transfer
+- noise as loud as uniform random numbers, and as irregular: samples whose bytes are in the other order, or
+  bytes that were inserted in a transfer; and samples that jump over zero: floats that are read as integers
 - samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but
   only whoever made the file can know the factor.
 
@@ -34,6 +34,7 @@ _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speec
 # 8% of its samples near the peak; samples that were misread had 2% there at most.
 _LOUD, _IRREGULAR = 0.4, 0.5  # RMS, and the correlation of neighbouring samples
 _UNCLIPPED = 0.05  # share of the samples near the peak
+_NEAR_ZERO, _RARELY = 0.1, 0.02  # amplitude, and the share of samples below it: no wave has so few
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
 _CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
@@ -49,7 +50,7 @@ class Content:
     def __init__(self, notes: Iterable[str] = ()) -> None:
         self.samples, self.rate = 0, 0
         self.lowest, self.highest = 0.0, 0.0
-        self._near_peak = 0
+        self._near_peak = self._near_zero = 0
         self._sum = self._power = self._next = 0.0  # of samples, their squares, products of neighbours
         self._notes = list(notes)
 
@@ -67,6 +68,7 @@ class Content:
         if self.peak * _NEAR_PEAK > before:
             self._near_peak = 0  # all that came before was lower
         self._near_peak += int((np.abs(block) >= self.peak * _NEAR_PEAK).sum())
+        self._near_zero += int((np.abs(block) < _NEAR_ZERO).sum())
         wide = block.astype(np.float64)
         self._sum += float(wide.sum())
         self._power += float(wide @ wide)
@@ -96,7 +98,8 @@ class Content:
         square = (self._sum / count) ** 2
         power, neighbours = self._power / count - square, self._next / count - square
         unclipped = self._near_peak < _UNCLIPPED * count
-        return self.samples >= 1000 and power >= _LOUD**2 and neighbours < _IRREGULAR * power and unclipped
+        noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY * count
+        return self.samples >= 1000 and power >= _LOUD**2 and noise and unclipped
 
     @property
     def notes(self) -> tuple[str, ...]:
