@@ -55,7 +55,7 @@ def normalise(text: str) -> str:
             text would not match what was said.
     """
     if _PLAIN.fullmatch(text) and not patterns.BARE.search(text):
-        return _refuse_spellings(text)
+        return text  # what was normalised before is never refused
     written = written_out(text)
     # in capitals only, VI could be any word
     if not written.isupper() and (numeral := patterns.ROMAN.search(written)):
@@ -69,11 +69,15 @@ def normalise(text: str) -> str:
     if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
-    return _refuse_spellings(normalised)
+    return refuse_spellings(normalised)
 
 
-def _refuse_spellings(normalised: str) -> str:
-    """Refuse what is only written so, and is visible when the letters alone are left."""
+def refuse_spellings(normalised: str) -> str:
+    """The text itself, unless it holds letters that are only written so: don t, km, chapter ii.
+
+    Raises:
+        UserError: it does.
+    """
     if found := patterns.LOST_APOSTROPHE.search(normalised):
         whole = found[0].replace(" ", "'")
         raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")

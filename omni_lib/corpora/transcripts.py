@@ -25,7 +25,7 @@ import re
 from typing import Any
 
 from omni_lib.errors import UserError
-from omni_lib.text import normalise, written_out
+from omni_lib.text import normalise, refuse_spellings, written_out
 
 _CURRENCIES = {"$": ("dollar", "dollars"), "£": ("pound", "pounds"), "€": ("euro", "euros")}
 _LETTERS = str.maketrans(
@@ -70,7 +70,7 @@ def spoken(transcript: str) -> str:
     text = written_out(transcript)
     if any(character.isdigit() for character in text):
         text = _with_figures_said(text, transcript)
-    return normalise(text.translate(_LETTERS))
+    return refuse_spellings(normalise(text.translate(_LETTERS)))
 
 
 def _with_figures_said(text: str, transcript: str) -> str:
