@@ -145,7 +145,7 @@ def _true_scale(peak: float) -> float:
     """The divisor for samples of up to `peak`: the full scale of integers of that size, or the peak."""
     if peak < 100:  # these are not integers but a mix that is far too loud
         return peak
-    return next((2.0**bits for bits in (15, 23, 31) if peak <= 2**bits), peak)
+    return next((2.0**bits for bits in (7, 15, 23, 31) if peak <= 2**bits), peak)
 
 
 def _checked_rate(path: Path, rate: int) -> int:

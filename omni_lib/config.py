@@ -198,13 +198,15 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
     except (OSError, ValueError) as error:  # bytes that are not UTF-8, a NUL byte in the name
-        raise UserError(f"{path} cannot be read as text: {error}") from None
+        remedy = "name a file" if path.is_dir() else "save it as UTF-8 text"
+        raise UserError(f"{path} cannot be read as text ({error}): {remedy}") from None
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except json.JSONDecodeError as error:
-        raise UserError(f"{path} line {error.lineno} is not JSON: {error.msg}") from None
+        line = f"{path} line {error.lineno}"
+        raise UserError(f"{line} is not JSON: {error.msg}{_json_hint(text, error.pos)}") from None
     except (RecursionError, ValueError) as error:
         raise UserError(f"{path} is not JSON: {error}") from None
     if not isinstance(settings, dict):
@@ -247,6 +249,23 @@ def _parse_override(override: str) -> dict[str, Any]:
 def _without_comments(text: str) -> str:
     """Remove `// …` up to the end of its line, but not inside a quoted text such as "https://…"."""
     return re.sub(r'("(?:\\.|[^"\\\n])*")|//[^\n]*', lambda match: match.group(1) or "", text)
+
+
+def _json_hint(text: str, place: int) -> str:
+    """The end of a message about text that is not JSON: what was probably meant; "" if that is unclear."""
+    text = _without_comments(text)
+    rest, before = text[place:].lstrip(), text[:place].rstrip()
+    if rest[:1] in ("}", "]") and before.endswith(",") or re.match(r",\s*[}\]]", rest):
+        return " (remove the comma before the bracket)"
+    if rest[:1] in ("'", "“", "”", "‘", "’"):
+        return ' (write names and texts in straight double quotes, ")'
+    if rest.startswith(("#", "/*")):
+        return " (write a comment as // up to the end of its line)"
+    if word := re.match(r"(?:True|False|None)\b", rest):
+        return f" (write {word[0].lower().replace('none', 'null')})"
+    if re.match(r"[A-Za-z_]\w*\s*[:=]", rest):
+        return ' (a config looks like {"seed": 1}: names in double quotes, inside braces)'
+    return ""
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,9 +18,12 @@ Tags            [noise], <sil>, {breath} and (laughs) are not speech and are del
                 and (?) stand for words that somebody said. Without those words the text would not match the
                 sound, so it is refused. Other text in [], {} or <> is refused too, since it may be either.
                 Text in round brackets is kept as speech, unless it looks like the name of a sound.
+Contractions    whose apostrophe became a space (don t, it s) are refused.
 Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a name and street after one; No.
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, etc and vs,
-                because others, such as Co and No, are also words. Initials stay letters: U.S. becomes u s.
+                because others, such as Co and No, are also words. Those that are no words (km, Sgt) are
+                refused, and so are those with several readings (Wall St. Journal, Roe v. Wade). Initials
+                stay letters: U.S. becomes u s.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
                 are refused.
@@ -52,7 +55,7 @@ def normalise(text: str) -> str:
             text would not match what was said.
     """
     if _PLAIN.fullmatch(text) and not patterns.BARE.search(text):
-        return text
+        return text  # what was normalised before is never refused
     written = written_out(text)
     # in capitals only, VI could be any word
     if not written.isupper() and (numeral := patterns.ROMAN.search(written)):
@@ -66,6 +69,20 @@ def normalise(text: str) -> str:
     if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
+    return refuse_spellings(normalised)
+
+
+def refuse_spellings(normalised: str) -> str:
+    """The text itself, unless it holds letters that are only written so: don t, km, chapter ii.
+
+    Raises:
+        UserError: it does.
+    """
+    if found := patterns.LOST_APOSTROPHE.search(normalised):
+        whole = found[0].replace(" ", "'")
+        raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
+    if found := patterns.NO_WORD.search(normalised):
+        raise UserError(f"the text holds {found[0]!r}, which is no word: write it out as spoken")
     return normalised
 
 

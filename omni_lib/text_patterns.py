@@ -65,7 +65,8 @@ EVENT = re.compile(  # in round brackets: the name of a sound, or words that som
     r"|smack|click|applau|clap|cheer|silen|pause|music|static|beep|bleep|ring|slam|knock|footstep|typing|hiss"
     r"|buzz|nois|unk|oov|inaudible|unintelligible|indiscernible|incomprehensible|unclear|unknown"
     r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter"
-    r"|redact|censor|background|audience)"
+    r"|redact|censor|background|audience|door (?:open|clos|creak)|siren|gunshot|thunder|indistinct|sarcastic"
+    r"|in (?:english|french|spanish|german|italian|russian|arabic|chinese|japanese|latin)$)"
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 
@@ -110,8 +111,13 @@ _BEGINS = (
     r"(?:It|He|She|We|They|You|I|The|There|This|That|These|Those|Then|And|But|So|In|On|At|A|An"
     r"|What|When|Where|Who|How|Why|If|As|My|His|Her|Our|Their|Its|Is|Are|Was|Turn|Go|Take|Yes|No|Please)\b"
 )
-SAINT = re.compile(rf"\bSt\.(?=\s+[A-Z])(?!\s+{_BEGINS})")
-STREET = re.compile(rf"(?<=[a-z] )St\.(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
+SAINT = re.compile(rf"\bSt\b\.?(?=\s+[A-Z])(?!\s+{_BEGINS})")
+STREET = re.compile(rf"(?<=[a-z] )St\b\.?(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
+# between two names, as in "the Wall St. Journal", it may be either; not behind these
+_BEFORE_SAINT = (
+    rf"(?:{_BEGINS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South|Mount|Port"
+    r"|Fort|Lake|Cape|Hotel)\b)"
+)
 COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety"
@@ -146,6 +152,13 @@ SIGNS = (  # a sign where it has one usual reading, and its words
     (re.compile(r"(?<=\w)[™®©℠]"), ""),
 )
 
+# Spellings, not words: what is left of an abbreviation without its full stop, or of a number in small
+# letters. They are looked for at the end, when a text has only the letters a-z.
+NO_WORD = re.compile(
+    r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?|tsp|tbsp"
+    r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
+)
+
 # Contractions ------------------------------------------------
 
 # do n't, it 's, don 't
@@ -153,6 +166,14 @@ SPLIT_OFF = re.compile(r"\s+(n't|'(?:s|m|d|re|ve|ll)|(?<=n )'t)\b(?!')", re.IGNO
 _ENDING = r"'\s((?<=n'\s)t|(?<=n\s'\s)t|s|m|d|re|ve|ll)\b(?![-'\u0300-\u036f])"
 APART = re.compile(rf"(?<=[A-Za-z])\s{_ENDING}", re.IGNORECASE)  # don ' t
 HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
+# A contraction whose apostrophe became a space, in a normalised text: don t, it s, we re. Letters that are
+# spelled (k i m) and abbreviations (s and p) are something else.
+LOST_APOSTROPHE = re.compile(
+    r"\b(?:ain|aren|can|couldn|didn|doesn|don|hadn|hasn|haven|isn|mightn|mustn|needn|shan|shouldn|wasn|weren|won"
+    r"|wouldn) t\b(?! [a-z]\b)|\b(?:we|you|they) (?:re|ve|ll)\b|\b(?:i|he|she|it|that|there|who) ll\b"
+    r"|\bi ve\b|(?<!\b[a-z] )\bi m\b(?! [a-z]\b)"
+    r"|\b(?:he|she|it|that|what|there|here|let|who|where|how) s\b(?! (?:[a-z]|and)\b)"
+)
 OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")
 
 # Refusals ----------------------------------------------------
@@ -160,6 +181,9 @@ OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")
 # UTF-8 that was decoded as Windows-1252: é as Ã©, ’ as â€™.
 _HIGH = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
 _MISDECODED = re.compile(f"[ÂÃ]{_HIGH}|[âï]{_HIGH}{{2}}|ð{_HIGH}{{3}}")
+_SHORT_MONTHS = "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_CURRENCIES = "USD|US\\$|EUR|GBP|JPY|CHF|CAD|AUD|NZD|INR|CNY|RMB"
 REFUSED = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
     (
@@ -206,10 +230,47 @@ REFUSED = (  # pattern, and why a text with it is refused
         re.compile(
             r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
             rf"{_BEGINS})"
-            r"|\b(?:Inc|Corp|Dept|Blvd|approx|Mts?|Ave|Rd|Hwy|Bros|Pvt|Cpl|Brig|Supt|Univ|Thurs)\."
-            r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\.(?=\s*\d)|\b\d+\s+(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\."
+            r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\.|\b(?i:inc|corp|dept|blvd|approx|hwy|pvt|cpl|univ|thurs|misc|cf)\."
+            r"|\b(?:Pres|Rep|Adm|Cmdr|Fr|Msgr|Amb|Atty|Asst|Insp)\.(?=\s+[A-Z])|(?<=[a-z] )v\.(?= [A-Z])"
+            r"|\b(?i:figs?|vols?|pp?|ch|chap|sec|ed|nos|nr|eq|tel|ext|ca|pt|art)\."
+            rf"(?=\s*(?:[0-9]|(?:{'|'.join(COUNTED)})\b))"
+            rf"|\b(?i:{_SHORT_MONTHS})\b\.?(?=\s*\d)|\b\d+(?:st|nd|rd|th)?\s+(?i:{_SHORT_MONTHS})\b\.?"
         ),
         "is an abbreviation: write it out as spoken",
+    ),
+    (
+        re.compile(rf"\b(?!{_BEFORE_SAINT})[A-Z][a-z]+ St\b\.?(?=\s+[A-Z])(?!\s+{_BEGINS})"),
+        "may be saint or street: write what was said",
+    ),
+    (
+        re.compile(
+            rf"\b(?:{_MONTHS})\s+\d{{1,2}}\b(?!\s*(?:st|nd|rd|th)\b|[.:]\d)"
+            rf"|(?<![\d.,:/])\b\d{{1,2}}\s+(?:{_MONTHS})\b",
+            re.IGNORECASE,
+        ),
+        "is a date with several readings: write it out as spoken",
+    ),
+    (
+        re.compile(rf"\b(?:{_CURRENCIES})\s?(?=[\d.])|(?<=\d)\s?(?:{_CURRENCIES})\b|\bRs\.?\s?(?=\d)"),
+        "is a currency: write it out as spoken",
+    ),
+    (
+        re.compile(
+            r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code|boeing|airbus)"
+            r"\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
+            re.IGNORECASE,
+        ),
+        "is read in several ways: write it out as spoken",
+    ),
+    (
+        re.compile(
+            r"(?<=[a-z]{2})\.(?!(?:com|org|net|edu|gov)\b(?!\.\w))(?=[a-z]{2})\w+|(?<![^\s(\"'])\.(?=[A-Za-z])\w+"
+        ),
+        "may be said as dot, or end a sentence: write dot, or put a space behind the full stop",
+    ),
+    (
+        re.compile(r"^\s*(?:\w )+\w(?:\s{2,}(?:\w )*\w)+\s*$"),
+        "has spaces between the letters of its words: remove them",
     ),
     (
         re.compile(r"\b[A-Z]{2,3}&[A-Z]{1,3}\b|\b[A-Z]&[A-Z]{2,3}\b"),

@@ -111,12 +111,17 @@ def load_weights(module: nn.Module, state: dict[str, Tensor], path: str | Path) 
     """Fill `module` with weights of any floating type.
 
     Raises:
-        UserError: names, shapes or types differ from the module's.
+        UserError: names, shapes or types differ from the module's, or a weight is not a finite number.
     """
     try:
         for name, expected in module.state_dict().items():
             if name in state and not _same_kind(state[name], expected):
                 raise TypeError(f"{name} is not a plain tensor of numbers like {expected.dtype}")
+            if name in state and not state[name].isfinite().all():
+                raise UserError(
+                    f"{path} holds values in {name} that are not finite numbers: use an earlier checkpoint,"
+                    " or train again with a lower learning_rate"
+                )
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]

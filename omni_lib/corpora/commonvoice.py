@@ -28,7 +28,7 @@ Licence: CC0 (public domain). You must agree on the site not to try to find out 
 every download has an address of its own, so the site must give it to you: no command can.
 When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
 
-VERSION = 2  # of the output
+VERSION = 3  # of the output
 _SPEAKER = 16  # of the 128 hexadecimal digits of a client_id: enough to tell a million people apart
 
 

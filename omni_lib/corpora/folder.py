@@ -28,10 +28,11 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
+from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 4  # of the output: a change rebuilds existing corpora
+VERSION = 5  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:
@@ -71,6 +72,21 @@ class _Recordings:
         if self._last[1].fault:
             raise UserError(self._last[1].fault)
         return self._last[1]
+
+    def refuse_channel(self, path: Path, channel: str) -> None:
+        """Refuse a row that belongs to one channel of a file with several: their mean would be used.
+
+        Raises:
+            UserError: the file has several channels, or cannot be read.
+        """
+        if not channel:
+            return
+        with open_sound(path) as sound:
+            if sound.channels > 1:
+                raise UserError(
+                    f"{path} has {sound.channels} channels, which are averaged, and the text belongs to"
+                    f" channel {channel[:20]}: write each channel into a file of its own"
+                )
 
     def length(self, row: Row) -> tuple[float, int] | None:
         """Seconds and sample rate of a row's recording; None where it cannot be read."""
@@ -177,7 +193,11 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
     """
     if row.problem:
         raise UserError(row.problem)
+    language = row.cells.get("language", "")
+    if language and not re.fullmatch(r"en(?:g(?:lish)?)?(?:[-_ (].*)?", language, re.IGNORECASE):
+        raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are English ones")
     path = recordings.find(row.cells["path"])
+    recordings.refuse_channel(path, row.cells.get("channel", ""))
     text = words_in(row.cells["text"], spoken)
     split = row.cells.get("split", "").lower()
     if split and split not in SPLITS:

@@ -38,7 +38,7 @@ SUBSETS = (
     "test-clean",
     "test-other",
 )
-VERSION = 2  # of the output
+VERSION = 3  # of the output
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:

@@ -203,7 +203,7 @@ def _number(cell: str) -> float | None:
     if clock := _CLOCK.fullmatch(cell):
         seconds = float(clock["seconds"].replace(",", "."))
         return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + seconds
-    if re.fullmatch(r"\d+,\d{1,2}|\d+,\d{4,}", cell):  # a decimal comma; 1,500 is ambiguous
+    if re.fullmatch(r"0,\d+|\d+,\d{1,2}|\d+,\d{4,}", cell):  # a decimal comma; 1,500 is ambiguous
         cell = cell.replace(",", ".")
     try:
         value = float(cell)

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise, product
 from pathlib import Path
 
+from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
+
+_TEXTS = (
+    "transcription",
+    "text",
+    "sentence",
+    "transcript",
+    "wrd",
+)  # of equal standing; words may be a number
+_COMPARED = 50  # rows in which they are compared
 
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -34,11 +44,56 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
         offset = next(name for name in header if name.strip().lower() == "offset")
         best["end"] = (0, offset, "")
         best["start"] = (0, next(name for name in header if name.strip().lower() == "onset"), "")
+    # beside a start, a length is that of the segment; elsewhere it may count letters
+    if "start" in best and not {"end", "duration"} & best.keys() and "length" in named:
+        best["duration"] = (0, next(name for name in header if name.strip().lower() == "length"), "")
     for first, second in (("from", "to"), ("t0", "t1")):
         if {first, second} <= named and not {"start", "end", "duration"} & best.keys():
             for ours, theirs in (("start", first), ("end", second)):
                 best[ours] = (0, next(name for name in header if name.strip().lower() == theirs), "")
     return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
+
+
+def refuse_lower_header(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> None:
+    """Refuse a table whose column names come after a title or a comment.
+
+    Raises:
+        UserError: the first lines are neither names nor rows, and the names follow.
+    """
+    for line, cells in rows[:10]:
+        if any(Path(cell.replace("\\", "/")).suffix.lower() in SOUND_ENDINGS for cell in cells):
+            return
+        if {"path", "text"} <= {column[0] for cell in cells if (column := known_column(cell))}:
+            raise UserError(f"{path} has its column names in line {line}: remove the lines above them")
+
+
+def refuse_rival_texts(
+    path: Path, names: Sequence[str], rows: Iterable[tuple[int, Mapping[str, object]]]
+) -> None:
+    """Refuse a table with two columns of texts that differ, such as a transcript and what a recogniser wrote.
+
+    A text as printed and the same text in words do not differ.
+
+    Args:
+        path: the file of the table.
+        names: its columns.
+        rows: the number and the cells of each row; the first ones are compared.
+
+    Raises:
+        UserError: they differ.
+    """
+    rivals = [name for name in names if name.strip().lower() in _TEXTS]
+    for (line, cells), (first, *others) in product(islice(rows, _COMPARED), [rivals] if rivals else []):
+        for other in others:
+            try:
+                differ = spoken(str(cells[first] or "")) != spoken(str(cells[other] or ""))
+            except (KeyError, UserError):  # a cell without a single reading
+                continue
+            if differ and cells[first] and cells[other]:
+                raise UserError(
+                    f"{path} has the columns {first} and {other}, which differ in line {line}: remove the one"
+                    " that is not what was said"
+                )
 
 
 def refuse_unnamed_times(
@@ -111,6 +166,7 @@ def refuse_unknown_header(
         " column of the"
         f" {'files' if lacking[0] == 'audio_path' else 'texts'} to {lacking[0]}"
         + (f", and that of the texts to {lacking[1]}" if len(lacking) > 1 else "")
+        + ("; if this line is a row, write one with the names above it" if len(lacking) > 1 else "")
     )
 
 

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from omni_lib.corpora.table_header import known_columns, refuse_unknown_header, refuse_unnamed_times
+from omni_lib.corpora.table_header import (
+    known_columns,
+    refuse_lower_header,
+    refuse_rival_texts,
+    refuse_unknown_header,
+    refuse_unnamed_times,
+)
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import csv_rows, known_column, split_text, too_many_cells
 
@@ -85,12 +91,16 @@ def _from_csv(path: Path, text: str) -> Table:
             causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
             found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
         refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
+        refuse_rival_texts(
+            path, header, ((line, dict(zip(header, cells, strict=False))) for line, cells in rows[1:])
+        )
         return Table(found, names, units)
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
         found = [
             _row(line, cells, lj, len(header), path.parent, delimiter, "wavs/{}.wav") for line, cells in rows
         ]
         return Table(found, {"path": "the first", "text": "the last"}, {})
+    refuse_lower_header(path, rows)
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
         refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
     places = {"path": 0, "text": 1}
@@ -183,12 +193,12 @@ def _from_json(path: Path, text: str) -> Table:
     """
     objects: list[tuple[int, object]] = []
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=_Object)
     except ValueError:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
-                    objects.append((number, json.loads(line)))
+                    objects.append((number, json.loads(line, object_pairs_hook=_Object)))
                 except ValueError as error:
                     objects.append((number, f"it is not JSON ({error})"))
     except RecursionError:
@@ -196,6 +206,8 @@ def _from_json(path: Path, text: str) -> Table:
     else:
         if isinstance(whole, dict) and not all(isinstance(value, dict) for value in whole.values()):
             whole = [whole]
+        if isinstance(whole, _Object) and whole.twice:
+            raise UserError(f"{path} has the key {whole.twice[:40]!r} twice: give each row a key of its own")
         values: Iterable[object] = (
             whole.values() if isinstance(whole, dict) else whole if isinstance(whole, list) else ()
         )
@@ -208,12 +220,27 @@ def _from_json(path: Path, text: str) -> Table:
             " file"
             " audio_path and the text transcription in each object"
         )
+    refuse_rival_texts(path, keys, [(number, each) for number, each in objects if isinstance(each, dict)])
     return Table([_json_row(number, each, names) for number, each in objects], names, units)
+
+
+class _Object(dict[str, object]):
+    """An object of JSON that knows if one of its keys was given twice: a dictionary keeps the last alone."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        keys = sorted(key for key, _ in pairs)
+        self.twice = next((key for key, other in pairwise(keys) if key == other), "")
 
 
 def _json_row(number: int, each: object, names: Mapping[str, str]) -> Row:
     if not isinstance(each, dict):
         return Row(number, problem=each if isinstance(each, str) else "it is not a JSON object")
+    if isinstance(each, _Object) and each.twice in names.values():
+        return Row(number, problem=f"it has the key {each.twice!r} twice: which one is meant?")
+    for name in ("path", "text"):
+        if names[name] not in each:
+            return Row(number, problem=f"it lacks the key {names[name]!r}, which other rows have: add it")
     cells = {}
     for ours, theirs in names.items():
         value = each.get(theirs)
@@ -221,7 +248,7 @@ def _json_row(number: int, each: object, names: Mapping[str, str]) -> Row:
             value = value.get("path")
         if isinstance(value, list) and ours == "text" and all(isinstance(word, str) for word in value):
             value = " ".join(value)
-        if value is not None and not isinstance(value, str | int | float):
+        if isinstance(value, bool) or (value is not None and not isinstance(value, str | int | float)):
             return Row(number, problem=f"{theirs} is neither text nor a number")
         cells[ours] = "" if value is None else str(value).strip()
     if any("\n" in cell or "\r" in cell for name, cell in cells.items() if name != "text"):

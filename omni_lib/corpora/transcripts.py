@@ -10,8 +10,9 @@ Numbers   121 → one hundred twenty one (American, without "and"; if the reader
           twenty nineteen; 2000 to 2009 are two thousand and so on in any case
           1960s → nineteen sixties
           2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
-          Refused: leading zeros, more than 12 digits, numbers that touch letters, slashes, colons or hyphens,
-          6′ and 6" (feet and inches), units such as 5 km.
+          Refused: dates (December 25), phone and room numbers (911, room 305), 1.000, 4 x 4, 10.30 am, years
+          that count something (1985 dollars), leading zeros, more than 12 digits, numbers that touch
+          letters, slashes, colons or hyphens, 6′ and 6" (feet and inches), units such as 5 km.
 Letters   æ and œ are two letters, ß is ss, ø is o, ł is l.
 Apostrophes are deleted: they are silent, and not among the 29 symbols. So we'll and well become the same
 word, also for a language model of the same transcripts.
@@ -24,7 +25,7 @@ import re
 from typing import Any
 
 from omni_lib.errors import UserError
-from omni_lib.text import normalise, written_out
+from omni_lib.text import normalise, refuse_spellings, written_out
 
 _CURRENCIES = {"$": ("dollar", "dollars"), "£": ("pound", "pounds"), "€": ("euro", "euros")}
 _LETTERS = str.maketrans(
@@ -46,6 +47,17 @@ _NUMBER = re.compile(
 _MAGNITUDE = re.compile(r"[$£€][0-9.,]+\s+(?:hundred|thousand|million|billion|trillion)", re.IGNORECASE)
 _FEET = re.compile(r"(?<!')(?<![\w.])[0-9]+(?:'(?!s\b)|″)")  # and inches
 _INCHES = re.compile(r"[0-9]\"")
+_BY = re.compile(r"[0-9]\s*[xX]\s*[0-9]")  # 4 x 4: by, or times
+_CLOCK = re.compile(r"[0-9]\.[0-5][0-9]\s?[ap]\.?m\b", re.IGNORECASE)  # 10.30 am
+_THOUSANDS = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}\.[0-9]{2}0(?![0-9])")  # 1.000: a thousand, or one?
+# A year-like number of things: nobody says "twenty nineteen people", but "in 2019 people …" is said.
+_COUNTED = re.compile(
+    r"(?:\b(?P<before>[a-z]+)\s+)?(?<![\w,.$£€])(?!1[1-9]00)(?:1[1-9][0-9]|20[1-9])[0-9]\s+(?:people|persons|men|women"
+    r"|children|students|soldiers|dollars|euros|pounds|cents|years|months|days|hours|minutes|seconds|miles|feet"
+    r"|yards|acres|met(?:er|re)s|kilomet(?:er|re)s|bytes|bits|votes|books|copies|times|points|degrees|calories)\b",
+    re.IGNORECASE,
+)
+_YEAR_AFTER = frozenset("in since of by until till from to before after during year late early mid".split())
 _GROUPS = re.compile(r"\b[0-9]+\s[0-9]{3}\b|\b[0-9]{3,}\s[0-9]{3,}\b")  # 1 500 people, call 555 1234
 
 
@@ -58,14 +70,16 @@ def spoken(transcript: str) -> str:
     text = written_out(transcript)
     if any(character.isdigit() for character in text):
         text = _with_figures_said(text, transcript)
-    return normalise(text.translate(_LETTERS))
+    return refuse_spellings(normalise(text.translate(_LETTERS)))
 
 
 def _with_figures_said(text: str, transcript: str) -> str:
     capitals = text.isupper()
     text = re.sub(r"(?<=[0-9])\s*\+\s*(?=[0-9])", " plus ", text)
     closing = (found for found in _INCHES.finditer(text) if text.count('"', 0, found.start()) % 2 == 0)
-    if not (_MAGNITUDE.search(text) or _FEET.search(text) or _GROUPS.search(text) or any(closing)):
+    counted = any((found["before"] or "").lower() not in _YEAR_AFTER for found in _COUNTED.finditer(text))
+    unclear = (_MAGNITUDE, _FEET, _GROUPS, _BY, _CLOCK, _THOUSANDS)
+    if not (counted or any(closing) or any(pattern.search(text) for pattern in unclear)):
         text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
     if any(character.isdigit() for character in text):
         raise UserError(

@@ -49,11 +49,14 @@ _NAMES = {
         "xmax", "tmax",
     ),
     "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
+    "language": ("language", "lang", "locale", "language_code"),
+    "channel": ("channel", "channel_id"),
 }  # fmt: skip
 COLUMNS = {name: (ours, rank) for ours, names in _NAMES.items() for rank, name in enumerate(names)}
 _UNIT = re.compile(
-    r"(?P<name>.*?)[\s_.-]*(?:[\[(]\s*(?P<in>[a-z]+)\s*[\])]|[\s_.-](?:in_)?(?P<of>"
-    r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?))"
+    r"(?P<name>.*?)[\s_.-]*(?:[\[(]\s*(?P<in>[^\])]+?)\s*[\])]|[\s_.-](?:in_)?(?P<of>"
+    r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?"
+    r"|m|mins?|minutes?|h|hrs?|hours?|us|ns|ticks|timecode|tc))"
 )
 _UNITS = {
     "s": "s", "sec": "s", "second": "s", "msec": "ms", "milli": "ms", "millisecond": "ms",
@@ -64,7 +67,7 @@ _UNITS = {
 def known_column(name: str) -> tuple[str, str, int] | None:
     """The standard name of a column, its unit and the rank of the given name, or None for an unknown name.
 
-    The unit is s, ms, samples, frames, "", or another word in brackets behind the name of a start or an end.
+    The unit is s, ms, samples, frames, "", or another word behind the name of a start or an end.
     If several columns mean the same, the lowest rank is preferred.
     `known_column("Start [ms]")` is `("start", "ms", 0)`, and `known_column("up_votes")` is None.
     """
@@ -73,6 +76,7 @@ def known_column(name: str) -> tuple[str, str, int] | None:
     if key not in COLUMNS and (found := _UNIT.fullmatch(key)):
         given = found["in"] or found["of"]
         unit = "s" if given == "s" else "ms" if given == "ms" else _UNITS.get(given.removesuffix("s"), given)
+        unit = "" if re.fullmatch(r"h+[:.]m+[:.]s+(?:[.,]\w+)?|m+:s+(?:[.,]\w+)?", unit) else unit
         key = found["name"]
     key = re.sub(r"[\s.\-]+", "_", key)
     if key not in COLUMNS:

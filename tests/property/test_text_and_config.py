@@ -18,7 +18,7 @@ SILENT = "!\"'(),-.:;?_`"
 # What changes letters on purpose: abbreviations, Roman numerals, sounds in brackets, marks inside words
 OTHER_RULES = re.compile(
     r"\b(?:mr|mrs|ms|dr|etc|vs|[a-z]{2,6}\.)\b|[IVX]{2}|\(|[\"?,;](?=[A-Za-z])|\?\?|\bno\.|:|[A-Za-z]\."
-    r"|(?<!\S)!|\bst\.",
+    r"|(?<!\S)!|\bst\b|(?<!\S)\.[A-Za-z]|[\"'(]\.[A-Za-z]",
     re.IGNORECASE,
 )
 APOSTROPHES = "'’‘‛′‵`´ʹʻʼʽʾʿˈˊˋ˴՚՝׳ߴߵ᾽᾿῾ꞌＩ＇｀❛❜".replace("Ｉ", "")

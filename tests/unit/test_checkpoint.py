@@ -182,6 +182,13 @@ def test_weights_of_another_floating_type_are_loaded(tmp_path):
     assert layer.weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value):
+    state = {name: value * weight for name, weight in nn.Linear(2, 2).state_dict().items()}
+    with pytest.raises(UserError, match="a.pt holds values in weight that are not finite numbers: use an"):
+        load_weights(nn.Linear(2, 2), state, "a.pt")
+
+
 def test_the_deletion_of_old_checkpoints_keeps_the_newest_three_and_the_best(tmp_path):
     for step in (2, 10, 9, 1000, 99):
         (tmp_path / f"audio_enc_step_{step}.pt").touch()

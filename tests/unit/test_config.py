@@ -157,6 +157,11 @@ def test_bad_values_are_refused_by_name(written, key, value, words):
         ("", "line 1 is not JSON"),
         ('{\n "seed": 1,\n}', "line (2|3) is not JSON"),
         ('{\n // fine\n "seed" 1}', "line 3 is not JSON"),
+        ('{"seed": 1,}', "remove the comma"),
+        ("{'seed': 1}", "straight double quotes"),
+        ('{"seed": 1 # mine\n}', "write a comment as //"),
+        ('{"compile": True}', "write true"),
+        ("seed: 1", "inside braces"),
         ("[1, 2]", "one JSON object"),
         ("3", "one JSON object"),
         ('{"seed": 1, "seed": 2}', "'seed' is given twice"),
@@ -174,7 +179,7 @@ def test_files_that_are_not_settings_are_refused_in_one_line(written, text, word
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="nowhere.json does not exist"):
         load_config(tmp_path / "nowhere.json")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read .* name a file"):
         load_config(tmp_path)
 
 

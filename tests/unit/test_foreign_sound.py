@@ -134,6 +134,10 @@ FOREIGN = {
     b"PK\x03\x04\x14\0": "ZIP archive",
     b"<!DOCTYPE html><html>": "web page",
     b"version https://git-lfs.github.com/spec/v1\n": "git lfs pull",
+    b"/annex/objects/SHA256E-s1--x.wav\n": "git annex get",
+    b'{"error": "not found"}': "is text, not sound",
+    b"\x89PNG\r\n\x1a\n": "picture",
+    b"BZh91AY&SY": "unpack it",
     ogg([b"Speex   1.2.1" + bytes(67)], 0): "Speex",
     ogg([b"\x80theora\3\2\1" + bytes(30)], 0): "video",
 }
@@ -147,3 +151,21 @@ def test_what_cannot_be_read_is_named_by_what_it_is(tmp_path, contents, tag):
     with pytest.raises(UserError, match=FOREIGN[contents]) as refusal:
         read_audio(path)
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", [">i2", "<f4"])
+def test_samples_that_were_written_in_another_format_are_not_taught(tmp_path, kind):
+    """Bytes in the wrong order, or floats as integers, are as loud and irregular as random numbers."""
+    voice = read_audio(Path(__file__).parents[2] / "data/clips/cat.flac").numpy()
+    sound = (voice * 32767 if kind == ">i2" else voice).astype(kind).tobytes()
+    width = np.dtype(kind).itemsize
+    fmt = struct.pack("<HHIIHH", 1, 1, 16_000, 16_000 * width, width, 8 * width)
+    (tmp_path / "a.wav").write_bytes(wav(fmt, sound))
+    assert "is loud noise from end to end" in examine_audio(tmp_path / "a.wav").fault
+
+
+@pytest.mark.parametrize("gain", [2, 10, 50, 1000])
+def test_loud_clipped_speech_is_not_taken_for_noise(tmp_path, gain):
+    voice = read_audio(Path(__file__).parents[2] / "data/clips/cat.flac").numpy()
+    soundfile.write(tmp_path / "a.wav", np.clip(gain * voice, -1, 1), 16_000)
+    assert not examine_audio(tmp_path / "a.wav").fault

@@ -110,3 +110,63 @@ def test_a_file_with_two_texts_is_noted(clips):
 def test_what_programs_write_for_a_missing_text_is_refused(clips, missing):
     rows = manifest(clips, f"audio_path,transcription\na.wav,{missing}\nb.wav,yes\n")
     assert "which programs write for a missing text" in str(rows.problems[0])
+
+
+@pytest.mark.parametrize("names", ["start_min,end_min", "start (h),end (h)", "start_ticks,end_ticks"])
+def test_a_unit_in_a_name_is_never_overlooked(clips, names):
+    with pytest.raises(UserError, match="is not read: write seconds"):
+        imported(clips, f"path,text,{names}\na.wav,hello,0,1\nb.wav,world,0,1\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "ends"),
+    [
+        ("start,length", "0.0,0.8"),
+        ("Start [hh:mm:ss.ms],End [hh:mm:ss.ms]", "0:00:00.0,0:00:00.8"),
+        ("start,end", '"0,000","0,800"'),
+    ],
+)
+def test_lengths_clock_times_and_decimal_commas_cut_a_segment(clips, names, ends):
+    assert imported(clips, f"path,text,{names}\na.wav,hello,{ends}\n")[0] == {"hello": 0.8}
+
+
+def test_two_columns_of_texts_must_not_differ(clips):
+    with pytest.raises(UserError, match="columns text and sentence, which differ in line 2"):
+        imported(clips, "path,text,sentence\na.wav,hello,yellow\n")
+    with pytest.raises(UserError, match="differ in line 1"):
+        imported(clips, '{"path": "a.wav", "text": "hello", "transcription": "yellow"}', "t.json")
+    found, _ = imported(clips, "path,text,sentence,words\na.wav,hello two,Hello 2!,2\nb.wav,yes,,1\n")
+    assert list(found) == ["hello two", "yes"]
+
+
+def test_a_row_in_another_language_is_named(clips):
+    rows = "a.wav,hallo welt,de\nb.wav,hello,en-US\nb.wav,hello,English\nb.wav,hello,\n"
+    found, said = imported(clips, f"path,text,language\n{rows}")
+    assert list(found) == ["hello"] and "line 2: its language is 'de'" in "\n".join(said)
+
+
+def test_a_text_of_one_channel_is_not_taught_with_their_mean(clips):
+    soundfile.write(clips / "two.wav", 0.5 * np.sin(np.arange(32_000).reshape(-1, 2) / 5), 16_000)
+    found, said = imported(clips, "path,text,channel\na.wav,hello,1\ntwo.wav,world,2\n")
+    assert list(found) == ["hello"] and "the text belongs to channel 2: write each" in "\n".join(said)
+
+
+def test_names_below_a_title_are_pointed_out(clips):
+    with pytest.raises(UserError, match="has its column names in line 2: remove the lines above"):
+        imported(clips, "My recordings,\naudio_path,transcription\na.wav,hello\n")
+
+
+def test_keys_of_json_that_are_given_twice_or_not_at_all(clips):
+    rows = [
+        '{"path": "a.wav", "text": "hello", "text": "world"}',
+        '{"path": "a.wav", "sentence": "hello"}',
+        '{"path": "a.wav", "text": true}',
+        '{"path": "b.wav", "text": "yes", "note": 1, "note": 2}',
+    ]
+    found, said = imported(clips, "\n".join(rows), "t.jsonl")
+    assert list(found) == ["yes"]
+    for line, reason in enumerate(["has the key 'text' twice", "lacks the key", "neither text nor"], 1):
+        assert any(f"line {line}: " in each and reason in each for each in said)
+    with pytest.raises(UserError, match="has the key 'u1' twice"):
+        row = '"u1": {"path": "a.wav", "text": "hello"}'
+        imported(clips, f"{{{row}, {row}}}", "u.json")

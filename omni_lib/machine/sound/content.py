@@ -3,6 +3,8 @@
 Left out by name, because no word can be learnt from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
+- noise as loud as uniform random numbers, and as irregular: samples whose bytes are in the other order, or
+  bytes that were inserted in a transfer; and samples that jump over zero: floats that are read as integers
 - samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but
   only whoever made the file can know the factor.
 
@@ -28,6 +30,11 @@ FULL_SCALE = (
 _OVERSHOOT = 1.2  # what no lossy decoder adds to speech at full scale
 _NEAR_PEAK = 0.98  # of the peak
 _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%
+# Speech so loud and irregular is clipped. In 1800 combinations of a clip, a gain and a rate, it had at least
+# 8% of its samples near the peak; samples that were misread had 2% there at most.
+_LOUD, _IRREGULAR = 0.4, 0.5  # RMS, and the correlation of neighbouring samples
+_UNCLIPPED = 0.05  # share of the samples near the peak
+_NEAR_ZERO, _RARELY = 0.1, 0.02  # amplitude, and the share of samples below it: no wave has so few
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
 _CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
@@ -43,7 +50,8 @@ class Content:
     def __init__(self, notes: Iterable[str] = ()) -> None:
         self.samples, self.rate = 0, 0
         self.lowest, self.highest = 0.0, 0.0
-        self._near_peak = 0
+        self._near_peak = self._near_zero = 0
+        self._sum = self._power = self._next = 0.0  # of samples, their squares, products of neighbours
         self._notes = list(notes)
 
     @property
@@ -60,6 +68,11 @@ class Content:
         if self.peak * _NEAR_PEAK > before:
             self._near_peak = 0  # all that came before was lower
         self._near_peak += int((np.abs(block) >= self.peak * _NEAR_PEAK).sum())
+        self._near_zero += int((np.abs(block) < _NEAR_ZERO).sum())
+        wide = block.astype(np.float64)
+        self._sum += float(wide.sum())
+        self._power += float(wide @ wide)
+        self._next += float(wide[1:] @ wide[:-1])
         self.samples += len(block)
 
     def remark(self, note: str) -> None:
@@ -69,11 +82,24 @@ class Content:
     @property
     def fault(self) -> str:
         """Why nothing can be learnt from it, or ""; the words follow the file's name."""
+        if self._is_misread():
+            return (
+                "is loud noise from end to end, as if its samples were in another format than its header"
+                " says: export it again"
+            )
         if self.samples < 2 or self.highest - self.lowest >= 2 * SILENCE:
             return ""
         if self.peak < SILENCE:
             return "is silent: nothing to transcribe or to learn; record it again, or leave it out"
         return f"is constant at {self.highest:.3g}, which is not sound: record it again, or leave it out"
+
+    def _is_misread(self) -> bool:
+        count = max(1, self.samples)
+        square = (self._sum / count) ** 2
+        power, neighbours = self._power / count - square, self._next / count - square
+        unclipped = self._near_peak < _UNCLIPPED * count
+        noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY * count
+        return self.samples >= 1000 and power >= _LOUD**2 and noise and unclipped
 
     @property
     def notes(self) -> tuple[str, ...]:
