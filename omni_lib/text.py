@@ -21,7 +21,7 @@ Tags            [noise], <sil>, {breath} and (laughs) are not speech and are del
 Contractions    whose apostrophe became a space (don t, it s) are refused.
 Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a name and street after one; No.
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, etc and vs,
-                because others, such as Co and No, are also words. Those that are no words (km, Sgt) are
+                because others, such as Co and No, are also words. Those that are not words (km, Sgt) are
                 refused, and so are those with several readings (Wall St. Journal, Roe v. Wade). Initials
                 stay letters: U.S. becomes u s.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
@@ -73,7 +73,7 @@ def normalise(text: str) -> str:
 
 
 def refuse_spellings(normalised: str) -> str:
-    """The text itself, unless it holds letters that are only written so: don t, km, chapter ii.
+    """The text itself, unless it holds a spelling that is not said as it stands: don t, km, chapter ii.
 
     Raises:
         UserError: it does.
@@ -82,7 +82,7 @@ def refuse_spellings(normalised: str) -> str:
         whole = found[0].replace(" ", "'")
         raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
     if found := patterns.NO_WORD.search(normalised):
-        raise UserError(f"the text holds {found[0]!r}, which is no word: write it out as spoken")
+        raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
     return normalised
 
 
