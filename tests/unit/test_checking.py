@@ -268,7 +268,7 @@ TEXT = Reflection(
         (PERCENT, "1/2", Outcome.RIGHT, "Half"),
         (PERCENT, "0,5", Outcome.RIGHT, "Half"),
         (LARGE, "62,500.0", Outcome.RIGHT, "So large"),
-        (LARGE, "62 kHz", Outcome.NOT_YET, "number is wanted here"),
+        (LARGE, "62 kHz", Outcome.NOT_YET, "62000 is too low"),
         (LARGE, "62500 hertz", Outcome.RIGHT, "So large"),
         (LARGE, "62,500hz", Outcome.RIGHT, "So large"),
         (PERCENT, "50 percent", Outcome.RIGHT, "Half"),

@@ -6,6 +6,7 @@ result differs without printing that input.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -71,7 +72,7 @@ def expect_equal(
     Raises:
         NotYet: the result differs.
     """
-    got = result_of(attempt, arguments, case)
+    returned = got = result_of(attempt, arguments, case)
     if isinstance(got, (Tensor, np.ndarray, np.generic)):
         got = got.tolist()
     plain = [_plain(entry) for entry in got] if isinstance(got, (tuple, list)) else got
@@ -79,9 +80,14 @@ def expect_equal(
     begins, ends = called_with(case), f" {why}" if why else ""
     if isinstance(wanted, list):
         if not isinstance(plain, list):
-            raise NotYet(f"{begins} {described(got)}; a list is wanted.{ends}")
+            raise NotYet(f"{begins} {described(returned)}; a list is wanted")
         if plain == wanted:
             return
+        if any(isinstance(entry, str) for entry in plain) and not any(
+            isinstance(each, str) for each in wanted
+        ):
+            text = next(entry for entry in plain if isinstance(entry, str))
+            raise NotYet(f"{begins} a list that contains the text {text!r}; numbers are wanted")
         whole = f"{begins} {plain!r}, and it should be {wanted!r}."
         if len(numbers_in(whole)) <= MOST_NUMBERS and len(whole) <= 160:
             raise NotYet(whole + ends)
@@ -93,10 +99,12 @@ def expect_equal(
             number for number, (mine, right) in enumerate(zip(plain, wanted, strict=True)) if mine != right
         )
         found = f"{described(plain[place])}, and it should be {wanted[place]!r}"
+        if not isinstance(plain[place], (bool, int, float)):  # a text, or a list: no mistake in a value
+            raise NotYet(f"{begins} a list whose entry {place} is {found}, a number")
         raise NotYet(f"{begins} a list whose entry {place} is {found}.{ends}")
     number_wanted = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
     if number_wanted and not isinstance(plain, (int, float)):
-        raise NotYet(f"{begins} {described(got)}; a number is wanted.{ends}")
+        raise NotYet(f"{begins} {described(returned)}; a number is wanted")
     if plain != wanted:
         raise NotYet(f"{begins} {described(plain)}, and it should be {wanted!r}.{ends}")
 
@@ -147,6 +155,13 @@ def compare(
     begins = called_with(case)
     if isinstance(got, (Fraction, Decimal)):
         got = float(got)
+    shapes = (
+        [each.shape if isinstance(each, Tensor) else None for each in got] if isinstance(got, tuple) else []
+    )
+    if wanted.ndim and len(shapes) != len(wanted) and wanted.shape in shapes:
+        raise NotYet(
+            f"{begins} {described(got)}; return the one tensor that is wanted, and nothing beside it"
+        )
     try:
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
@@ -163,8 +178,18 @@ def compare(
     value = tensor.double()
     close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
+        if value.ndim == 0 and _rounded(float(value), float(wanted)):
+            why = "That is rounded; do not round."
         raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
     return value
+
+
+def _rounded(got: float, wanted: float) -> bool:
+    """Whether `got` is `wanted` with two to five decimals."""
+    if not math.isfinite(wanted):
+        return False
+    places = [digits for digits in range(2, 6) if round(wanted, digits) != round(wanted, digits - 1)]
+    return any(math.isclose(got, round(wanted, digits), rel_tol=1e-6) for digits in places)
 
 
 def _scale(wanted: Tensor) -> float:

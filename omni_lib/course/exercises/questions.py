@@ -8,22 +8,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.checking import Exercise
 from omni_lib.course.exercises.progress import Progress
+from omni_lib.course.exercises.readings import Reading, read
 from omni_lib.course.exercises.sandbox import NotAttempted, NotYet, described
 from omni_lib.course.exercises.verdict import Note, Outcome, Verdict
-
-_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")  # of 0,5 or 2,26; three digits behind it are thousands
-_THOUSANDS = re.compile(r"(?<=\d)[,\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
-_THREE_DECIMALS = re.compile(
-    r"(?<=\d),(?=\d{3}\D*$)"
-)  # the comma of 13,816, if a decimal fraction is asked for
-_HOURS = re.compile(r"(\d+)\s*h(?:ours?)?\s*(\d+)\s*m(?:in(?:utes?)?)?", re.IGNORECASE)  # 2h 15m
-_SPELLINGS = {"Hz": ("hertz",), "h": ("hours", "hour"), "times": ("x",)}  # other ways to write a unit
 
 
 def is_blank(answer: Any) -> bool:
@@ -31,10 +23,9 @@ def is_blank(answer: Any) -> bool:
     return answer is ... or answer is None or isinstance(answer, str) and not answer.strip()
 
 
-def _plain(answer: str) -> str:
-    """An answer with a hyphen as its minus sign and "%" for "percent", so that "− 5 percent" is "-5 %"."""
-    text = re.sub(r"^[-−–]\s*", "-", answer.strip())
-    return re.sub(r"\s*per\s?cent$", "%", text, flags=re.IGNORECASE)
+def _plain(text: str) -> str:
+    """A text in lower case, without quotes around it and a full stop at its end."""
+    return " ".join(text.lower().split()).strip("'\"` .")
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,9 +59,15 @@ class Choice(Exercise):
         return self.replies[letter]
 
     def written(self, answer: Any) -> str | None:
-        """The letter of an option, however it is written: "b", " B ", "b)", "(b)", "b."."""
-        letter = answer.strip().strip("().").strip().lower() if isinstance(answer, str) else ""
-        return letter if letter in self.options else None
+        """The letter of an option, however it is written: " B ", "(b)", "option b", "b) hello", "hello"."""
+        text = _plain(answer) if isinstance(answer, str) else ""
+        options = {letter: _plain(option) for letter, option in self.options.items()}
+        for letter, option in options.items():
+            if len(option) > 1 and text == option:
+                return letter
+        found = re.fullmatch(r"(?:(?:option|answer|letter)[\s:]*)?\(?([a-z])\)?\s*(?:[).:–-]+\s*(.*))?", text)
+        letter, rest = (found[1], found[2] or "") if found else ("", "")
+        return letter if letter in options and options[letter].startswith(rest) else None
 
     def solution(self) -> Note:
         return Note(f"**{self.right})** {self.options[self.right]}\n\n{self.replies[self.right]}")
@@ -102,19 +99,22 @@ class Number(Exercise):
         if is_blank(answer):
             raise NotAttempted
         try:
-            readings = self._readings(answer)
+            found = self._read(answer)
         except (TypeError, ValueError, ArithmeticError, RuntimeError):  # the last: a tensor of several values
             raise NotYet(f"a number is wanted here, and nothing else; this is {described(answer)}") from None
-        number = readings[0]
+        number = found.values[0]
         if not math.isfinite(number):
             raise NotYet(f"{number} is not a finite number")
-        if any(abs(reading - self.right) <= self.tolerance for reading in readings):
+        if any(abs(value - self.right) <= self.tolerance for value in found.values):
+            if not found.unit_fits:
+                raise NotYet(f"the number is right, but not what stands behind it; {self.unit} are asked for")
             return self.praise
+        readings = [*found.values, *found.doubtful]
         nearest = sorted(self.slips, key=lambda each: min(abs(each[0] - reading) for reading in readings))
         for slip, message in nearest:
             near = max(self.tolerance, 1e-9 * abs(slip))
             short, shorter = (float(f"{slip:.{digits}g}") for digits in (3, 2))
-            rounded = [] if short == slip else [short, shorter]
+            rounded = [] if short == slip else [short, shorter] if abs(slip) < 100 else [short]
             if any(abs(reading - slip) <= near or reading in rounded for reading in readings):
                 raise NotYet(message)
         if (
@@ -129,41 +129,21 @@ class Number(Exercise):
     def written(self, answer: Any) -> str | None:
         """The number as text, if it is a finite one."""
         try:
-            number = self._readings(answer)[0]
+            number = self._read(answer).values[0]
         except (TypeError, ValueError, ArithmeticError, RuntimeError):
             return None
         if not math.isfinite(number):
             return None
         return answer.strip() if isinstance(answer, str) else f"{number:.10g}"
 
-    def _readings(self, answer: Any) -> list[float]:
-        """The numbers that an answer can mean, the most likely one first."""
-        if not isinstance(answer, str):
-            number = float(answer)
-            return [number, 100 * number] if self.unit == "%" else [number]
-        text = _plain(answer)
-        readings = [self._value(text)]
-        if self.right % 1 and (decimal := _THREE_DECIMALS.sub(".", text)) != text:
-            readings.insert(0, self._value(decimal))
-        if self.unit == "%" and not text.endswith("%"):
-            readings.append(100 * readings[0])  # of a fraction
-        return readings
-
-    def _value(self, text: str) -> float:
-        """The number in `text`; "50%" is 50 where percent are asked for, and 0.5 elsewhere.
-
-        A fraction ("3/6"), a decimal comma ("2,26") and hours with minutes ("2h 15m") are read, too.
-        """
-        if self.unit == "h" and (found := _HOURS.fullmatch(text)):
-            return int(found[1]) + int(found[2]) / 60
-        text = _COMMA.sub(".", _THOUSANDS.sub("", text))
-        if text.endswith("%"):
-            return float(text.removesuffix("%")) / (1 if self.unit == "%" else 100)
-        for unit in (*_SPELLINGS.get(self.unit, ()), self.unit, self.unit.removesuffix("s")):
-            if unit and text.lower().endswith(unit.lower()):
-                text = text[: -len(unit)]
-                break
-        return float(Fraction(text)) if "/" in text else float(text)
+    def _read(self, answer: Any) -> Reading:
+        """What an answer can mean: in percent, a number without a percent sign may be a fraction."""
+        found = read(answer, self.unit, self.prompt) if isinstance(answer, str) else Reading((float(answer),))
+        if found.doubtful and (self.right % 1 or self.right >= 1000):  # "2,257" for 2.257, "2.304" for 2304
+            found = replace(found, values=(*found.doubtful, *found.values), doubtful=())
+        if self.unit == "%" and not found.percent:
+            found = replace(found, values=(*found.values, 100 * found.values[0]))
+        return found
 
     def solution(self) -> Note:
         number = f"{round(self.right, 3):,.10g}"

@@ -187,6 +187,10 @@ def _viterbi_wraps(log_probs: Tensor, target: list[int]) -> list[int]:
     return max(paths[-2:], key=lambda path: score[-1] if path is paths[-1] else score[-2])
 
 
+def _best_state_of_each_frame(log_probs: Tensor, target: list[int]) -> list[int]:
+    return [max(trellis.states_of(target), key=lambda symbol: float(frame[symbol])) for frame in log_probs]
+
+
 def _even_shares(log_probs: Tensor, target: list[int]) -> list[int]:
     return trellis.random_alignment(target, len(log_probs), seed=0)
 
@@ -209,6 +213,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_emits_where_it_leaves, "the symbol of the next state"),
         (_backward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
         (_backward_wraps, "Nothing comes after the last"),
+        (
+            lambda log_probs, target: _backward(
+                log_probs, target, torch.ones(2 * len(target) + 1, dtype=torch.bool)
+            ),
+            "from blank to blank",
+        ),
         (_ends_in_the_blank_only, "in the last two states"),
         (_backward_takes_the_best, "logaddexp"),
         (_forward_again, "After the last frame nothing is left"),
@@ -236,6 +246,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_backwards, "your path"),
         (_without_repeats, "one symbol for each frame"),
         (_viterbi_wraps, "A negative index does not fail"),
+        (_best_state_of_each_frame, "collapses to 'aa'. Stay or move on"),
         (_even_shares, "there is one of"),
         (_always_ends_in_the_blank, "there is one of"),
     ],

@@ -35,6 +35,10 @@ def _forward_skips_between_equals(log_probs: Tensor, target: list[int]) -> Tenso
     return _forward(log_probs, target, skips)
 
 
+def _forward_skips_everything(log_probs: Tensor, target: list[int]) -> Tensor:
+    return _forward(log_probs, target, torch.ones(2 * len(target) + 1, dtype=torch.bool))
+
+
 def _forward_wraps(log_probs: Tensor, target: list[int]) -> Tensor:
     states = trellis.states_of(target)
     alpha = torch.full((len(log_probs), len(states)), -math.inf, dtype=torch.float64)
@@ -139,6 +143,8 @@ WRONG: list[tuple[Any, str]] = [
     (_forward_other_way_round, "(T, states) is wanted"),
     (lambda log_probs, target: list(_forward(log_probs, target)), "`torch.stack` makes one of a list"),
     (_forward_only_the_end, "(T, states) is wanted"),
+    (_forward_skips_everything, "from blank to blank"),
+    (lambda log_probs, target: _forward(log_probs.half(), target), "in the precision of `log_probs`"),
 ]
 
 OTHER_RIGHT: list[Any] = [

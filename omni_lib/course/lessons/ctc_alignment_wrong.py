@@ -157,6 +157,10 @@ def _gives_a_number(target: list[int], mel_frames: int, k: int) -> int:
     return _embeddings(mel_frames) * k - frames_needed(target)
 
 
+def _rounds_to_the_nearest(target: list[int], mel_frames: int, k: int) -> bool:
+    return round(mel_frames / 8) * k >= frames_needed(target)
+
+
 def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
     return np.bool_(_embeddings(mel_frames) * k >= frames_needed(target))
 
@@ -171,6 +175,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_last_before_the_first, "is the *last* frame where i is 0"),
         (_scribbles, "changes its input"),
         (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "a list is wanted"),
+        (
+            lambda path: [str(symbol) for symbol in solutions.collapse(path)],
+            "the text '9'; numbers are wanted",
+        ),
     ],
     "count_alignments": [
         (_brute_force, "takes too long. Perhaps no loop is endless"),
@@ -189,6 +197,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_no_blank_for_doubled_letters, "needs a blank of its own"),
         (_rounds_down, "halved three times"),
         (_rounds_up, "does not divide by eight and round up"),
+        (_rounds_to_the_nearest, "round to the nearest"),
         (_multiplies_the_frames, "k multiplies the embeddings"),
         (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
         (_forgets_k, "Ten CTC frames for six"),
@@ -239,8 +248,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "count_alignments": [trellis.count_alignments],
     "forward_recursion": forward.OTHER_RIGHT,
     "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
-    "hell_lo": ["B", " b "],
-    "initial_loss": [23.4, 23.36, torch.tensor(23.355)],
-    "frames_for_hello": [6.0, "6"],
-    "letters_per_second": ["25", 25.0],
+    "hell_lo": ["B", " b ", "hello", "b) hello", "Option B"],
+    "initial_loss": [23.4, 23.36, torch.tensor(23.355), "8 ln 29 - ln 36", "about 23,4 nats"],
+    "frames_for_hello": [6.0, "6", "six", "6 CTC frames", "at least 6"],
+    "letters_per_second": ["25", 25.0, "25 letters per second", "25/s", "twenty-five"],
 }

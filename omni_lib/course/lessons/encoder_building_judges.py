@@ -59,7 +59,7 @@ def subsampler(attempt: Attempt) -> None:
         got, got_lengths = _pair(Attempt(mine), (x, lengths), case)
         compare(got_lengths, counts, _LENGTHS, "B", 1e-6, f"{case}, the lengths")
         known = {} if training else slips.subsampler(layers, x, lengths)
-        why = "Compare your shapes with the trace above."
+        why = "The shapes are right. Compare your steps with those of the docstring, one by one."
         if training:  # evaluation was right
             why = "Each norm counts the frames of its mask: give it the mask of the lengths at that point."
         _expect_real_rows(got, wanted, counts, known, why, case)
@@ -222,6 +222,8 @@ def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, w
         got = torch.where(real, got.detach(), 0.0)
         wanted = torch.where(real, wanted, 0.0)
         _recognise(got, wanted, known, case, real)
+        if bool(got.isnan().any()):
+            why = "A softmax over keys that are all closed gives NaN: is the mask the wrong way round?"
     compare(got, wanted, why, "B T C", 1e-4, case)
 
 
@@ -249,7 +251,13 @@ def _expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
     result = result[0] if isinstance(result, (tuple, list)) else result
     stopped = "the values are right, but no gradient reaches"
     require(bool(result.requires_grad), f"{stopped} the weights. Is there a `detach` or `no_grad`?")
-    (result * _batch(*result.shape)).sum().backward()
+    try:
+        (result * _batch(*result.shape)).sum().backward()
+    except RuntimeError as error:
+        raise NotYet(
+            f"the values are right, but `backward` fails ({str(error).split(', which is')[0]}). "
+            "Training needs it: work without `+=` and other changes in place"
+        ) from error
     for name, weight in part.named_parameters():
         reached = weight.grad is not None and bool((weight.grad != 0).any())
         require(reached, f"{stopped} `{name}`. Is there a `detach` or `no_grad`?")

@@ -123,9 +123,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "Each norm counts the frames of its mask",
         ),
         (with_changes(solutions.Subsampler, (".mean(dim=3)", ".sum(dim=3)")), "twice their mean"),
+        (with_changes(solutions.Subsampler, (".mean(dim=3)", ".amax(dim=3)")), "Compare your steps"),
     ],
     "rotate": rotation.WRONG,
     "self_attention": [
+        (with_changes(solutions.SelfAttention, (", value, mask)", ", value, ~mask)")), "the wrong way round"),
         (
             with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
             "positions are missing",
@@ -182,6 +184,18 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
     ],
     "block": [
+        (
+            with_changes(
+                solutions.Block, ("x = x + self.attention", "x = x.clone()\n        x += self.attention")
+            ),
+            "`backward` fails",
+        ),
+        (
+            with_changes(
+                solutions.Block, ("x = x + self.convolution(self.convolution_norm(x), mask)", "x = 1 * x")
+            ),
+            "`convolution` is missing",
+        ),
         (
             with_changes(solutions.Block, ("x = x + self.attention", "x = self.attention")),
             "the result of `attention` must be added",

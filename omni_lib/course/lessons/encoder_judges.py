@@ -77,7 +77,7 @@ def padding_mask(attempt: Attempt) -> None:
 def attention(attempt: Attempt) -> None:
     generator = torch.Generator().manual_seed(3)
     for batch, heads, frames, size, lengths, case in (
-        (1, 1, 3, 4, [3], "One clip, one head"),
+        (1, 2, 3, 4, [3], "One clip, two heads"),
         (2, 3, 6, 8, [6, 6], "Two clips without padding, three heads"),
         (2, 3, 6, 64, [6, 2], "Two clips, the second one padded"),
         (3, 2, 5, 16, [1, 5, 3], "Three clips"),
@@ -94,6 +94,11 @@ def attention(attempt: Attempt) -> None:
         except (TypeError, ValueError, RuntimeError):
             mine = torch.zeros(())
         if mine.shape == wanted.shape and not mine.is_complex():
+            if _closes_the_queries(mine, *arguments):
+                raise NotYet(
+                    "your mask closes the queries of the padding, and leaves its keys open: the keys are the "
+                    "last axis, `mask[:, None, None, :]`"
+                )
             got = _real_rows(mine, mask)
             for reply, slip in _attention_slips(*arguments).items():
                 slip = _real_rows(slip, mask)  # NaN where all keys are closed, for which some write 0
@@ -114,6 +119,14 @@ def _real_rows(values: Tensor, mask: Tensor) -> Tensor:
 
 def _alike(one: Tensor, other: Tensor) -> bool:
     return bool(torch.allclose(one.double(), other.double(), atol=1e-4, equal_nan=True))
+
+
+def _closes_the_queries(mine: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> bool:
+    """Whether `mine` is an attention whose mask lies along the wrong axis; the padding's rows tell."""
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    closed = ~mask[:, None, :, None]
+    slips = (scores.masked_fill(closed, low).softmax(-1) @ value for low in (-math.inf, -1e9))
+    return not bool(mask.all()) and any(_alike(mine, slip) for slip in slips)
 
 
 def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -150,6 +163,9 @@ def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
         "the scores are divided by the square root of the number of frames; that of D is wanted": attended(
             products / math.sqrt(query.shape[-2])
         ),
+        "the scores are divided by the square root of the number of heads; that of D is wanted": attended(
+            products / math.sqrt(query.shape[1])
+        ),
     }
 
 
@@ -163,11 +179,20 @@ def count_parameters(attempt: Attempt) -> None:
     ):
         wanted = parameters_of(EncoderBlock(d_model, 1, d_ff, 0.0, kernel_size))
         got = result_of(attempt, (d_model, d_ff, kernel_size), case)
-        for reply, slip in _count_slips(d_model, d_ff, kernel_size).items():
-            if isinstance(got, (int, float)) and got == wanted + slip:
-                raise NotYet(f"{case}: {got:,} is not {wanted:,}: {reply}")
+        if isinstance(got, (int, float)) and got != wanted and (reply := _count_slip(attempt)):
+            raise NotYet(f"{case}: {got:,} is not {wanted:,}: {reply}")
         why = "Add up the parts: `print(block)` lists them."
         expect_equal(attempt, (d_model, d_ff, kernel_size), wanted, why, case)
+
+
+def _count_slip(attempt: Attempt) -> str:
+    """The reply to a usual mistake, recognised with sizes of which none is a multiple of another."""
+    sizes = (64, 405, 31)
+    try:
+        missing = float(attempt(*sizes)) - parameters_of(EncoderBlock(sizes[0], 1, sizes[1], 0.0, sizes[2]))
+    except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
+        return ""
+    return next((reply for reply, slip in _count_slips(*sizes).items() if missing == slip), "")
 
 
 def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
@@ -206,28 +231,51 @@ def receptive_field(attempt: Attempt) -> None:
     ):
         wanted = _seen(kernel_sizes, strides)
         got = result_of(attempt, (kernel_sizes, strides), case)
-        step_first, field = 1, 1
-        for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
-            step_first *= stride
-            field += (kernel_size - 1) * step_first
-        if isinstance(got, (int, float)) and got != wanted:
-            if got == field:
-                raise NotYet(
-                    f"{case}: a layer's own stride widens only what the layers after it depend on: "
-                    "multiply afterwards"
-                )
-            if got == 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes):
-                raise NotYet(
-                    f"{case}: behind a stride, one step of the kernel is several frames of the input: "
-                    "multiply by the strides so far"
-                )
-            if got == math.prod(kernel_sizes):
-                raise NotYet(
-                    f"{case}: kernels do not multiply: neighbouring windows overlap. Each layer adds "
-                    "(kernel - 1) steps"
-                )
+        if isinstance(got, (int, float)) and got != wanted and (reply := _field_slip(attempt)):
+            raise NotYet(f"{case}: {reply}")
         why = "The first and the last input that it depends on were found by autograd."
         expect_equal(attempt, (kernel_sizes, strides), wanted, why, case)
+
+
+def _field_slip(attempt: Attempt) -> str:
+    """The reply to a usual mistake, recognised where no two of them compute the same."""
+    kernel_sizes, strides = [5, 3, 4], [3, 2, 5]
+    try:
+        mine = float(attempt(kernel_sizes, strides))
+    except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
+        return ""
+    own_stride_first, from_the_first, step = 1, 1, 1
+    for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
+        step *= stride
+        own_stride_first += (kernel_size - 1) * step
+        from_the_first = (from_the_first - 1) * stride + kernel_size
+    for field, reply in (
+        (
+            own_stride_first,
+            "a layer's own stride widens only what the layers after it depend on: multiply afterwards",
+        ),
+        (
+            1 + sum((size - 1) * stride for size, stride in zip(kernel_sizes, strides, strict=True)),
+            "a layer's own stride widens only what the layers after it depend on: multiply afterwards",
+        ),
+        (
+            1 + sum(size - 1 for size in kernel_sizes),
+            "behind a stride, one step of the kernel is several frames of the input: multiply by the strides "
+            "so far",
+        ),
+        (
+            from_the_first,
+            "`(field - 1) * stride + kernel_size` goes from the last layer to the first; yours begins with "
+            "the first",
+        ),
+        (
+            math.prod(kernel_sizes),
+            "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps",
+        ),
+    ):
+        if mine == field:
+            return reply
+    return ""
 
 
 def _seen(kernel_sizes: list[int], strides: list[int]) -> int:

@@ -238,6 +238,8 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
         slips[f"the result of {what} must be added to its input"] = run(
             lambda name, y: computed(name, normed(name, y)), where
         )
+        if len(where) == 1:
+            slips[f"{what} is missing, or its result is not used"] = run(lambda name, y: y, where)
         slips[f"the layer norm before {what} is missing"] = run(lambda name, y: y + computed(name, y), where)
         slips[f"the norm of {what} stands after it; it belongs in front of it"] = run(
             lambda name, y: normed(name, y + computed(name, y)), where

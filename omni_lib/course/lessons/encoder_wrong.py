@@ -51,8 +51,29 @@ def _large_numbers(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> T
     return _scores(query, key).masked_fill(~mask[:, None, None], -1e9).softmax(-1) @ value
 
 
+def _closes_the_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return _scores(query, key).masked_fill(~mask[:, None, :, None], -math.inf).softmax(-1) @ value
+
+
+def _divides_by_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[1])
+    return scores.masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ value
+
+
+def _from_the_first_layer(kernel_sizes: list[int], strides: list[int]) -> int:
+    field = 1
+    for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
+        field = (field - 1) * stride + kernel_size
+    return field
+
+
 def _with_key_bias(d_model: int, d_ff: int, kernel_size: int) -> int:
     return solutions.count_parameters(d_model, d_ff, kernel_size) + d_model
+
+
+def _without_small_parts_of_the_convolution(d_model: int, d_ff: int, kernel_size: int) -> int:
+    """The same number as without the biases of the feed-forward part, where d_ff is 4 · d_model."""
+    return solutions.count_parameters(d_model, d_ff, kernel_size) - 5 * d_model
 
 
 def _full_convolution(d_model: int, d_ff: int, kernel_size: int) -> int:
@@ -105,6 +126,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
     ],
     "attention": [
+        (_closes_the_queries, "leaves its keys open"),
+        (_divides_by_heads, "the square root of the number of heads"),
+        (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),
         (
             lambda q, k, v, mask: (
                 (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v
@@ -151,6 +175,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_naive_exponential, "overflows"),
     ],
     "count_parameters": [
+        (_without_small_parts_of_the_convolution, "Add up the parts"),
         (_with_key_bias, "one bias too many: the keys have none"),
         (_full_convolution, "one channel at a time"),
         (_half_a_norm, "the scales or the shifts of the three layer norms"),
@@ -162,6 +187,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda d_model, d_ff, kernel_size: 559_488, "it should be"),
     ],
     "receptive_field": [
+        (_from_the_first_layer, "goes from the last layer to the first"),
         (_own_stride_too, "multiply afterwards"),
         (
             lambda kernel_sizes, strides: 1 + sum(size - 1 for size in kernel_sizes),
@@ -232,6 +258,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         ),
     ],
     "receptive_field": [_backwards],
-    "hello_embeddings": ["5", 5.0],
+    "hello_embeddings": ["5", 5.0, "five embeddings", "38 → 19 → 10 → 5"],
+    "attention_pairs": ["16x", "x16", "16-fold", "sixteen times as many", "4²"],
     "how_many_blocks": [18.3],
 }

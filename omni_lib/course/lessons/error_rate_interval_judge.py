@@ -69,11 +69,17 @@ def bootstrap_interval(attempt: Attempt) -> None:
         if all(close):
             continue
         why = _by_width(got, wanted)
+        distance = 1.0  # of the nearest slip, as a share of the room that chance needs
         for ends, slip in _slips(errors, words, rates):
             room = max(1.5 * near, 0.06 * (ends[1] - ends[0]))
-            if max(abs(got[0] - ends[0]), abs(got[1] - ends[1])) <= room:
-                why = slip
-                break
+            share = max(abs(got[0] - ends[0]), abs(got[1] - ends[1])) / room
+            if share < distance:
+                why, distance = slip, share
+        if (
+            any(got == tuple(round(end, digits) for end in got) for digits in (1, 2))
+            and got[1] - got[0] < 0.5
+        ):
+            why = "Do you round the two ends? Return them as they are."
         raise NotYet(f"the {'upper' if close[0] else 'lower'} end of your interval is off. {why}")
     # Six utterances of ten words, all errors in one of them: the rate depends on how often it is drawn.
     for place in (2, 0, 5):
@@ -85,10 +91,16 @@ def bootstrap_interval(attempt: Attempt) -> None:
             f"{begins}: at one of the places it is never drawn. Draw from every utterance, the first and the "
             "last included",
         )
+        twelfths = 12 * high  # six utterances of ten words, five errors each time that the one is drawn
+        slip = "A formula assumes a bell curve: draw, and take percentiles of what was drawn"
+        if low >= 0 and abs(high - 0.3) < 1e-6:
+            slip = "Draw as many utterances as there are, all six, and from all six"
+        elif low >= 0 and abs(twelfths - round(twelfths)) < 1e-6:
+            slip = "Take the 2.5th and the 97.5th percentile of the rates that were drawn"
         require(
             abs(low) < 1e-6 and abs(high - 0.25) < 1e-6,
             f"{begins}: the lower end is 0 (it is not drawn at all), and the upper end 0.25; yours is "
-            f"{high:.4f}. A formula assumes a bell curve: draw, and take percentiles of what was drawn",
+            f"{high:.4f}. {slip}",
         )
 
 
@@ -105,6 +117,7 @@ def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[t
         "That is an interval of the mean of the utterances' rates: in each resample divide all errors by all "
         "words.",
     )
+    yield _ends(rates, 0.98), "That is a 98% interval: too little is left out at each end."
     yield (
         _ends(rates, 0.9),
         "That is a 90% interval: leave out half as much at each end.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from omni_lib.course.exercises.expectations import slow_or_endless
 from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
@@ -16,11 +18,17 @@ __all__ = ["bootstrap_interval", "character_error_rate", "corpus_wer", "edit_cou
 _Slips = Iterable[tuple[float, str]]  # what a usual mistake computes, and what to say about it
 
 
-def _expect_rate(got: object, expected: float, begins: str, why: str, slips: _Slips) -> None:
+def _expect_rate(
+    got: object, expected: float, begins: str, why: str, slips: _Slips, also: Callable[[], list[set[str]]]
+) -> None:
     """The rate that a function returns must be right to 1e-6.
 
     Raises:
         NotYet: it is not; the first slip that computes the same says why, else `why`.
+
+    Args:
+        also: the slips that explain each of the other short cases. Two mistakes may compute the same in one
+            case, so only a slip that explains all of them is named.
     """
     try:
         if isinstance(got, str):
@@ -32,51 +40,72 @@ def _expect_rate(got: object, expected: float, begins: str, why: str, slips: _Sl
         return
     if abs(rate - expected) < 0.006 and rate == round(rate, 4):
         raise NotYet(f"{begins} {rate:g}, and it should be {expected:.6f}. Do not round it.")
-    for value, slip in (
-        *slips,
-        (100 * expected, "That is a percentage; return the fraction."),
-        (1 - expected, "That is the share that is right; the share of errors is wanted."),
-    ):
-        if abs(rate - value) < 1e-6:
-            why = slip
-            break
+    found = [slip for value, slip in _with_common(slips, expected) if abs(rate - value) < 1e-6]
+    if found:
+        others = also()
+        why = next((slip for slip in found if all(slip in other for other in others)), why)
     raise NotYet(f"{begins} {rate:.4f}, and it should be {expected:.4f}. {why}".rstrip())
+
+
+def _with_common(slips: _Slips, expected: float) -> _Slips:
+    yield from slips
+    yield 100 * expected, "That is a percentage; return the fraction."
+    yield 1 - expected, "That is the share that is right; the share of errors is wanted."
+
+
+def _explained(attempt: Attempt, pairs: Sequence[tuple[Any, Any]], slips: Any) -> list[set[str]]:
+    """For each pair that the function gets wrong: the slips that compute what it returns there."""
+    found = []
+    for reference, heard in pairs:
+        try:
+            rate = float(attempt(reference, heard))
+        except (TypeError, ValueError, RuntimeError, NotYet):
+            continue
+        expected, known = slips(reference, heard)
+        if abs(rate - expected) > 1e-6:
+            found.append({slip for value, slip in _with_common(known, expected) if abs(rate - value) < 1e-6})
+    return found
+
+
+_CORPORA = (
+    (
+        ["the cat sat on the mat", "good morning"],
+        ["the cat sit on a mat", "good morning"],
+        "Two utterances",
+        "Two words of eight are wrong.",
+    ),
+    (
+        ["hello big world"],
+        ["hello world"],
+        "A word that is missing",
+        "One error in three words.",
+    ),
+    (
+        ["yes", "the cat sat on the mat all day"],
+        ["no", "the cat sat on the mat all day"],
+        "A short and a long utterance",
+        "There is one error in nine words.",
+    ),
+    (
+        ["good morning to all", "of you"],
+        ["good morning to", "all of you"],
+        "Two utterances, and a word that moves from one to the other",
+        "It is deleted from the first and inserted into the second.",
+    ),
+    (
+        ["hello world", "how are you"],
+        ["", "how are you"],
+        "An utterance of which nothing was transcribed",
+        "Its words are deleted.",
+    ),
+    (["yes"], ["no no no"], "More errors than words", "Nothing limits the rate to one."),
+)
 
 
 def corpus_wer(attempt: Attempt) -> None:
     dev = hypotheses("dev")
     for references, heard, case, why in (
-        (
-            ["the cat sat on the mat", "good morning"],
-            ["the cat sit on a mat", "good morning"],
-            "Two utterances",
-            "Two words of eight are wrong.",
-        ),
-        (
-            ["hello big world"],
-            ["hello world"],
-            "A word that is missing",
-            "One error in three words.",
-        ),
-        (
-            ["yes", "the cat sat on the mat all day"],
-            ["no", "the cat sat on the mat all day"],
-            "A short and a long utterance",
-            "There is one error in nine words.",
-        ),
-        (
-            ["good morning to all", "of you"],
-            ["good morning to", "all of you"],
-            "Two utterances, and a word that moves from one to the other",
-            "It is deleted from the first and inserted into the second.",
-        ),
-        (
-            ["hello world", "how are you"],
-            ["", "how are you"],
-            "An utterance of which nothing was transcribed",
-            "Its words are deleted.",
-        ),
-        (["yes"], ["no no no"], "More errors than words", "Nothing limits the rate to one."),
+        *_CORPORA,
         ([row.reference for row in dev], [row.hypothesis for row in dev], "The dev set", ""),
     ):
         try:
@@ -87,7 +116,16 @@ def corpus_wer(attempt: Attempt) -> None:
             raise
         counts = [word_errors(said, written) for said, written in zip(references, heard, strict=True)]
         begins = f"{case}: your function returns"
-        _expect_rate(got, total(counts).rate, begins, why, _slips_of_corpus(references, heard, counts))
+        slips = _slips_of_corpus(references, heard, counts)
+        _expect_rate(got, total(counts).rate, begins, why, slips, partial(_over_corpora, attempt))
+
+
+def _over_corpora(attempt: Attempt) -> list[set[str]]:
+    def slips(references: list[str], heard: list[str]) -> tuple[float, _Slips]:
+        counts = [word_errors(said, written) for said, written in zip(references, heard, strict=True)]
+        return total(counts).rate, _slips_of_corpus(references, heard, counts)
+
+    return _explained(attempt, [case[:2] for case in _CORPORA], slips)
 
 
 def _slips_of_corpus(references: list[str], heard: list[str], counts: list[ErrorCount]) -> _Slips:
@@ -134,30 +172,42 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
     yield count.errors // count.reference, "`//` drops everything after the decimal point: divide with `/`."
 
 
+_CHARACTERS = (
+    ("hello world", "hello world", "The two texts are equal."),
+    ("the small cat", "the small dot", "Two characters of thirteen; a substitution is one error."),
+    (
+        "hello world",
+        "helloworld",
+        "The missing space is an error like any other, and the letters behind it are right.",
+    ),
+    ("hello world", "helo world", "One character is missing; the space counts as one, too."),
+    ("cat", "cut", "One of three: a substitution is one error."),
+    ("a", "about", "Four characters are inserted into a text of one."),
+    ("kitten", "sitting", "Two substituted, one inserted."),
+    ("abc", "", "All deleted."),
+    ("abcdef", "fabcde", "One insertion and one deletion."),
+    ("a b", "ab c", "One insertion and one substitution: b before the space, and c for the b after it."),
+)
+
+
 def character_error_rate(attempt: Attempt) -> None:
-    cases = [
-        ("hello world", "hello world", "The two texts are equal."),
-        ("the small cat", "the small dot", "Two characters of thirteen; a substitution is one error."),
-        (
-            "hello world",
-            "helloworld",
-            "The missing space is an error like any other, and the letters behind it are right.",
-        ),
-        ("hello world", "helo world", "One character is missing; the space counts as one, too."),
-        ("cat", "cut", "One of three: a substitution is one error."),
-        ("a", "about", "Four characters are inserted into a text of one."),
-        ("kitten", "sitting", "Two substituted, one inserted."),
-        ("abc", "", "All deleted."),
-        ("abcdef", "fabcde", "One insertion and one deletion."),
-        ("a b", "ab c", "One insertion and one substitution: b before the space, and c for the b after it."),
-    ]
+    cases = [*_CHARACTERS]
     cases += [(row.reference, row.hypothesis, "From the corpus.") for row in hypotheses("dev")[5::20]]
     for reference, hypothesis, why in cases:
         with slow_or_endless(f"{len(reference)} characters against {len(hypothesis)}"):
             got = attempt(reference, hypothesis)
         begins = f"{brief(reference)} transcribed as {brief(hypothesis)}: your function returns"
         found = character_errors(reference, hypothesis)
-        _expect_rate(got, found.rate, begins, why, _slips_of_characters(reference, hypothesis, found))
+        slips = _slips_of_characters(reference, hypothesis, found)
+        _expect_rate(got, found.rate, begins, why, slips, partial(_over_texts, attempt))
+
+
+def _over_texts(attempt: Attempt) -> list[set[str]]:
+    def slips(reference: str, hypothesis: str) -> tuple[float, _Slips]:
+        found = character_errors(reference, hypothesis)
+        return found.rate, _slips_of_characters(reference, hypothesis, found)
+
+    return _explained(attempt, [case[:2] for case in _CHARACTERS], slips)
 
 
 def _slips_of_characters(reference: str, hypothesis: str, found: ErrorCount) -> _Slips:

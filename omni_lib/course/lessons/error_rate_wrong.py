@@ -26,6 +26,11 @@ def _mean_of_rates(references: list[str], hypotheses: list[str]) -> float:
     return float(np.mean([count.rate for count in _counts(references, hypotheses)]))
 
 
+def _deletions_only(references: list[str], hypotheses: list[str]) -> float:
+    count = total(_counts(references, hypotheses))
+    return count.deletions / count.reference
+
+
 def _percent(references: list[str], hypotheses: list[str]) -> float:
     return 100 * solutions.corpus_wer(references, hypotheses)
 
@@ -151,6 +156,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_over_the_characters, "`len` of a text counts its characters"),
         (_over_the_longer_text, "words of the *references*"),
         (_of_the_first, "the first utterance alone"),
+        (lambda said, heard: word_errors(said[-1], heard[-1]).rate, "Two words of eight are wrong"),
+        (_deletions_only, "Two words of eight are wrong"),
         (_of_characters, "the character error rate"),
         (_wrong_utterances, "the share of utterances with an error"),
         (_of_lists, "takes two texts"),
@@ -186,6 +193,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("33%", "the chapter's pair"),
         (0.67, "Four errors"),
         (3, "number of errors"),
+        ("3 errors", "number of errors"),
         ("2/6", "the chapter's pair"),
     ],
     "mean_or_corpus": [
@@ -230,8 +238,9 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda reference, hypothesis: character_errors(reference, hypothesis).rate,
     ],
     "bootstrap_interval": interval.OTHER_RIGHT,
-    "mat_wer": [50, "50", "50%", "50 %", 0.5, ".5", "3/6", "50,0", "0,5"],
+    "mat_wer": [50, "50", "50%", "50 %", 0.5, ".5", "3/6", "50,0", "0,5", "half", "fifty percent"],
     "mean_or_corpus": ["5%", 0.05, "1/20", "5,0 %"],
     "most_errors": ["250%", 2.5, "5/2", "2,5"],
+    "what_normalisation_hides": ["\"we'll\" written for 'well'"],
     "human_level": ["C"],
 }

@@ -54,7 +54,7 @@ def _explained(attempt: Attempt, arguments: tuple[Any, ...], case: str, why: str
     except TooSlow:
         raise
     except NotYet as found:
-        raise NotYet(f"{found}. {why}") from found
+        raise NotYet(f"{found}{'' if str(found).endswith('?') else '.'} {why}") from found
 
 
 def training_time(attempt: Attempt) -> None:
@@ -72,7 +72,11 @@ def training_time(attempt: Attempt) -> None:
         except (TypeError, ValueError, RuntimeError):
             found = []
         if len(found) != 2:
-            raise NotYet(f"your function returns {described(got)}; two numbers are wanted: (steps, hours)")
+            texts = (
+                [entry for entry in got if isinstance(entry, str)] if isinstance(got, (list, tuple)) else []
+            )
+            what = f"{described(got)}{f' with the text {texts[0]!r}' if texts else ''}"
+            raise NotYet(f"your function returns {what}; two numbers are wanted: (steps, hours)")
         steps, hours = solutions.training_time(utterances, batch_size, epochs, seconds)
         if found[0] == round(utterances / batch_size) * epochs != steps:
             why = f"`//` and `round` drop a last batch that is not even half full: use `math.ceil`. {why}"
@@ -228,7 +232,10 @@ def clip_gradient(attempt: Attempt) -> None:
             isinstance(mine, torch.Tensor) and same_values(value, mine)
             for value, mine in zip(gradients, got, strict=True)
         ):
-            why = "They are as they were. (`nn.utils.clip_grad_norm_` takes parameters, not gradients.)"
+            why = (
+                "They are as they were. The factor is `largest_norm / norm`, where that is below one; and "
+                "`nn.utils.clip_grad_norm_` takes parameters, not gradients."
+            )
         for parameter, clipped in zip(parameters, got, strict=True):
             wanted = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
             compare(clipped, wanted, why, tolerance=1e-4, case=case)

@@ -267,6 +267,27 @@ def _loss_without_share(
     return loss
 
 
+def _uphill(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    (-loss.objective).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), n)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _stepped_twice(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), n)
+    optimizers.step(share)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
 SLIPS: tuple[tuple[Step, str], ...] = (
     (
         _without_clearing,
@@ -286,5 +307,7 @@ SLIPS: tuple[tuple[Step, str], ...] = (
         _at_the_peak,
         "The optimisers take this step with a share of their peak rates: `optimizers.step(share)`.",
     ),
+    (_uphill, "Your steps make the loss larger: minimise `loss.objective` itself, without a minus sign."),
+    (_stepped_twice, "The optimisers take two steps with one gradient; call `optimizers.step(share)` once."),
     (_loss_without_share, "The loss depends on `share` too: `model(batch, share)`."),
 )

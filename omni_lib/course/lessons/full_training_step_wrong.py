@@ -167,7 +167,30 @@ def _cleared_at_the_end(model: Any, batch: Any, optimizers: Any, averaged: Any, 
     return loss
 
 
+def _uphill(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    (-1 * loss.objective).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _stepped_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    for _ in range(2):
+        optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
 WRONG: list[tuple[Any, str]] = [
+    (_uphill, "without a minus sign"),
+    (_stepped_twice, "two steps with one gradient"),
     (_without_clearing, "adds to the gradients that are there already"),
     (_clipped_first, "Your gradients are not clipped"),
     (_clipped_one_by_one, "gradients that are too large: the weights differ"),

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torchaudio
 from torch import Tensor
@@ -40,7 +41,7 @@ def frame_count(attempt: Attempt) -> None:
             hops = (samples - (0 if centred else window)) / hop
             if got in (1 + round(hops), 1 + math.ceil(hops)) and got != expected:
                 why = "Only whole hops count: `//` leaves out the rest, which `round` or `ceil` may count."
-            elif isinstance(got, float) and got == 1 + hops:
+            elif isinstance(got, float) and got in (hops, 1 + hops) and not got.is_integer():
                 why = "That is not a whole number: only whole hops count, so divide by `//`."
             elif got == (max(0, 1 + (samples - window) // hop) if centred else 1 + samples // hop):
                 why = "Are the two cases exchanged? Centred windows need not fit into the clip as a whole."
@@ -73,30 +74,58 @@ def hertz_to_mel(attempt: Attempt) -> None:
 
 
 def _mel_slip(attempt: Attempt) -> str:
-    """The words for a usual mistake, recognised by its value at 700 Hz."""
+    """The words for a usual mistake, recognised by its values at 700 and at 1000 Hz."""
     try:
-        at_700, at_1000 = float(attempt(700.0)), float(attempt(1000.0))
+        mine = [float(attempt(hertz)) for hertz in (700.0, 1000.0)]
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
         return ""
-    if at_700 == round(at_700) and abs(at_700 - 2595 * math.log10(2)) < 1:
+    right = [2595 * math.log10(1 + hertz / 700) for hertz in (700.0, 1000.0)]
+    if mine == [round(value) for value in mine] and max(map(_distance, mine, right)) < 1:
         return "That is rounded; the fraction counts, too."
-    doubled = 2595 * math.log10(2)
-    if max(abs(at_700 - doubled), abs(at_1000 - doubled)) < 1e-3:
-        return "`//` cuts the quotient down to a whole number; divide by `/`."
-    for value, message in (
-        (2595 * math.log(2), "That is the natural logarithm (`math.log`); the formula has `math.log10`."),
-        (1127 * math.log10(2), "That factor belongs to the natural logarithm, not to the decimal one."),
-        (2595 * math.log2(2), "That is the logarithm to base two; the formula has the decimal one."),
-        (700.0 * 3 / 200, "That is the Slaney mel scale; torchaudio's default, and ours, is HTK's."),
-        (700.0, "That is still hertz."),
-        (2595 * math.log10(701 / 700), "Check the brackets: only the frequency is divided."),
-        (2595 * math.log10(701) / 700, "Check the brackets: only the frequency is divided."),
-        (700 * (10 ** (700 / 2595) - 1), "That is the way back, from mel to hertz."),
-        (math.log10(2), "The factor of the formula is missing."),
-    ):
-        if abs(at_700 - value) < 1e-3 * value:
+    for slip, message in _MEL_SLIPS:
+        if all(_distance(value, slip(hertz)) < 1e-4 for value, hertz in zip(mine, (700, 1000), strict=True)):
             return message
     return ""
+
+
+def _distance(one: float, other: float) -> float:
+    return abs(one - other)
+
+
+_MEL_SLIPS: tuple[tuple[Callable[[float], float], str], ...] = (
+    (
+        lambda hertz: 2595 * math.log10(1 + hertz // 700),
+        "`//` cuts the quotient down to a whole number; divide by `/`.",
+    ),
+    (
+        lambda hertz: 2595 * math.log(1 + hertz / 700),
+        "That is the natural logarithm (`math.log`); the formula has `math.log10`.",
+    ),
+    (
+        lambda hertz: 1127 * math.log10(1 + hertz / 700),
+        "That factor belongs to the natural logarithm, not to the decimal one.",
+    ),
+    (
+        lambda hertz: 2595 * math.log2(1 + hertz / 700),
+        "That is the logarithm to base two; the formula has the decimal one.",
+    ),
+    (
+        lambda hertz: 2595 + math.log10(1 + hertz / 700),
+        "The factor is added; it must be multiplied by the logarithm.",
+    ),
+    (
+        lambda hertz: hertz * 3 / 200,
+        "That is the Slaney mel scale; torchaudio's default, and ours, is HTK's.",
+    ),
+    (lambda hertz: hertz, "That is still hertz."),
+    (
+        lambda hertz: 2595 * math.log10((1 + hertz) / 700),
+        "Check the brackets: only the frequency is divided.",
+    ),
+    (lambda hertz: 2595 * math.log10(1 + hertz) / 700, "Check the brackets: only the frequency is divided."),
+    (lambda hertz: 700 * (10 ** (hertz / 2595) - 1), "That is the way back, from mel to hertz."),
+    (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing."),
+)
 
 
 def empty_filters(attempt: Attempt) -> None:
@@ -122,6 +151,8 @@ def empty_filters(attempt: Attempt) -> None:
             why = "An empty filter is a triangle without any bin of the transform inside."
             if len(got) == n_mels and all(isinstance(each, bool) for each in got):
                 why = "Yours has true or false for each filter; the numbers of the true ones are wanted."
+            elif got == sorted({*range(n_mels)} - {*empty}):
+                why = "Those are the filters that do contain a bin; the others are wanted."
             elif empty and got == [each + 1 for each in empty]:
                 why = "The numbers start at zero, with the first filter."
             elif got != empty and sorted(got) == empty:
@@ -155,8 +186,9 @@ def _filters(n_fft: int, n_mels: int, **changes: Any) -> Any:
 def _numbers(answer: Any, case: str) -> Any:
     """`answer` as a plain list."""
     begins = called_with(case)
-    if isinstance(answer, tuple) and len(answer) == 1 and torch.is_tensor(answer[0]):
-        raise NotYet(f"{begins} a tuple with one tensor, as `torch.where` does: take its `[0]`")
+    if isinstance(answer, tuple) and len(answer) == 1 and isinstance(answer[0], (Tensor, np.ndarray)):
+        kind = "tensor, as `torch.where` does" if torch.is_tensor(answer[0]) else "array, as `np.where` does"
+        raise NotYet(f"{begins} a tuple with one {kind}: take its `[0]`")
     try:
         tensor = torch.as_tensor(answer)
     except (TypeError, ValueError, RuntimeError):

@@ -88,6 +88,7 @@ log_floor = Number(
     praise="Digital silence has the value ln(1e-6) = -13.82. Without the floor it would be minus infinity, "
     "and one such frame would ruin the training.",
     slips=(
+        (-math.log(LOG_FLOOR), "the sign is missing: the logarithm of a number below 1 is negative"),
         (-6, "that is the decimal logarithm of the floor; the log-mel is a natural one"),
         (-60, "that is the floor in decibels; the log-mel is a natural logarithm"),
         (0, "log-mels are negative where the power is less than 1, and the floor is far less"),
@@ -109,6 +110,7 @@ faster_frames = Number(
     "whether they are still enough.",
     slips=(
         (220, "that is before the change of speed"),
+        (201, "that counts the frame on the very end, which `LogMel` leaves out"),
         (242, "faster is shorter: divide, do not multiply"),
         (2, "that is its length in seconds"),
         (25, "those are embeddings, 80 ms each; frames are 10 ms"),

@@ -106,6 +106,8 @@ def _raises(waveform: Tensor) -> Any:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "frame_count": [
         (lambda samples, window, hop, centred: samples // hop, "it should be 98"),
+        (lambda samples, window, hop, centred: (samples - window) / hop, "not a whole number"),
+        (lambda samples, window, hop, centred: str(samples // hop), "'100'; a number is wanted"),
         (
             lambda samples, window, hop, centred: 1 + (samples - window) // hop,
             "Centred, the first frame is on sample 0",
@@ -160,6 +162,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (98, "itself, without brackets"),
     ],
     "hertz_to_mel": [
+        (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
+        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency is divided"),
         (lambda hertz: 2595 * math.log(1 + hertz / 700), "natural logarithm"),
         (lambda hertz: 1127 * math.log10(1 + hertz / 700), "belongs to the natural logarithm"),
         (lambda hertz: 2595 * math.log2(1 + hertz / 700), "base two"),
@@ -179,6 +183,14 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
     ],
     "empty_filters": [
+        (
+            lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0).nonzero().flatten().tolist(),
+            "the filters that do contain a bin",
+        ),
+        (
+            lambda n_fft, n_mels: np.where(_filters(n_fft, n_mels).sum(dim=0).numpy() == 0),
+            "a tuple with one array",
+        ),
         (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
         (
             lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
@@ -284,7 +296,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (15.625, "1024 points"),
         (160, "the hop"),
         (39, "too low"),
-        ("forty", "a number is wanted"),
+        ("forty-five", "too high"),
+        ("40 points", "not what stands behind it"),
+        ("15,625", "1024 points"),
+        ("0,025", "its reciprocal"),
     ],
     "smallest_fft": [
         (573, "just outside the triangle"),
@@ -302,11 +317,18 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "log_floor": [
         (-6, "decimal logarithm"),
         (-60, "decibels"),
+        ("13.82", "the sign is missing"),
         (1e-6, "the floor itself"),
         (0, "less than 1"),
         (-math.inf, "not a finite number"),
     ],
-    "faster_frames": [(220, "before the change"), (242, "divide"), (2, "in seconds"), (25, "80 ms each")],
+    "faster_frames": [
+        (201, "on the very end"),
+        (220, "before the change"),
+        (242, "divide"),
+        (2, "in seconds"),
+        (25, "80 ms each"),
+    ],
     "mask_fill": [
         ("a", "nothing becomes infinite"),
         ("c", "neither costs anything"),
@@ -336,9 +358,9 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _short_frames,
     ],
     "normalise_padded": padded_wrong.OTHER_RIGHT,
-    "bin_spacing": ["40", 40.0, 16_000 / 400, "40 Hz"],
-    "smallest_fft": [574.0, "574 points"],
+    "bin_spacing": ["40", 40.0, 16_000 / 400, "40 Hz", "forty hertz", "0.04 kHz", "16,000 / 400 = 40"],
+    "smallest_fft": [574.0, "574 points", "n = 574"],
     "zero_padding": ["B", " b "],
-    "log_floor": [-13.82, math.log(1e-6)],
+    "log_floor": [-13.82, math.log(1e-6), "ln(1e-6)", "minus 13,82"],
     "faster_frames": [200.0, "200 frames"],
 }

@@ -276,7 +276,7 @@ def linear_probe(attempt: Attempt) -> None:
             "The slope comes first. The last row, which multiplies the ones, is the bias.",
         ),
         (line, 2 * line + 1, 1.0, "A penalty", "It is on every weight, the last row too."),
-        (tall, classes, 0.5, "Three classes", "They have one column each."),
+        (tall, classes, 0.5, "Three classes", "They have one column each, and the penalty is a half."),
         (
             wide,
             torch.randn(5, 2, generator=generator),
@@ -301,6 +301,7 @@ def _other_penalties(x: Tensor, targets: Tensor, penalty: float) -> Iterator[tup
         (0 * identity, "The penalty is missing. It is on every weight, the last row too."),
         (penalty * without_bias, "The penalty is on every weight, the last row too."),
         (penalty**2 * identity, "Your penalty is squared."),
+        (penalty**0.5 * identity, "You take the root of the penalty; it is added as it is."),
         (
             torch.full((size, size), penalty, dtype=torch.float64),
             "The penalty is added to every entry; it belongs on the diagonal: penalty · I.",

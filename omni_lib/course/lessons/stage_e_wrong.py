@@ -270,6 +270,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_inverted, "the wrong way round"),
         (_one_too_many, "One position too many"),
         (_shortened, "along axis T"),
+        (lambda *given: (_clip_by_clip(*given), given[1]), "nothing beside it"),
     ],
     "ten_seconds": [
         (1000, "10 ms each"),
@@ -285,6 +286,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_ones_first, "The slope comes first"),
         (_bias_unpunished, "the last row too"),
         (_ridge(lambda penalty, size, rows: penalty**2 * torch.eye(size)), "squared"),
+        (_ridge(lambda penalty, size, rows: penalty**0.5 * torch.eye(size)), "the root of the penalty"),
         (_ridge(lambda penalty, size, rows: penalty), "on the diagonal"),
         (_ridge(lambda penalty, size, rows: rows * penalty * torch.eye(size)), "mean over the rows"),
         (_ridge(lambda penalty, size, rows: penalty / 2 * torch.eye(size)), "half"),
@@ -301,5 +303,5 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
     "thinker_input": [_clip_by_clip],
     "linear_probe": [_as_more_rows],
-    "ten_seconds": ["125", 125.0, "125 positions"],
+    "ten_seconds": ["125", 125.0, "125 positions", "125 embeddings", "10 / 0.08"],
 }

@@ -51,6 +51,6 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda samples: torch.tensor(samples / 16_000),
         lambda samples: Fraction(samples, 16_000),
     ],
-    "pipeline_order": ["B", "b)", "(b)", "b."],
-    "numbers_left": [12 * 192, "2304", "2,304", "2 304", "2304 numbers"],
+    "pipeline_order": ["B", "b)", "(b)", "b.", "option b", "b: waveform"],
+    "numbers_left": [12 * 192, "2304", "2,304", "2 304", "2.304", "2304 numbers", "12 × 192"],
 }

@@ -1,0 +1,236 @@
+"""Reads a number as people write it: "about 2,26 h", "12 × 192 = 2304", "16-fold", "twenty-five letters".
+
+    found = read("12 × 192 = 2304 numbers", unit="numbers", prompt="How many numbers is that?")
+    found.values    # (2304.0,)
+
+Words behind the number are accepted if they name the unit, or stand in the question.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Other ways to write a unit, without the plural s.
+_SPELLINGS = {
+    "Hz": ("hertz",),
+    "h": ("hour", "hr"),
+    "times": ("x", "×", "fold"),
+    "%": ("percent", "pct"),
+    "numbers": ("value",),
+    "points": ("pt",),
+    "positions": ("embedding", "token"),
+}
+_OTHER_UNITS = {"s", "sec", "second", "min", "minute", "ms", "error", "sample", "frame", "embedding"}
+_GLUE = set("a an and as at each every for in is it many much number of on one per so that the".split())
+_ORDINALS = {"st", "nd", "rd", "th"}
+
+_BEFORE = re.compile(
+    r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|in|"
+    r"the|epoch|(?:a )?factor(?: of)?)\b\.?|[~≈=]|[x×](?=\s*\d))\s*",
+    re.IGNORECASE,
+)
+_RESULT = re.compile(r"[=≈→]|->")  # "12 · 192 = 2304": what counts stands behind the last of them
+_COMMA = re.compile(r"(?<=\d),(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d)[,'’_\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
+_WITH_COMMA = re.compile(r"-?\d{1,3},\d{3}")  # thousands, or a decimal fraction: 13,816
+_WITH_DOTS = re.compile(r"-?\d{1,3}(?:\.\d{3})+")  # thousands, as in 2.304
+_HOURS = re.compile(  # 2h 15m, 2:15, 2 hours and 15 minutes, 2 h 15 min 25 s
+    r"(\d+)\s*(?:h|hrs?|hours?|:)\s*(?:and\s*)?(\d+(?:\.\d+)?)\s*(?:m|min|minutes?)?"
+    r"(?:\s*(?::|and)?\s*(\d+(?:\.\d+)?)\s*(?:s|sec|seconds?)?)?",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\d[\d.,]*\s*[-–]\s*\d[\d.,]*")  # 2.1-2.4, which is not one number
+_MIXED = re.compile(r"(\d+)\s+(\d+\s*/\s*\d+)")  # 2 1/4
+
+
+class NotANumber(ValueError):
+    """A text that holds no number, or something besides it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a text can mean: `values`, the most likely one first, and whether its unit is the one asked for.
+
+    Of `doubtful` values, such as the 13.816 of "13,816", a usual mistake may be recognised.
+    """
+
+    values: tuple[float, ...]
+    doubtful: tuple[float, ...] = ()
+    unit_fits: bool = True
+    percent: bool = False  # whether a percent sign stands behind it
+
+
+def read(text: str, unit: str = "", prompt: str = "") -> Reading:
+    """The number in `text`, the answer to the question `prompt` in `unit`.
+
+    Raises:
+        NotANumber: there is no number, or something that belongs neither to it nor to the question.
+    """
+    text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text.strip(), flags=re.IGNORECASE)
+    text = _RESULT.split(text)[-1].strip() or text
+    while found := _BEFORE.match(text):
+        text = text[found.end() :]
+    text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text, flags=re.IGNORECASE).rstrip(" .!")
+    if re.fullmatch(r"-?(?:inf|infinity|nan)", text, re.IGNORECASE):
+        return Reading((float(text),))
+    if unit == "h" and (found := _HOURS.fullmatch(text.replace(",", "."))):
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return Reading((hours + minutes / 60 + seconds / 3600,))
+    number, behind = _parted(text)
+    values, doubtful = _values(number)
+    fits, factor = _unit(behind, unit, prompt)
+    percent = bool(re.search(r"%|\bper\s?cent|\bpct", behind, re.IGNORECASE))
+    if percent and unit != "%":
+        factor = 0.01
+    return Reading(
+        tuple(factor * value for value in values), tuple(factor * value for value in doubtful), fits, percent
+    )
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The number, in digits or in words, and what stands behind it."""
+    if found := re.fullmatch(r"(.*[\d²³)])\s*(.*)", text, re.DOTALL):
+        return found[1], found[2]
+    words = re.findall(r"[a-z]+|%", text.lower())
+    count = next((n for n, word in enumerate(words) if word not in _WORDS), len(words))
+    while count and words[count - 1] in ("a", "and"):
+        count -= 1
+    if not count:
+        raise NotANumber(text)
+    return " ".join(words[:count]), " ".join(words[count:])
+
+
+def _unit(behind: str, unit: str, prompt: str) -> tuple[bool, float]:
+    """Whether the words behind a number name the unit asked for, and the factor that they stand for."""
+    words = [_singular(word) for word in re.findall(r"[^\W\d_]+|[%×]", behind)]
+    if behind and not words and re.search(r"[^\s./,;:!)-]", behind):
+        raise NotANumber(behind)
+    names = {_singular(unit), *_SPELLINGS.get(unit, ())}
+    if unit == "%" and words[:2] == ["per", "cent"]:
+        words = ["%"]
+    if unit == "Hz" and words == ["khz"]:
+        return True, 1000.0
+    if not words or names & set(words) or (words == ["%"] and unit != "%"):
+        return True, 1.0
+    asked = {_singular(word) for word in re.findall(r"[^\W\d_]+", prompt)} | _GLUE | _ORDINALS
+    if set(words) <= asked and not unit:
+        return True, 1.0
+    if (words[0] in ("per", "a") or behind.startswith("/")) and set(words) <= asked | {"s"}:
+        return True, 1.0  # "25 per second", if letters per second are asked for
+    if set(words) <= asked | _OTHER_UNITS:
+        return False, 1.0
+    raise NotANumber(behind)
+
+
+def _singular(word: str) -> str:
+    word = word.lower()
+    return word[:-1] if len(word) > 1 and word.endswith("s") and word != "ms" else word
+
+
+def _values(number: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The likely and the doubtful values of a number in digits or in words, or of a calculation."""
+    if re.search(r"[a-z]", number) and not re.search(r"\d", number):
+        return (_in_words(number),), ()
+    if found := _MIXED.fullmatch(number):
+        return (float(found[1]) + _calculated(found[2]),), ()
+    if _RANGE.fullmatch(number):
+        raise NotANumber(number)
+    if re.fullmatch(r"-?0,\d+", number):  # no thousands begin with 0
+        return (float(number.replace(",", ".")),), ()
+    plain = _COMMA.sub(".", _THOUSANDS.sub("", number))
+    doubtful: tuple[float, ...] = ()
+    if _WITH_COMMA.fullmatch(number):
+        doubtful = (float(number.replace(",", ".")),)
+    elif _WITH_DOTS.fullmatch(number):
+        doubtful = (float(number.replace(".", "")),)
+    try:
+        return (float(plain),), doubtful
+    except ValueError:
+        return (_calculated(plain),), ()
+
+
+# Calculations
+
+
+_OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+_FUNCTIONS = {"ln": math.log, "log": math.log, "log10": math.log10, "log2": math.log2, "sqrt": math.sqrt}
+_LONGEST = 80  # characters
+
+
+def _calculated(text: str) -> float:
+    """The value of a calculation: "12 × 192", "8 ln 29 - ln 36", "math.log(1e-6)", "2^9", "16:1"."""
+    if len(text) > _LONGEST:
+        raise NotANumber(text)
+    text = re.sub(r"\b(?:math|np|numpy|torch)\.", "", text)
+    text = re.sub(r"(?<=[\d)])\s*[x×·⋅]\s*(?=[\d(])", "*", text)
+    for written, meant in (("÷", "/"), (":", "/"), ("^", "**"), ("²", "**2"), ("³", "**3"), ("−", "-")):
+        text = text.replace(written, meant)
+    text = re.sub(r"\b(ln|log10|log2|log|sqrt)\s+(\d+(?:\.\d+)?)", r"\1(\2)", text)
+    text = re.sub(r"(?<=[\d)])\s+(?=(?:ln|log|sqrt)\b)|(?<=\d)(?=\()(?<!log10)(?<!log2)", "*", text)
+    try:
+        return _value_of(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        raise NotANumber(text) from error
+
+
+def _value_of(node: ast.AST) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+            return _OPERATORS[type(op)](_value_of(operand))
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return math.pow(_value_of(left), _value_of(right))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _OPERATORS[type(op)](_value_of(left), _value_of(right))
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
+            return float(_FUNCTIONS[name](_value_of(argument)))
+    raise NotANumber(ast.dump(node))
+
+
+# Words
+
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NTH = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_SMALL = {
+    **{word: value for value, word in enumerate(_ONES)},
+    **{word: 10 * value for value, word in enumerate(_TENS, 2)},
+    **{word: value for value, word in enumerate(_NTH, 1)},
+}
+_SHARES = {"half": 0.5, "quarter": 0.25}
+_WORDS = {*_SMALL, *_SHARES, "hundred", "thousand", "million", "a", "and", "minus"}
+
+
+def _in_words(text: str) -> float:
+    """The value of "two thousand three hundred and four", "a half" or "two and a quarter"."""
+    total = current = 0.0
+    words = [word for word in text.split() if word not in ("and", "minus")]
+    for place, word in enumerate(words):
+        if word in _SMALL:
+            current += _SMALL[word]
+        elif word in _SHARES:
+            current += _SHARES[word]
+        elif word == "hundred":
+            current = 100 * (current or 1)
+        elif word in ("thousand", "million"):
+            total, current = total + (current or 1) * (1000 if word == "thousand" else 1e6), 0.0
+        elif place + 1 == len(words):  # "a" that ends the number
+            raise NotANumber(text)
+    return -(total + current) if text.startswith("minus") else total + current

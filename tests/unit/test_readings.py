@@ -1,0 +1,85 @@
+"""A number is read in the forms in which people write it, and nothing else is taken for one."""
+
+import pytest
+
+from omni_lib.course.exercises.readings import NotANumber, read
+
+PROMPT = "How many letters a second can be spelled, if an embedding lasts 80 ms?"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("25 letters per second", "letters", 25),
+        ("25 per second", "letters", 25),
+        ("25/s", "letters", 25),
+        ("about 25", "letters", 25),
+        ("≈ 25 letters", "letters", 25),
+        ("twenty-five letters a second", "letters", 25),
+        ("2 · 12.5 = 25", "letters", 25),
+        ("2*12.5", "letters", 25),
+        ("x16", "times", 16),
+        ("16-fold", "times", 16),
+        ("4²", "times", 16),
+        ("16:1", "times", 16),
+        ("2^4", "times", 16),
+        ("62,500", "Hz", 62_500),
+        ("62'500 hertz", "Hz", 62_500),
+        ("0.04 kHz", "Hz", 40),
+        ("0,025", "Hz", 0.025),
+        ("minus 13,82", "", -13.82),
+        ("ln(1e-6)", "", -13.815510558),
+        ("8 ln 29 - ln 36", "nats", 23.354848015),
+        ("math.log(29)", "nats", 3.36729583),
+        ("2 1/4", "h", 2.25),
+        ("2:15", "h", 2.25),
+        ("2h15", "h", 2.25),
+        ("2 hours and 15 minutes", "h", 2.25),
+        ("2 h 15 min 36 s", "h", 2.26),
+        ("two and a quarter hours", "h", 2.25),
+        ("8th", "", 8),
+        ("in epoch 8", "", 8),
+        ("the eighth", "", 8),
+        ("two thousand three hundred and four", "numbers", 2304),
+        ("a hundred and twenty-five", "positions", 125),
+        ("120 %", "letters", 1.2),
+        ("50 per cent", "%", 50),
+        ("fifty percent", "%", 50),
+        ("half", "%", 0.5),
+    ],
+)
+def test_a_number_is_read(text, unit, value):
+    found = read(text, unit, PROMPT)
+    assert found.values[0] == pytest.approx(value) and found.unit_fits
+
+
+def test_three_digits_behind_a_comma_may_be_decimals():
+    assert read("13,816").values == (13_816,) and read("13,816").doubtful == (13.816,)
+    assert read("2.304").values == (2.304,) and read("2.304").doubtful == (2304,)
+
+
+def test_another_unit_is_noticed():
+    assert not read("80 ms", "letters", PROMPT).unit_fits
+    assert not read("3 errors", "%").unit_fits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "many", "a", "and", "not 25", "16 or 20", "24-26", "2.1 – 2.4", "12x", "25 Hz", "25 apples"),
+        *(
+            "1/0",
+            "9**9**9",
+            "10^400",
+            "ln(0)",
+            "__import__('os')",
+            "print(25)",
+            "(" * 79,
+            "1+" * 60 + "1",
+            "25€",
+        ),
+    ],
+)
+def test_anything_else_is_refused(text):
+    with pytest.raises(NotANumber):
+        read(text, "letters", PROMPT)
