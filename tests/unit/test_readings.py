@@ -28,6 +28,8 @@ PROMPT = "How many letters a second can be spelled, if an embedding lasts 80 ms?
         ("0.04 kHz", "Hz", 40),
         ("0,025", "Hz", 0.025),
         ("minus 13,82", "", -13.82),
+        ("minus thirteen", "", -13),
+        ("-six and a half", "", -6.5),
         ("ln(1e-6)", "", -13.815510558),
         ("8 ln 29 - ln 36", "nats", 23.354848015),
         ("math.log(29)", "nats", 3.36729583),

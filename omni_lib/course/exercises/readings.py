@@ -102,7 +102,8 @@ def _parted(text: str) -> tuple[str, str]:
         count -= 1
     if not count:
         raise NotANumber(text)
-    return " ".join(words[:count]), " ".join(words[count:])
+    sign = "minus " if text.startswith("-") else ""
+    return sign + " ".join(words[:count]), " ".join(words[count:])
 
 
 def _unit(behind: str, unit: str, prompt: str) -> tuple[bool, float]:
