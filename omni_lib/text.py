@@ -6,7 +6,8 @@ head has the chapter's shape. No target contains it, because in CTC an utterance
 
 The function `normalise` is the rule for texts. It never drops anything that was spoken. Each character must
 be a letter, be known to be silent, or have a reading in words; otherwise the text is refused, and the message
-contains the character. A manifest uses this rule directly. `corpora/transcripts.py` first writes numbers in
+contains the character. A manifest uses this rule directly; a text of the letters a-z and single spaces is
+taken as it is, unless it holds an abbreviation such as mr. `corpora/transcripts.py` first writes numbers in
 words and then uses the rule. The patterns themselves are in `text_patterns.py`.
 
 Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
@@ -20,9 +21,10 @@ Tags            [noise], <sil>, {breath} and (laughs) are not speech and are del
                 Text in round brackets is kept as speech, unless it looks like the name of a sound.
 Contractions    whose apostrophe became a space (don t, it s) are refused.
 Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a name and street after one; No.
-                is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, etc and vs,
-                because others, such as Co and No, are also words. Those that are not words (km, Sgt) are
-                refused, and so are those with several readings (Wall St. Journal, Roe v. Wade). Initials
+                is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, St, etc and
+                vs, because others, such as Co and No, are also words. Those that are not words (km, or Sgt
+                without its full stop) are refused, and so are those with several readings (Wall St. Journal,
+                Roe v. Wade). Initials
                 stay letters: U.S. becomes u s.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets

@@ -7,7 +7,7 @@ Characters      variants of the apostrophe, invisible and silent characters, HTM
 Tags            text in brackets: formatting, the name of a sound, or spoken words
 Abbreviations   short forms with one usual reading; St. (saint or street) and No. (number or no) in context
 Numbers, signs  amounts of money, Roman numerals, and signs with one usual reading
-Contractions    those that a tokeniser has split: do n't, it 's, don ' t
+Contractions    those that a tokeniser has split (do n't, it 's, don ' t) or that lost the apostrophe (don t)
 Refusals        what a text must not contain, with the reason and the remedy
 """
 
@@ -152,8 +152,8 @@ SIGNS = (  # a sign where it has one usual reading, and its words
     (re.compile(r"(?<=\w)[™®©℠]"), ""),
 )
 
-# Spellings, not words: what is left of an abbreviation without its full stop, or of a number in small
-# letters. They are looked for at the end, when a text has only the letters a-z.
+# Spellings that are not words: abbreviations without a full stop, and Roman numerals in small letters. They
+# are looked for at the end, when a text has only the letters a-z.
 NO_WORD = re.compile(
     r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?|tsp|tbsp"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"

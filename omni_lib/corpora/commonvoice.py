@@ -79,7 +79,7 @@ def _read_split(folder: Path, split: str, rows: Rows) -> None:
             )
         elif locale.partition("-")[0] != "en":
             rows.problems.append(
-                f"{where}: its language is {locale!r}, and the rules for transcripts are English ones"
+                f"{where}: its language is {locale!r}, and the rules for transcripts are for English"
             )
         else:
             accent = row.get("accents", row.get("accent", ""))

@@ -74,7 +74,7 @@ class _Recordings:
         return self._last[1]
 
     def refuse_channel(self, path: Path, channel: str) -> None:
-        """Refuse a row that belongs to one channel of a file with several: their mean would be used.
+        """Refuse a row whose text belongs to one of several channels: the mean of all channels would be used.
 
         Raises:
             UserError: the file has several channels, or cannot be read.
@@ -195,7 +195,7 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
         raise UserError(row.problem)
     language = row.cells.get("language", "")
     if language and not re.fullmatch(r"en(?:g(?:lish)?)?(?:[-_ (].*)?", language, re.IGNORECASE):
-        raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are English ones")
+        raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are for English")
     path = recordings.find(row.cells["path"])
     recordings.refuse_channel(path, row.cells.get("channel", ""))
     text = words_in(row.cells["text"], spoken)

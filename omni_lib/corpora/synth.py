@@ -5,7 +5,7 @@
     processes and moves the result into place.
 
 The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md describes the
-earlier drafts. The samples are identical on every run on one machine. They may differ between machines,
+earlier versions. The samples are identical on every run on one machine. They may differ between machines,
 because espeak-ng and the processor may round differently.
 """
 
@@ -40,13 +40,14 @@ TEXTS_SHA256 = (
     "78397f6db5e932ab9ee7f640fec1b3adacd466853bdf1ae9e4c97d2961d6ca99"  # of seed 0 and the default counts
 )
 
-# The number of fresh processes that synthesise the corpus. It does not depend on the number of workers:
-# espeak-ng's samples depend on what the same process has spoken before, so the same corpus needs the same
-# shards on every machine.
+# The number of fresh processes for each of the three groups of takes in `_shards`. It does not depend on the
+# number of workers: espeak-ng's samples depend on what the same process has spoken before, so the same corpus
+# needs the same shards on every machine.
 SHARDS = 16
 
 GRAIN = 800  # samples (50 ms): the length of a varied take is a multiple of it
-FIRST_FROZEN_VOICE = 1_000_000  # of those drawn: beyond the numbers of the additional utterances' voices
+# The number of the first drawn voice of the frozen utterances. Those of the additional ones begin at 0.
+FIRST_FROZEN_VOICE = 1_000_000
 
 _QUESTION_WORDS = tuple(
     f"{word} " for word in "how where when why who which is are do can could would have".split()
@@ -194,9 +195,10 @@ def _training_voice(
 def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
     """The takes of each process.
 
-    The frozen takes are always spoken in the same sequence. The samples of dev and test depend on the
-    training takes of version 1 that precede them, so these are still spoken, but not kept. The same holds for
-    a take that the corpus does not contain, if one that it does contain follows.
+    Three groups follow one another: the frozen takes as they were in version 1, the frozen takes that version
+    2 changed, and the additional takes. The sound of dev and test depends on what the same process has spoken
+    before. So the training takes of version 1 are still spoken, but not kept. The same holds for a take that
+    the corpus does not contain, if one that it does contain follows.
     """
     wanted = {take.path for take in takes}
     frozen = {take.path: take for take in plan(seed, DEFAULT_COUNTS)[1]}

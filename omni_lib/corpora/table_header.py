@@ -1,8 +1,9 @@
 """Find the columns of the path, the text, the start … in the header of a table, or refuse the header.
 
 `machine/tables.py` lists the names of these columns in other programs. This module chooses among several
-columns with the same meaning. It also refuses two kinds of tables that would pair recordings with wrong texts
-if they were read on: those without known names, and those with start and end times under unknown names.
+columns with the same meaning. It also refuses tables that would pair recordings with wrong texts: those
+without known names, with names below a title, with two columns of texts that differ, or with start and end
+times under unknown names.
 """
 
 from __future__ import annotations
@@ -16,14 +17,9 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 
-_TEXTS = (
-    "transcription",
-    "text",
-    "sentence",
-    "transcript",
-    "wrd",
-)  # of equal standing; words may be a number
-_COMPARED = 50  # rows in which they are compared
+# Columns that hold a text. `words` is not among them, because it may hold the number of words.
+_TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
+_COMPARED = 50  # rows in which the columns of texts are compared
 
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -70,9 +66,9 @@ def refuse_lower_header(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -
 def refuse_rival_texts(
     path: Path, names: Sequence[str], rows: Iterable[tuple[int, Mapping[str, object]]]
 ) -> None:
-    """Refuse a table with two columns of texts that differ, such as a transcript and what a recogniser wrote.
+    """Refuse a table with two columns of texts that differ, such as a transcript and a recogniser's output.
 
-    A text as printed and the same text in words do not differ.
+    A text as printed and the same text in words count as equal.
 
     Args:
         path: the file of the table.
@@ -91,8 +87,8 @@ def refuse_rival_texts(
                 continue
             if differ and cells[first] and cells[other]:
                 raise UserError(
-                    f"{path} has the columns {first} and {other}, which differ in line {line}: remove the one"
-                    " that is not what was said"
+                    f"{path} has the columns {first} and {other}, which differ in line {line}: keep only the"
+                    " one with what was said"
                 )
 
 

@@ -225,7 +225,7 @@ def _from_json(path: Path, text: str) -> Table:
 
 
 class _Object(dict[str, object]):
-    """An object of JSON that knows if one of its keys was given twice: a dictionary keeps the last alone."""
+    """A JSON object, and in `twice` a key that was given twice: a dictionary keeps only the last value."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)

@@ -133,8 +133,8 @@ def cast_voices(seed: int) -> dict[str, list[Voice]]:
 
     Families are shuffled; they fill the test split first, then dev, then train. A family that is too large
     for a small split always goes to train. Each train variant speaks in two accents, each variant of dev and
-    test in one; accents take turns. Of the train voices, version 2 of the corpus uses only those of the first
-    three utterances.
+    test in one; accents take turns. The corpus uses these train voices only for its first three training
+    utterances.
     """
     rng = random.Random(f"voices {seed}")
     families = list(FAMILIES)

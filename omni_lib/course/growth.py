@@ -13,7 +13,7 @@ from omni_lib.course.exercises.verdict import Note
 
 @dataclass(frozen=True)
 class MeasuredTraining:
-    """A training that was run to its end and timed (two cores of the EPYC, no GPU: tests/benchmarks/README.md)."""
+    """A training that was run to its end and timed: two cores of the EPYC, no GPU (tests/benchmarks)."""
 
     name: str
     hours: float  # of speech in its training part, as `omni data check` prints

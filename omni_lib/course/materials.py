@@ -66,6 +66,6 @@ def pretrained() -> tuple[Recogniser, Config]:
 def corpus() -> Path:
     """The manifest of the embedded corpus.
 
-    If the corpus is missing, or is of an earlier version, it is made first, in less than a minute.
+    If the corpus is missing, or has another version, seed or size, it is made first, in less than a minute.
     """
     return synthesise(CORPUS.parent)

@@ -183,7 +183,7 @@ def test_weights_of_another_floating_type_are_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_refused(value):
+def test_weights_that_are_not_finite_numbers_are_refused(value):
     state = {name: value * weight for name, weight in nn.Linear(2, 2).state_dict().items()}
     with pytest.raises(UserError, match="a.pt holds values in weight that are not finite numbers: use an"):
         load_weights(nn.Linear(2, 2), state, "a.pt")

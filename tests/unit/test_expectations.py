@@ -48,7 +48,7 @@ def test_a_wrong_list_is_told_by_one_entry(got, fragment):
     with pytest.raises(NotYet, match="Five steps: your function returns") as found:
         expect_equal(returning(got), (torch.zeros(9),), [1, 2, 3, 4, 5], "Count.", "Five steps")
     assert fragment in str(found.value)
-    assert str(found.value).endswith("Count.") is not isinstance(got, int), "a wrong type is no wrong count"
+    assert str(found.value).endswith("Count.") is not isinstance(got, int), "a type is not a count"
     assert len(numbers_in(str(found.value))) <= MOST_NUMBERS
 
 

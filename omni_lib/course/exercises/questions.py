@@ -107,7 +107,7 @@ class Number(Exercise):
             raise NotYet(f"{number} is not a finite number")
         if any(abs(value - self.right) <= self.tolerance for value in found.values):
             if not found.unit_fits:
-                raise NotYet(f"the number is right, but not what stands behind it; {self.unit} are asked for")
+                raise NotYet(f"the number is right, but not what stands behind it; the unit is {self.unit}")
             return self.praise
         readings = [*found.values, *found.doubtful]
         nearest = sorted(self.slips, key=lambda each: min(abs(each[0] - reading) for reading in readings))

@@ -49,7 +49,7 @@ _MIXED = re.compile(r"(\d+)\s+(\d+\s*/\s*\d+)")  # 2 1/4
 
 
 class NotANumber(ValueError):
-    """A text that holds no number, or something besides it."""
+    """A text without a number, or with something else besides the number."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 Left out by name, because no word can be learnt from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
-- noise as loud as uniform random numbers, and as irregular: samples whose bytes are in the other order, or
-  bytes that were inserted in a transfer; and samples that jump over zero: floats that are read as integers
+- samples that were read in a wrong format. With their bytes in the wrong order, or with bytes inserted in a
+  transfer, they are as loud and irregular as uniform random numbers. Floats that are read as integers are
+  loud, and hardly ever near zero
 - samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but
   only whoever made the file can know the factor.
 
