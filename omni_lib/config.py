@@ -198,7 +198,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
     except (OSError, ValueError) as error:  # bytes that are not UTF-8, a NUL byte in the name
-        remedy = "name a file" if path.is_dir() else "save it as UTF-8 text"
+        remedy = "name a file" if os.path.isdir(path) else "save it as UTF-8 text"
         raise UserError(f"{path} cannot be read as text ({error}): {remedy}") from None
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)

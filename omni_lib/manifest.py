@@ -131,7 +131,7 @@ def read_table(
     except FileNotFoundError:
         raise UserError(_missing(path)) from None
     except OSError as error:
-        remedy = f": name the manifest in it, such as {path / 'asr.csv'}" if path.is_dir() else ""
+        remedy = f": name the manifest in it, such as {path / 'asr.csv'}" if os.path.isdir(path) else ""
         raise UserError(f"{path} cannot be read: {error.strerror}{remedy}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8 text") from None

@@ -214,10 +214,10 @@ def test_memory_does_not_grow_with_the_recording(trained, tmp_path):
     torch.manual_seed(0)
     peaks = []
     # conftest.py lets the processes of tests keep freed memory; here glibc's own settings are wanted, and one
-    # arena: with an arena for each thread, the peak differs by up to 50 MB from run to run
+    # arena: the peak differs by up to 50 MB from run to run, and by more with an arena for each thread
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     environment["MALLOC_ARENA_MAX"] = "1"
-    for minutes in (2, 12):
+    for minutes in (2, 32):
         path = tmp_path / f"{minutes}.flac"
         with soundfile.SoundFile(path, "w", 16_000, 1) as file:
             for _ in range(minutes):
@@ -232,6 +232,6 @@ def test_memory_does_not_grow_with_the_recording(trained, tmp_path):
             cwd=ROOT,
         )
         peaks.append(int(told.stdout.split()[-1]) * 1024)
-    assert peaks[1] - peaks[0] < 50e6, (
-        "ten more minutes are 38 MB of samples, 31 MB of log-mels, and hundreds inside the subsampler"
+    assert peaks[1] - peaks[0] < 80e6, (
+        "thirty more minutes are 115 MB of samples, 92 MB of log-mels, and more inside the subsampler"
     )
