@@ -115,7 +115,8 @@ SAINT = re.compile(rf"\bSt\b\.?(?=\s+[A-Z])(?!\s+{_BEGINS})")
 STREET = re.compile(rf"(?<=[a-z] )St\b\.?(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
 # between two names, as in "the Wall St. Journal", it may be either; not behind these
 _BEFORE_SAINT = (
-    rf"(?:{_BEGINS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South|Mount|Port"
+    rf"(?:{_BEGINS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South|Mount"
+    r"|Port"
     r"|Fort|Lake|Cape|Hotel)\b)"
 )
 COUNTED = (
@@ -155,7 +156,8 @@ SIGNS = (  # a sign where it has one usual reading, and its words
 # Spellings that are not words: abbreviations without a full stop, and Roman numerals in small letters. They
 # are looked for at the end, when a text has only the letters a-z.
 NO_WORD = re.compile(
-    r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?|tsp|tbsp"
+    r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?"
+    r"|tsp|tbsp"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
 )
 
@@ -169,7 +171,8 @@ HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
 # A contraction whose apostrophe became a space, in a normalised text: don t, it s, we re. Letters that are
 # spelled (k i m) and abbreviations (s and p) are something else.
 LOST_APOSTROPHE = re.compile(
-    r"\b(?:ain|aren|can|couldn|didn|doesn|don|hadn|hasn|haven|isn|mightn|mustn|needn|shan|shouldn|wasn|weren|won"
+    r"\b(?:ain|aren|can|couldn|didn|doesn|don|hadn|hasn|haven|isn|mightn|mustn|needn|shan|shouldn|wasn"
+    r"|weren|won"
     r"|wouldn) t\b(?! [a-z]\b)|\b(?:we|you|they) (?:re|ve|ll)\b|\b(?:i|he|she|it|that|there|who) ll\b"
     r"|\bi ve\b|(?<!\b[a-z] )\bi m\b(?! [a-z]\b)"
     r"|\b(?:he|she|it|that|what|there|here|let|who|where|how) s\b(?! (?:[a-z]|and)\b)"
@@ -230,7 +233,8 @@ REFUSED = (  # pattern, and why a text with it is refused
         re.compile(
             r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
             rf"{_BEGINS})"
-            r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\.|\b(?i:inc|corp|dept|blvd|approx|hwy|pvt|cpl|univ|thurs|misc|cf)\."
+            r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\."
+            r"|\b(?i:inc|corp|dept|blvd|approx|hwy|pvt|cpl|univ|thurs|misc|cf)\."
             r"|\b(?:Pres|Rep|Adm|Cmdr|Fr|Msgr|Amb|Atty|Asst|Insp)\.(?=\s+[A-Z])|(?<=[a-z] )v\.(?= [A-Z])"
             r"|\b(?i:figs?|vols?|pp?|ch|chap|sec|ed|nos|nr|eq|tel|ext|ca|pt|art)\."
             rf"(?=\s*(?:[0-9]|(?:{'|'.join(COUNTED)})\b))"
@@ -256,7 +260,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (
         re.compile(
-            r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code|boeing|airbus)"
+            r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code"
+            r"|boeing|airbus)"
             r"\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
             re.IGNORECASE,
         ),
@@ -264,7 +269,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (
         re.compile(
-            r"(?<=[a-z]{2})\.(?!(?:com|org|net|edu|gov)\b(?!\.\w))(?=[a-z]{2})\w+|(?<![^\s(\"'])\.(?=[A-Za-z])\w+"
+            r"(?<=[a-z]{2})\.(?!(?:com|org|net|edu|gov)\b(?!\.\w))(?=[a-z]{2})\w+"
+            r"|(?<![^\s(\"'])\.(?=[A-Za-z])\w+"
         ),
         "may be said as dot, or end a sentence: write dot, or put a space behind the full stop",
     ),

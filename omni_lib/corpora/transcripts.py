@@ -52,9 +52,10 @@ _CLOCK = re.compile(r"[0-9]\.[0-5][0-9]\s?[ap]\.?m\b", re.IGNORECASE)  # 10.30 a
 _THOUSANDS = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}\.[0-9]{2}0(?![0-9])")  # 1.000: a thousand, or one?
 # A year-like number of things: nobody says "twenty nineteen people", but "in 2019 people …" is said.
 _COUNTED = re.compile(
-    r"(?:\b(?P<before>[a-z]+)\s+)?(?<![\w,.$£€])(?!1[1-9]00)(?:1[1-9][0-9]|20[1-9])[0-9]\s+(?:people|persons|men|women"
-    r"|children|students|soldiers|dollars|euros|pounds|cents|years|months|days|hours|minutes|seconds|miles|feet"
-    r"|yards|acres|met(?:er|re)s|kilomet(?:er|re)s|bytes|bits|votes|books|copies|times|points|degrees|calories)\b",
+    r"(?:\b(?P<before>[a-z]+)\s+)?(?<![\w,.$£€])(?!1[1-9]00)(?:1[1-9][0-9]|20[1-9])[0-9]\s+"
+    r"(?:people|persons|men|women|children|students|soldiers|dollars|euros|pounds|cents|years|months|days"
+    r"|hours|minutes|seconds|miles|feet|yards|acres|met(?:er|re)s|kilomet(?:er|re)s|bytes|bits|votes|books"
+    r"|copies|times|points|degrees|calories)\b",
     re.IGNORECASE,
 )
 _YEAR_AFTER = frozenset("in since of by until till from to before after during year late early mid".split())

@@ -69,7 +69,7 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
     """The number in `text`, the answer to the question `prompt` in `unit`.
 
     Raises:
-        NotANumber: there is no number, or something that belongs neither to it nor to the question.
+        NotANumber: the text lacks a number, or holds words that are not part of the question or the unit.
     """
     text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text.strip(), flags=re.IGNORECASE)
     text = _RESULT.split(text)[-1].strip() or text

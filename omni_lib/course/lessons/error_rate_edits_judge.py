@@ -141,7 +141,9 @@ def _counts(got: object, begins: str) -> Counts:
     entries: list[object] = []
     try:
         entries = list(got)  # type: ignore[call-overload]  # reported below
-        numbers = [] if isinstance(got, (str, dict)) else [float(number) for number in entries]  # type: ignore[arg-type]
+        numbers = []
+        if not isinstance(got, (str, dict)):
+            numbers = [float(number) for number in entries]  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(f"{begins} {described(got)}; {wanted}") from None
     if any(isinstance(entry, str) for entry in entries) or not all(number.is_integer() for number in numbers):
