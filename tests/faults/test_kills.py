@@ -145,12 +145,23 @@ def test_a_run_that_is_asked_to_stop_saves_and_exits_130(
     """At random instants, with the signals of Ctrl-C, a shutdown and a closed terminal."""
     for number in range(max(1, runs // 10)):
         rng, folder = random.Random(f"{name} {number}"), tmp_path / f"{number}"
-        pid = victims.start(command(folder), folder)
-        while not (folder / "run" / "training_log.json").exists():  # its first line, after four steps
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, unbroken[1] / 4))
-        os.kill(pid, getattr(signal, name))
-        assert victims.wait(pid) == 130, (folder / "error.txt").read_text()
+        longest = unbroken[1] / 4  # seconds
+        while True:
+            pid = victims.start(command(folder), folder)
+            while not (folder / "run" / "training_log.json").exists():  # its first line, after four steps
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, longest))
+            os.kill(pid, signal.SIGSTOP)  # so that it does not end between the look and the signal
+            time.sleep(0.05)
+            steps = [entry["step"] for entry in entries(folder / "run")]
+            os.kill(pid, getattr(signal, name))
+            os.kill(pid, signal.SIGCONT)
+            status = victims.wait(pid)
+            if max(steps) <= LAST_STEP - 6:  # the next line comes four steps later: it was still training
+                break
+            shutil.rmtree(folder)  # it may have ended first: strike sooner
+            longest /= 2
+        assert status == 130, (folder / "error.txt").read_text()
         step = load_checkpoint(periodic_checkpoints(folder / "run")[-1])["step"]
         assert f"Stopped at step {step}/{LAST_STEP}, saved" in (folder / "out.txt").read_text()
         ends_like_the_unbroken_run(folder)
