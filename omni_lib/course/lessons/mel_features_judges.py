@@ -338,7 +338,7 @@ def _slips() -> dict[str, Callable[[Tensor], Tensor]]:
         "your window is at the beginning of the 1024 points, 312 samples too early: put it in their middle": (
             _early
         ),
-        "`log1p` adds 1, which drowns all quiet sounds; add 1e-6": _variant(log=torch.log1p),
+        "`log1p` adds 1, far more than the power of quiet sounds; add 1e-6": _variant(log=torch.log1p),
         "the sound is mirrored at its ends, torch's default; pad with zeros (`constant`)": _variant(
             pad_mode="reflect"
         ),

@@ -33,7 +33,7 @@ def normalise_padded(attempt: Attempt) -> None:
             _recognise_slip(attempt, x, length, mask, wanted, padded)
             expect_close(attempt, (x, length), wanted, "", "B T C", 1e-3, padded)
     constant = torch.full((2, 5, 3), 4.0)
-    why = "The 1e-5 under the root keeps 0 / 0 away."
+    why = "Without the 1e-5 under the root, this is 0 / 0."
     zeros = torch.zeros(2, 5, 3)
     expect_close(
         attempt, (constant, torch.tensor([5, 2])), zeros, why, "B T C", case="A channel that never changes"
@@ -121,7 +121,7 @@ def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tu
     rows, count, everything = x.double(), int(mask.sum()), mask.numel()
     leaky = (
         f"your mean and variance count all {everything} frames of the batch, and {everything - count} of "
-        "them are padding: divide by the number of real frames, and let only those into the sums"
+        "them are padding: add up the real frames only, and divide by their number"
     )
     yield _normalised(x, torch.ones_like(mask)), leaky
     yield _normalised(torch.where(mask, x, 0.0), torch.ones_like(mask)), leaky

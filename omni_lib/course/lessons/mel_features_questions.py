@@ -134,8 +134,8 @@ mask_fill = Choice(
     right="d",
     replies={
         "a": "the logarithm was taken before the masks are drawn; nothing becomes infinite",
-        "b": "the mean over the training set knows nothing about this clip; the gap has to be filled from "
-        "its surroundings",
+        "b": "the mean over the training set does not depend on this clip, so it says nothing about the "
+        "sound that a mask covers",
         "c": "both are constants; neither costs anything",
         "d": "Yes. The mean becomes 0 when it is normalised. A raw 0 lies about one deviation above the "
         "mean of most filters: the masks would look like sound, not like gaps.",

@@ -12,8 +12,8 @@ from torch import Tensor
 def frame_count(samples: int, window: int, hop: int, centred: bool) -> int:
     """The number of frames of a clip of `samples` samples.
 
-    Not centred: only windows that fit into the clip as a whole count. A clip that is shorter than one has
-    none. Centred: one frame on sample 0, one on sample `hop`, and so on; a frame on sample `samples`
+    Not centred: only windows that fit into the clip as a whole count. A clip that is shorter than a window
+    has none. Centred: one frame on sample 0, one on sample `hop`, and so on; a frame on sample `samples`
     counts, too.
 
     Compared exactly, as a whole number.
@@ -49,9 +49,9 @@ def log_mel(waveform: Tensor) -> Tensor:
     A frame every 160 samples, centred on its sample. Zeros lie beyond the clip's ends
     (`pad_mode="constant"`), not its mirror image (torch's default, "reflect"). Each frame is 1024 samples,
     times a periodic Hann window of 400 in their middle (`torch.hann_window(400)`; `np.hanning` is
-    symmetric), then Fourier transformed. 128 mel filters from 0 to 8000 Hz, on HTK's scale and without a
-    norm (torchaudio's default). The values are ln(power + 1e-6), power being the squared size of the
-    transform.
+    symmetric), then Fourier transformed. The power is the squared absolute value. It is added up in 128 mel
+    filters from 0 to 8000 Hz, on HTK's scale and without a norm (torchaudio's default). The values are
+    ln(power in a filter + 1e-6).
 
     Compared to four digits (a pure tone to three); float32 and float64 will do.
     """

@@ -332,7 +332,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "mask_fill": [
         ("a", "nothing becomes infinite"),
         ("c", "neither costs anything"),
-        ("b", "knows nothing about this clip"),
+        ("b", "does not depend on this clip"),
     ],
 }
 
