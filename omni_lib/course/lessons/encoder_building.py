@@ -24,7 +24,7 @@ subsampler = CodeExercise(
     judge=judges.subsampler,
     answer=solutions.Subsampler,
     hints=(
-        "The trace above has the shape after each layer. First multiply `x` by `padding_mask(lengths, "
+        "The last cell before the exercise prints the shapes. First multiply `x` by `padding_mask(lengths, "
         "x.shape[1])[..., None]`, then give it an axis for the channels: `x[..., None]`.",
         "In the loop over `zip(self.convs, self.norms)`: `x = convolve_time_and_frequency(conv, x)`; if "
         "`conv.stride[0] == 2`, then `lengths = (lengths + 1) // 2`; then `x = F.relu(norm(x, mask))` with "

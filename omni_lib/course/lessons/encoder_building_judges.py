@@ -223,7 +223,7 @@ def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, w
         wanted = torch.where(real, wanted, 0.0)
         _recognise(got, wanted, known, case, real)
         if bool(got.isnan().any()):
-            why = "A softmax over keys that are all closed gives NaN: is the mask the wrong way round?"
+            why = "A softmax over scores that are all -inf gives NaN: is the mask the wrong way round?"
     compare(got, wanted, why, "B T C", 1e-4, case)
 
 

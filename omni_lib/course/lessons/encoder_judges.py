@@ -96,7 +96,7 @@ def attention(attempt: Attempt) -> None:
         if mine.shape == wanted.shape and not mine.is_complex():
             if _closes_the_queries(mine, *arguments):
                 raise NotYet(
-                    "your mask closes the queries of the padding, and leaves its keys open: the keys are the "
+                    "your mask excludes the queries of the padding, and not its keys: the keys are the "
                     "last axis, `mask[:, None, None, :]`"
                 )
             got = _real_rows(mine, mask)

@@ -117,8 +117,9 @@ rotary = Choice(
         "The query at position i is turned by i times an angle, the key at position j by j times that"
         " angle. What remains in their product?",
     ),
-    prompt="A clip begins 40 ms later than before, with silence in front of it. With rotary "
-    "positions, which attention scores between two frames of the clip change?",
+    prompt="A clip begins 80 ms later than before, with silence in front of it. Suppose that its frames have "
+    "the same queries and keys as before. With rotary positions, which attention scores between two frames "
+    "of the clip change?",
     options={
         "a": "all of them change, because every position is turned by another angle",
         "b": "those of distant frames, which become zero",
@@ -143,7 +144,7 @@ how_many_blocks = Number(
         "One block has 559,488 parameters.",
     ),
     prompt="The chapter says 10.5 million parameters. How many encoder blocks like ours would that take, "
-    "all else equal (a whole number)?",
+    "all else equal? (Round to the nearest whole number.)",
     right=18,
     unit="blocks",
     tolerance=0.5,

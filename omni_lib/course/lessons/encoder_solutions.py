@@ -45,9 +45,9 @@ def padding_mask(lengths: Tensor, frames: int) -> Tensor:
 class Subsampler(nn.Module):
     """Normalised log-mels (B, T, 128), lengths (B,) → (B, T', d_model), lengths (B,); T' is T halved twice.
 
-    `convs` and `norms` in pairs: zeros beyond each length, convolve, norm with the mask of the new lengths,
-    ReLU. Then `residual` and `residual_norm` in the same way, and their result is *added*. Then the mean of
-    each two neighbouring bands, and `project`.
+    First set the padding of `x` to zero. Then, for each pair of `convs` and `norms`: convolve, norm with the
+    mask of the new lengths, ReLU. Then `residual` and `residual_norm` in the same way, and their result is
+    *added*. Then the mean of each two neighbouring bands, and `project`.
 
     Compared with the library's to four digits, with its weights, on real frames only, in evaluation and in
     training mode.

@@ -126,7 +126,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
     ],
     "attention": [
-        (_closes_the_queries, "leaves its keys open"),
+        (_closes_the_queries, "and not its keys"),
         (_divides_by_heads, "the square root of the number of heads"),
         (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),
         (
