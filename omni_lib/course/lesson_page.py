@@ -69,6 +69,7 @@ AIMS = {
     "03": (
         Aim("read what a path spells", ("collapse",)),
         Aim("compute with all alignments of a text without listing them", ("forward_recursion",)),
+        Aim("say what the loss is before training", ("initial_loss",)),
         Aim("tell before training whether an utterance can be learned at all", ("feasible",)),
     ),
     "04": (

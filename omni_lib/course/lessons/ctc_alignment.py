@@ -77,7 +77,7 @@ count_alignments = CodeExercise(
     answer=solutions.count_alignments,
     hints=(
         "Put blanks around and between the letters: for `ab` the states are `_ a _ b _`. A path "
-        "walks through them from left to right. Keep, for each state, the number of ways to be "
+        "goes through them from left to right. Keep, for each state, the number of ways to be "
         "in it after t frames.",
         "From one frame to the next a path stays, moves on by one state, or skips a blank, which it "
         "may do only between two different letters. So the ways into state s are those of s, plus "
@@ -141,7 +141,8 @@ forward_recursion = CodeExercise(
         "skip is allowed, from the one before that. Add the probabilities of these beginnings, "
         "and multiply by the probability of the symbol that the state emits. In logarithms a "
         "product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
-        "Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the "
+        "Begin with a list `states` of the symbol of each state: a blank (0), the first letter, a blank, and "
+        "so on. Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the "
         "first letter; all other states are `-inf`.",
         "Frame t: `alpha[t, s] = log_probs[t, states[s]] + logsumexp(alpha[t-1, s], alpha[t-1, "
         "s-1], alpha[t-1, s-2])`, the last term only where `states[s]` is a letter other than "

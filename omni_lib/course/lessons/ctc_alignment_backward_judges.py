@@ -170,7 +170,7 @@ def viterbi_path(attempt: Attempt) -> None:
                 "states.",
             ),
             ("the cat sat on the mat", 57, "A sentence."),
-            ("the cat sat on the mat", 23, "Hardly any frame to spare."),
+            ("the cat sat on the mat", 23, "There is only one frame more than the text needs."),
             *((text, frames, "") for text in ("a", "ab", "aba", "hello") for frames in (7, 9, 16, 24)),
         )
     ):

@@ -76,8 +76,8 @@ what_blank_means = Choice(
         "a": "The blank says 'no new letter'. It fills the pauses, and frames in the middle of words too.",
         "b": "Look at the levels below: are the frames between the letters silent?",
         "c": "The space is class 1, and is written. The blank is class 0, and is not.",
-        "d": "A model that does not know spreads its probability. Many blanks here have a posterior close "
-        "to 1.",
+        "d": "If a model is not certain, several symbols get a part of the probability. Many blanks here "
+        "have a posterior close to 1.",
     },
 )
 
@@ -96,8 +96,8 @@ sum_or_best = Choice(
         "a": "That is the score of the best path alone. One path has less probability than all "
         "of them together; the next cell computes both.",
         "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
-        "c": "Logarithms of a sum and sums of logarithms differ: a mean would punish a model for every "
-        "unlikely path.",
+        "c": "Logarithms of a sum and sums of logarithms differ: with a mean, every unlikely path "
+        "would make the loss larger.",
         "d": "The probabilities of all paths are added up. The next cell does this by listing the paths, and "
         "compares the result with torch's.",
     },
@@ -105,7 +105,7 @@ sum_or_best = Choice(
 
 eos_as_target = Choice(
     key="03.eos_as_target",
-    hints=("How does a CTC model know when to stop: does it decide, or do its frames run out?",),
+    hints=("What ends the text of a CTC model: a symbol that it writes, or the last frame of the clip?",),
     prompt="One of the 29 classes is <eos>. How often is it in the target of a training utterance?",
     options={
         "a": "Once, as its last symbol.",
@@ -116,7 +116,7 @@ eos_as_target = Choice(
     right="c",
     replies={
         "a": "A decoder that predicts one letter after another needs a symbol for the end. CTC "
-        "stops when its frames run out.",
+        "needs none: it ends with the last frame of the clip.",
         "b": "The transcripts have no full stops, so nothing in a target marks where a sentence ends.",
         "c": "CTC ends with the clip's last frame, and `Vocabulary.encode` never writes class "
         "28. The class exists because the chapter's CTC head has 29 outputs.",

@@ -38,7 +38,7 @@ def count_alignments(target: list[int], frames: int) -> int:
     states = [0]
     for symbol in target:
         states += [symbol, 0]
-    ways = [1] + [0] * (len(states) - 1)  # before the first frame, every path waits in the first blank
+    ways = [1] + [0] * (len(states) - 1)  # before the first frame, every path is in the first blank
     for _ in range(frames):
         after = list(ways)  # stay
         for s in range(1, len(states)):

@@ -216,9 +216,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (4, "The second l"),
         (7, "too high"),
     ],
-    "what_blank_means": [("b", "levels below"), ("c", "class 1"), ("d", "spreads its probability")],
-    "sum_or_best": [("a", "the best path alone"), ("c", "a mean would punish"), ("b", "from elsewhere")],
-    "eos_as_target": [("a", "CTC stops when"), ("b", "nothing in a target marks"), ("d", "during a pause")],
+    "what_blank_means": [("b", "levels below"), ("c", "class 1"), ("d", "is not certain")],
+    "sum_or_best": [("a", "the best path alone"), ("c", "with a mean"), ("b", "from elsewhere")],
+    "eos_as_target": [("a", "needs none"), ("b", "nothing in a target marks"), ("d", "during a pause")],
     "initial_loss": [
         (26.94, "loss of one path"),
         (3.37, "one frame"),
