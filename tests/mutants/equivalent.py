@@ -117,6 +117,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "2e-12": "It only keeps a norm of zero from being divided by; any tiny number does.",
         "5e-13": "It only keeps a norm of zero from being divided by; any tiny number does.",
     },
+    "05.orthogonalise": {
+        "matrix.norm() - 1e-07": "It only prevents 0 / 0; zeros divided by any other number stay zeros.",
+        "2e-07": "It only prevents 0 / 0; zeros divided by any other number stay zeros.",
+        "5e-08": "It only prevents 0 / 0; zeros divided by any other number stay zeros.",
+        "gram @ (2.0315 * gram) @ x": "A factor of a product may stand at each of its matrices.",
+    },
     "06.load_encoder": {
         "torch.load(path, weights_only=True)": "Without a graphics card all tensors are loaded to the CPU.",
         "map_location='cpu')": "`weights_only=True` is torch's default.",

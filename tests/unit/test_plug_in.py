@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 
 import pytest
@@ -52,10 +52,15 @@ def few_steps(monkeypatch):
 
 @pytest.fixture(scope="module")
 def library_steps():
-    """One run with the library's functions for all exercises."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plug_in, "STEPS", 4)
-        return plug_in.training_steps(CLIPS)
+    """One run with the library's functions for each rate of Muon, shared by all exercises."""
+
+    @cache
+    def steps(muon_rate):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plug_in, "STEPS", 4)
+            return plug_in.training_steps(CLIPS, muon_rate)
+
+    return steps
 
 
 def test_every_exercise_with_a_place_is_found():
@@ -69,6 +74,7 @@ def test_every_exercise_with_a_place_is_found():
         "03.forward_recursion",
         "04.edit_counts",
         "05.learning_rate",
+        "05.orthogonalise",
         "05.train_step",
     }
 
@@ -86,11 +92,14 @@ def test_every_place_of_every_lesson_exists_and_training_calls_it(few_steps, lib
         return wrapper
 
     places = {place for exercise in PLUGGABLE for place in exercise.plug_in.places}
-    assert len(places) >= 8
+    rates = {exercise.plug_in.muon_rate for exercise in PLUGGABLE}
+    assert len(places) >= 8 and len(rates) == 2
+    expected = {rate: library_steps(rate) for rate in rates}
     for place in places:
         owner, name = resolved(place)
         monkeypatch.setattr(owner, name, counted(place, getattr(owner, name)))
-    assert plug_in.training_steps(CLIPS) == library_steps
+    for rate in rates:
+        assert plug_in.training_steps(CLIPS, rate) == expected[rate]
     assert sorted(calls) == sorted(places)
 
 
@@ -98,7 +107,9 @@ def test_every_place_of_every_lesson_exists_and_training_calls_it(few_steps, lib
 def test_the_solution_of_every_exercise_can_be_tried_in_training(
     exercise, few_steps, library_steps, monkeypatch
 ):
-    monkeypatch.setattr(plug_in, "_library_steps", lambda manifest, number: library_steps)
+    monkeypatch.setattr(
+        plug_in, "_library_steps", lambda manifest, number, muon_rate: library_steps(muon_rate)
+    )
     result = exercise.try_in_training(exercise.answer)
     assert isinstance(result, Comparison), result
     assert result.same, result
@@ -215,7 +226,7 @@ def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding():
     ("answer", "outcome"), [(lambda path: ..., Outcome.NOT_ATTEMPTED), (list, Outcome.NOT_YET)]
 )
 def test_the_check_of_the_exercise_comes_first(answer, outcome, monkeypatch):
-    monkeypatch.setattr(plug_in, "training_steps", lambda manifest: pytest.fail("it was used in training"))
+    monkeypatch.setattr(plug_in, "training_steps", lambda *run: pytest.fail("it was used in training"))
     verdict = exercise().try_in_training(answer)
     assert isinstance(verdict, Verdict) and verdict.outcome is outcome
 

@@ -43,6 +43,7 @@ from omni_lib.machine.threads import beside_other_programs, threads
 from omni_lib.manifest import Utterance, read_manifest, write_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.trainer import Trainer
+from omni_lib.training import optimizer
 
 if TYPE_CHECKING:
     from omni_lib.course.exercises.checking import CodeExercise
@@ -67,11 +68,13 @@ class PlugIn:
     A place is "module:attribute", where the module is the one that calls the function: `omni_lib.decoding`
     imports `collapse` from `omni_lib.ctc`, and the place is "omni_lib.decoding:collapse". The attribute may
     belong to a class, as in "omni_lib.encoder:AudioEncoder.output_lengths". `adapt` turns the learner's
-    function into what the library calls there.
+    function into what the library calls there. `muon_rate` is the setting of that name in both trainings;
+    without Muon (0) they are faster.
     """
 
     places: tuple[str, ...]
     adapt: Callable[[Callable[..., Any]], Any] = identity
+    muon_rate: float = 0.0
 
     def compare_runs(self, exercise: CodeExercise, function: Any) -> Comparison | Verdict:
         """Train twenty steps with `function` in these places, and twenty with the library's own.
@@ -90,13 +93,14 @@ class PlugIn:
             with beside_other_programs(), replaced(self, stand_in):
                 number = torch.get_num_threads()  # by which sums round
                 _SHOWN.get(ShownSteps(STEPS)).begin("your function")
-                yours = training_steps(manifest)
+                yours = training_steps(manifest, self.muon_rate)
         except Exception as error:
             failure = f"With your function in its place, training fails: {_in_one_line(error)}"
             return Verdict(Outcome.NOT_YET, stand_in.failure or failure)
         if stand_in.failure:  # the training loop caught the exception itself
             return Verdict(Outcome.NOT_YET, stand_in.failure)
-        return Comparison(_library_steps(manifest, number), yours, stand_in.calls)
+        library = _library_steps(manifest, number, self.muon_rate)
+        return Comparison(library, yours, stand_in.calls)
 
 
 class StandIn:
@@ -170,21 +174,25 @@ def replaced(plug_in: PlugIn, function: Callable[..., Any]) -> Iterator[None]:
         yield
 
 
-def training_steps(manifest: Path) -> tuple[Step, ...]:
+def training_steps(manifest: Path, muon_rate: float = 0.0) -> tuple[Step, ...]:
     """Twenty steps of the training loop from the pretrained weights, the same every time.
 
     The caller's random numbers are not touched.
 
     Args:
         manifest: the corpus whose first short clips are used.
+        muon_rate: as in the settings of a training.
     """
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
+        mock.patch.object(optimizer, "fast_type", lambda device: None),  # Muon, too, in single precision
         torch.random.fork_rng(devices=range(torch.cuda.device_count())),
     ):
         folder = Path(name)
         write_manifest(folder / "asr.csv", _some_clips(manifest))
-        trainer = Trainer(_settings(folder), folder / "run", report=_SHOWN.get(ShownSteps(STEPS)).report)
+        trainer = Trainer(
+            _settings(folder, muon_rate), folder / "run", report=_SHOWN.get(ShownSteps(STEPS)).report
+        )
         pretrained, _ = load_recogniser(PRETRAINED)
         # Keep the feature statistics that were measured on these clips: they may be the learner's work.
         features = {"encoder.feature_mean", "encoder.feature_deviation"}
@@ -196,14 +204,14 @@ def training_steps(manifest: Path) -> tuple[Step, ...]:
 
 
 @cache
-def _library_steps(manifest: Path, number: int) -> tuple[Step, ...]:
-    """The steps with the library's own functions: all exercises share one run on the same clips."""
+def _library_steps(manifest: Path, number: int, muon_rate: float) -> tuple[Step, ...]:
+    """The steps with the library's own functions: exercises share a run on the same clips."""
     _SHOWN.get(ShownSteps(STEPS)).begin("the library's function")
     with threads(number):
-        return training_steps(manifest)
+        return training_steps(manifest, muon_rate)
 
 
-def _settings(folder: Path) -> Config:
+def _settings(folder: Path, muon_rate: float) -> Config:
     """The settings of the embedded corpus, changed so that two runs that compute the same stay close.
 
     Rounding errors grow with every step, and faster at a high rate or in bfloat16: so the rate is a tenth,
@@ -217,7 +225,7 @@ def _settings(folder: Path) -> Config:
         save_dir=str(folder / "run"),
         batch_size=BATCH,
         learning_rate=config.learning_rate / 10,
-        muon_rate=0.0,
+        muon_rate=muon_rate,
         log_every=1,
         mixed_precision=False,
         pause_perturb=0.0,

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from omni_lib.config import Config
 from omni_lib.course.exercises.checking import CodeExercise, source_of
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.exercises.verdict import Note
 from omni_lib.course.lessons import full_training_judges as judges
+from omni_lib.course.lessons import full_training_muon_judge as muon_judge
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons import full_training_step_judge as step_judge
 from omni_lib.course.lessons.full_training_questions import (
@@ -161,6 +163,40 @@ average_weights = CodeExercise(
 )
 
 
+def _for_a_stack(
+    function: Callable[[Tensor, int], Tensor],
+) -> Callable[[Tensor, int], Tensor]:
+    """The learner's function as Muon calls it: for a stack of matrices of one shape."""
+
+    def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
+        return torch.stack([torch.as_tensor(function(matrix, steps)) for matrix in matrices])
+
+    return orthogonalise
+
+
+orthogonalise = CodeExercise(
+    key="05.orthogonalise",
+    goal="Bring the singular values of a matrix near 1 by products of matrices, without computing them.",
+    difficulty=3,
+    minutes=10,
+    extra=True,
+    judge=muon_judge.orthogonalise,
+    answer=solutions.orthogonalise,
+    hints=(
+        "`matrix.norm()` is the Frobenius norm. Make a new tensor: the one that you are given must stay as "
+        "it is.",
+        "In each step, compute `gram = x @ x.T` from the newest x. Then (X Xᵀ) X is `gram @ x`, and "
+        "(X Xᵀ)² X is `gram @ gram @ x`.",
+        "The loop: `gram = x @ x.T`, then `x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x`.",
+    ),
+    praise="That is the core of Muon, `omni_lib.training.optimizer.orthogonalise`. The library's function "
+    "works on all matrices of one shape at once.",
+    plug_in=PlugIn(
+        places=("omni_lib.training.optimizer:orthogonalise",), adapt=_for_a_stack, muon_rate=0.002
+    ),
+)
+
+
 def _as_method(function: Callable[..., Any]) -> Callable[[Trainer, Batch], Loss]:
     """The learner's step as the trainer calls it, with what `Trainer.train_step` does before and after."""
 
@@ -215,6 +251,7 @@ EXERCISES = (
     learning_rate,
     clip_gradient,
     average_weights,
+    orthogonalise,
     train_step,
     training_time,
     chapter_hours,

@@ -72,6 +72,20 @@ def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: floa
     return kept * averaged + (1 - kept) * current
 
 
+def orthogonalise(matrix: Tensor, steps: int) -> Tensor:
+    """The Newton-Schulz iteration with Jordan's coefficients, for one matrix that is not taller than wide.
+
+    First the matrix is divided by its Frobenius norm, the root of the sum of all squares, plus 1e-7. Then
+    each step replaces X by 3.4445 X - 4.7750 (X Xᵀ) X + 2.0315 (X Xᵀ)² X. A new tensor, compared to three
+    digits.
+    """
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x
+    return x
+
+
 def train_step(
     model: Learner,
     batch: Batch,

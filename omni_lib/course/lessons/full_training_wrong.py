@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omni_lib.course.lessons import full_training_muon_wrong as muon
 from omni_lib.course.lessons import full_training_schedule_wrong as schedule
 from omni_lib.course.lessons import full_training_solutions as solutions
 from omni_lib.course.lessons import full_training_step_wrong as step
@@ -229,6 +230,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_averaged_in_place, "changes its input"),
         (_one_update_too_far, "There was none before it"),
     ],
+    "orthogonalise": muon.WRONG,
     "train_step": step.WRONG,
     "recipe_refused": _other_options(recipe_refused),
     "log_one": _other_options(log_one),
@@ -252,6 +254,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         _averaged_in_numpy,
         lambda a, c, u, d: a.double() + (c - a).double() * (1 - min(d, (1 + u) / (10 + u))),
     ],
+    "orthogonalise": muon.OTHER_RIGHT,
     "train_step": step.OTHER_RIGHT,
     "chapter_hours": ["2.26", 2.3, 2.25, "2.26 h", "2,26", "8125/3600", "2:15", "2 h 15 min 25 s", "2 1/4"],
     "epoch_of_step_1000": ["8th", "epoch 8", "the eighth"],
