@@ -159,7 +159,7 @@ class Trainer:
         manifest = read_manifest(self.config.data_path)
         rows = trainable(manifest, self.config, self.report)
         dev_rows = readable(manifest, self.config, "dev", self.report)
-        self.report(f"Found {len(rows)} audio samples to train on, {len(dev_rows)} to develop on")
+        self.report(f"Found {len(rows)} audio samples for training, {len(dev_rows)} for dev")
 
         # refuse data that differs from the data the run began with
         found = Fingerprint.of(rows, dev_rows) if distributed.is_writer() else None

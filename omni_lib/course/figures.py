@@ -173,7 +173,7 @@ def log_curves(entries: Entries, title: str = "") -> Figure:
         plot_entries(loss, steps, "ctc_loss", color=BLUE, **DOTS)
         loss.set(xlabel="step", ylabel="nats per utterance", title="CTC loss, training", ylim=(0, None))
         plot_entries(blanks, steps, "blank_rate", 100, color=GREEN, **DOTS)
-        blanks.set(xlabel="step", ylabel="% of the frames", title="Frames that say blank", ylim=(-3, 103))
+        blanks.set(xlabel="step", ylabel="% of the frames", title="Blank rate", ylim=(-3, 103))
         plot_entries(wer, steps, "wer", 100, color=ORANGE, linestyle="--", label="training")
         plot_entries(wer, epochs, "dev_wer", 100, color=BLUE, label="dev", **DOTS)
         wer.set(xlabel="step", ylabel="%", title="Word error rate", ylim=(0, None))

@@ -134,7 +134,7 @@ def _why_it_died(code: int | None, last: str) -> str:
     """The reason, from an exit code other than 0 and the last line that was printed."""
     memory = "the system ends processes when memory runs out; a person or another program can do it, too"
     if code is None:
-        return f"killed without a last word: {memory}"
+        return f"killed without a message: {memory}"
     if code == 130:
         return "it was interrupted before it could save"
     if code < 0:

@@ -128,7 +128,7 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
         )
         rows = f"{len(result.impossible)} of {len(result.readable)} training utterances ({share:.1%})"
         raise UserError(
-            f"{rows} have more symbols than CTC frames{speed}, so no path and an infinite loss: {remedy} "
+            f"{rows} need more CTC frames than they have{speed}, so their loss is infinite: {remedy} "
             f"(or raise max_impossible, now {config.max_impossible}, to leave them out; "
             f"first: {result.impossible[0]})"
         )

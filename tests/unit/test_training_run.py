@@ -164,7 +164,7 @@ def test_a_killed_run_is_reported_and_can_be_resumed(long_run):
         long_run.wait()
     assert long_run.status().exit_code == -signal.SIGKILL
     training_process._children.clear()  # as after a restart of the kernel: the exit code is lost
-    with pytest.raises(UserError, match="died, killed without a last word"):
+    with pytest.raises(UserError, match="died, killed without a message"):
         long_run.wait()
     with RunLock(long_run.folder):
         pass
@@ -236,7 +236,7 @@ def test_the_state_tells_what_was_saved(code, said, state, reason):
     [
         (18, None, "", State.FINISHED, "it trained to the end"),
         (18, -9, "", State.FINISHED, "it trained to the end, but made no report: killed by SIGKILL"),
-        (15, None, "Epoch 3/3:", State.DIED, "killed without a last word"),  # before the last save
+        (15, None, "Epoch 3/3:", State.DIED, "killed without a message"),  # before the last save
         (15, None, "", State.DIED, "it ended, nobody recorded why, and the steps after 15, its newest"),
         (15, -9, "", State.DIED, "killed by SIGKILL"),
     ],

@@ -49,7 +49,7 @@ edit_counts = CodeExercise(
         "deletions.",
         "A cell comes from one of three: diagonally (the words match, or are substituted), from "
         "above (a word of the reference is deleted), from the left (a word is inserted). Take the "
-        "cheapest.",
+        "one with the fewest errors.",
         "Keep in each cell not only the number of errors but the three counts as well: `(errors, S, "
         "D, I)`, and take the `min` by the first. The last cell has the answer.",
     ),

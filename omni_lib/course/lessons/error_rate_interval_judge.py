@@ -56,7 +56,7 @@ def bootstrap_interval(attempt: Attempt) -> None:
         if abs(low - 10) < 1e-4 and abs(high - 10) < 1e-4:
             slip = "return fractions"
         elif low < 0.1 < high:
-            slip = "draw utterances, not words; a formula will not do either"
+            slip = "draw utterances, not words, and use no formula"
         raise NotYet(
             "Utterances that all have one error in ten words: every resample has the same rate, so both ends "
             f"are 0.1; yours are ({low:.4g}, {high:.4g}): {slip}"
@@ -80,7 +80,7 @@ def bootstrap_interval(attempt: Attempt) -> None:
             and got[1] - got[0] < 0.5
         ):
             why = "Do you round the two ends? Return them as they are."
-        raise NotYet(f"the {'upper' if close[0] else 'lower'} end of your interval is off. {why}")
+        raise NotYet(f"the {'upper' if close[0] else 'lower'} end of your interval is wrong. {why}")
     # Six utterances of ten words, all errors in one of them: the rate depends on how often it is drawn.
     for place in (2, 0, 5):
         errors = [5 * (number == place) for number in range(6)]
@@ -92,7 +92,7 @@ def bootstrap_interval(attempt: Attempt) -> None:
             "last included",
         )
         twelfths = 12 * high  # six utterances of ten words, five errors each time that the one is drawn
-        slip = "A formula assumes a bell curve: draw, and take percentiles of what was drawn"
+        slip = "A formula assumes a normal distribution: draw, and take percentiles of what was drawn"
         if low >= 0 and abs(high - 0.3) < 1e-6:
             slip = "Draw as many utterances as there are, all six, and from all six"
         elif low >= 0 and abs(twelfths - round(twelfths)) < 1e-6:

@@ -137,7 +137,7 @@ WRONG: list[tuple[Any, str]] = [
     (_half_as_many, "fewer utterances than"),
     (_mean_of_rates_interval, "the mean of the utterances' rates"),
     (_torn_apart, "errors and its words together"),
-    (_closed_formula, "A formula assumes a bell curve"),
+    (_closed_formula, "A formula assumes a normal distribution"),
     (_upside_down, "the lower end comes first"),
     (lambda errors, words, resamples: sum(errors) / sum(words), "two numbers are wanted"),
     (_not_sorted, "from the sorted rates"),

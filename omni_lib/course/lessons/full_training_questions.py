@@ -75,7 +75,7 @@ read_range = Choice(
         "bad batch is enough to spoil the training.",
         "b": "That is safe, and slow: at the left end the loss hardly changes.",
         "c": "A warm-up only delays it: after the warm-up the rate is too high all the same.",
-        "d": "Yes, a usual choice (Smith 2017): the loss falls there, and the limit is not near.",
+        "d": "Yes, a usual choice: the loss still falls there, and the limit is not near.",
     },
 )
 
@@ -124,18 +124,18 @@ epoch_of_step_1000 = Number(
 why_resume = Reflection(
     key="05.why_resume",
     hints=(
-        "What else in a training has a memory of the steps before? And what would a new random "
+        "What else in a training depends on the steps before? And what would a new random "
         "generator do after the restart?",
     ),
     prompt="A run that is stopped and resumed ends with the same weights, bit for bit, as one that was not. "
     "Besides the weights, what must the checkpoint hold, and how must random numbers be drawn?",
     model="The state of the optimisers (their momenta), the averaged weights and the step. And every random"
-    " number is drawn from seed, epoch and row, or from seed and step, never from a stream that a "
-    "restart would lose.",
+    " number is drawn from seed, epoch and row, or from seed and step, never by a generator "
+    "whose state a restart would lose.",
     points=(
         "the state of the optimisers",
         "the step (and the averaged weights)",
-        "random numbers are drawn from the seed and the place in the training, not from a stream",
+        "random numbers are drawn from the seed and the place in the training, not by one running generator",
     ),
 )
 
@@ -224,8 +224,8 @@ log_two = Choice(
     replies={
         "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
         "used. What does the loss do in its first fifty steps?",
-        "b": "Yes: the loss falls, and within ten steps more than doubles. When the rate has "
-        "come down again, every frame is blank.",
+        "b": "Yes: the loss falls, and within ten steps more than doubles. From step 90 on, nearly every "
+        "frame is blank.",
         "c": "It ends there, but that is not how it began: what does the loss do in its first fifty steps?",
         "d": "No healthy loss more than doubles within ten steps.",
     },

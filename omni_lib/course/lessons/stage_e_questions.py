@@ -6,7 +6,10 @@ from omni_lib.course.exercises.questions import Choice, Number, Reflection
 
 what_stays_behind = Choice(
     key="06.what_stays_behind",
-    hints=("Where do the mean and the deviation of the features live? And does the Thinker read letters?",),
+    hints=(
+        "Which part of the checkpoint holds the mean and the deviation of the features? And does the Thinker "
+        "read letters?",
+    ),
     prompt="Stage E loads checkpoint['enc']. Which other part of the checkpoint does its forward pass need?",
     options={
         "a": "'head': without the CTC head there are no letters for the Thinker to read",
@@ -46,7 +49,8 @@ why_freeze = Choice(
         "trained, the encoder can be trained too, at a low rate.",
         "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed "
         "either way.",
-        "d": "CTC is gone with the head. What would the first gradients of Stage E do to the encoder?",
+        "d": "The CTC loss is left out together with the head. What would the first gradients of Stage E do "
+        "to the encoder?",
     },
 )
 
@@ -103,7 +107,7 @@ voices_forgotten = Choice(
     },
     right="c",
     replies={
-        "a": "Look at the letters beside it: there it is far ahead.",
+        "a": "Look at the letters beside it: there its score is by far the highest.",
         "b": "Least squares is solved exactly, not in steps. What does CTC reward?",
         "c": "Yes: the loss does not reward information about the voice, and little of it is "
         "left in a form that one matrix can read. Whether a larger model could still find it, "
