@@ -145,24 +145,6 @@ clip_gradient = CodeExercise(
 )
 
 
-average_weights = CodeExercise(
-    key="05.average_weights",
-    goal="One update of the moving average of the weights, which covers more steps as the run goes on.",
-    difficulty=2,
-    minutes=8,
-    extra=True,
-    judge=judges.average_weights,
-    answer=solutions.average_weights,
-    hints=(
-        "A moving average keeps a share of itself and takes the rest from what is new.",
-        "The share it keeps is `min(decay, (1 + updates) / (10 + updates))`: small at first, so that "
-        "the random start is soon forgotten.",
-    ),
-    praise="It is these averaged weights that are evaluated and saved as `enc`: they depend less "
-    "on the last few batches.",
-)
-
-
 def _for_a_stack(
     function: Callable[[Tensor, int], Tensor],
 ) -> Callable[[Tensor, int], Tensor]:
@@ -194,6 +176,24 @@ orthogonalise = CodeExercise(
     plug_in=PlugIn(
         places=("omni_lib.training.optimizer:orthogonalise",), adapt=_for_a_stack, muon_rate=0.002
     ),
+)
+
+
+average_weights = CodeExercise(
+    key="05.average_weights",
+    goal="One update of the moving average of the weights, which covers more steps as the run goes on.",
+    difficulty=2,
+    minutes=8,
+    extra=True,
+    judge=judges.average_weights,
+    answer=solutions.average_weights,
+    hints=(
+        "A moving average keeps a share of itself and takes the rest from what is new.",
+        "The share it keeps is `min(decay, (1 + updates) / (10 + updates))`: small at first, so that "
+        "the random start is soon forgotten.",
+    ),
+    praise="It is these averaged weights that are evaluated and saved as `enc`: they depend less "
+    "on the last few batches.",
 )
 
 
@@ -250,8 +250,8 @@ EXERCISES = (
     recipe_refused,
     learning_rate,
     clip_gradient,
-    average_weights,
     orthogonalise,
+    average_weights,
     train_step,
     training_time,
     chapter_hours,

@@ -62,16 +62,6 @@ def clip_gradient(gradients: list[Tensor], largest_norm: float) -> list[Tensor]:
     return [gradient * scale for gradient in gradients]
 
 
-def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
-    """The moving average of the weights after one more step.
-
-    It keeps min(decay, (1 + updates) / (10 + updates)) of itself, `updates` being the number of updates
-    before this one, and takes the rest from `current`. A new tensor, compared to four digits.
-    """
-    kept = min(decay, (1 + updates) / (10 + updates))
-    return kept * averaged + (1 - kept) * current
-
-
 def orthogonalise(matrix: Tensor, steps: int) -> Tensor:
     """The Newton-Schulz iteration with Jordan's coefficients, for one matrix that is not taller than wide.
 
@@ -84,6 +74,16 @@ def orthogonalise(matrix: Tensor, steps: int) -> Tensor:
         gram = x @ x.T
         x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x
     return x
+
+
+def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: float) -> Tensor:
+    """The moving average of the weights after one more step.
+
+    It keeps min(decay, (1 + updates) / (10 + updates)) of itself, `updates` being the number of updates
+    before this one, and takes the rest from `current`. A new tensor, compared to four digits.
+    """
+    kept = min(decay, (1 + updates) / (10 + updates))
+    return kept * averaged + (1 - kept) * current
 
 
 def train_step(
