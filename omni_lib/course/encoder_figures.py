@@ -1,16 +1,19 @@
-"""Figures of lesson 02: effects of padding and of rotary positions, parameter counts."""
+"""Figures of lesson 02: effects of padding and of rotary positions, kernels and gates, parameter counts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import torch
 from torch import Tensor
 
-from omni_lib.course.figures import Picture, page_style, shown
+from omni_lib.course.figures import DOTS, Picture, page_style, shown
 from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE
+from omni_lib.encoder import HIDDEN_TIME, AudioEncoder, EncoderBlock
 
 EMBEDDING = 0.08  # seconds
+FRAME = HIDDEN_TIME * 10  # milliseconds, of a frame of the first block
 
 
 def distances(named: Mapping[str, Tensor], description: str) -> Picture:
@@ -45,6 +48,65 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
         panels[0].set_ylabel("position of the query")
         figure.colorbar(image, ax=panels.tolist(), label="score")
     return shown(figure, description)
+
+
+def kernels_and_gates(
+    encoder: AudioEncoder, mel: Tensor, kernels: Mapping[str, int], gates: Mapping[str, int], description: str
+) -> Picture:
+    """Kernels of the convolution in the first block, beside some of its gates for a clip.
+
+    Args:
+        mel: the clip (frames, 128).
+        kernels, gates: label → channel.
+        description: the alternative text.
+    """
+    block = encoder.blocks[0]
+    assert isinstance(block, EncoderBlock)
+    kernel = block.convolution.depthwise.weight[:, 0].detach()  # (C, K)
+    reach = kernel.shape[1] // 2
+    offsets = [FRAME * offset for offset in range(-reach, reach + 1)]
+    opened = first_gates(encoder, mel)
+    times = [FRAME / 1000 * (frame + 0.5) for frame in range(len(opened))]
+    loudness = mel.mean(dim=1)
+    loudness = (loudness - loudness.min()) / (loudness.max() - loudness.min())
+    styles = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "v"), (SKY_BLUE, "D"))
+    with page_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.8, 3.2), layout="constrained")
+        for (label, channel), (colour, marker) in zip(kernels.items(), styles, strict=False):
+            left.plot(offsets, kernel[channel], color=colour, label=label, **DOTS | {"marker": marker})
+        left.axhline(0, color=GREY, linewidth=0.8)
+        left.set(xlabel="the frame that is read: earlier or later by (ms)", ylabel="weight", title="Kernels")
+        left.set_ylim(-1.1, 2)
+        right.fill_between(
+            [0.01 * frame for frame in range(len(mel))],
+            loudness.numpy(),
+            color=GREY,
+            alpha=0.3,
+            linewidth=0,
+            label="loudness (scaled)",
+        )
+        for (label, channel), (colour, marker) in zip(gates.items(), styles[3:], strict=False):
+            right.plot(times, opened[:, channel], color=colour, label=label, **DOTS | {"marker": marker})
+        right.set(xlabel="time in the clip (s)", ylabel="gate", title="Gates", ylim=(-0.03, 1.65))
+        right.set_yticks([0, 0.5, 1])
+        for axes in (left, right):
+            axes.legend(loc="upper left")
+    return shown(figure, description)
+
+
+def first_gates(encoder: AudioEncoder, mel: Tensor) -> Tensor:
+    """The gates (T, C) of the convolution in the first block, for mel (frames, 128)."""
+    block = encoder.blocks[0]
+    assert isinstance(block, EncoderBlock)
+    found: list[Tensor] = []
+    hook = block.convolution.expand.register_forward_hook(lambda layer, given, result: found.append(result))
+    try:
+        with torch.inference_mode():
+            encoder(mel[None], torch.tensor([len(mel)]))
+    finally:
+        hook.remove()
+    gates: Tensor = found[0][0].chunk(2, dim=-1)[1].sigmoid()
+    return gates
 
 
 def parameter_bars(parts: Sequence[tuple[str, int]], claimed: int, description: str) -> Picture:

@@ -24,6 +24,7 @@ BUILT_IN = {
     "subsampler": ("subsampler", "padding_mask"),
     "block": ("block",),
     "attention": ("self_attention", "attention", "rotate"),
+    "convolution": ("convolution_module",),
 }
 
 

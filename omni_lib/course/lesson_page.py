@@ -62,7 +62,10 @@ AIMS = {
             "write the mask that keeps padding out, and say what it is for", ("padding_mask", "without_mask")
         ),
         Aim("write a subsampler as a module of PyTorch", ("subsampler",)),
-        Aim("write attention with rotary positions, and a block", ("attention", "rotate", "rotary", "block")),
+        Aim(
+            "write attention with rotary positions, a convolution module, and a block",
+            ("attention", "rotate", "rotary", "convolution_module", "block"),
+        ),
         Aim("put these together into an encoder and give it trained weights", ("audio_encoder",)),
         Aim("say how many parameters it has", ("how_many_blocks",)),
     ),

@@ -9,6 +9,7 @@ _SAME_LENGTHS = "`strict` matters only where the two lists differ in length, whi
 _BLANKS = "Every blank is preceded by a blank two states before, so that the comparison alone excludes it."
 _THIRD = "State 2 is a blank, which is never reached by a skip, so that 2 may be left out."
 _ON_THE_CPU = "Without a graphics card there is one device."
+_AXES = "Exchanging two axes does not depend on their order."
 _ROUNDED_LATER = "The half that remains is cut off by the next whole division, exactly as by this one."
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -30,7 +31,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "quarter = (half + 1) / 2": _ROUNDED_LATER,
     },
     "02.attention": {
-        "key.transpose(-2, -1)": "Exchanging two axes does not depend on their order.",
+        "key.transpose(-2, -1)": _AXES,
         "key.transpose(-1, 2)": "Of four axes, number 2 is the last but one.",
     },
     "02.subsampler": {
@@ -43,8 +44,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "frame = torch.arange(x.shape[2], device": "Of four axes, number 2 is the last but one.",
     },
     "02.self_attention": {
-        "-1)).transpose(2, 1)": "Exchanging two axes does not depend on their order.",
-        "attended.transpose(2, 1)": "Exchanging two axes does not depend on their order.",
+        "-1)).transpose(2, 1)": _AXES,
+        "attended.transpose(2, 1)": _AXES,
+    },
+    "02.convolution_module": {
+        "self.depthwise(x.transpose(2, 1)).transpose(1, 2)": _AXES,
+        "self.depthwise(x.transpose(1, 2)).transpose(2, 1)": _AXES,
     },
     "02.audio_encoder": {
         "'feature_mean', torch.ones(128)": "The mean comes with the weights, and in training from the clips.",

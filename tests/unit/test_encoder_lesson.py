@@ -13,11 +13,13 @@ from omni_lib.course import materials
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.layer_shapes import layer_calls
 from omni_lib.course.lessons import encoder as lesson
+from omni_lib.course.lessons import encoder_convolution_judge as convolution
 from omni_lib.course.lessons import encoder_slips as slips
 from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.lessons import encoder_wrong
+from omni_lib.course.lessons.encoder_building_judges import disturb_norms
 from omni_lib.course.lessons.encoder_plug_in import in_training
-from omni_lib.encoder import AudioEncoder, Subsampler, apply_rotary, valid_frames
+from omni_lib.encoder import AudioEncoder, ConvolutionModule, Subsampler, apply_rotary, valid_frames
 from omni_lib.errors import UserError
 
 SMALL = Config(d_model=24, n_layers=3, n_heads=3, d_ff=40, dropout=0.0, blocks_before_pool=1)
@@ -41,6 +43,8 @@ def test_the_references_of_the_slips_compute_without_a_slip_what_the_library_com
     encoder = AudioEncoder.from_config(SMALL).eval()
     assert torch.allclose(slips._embedded(encoder, x, lengths), encoder(x, lengths)[0], atol=1e-6)
     assert counts.tolist() == [15, 10]
+    module, mask = ConvolutionModule(128, 15).eval(), valid_frames(lengths, 60)
+    assert torch.allclose(convolution._convolved(module, x, mask), module(x, mask), atol=1e-6)
 
 
 def test_a_learners_encoder_gives_training_the_hidden_states_of_the_library():
@@ -131,7 +135,9 @@ def test_every_right_answer_can_be_built_upon(name):
         assert torch.allclose(got[mask], wanted[mask], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["padding_mask", "rotate", "attention", "self_attention", "block"])
+@pytest.mark.parametrize(
+    "name", ["padding_mask", "rotate", "attention", "self_attention", "convolution_module", "block"]
+)
 def test_our_solution_in_the_learners_place_is_not_counted_as_the_learners(name):
     """A notebook that was run with its blanks has given our solution the name of the learner's function."""
     exercise = getattr(lesson, name)
@@ -141,6 +147,48 @@ def test_our_solution_in_the_learners_place_is_not_counted_as_the_learners(name)
         assert exercise.check(again).outcome is Outcome.NOT_ATTEMPTED
     assert exercise.check(exercise.answer).outcome is Outcome.RIGHT
     assert exercise.check(exercise.or_ours(exercise.answer)).outcome is Outcome.RIGHT
+
+
+def test_every_right_convolution_module_can_be_a_part_of_the_block():
+    """Also one with torch's batch norm, or with a sum over shifted frames."""
+    x, mask = torch.randn(2, 20, 24), valid_frames(torch.tensor([20, 11]), 20)
+    wanted = solutions.Block(24, 3, 40).eval()
+    for answer in encoder_wrong.OTHER_RIGHT["convolution_module"]:
+        part = lesson.convolution_module.or_ours(answer)
+        assert part is answer
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(solutions, "ConvolutionModule", part)
+            block = solutions.Block(24, 3, 40).eval()
+        assert type(block.convolution) is answer
+        block.load_state_dict(wanted.state_dict())
+        assert torch.allclose(block(x, mask)[mask], wanted(x, mask)[mask], atol=1e-4)
+
+
+def test_a_convolution_module_whose_layer_is_blank_is_not_attempted_or_named():
+    class Blank(solutions.ConvolutionModule):
+        def __init__(self, d_model, kernel_size):
+            super().__init__(d_model, kernel_size)
+            del self.depthwise
+            self.depthwise = ...
+
+    class ConvolutionModule(Blank):
+        def forward(self, x, mask):
+            return ...
+
+    assert lesson.convolution_module.check(ConvolutionModule).outcome is Outcome.NOT_ATTEMPTED
+    assert "`depthwise` is still blank" in lesson.convolution_module.check(Blank).message
+
+
+def test_two_mistakes_in_the_convolution_module_compute_two_things():
+    """So that a reply names the mistake that was made, and no other."""
+    x, mask = torch.randn(2, 20, 24), valid_frames(torch.tensor([20, 11]), 20)
+    module = ConvolutionModule(24, 5).eval()
+    disturb_norms(module)
+    real = mask[..., None]
+    computed = [slip() * real for slip in convolution.slips(module, x, mask).values()]
+    computed.append(module(x, mask) * real)
+    for number, one in enumerate(computed):
+        assert not any(torch.allclose(one, other, atol=1e-5) for other in computed[:number]), number
 
 
 @given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 16), st.integers(0, 1000))

@@ -12,11 +12,13 @@ from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 import omni_lib.course
+import omni_lib.encoder
 from omni_lib.audio import LogMel
 from omni_lib.course import encoder_figures, figures, mel_figures, palette
 from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 from omni_lib.course.spectra import Settings, mel_filters
+from omni_lib.encoder import AudioEncoder
 
 SOUND = 0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
 MEL = LogMel()(SOUND)
@@ -178,6 +180,37 @@ def test_scores_share_one_scale(drawn):
     for axes, values in ((left, before), (right, after)):
         assert np.array_equal(axes.images[0].get_array(), values)
         assert axes.images[0].get_clim() == pytest.approx((float(after.min()), float(after.max())))
+
+
+def test_kernels_stand_at_the_frames_that_they_read_and_gates_at_their_times(drawn):
+    encoder = AudioEncoder(d_model=24, n_layers=1, n_heads=3, d_ff=8).eval()
+    kernels, gates = {"a": 3, "b": 5}, {"c": 7}
+    encoder_figures.kernels_and_gates(encoder, MEL[:50], kernels, gates, "words")
+    left, right = drawn[0].axes
+    assert labels(left) == ("the frame that is read: earlier or later by (ms)", "weight")
+    assert labels(right) == ("time in the clip (s)", "gate")
+    assert legend(left) == ["a", "b"] and legend(right) == ["loudness (scaled)", "c"]
+    weights = encoder.blocks[0].convolution.depthwise.weight.detach()
+    for line, channel in zip(left.lines, kernels.values(), strict=False):
+        assert list(line.get_xdata()) == list(range(-280, 281, 40))
+        assert np.array_equal(line.get_ydata(), weights[channel, 0])
+    (gate,) = right.lines
+    assert list(gate.get_xdata()[:2]) == pytest.approx([0.02, 0.06]) and len(gate.get_xdata()) == 13
+    assert 0 < min(gate.get_ydata()) and max(gate.get_ydata()) < 1
+    assert not encoder.blocks[0].convolution.expand._forward_hooks
+
+
+def test_gates_are_those_that_the_library_multiplies_its_values_by(monkeypatch):
+    encoder = AudioEncoder(d_model=24, n_layers=1, n_heads=3, d_ff=8).eval()
+    expanded, convolved = [], []
+    convolution = encoder.blocks[0].convolution
+    convolution.expand.register_forward_hook(lambda layer, given, result: expanded.append(result[0]))
+    convolve = omni_lib.encoder.convolve_time
+    monkeypatch.setattr(
+        omni_lib.encoder, "convolve_time", lambda conv, x: convolved.append(x[0]) or convolve(conv, x)
+    )
+    gates = encoder_figures.first_gates(encoder, MEL[:50])
+    assert torch.allclose(expanded[0][:, :24] * gates, convolved[0])
 
 
 def test_parameters_are_stacked_beside_the_claim(drawn):

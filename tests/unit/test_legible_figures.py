@@ -31,6 +31,7 @@ from omni_lib.course import (
     experiments,
     figures,
     hypotheses,
+    materials,
     mel_figures,
     more_speech,
     probing,
@@ -166,6 +167,13 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
         {"without masks": torch.rand(16), "with masks": torch.zeros(16)}, "words"
     ),
     "encoder_figures.scores": lambda: encoder_figures.scores(torch.rand(9, 9), torch.rand(9, 9), "words"),
+    "encoder_figures.kernels_and_gates": lambda: encoder_figures.kernels_and_gates(
+        materials.pretrained()[0].encoder,
+        MEL,
+        {"mean of neighbours": 169, "later frames": 110, "later minus earlier": 42},
+        {"open in speech": 101, "open in silence": 117},
+        "words",
+    ),
     "encoder_figures.parameter_bars": lambda: encoder_figures.parameter_bars(
         [("subsampler", 163_000), ("blocks", 2_200_000), ("pool", 74_000), ("norm", 384), ("head", 11_000)],
         10_500_000,

@@ -69,6 +69,7 @@ def test_every_exercise_with_a_place_is_found():
         "01.normalise_padded",
         "02.output_lengths",
         "02.padding_mask",
+        "02.convolution_module",
         "02.audio_encoder",
         "03.collapse",
         "03.forward_recursion",

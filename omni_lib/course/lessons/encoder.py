@@ -19,6 +19,7 @@ from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.lessons.encoder_building import (
     audio_encoder,
     block,
+    convolution_module,
     rotate,
     self_attention,
     subsampler,
@@ -189,6 +190,7 @@ EXERCISES = (
     rotate,
     rotary,
     self_attention,
+    convolution_module,
     block,
     audio_encoder,
     how_many_blocks,

@@ -12,7 +12,7 @@ from torch import Tensor
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import encoder_building_judges as judges
-from omni_lib.course.lessons import encoder_plug_in
+from omni_lib.course.lessons import encoder_convolution_judge, encoder_plug_in
 from omni_lib.course.lessons import encoder_solutions as solutions
 
 subsampler = CodeExercise(
@@ -85,6 +85,30 @@ self_attention = CodeExercise(
 )
 
 
+convolution_module = CodeExercise(
+    key="02.convolution_module",
+    goal="The convolution module: a gate, and a convolution of each channel over time that never reads the "
+    "padding.",
+    difficulty=3,
+    minutes=8,
+    judge=encoder_convolution_judge.convolution_module,
+    answer=solutions.ConvolutionModule,
+    hints=(
+        "The layer is `nn.Conv1d(d_model, d_model, kernel_size, …)`. With `groups=d_model`, each channel has "
+        "its own kernel. A centred kernel reaches `kernel_size // 2` frames to each side: that is its "
+        "`padding`.",
+        "The gate: `values, gates = self.expand(x).chunk(2, dim=-1)`, then `values * gates.sigmoid() * "
+        "mask[..., None]`. The zeros come last, because `expand` has a bias.",
+        "The convolution: `self.depthwise(x.transpose(1, 2)).transpose(1, 2)`, since `nn.Conv1d` needs the "
+        "frames as the last axis.",
+        "The rest: `self.output(F.silu(self.norm(x, mask)))`.",
+    ),
+    praise="The module reads the neighbours of each frame with one kernel for each channel, and never the "
+    "padding.",
+    plug_in=PlugIn(places=("omni_lib.encoder:ConvolutionModule",)),
+)
+
+
 block = CodeExercise(
     key="02.block",
     goal="One block as an `nn.Module`: three parts, each with a layer norm in front of it, and its result "
@@ -95,8 +119,8 @@ block = CodeExercise(
     answer=solutions.Block,
     hints=(
         "In `__init__`: `self.attention_norm = nn.LayerNorm(d_model)` and `self.attention = "
-        "SelfAttention(d_model, n_heads)`. The library has `ConvolutionModule(d_model, kernel_size)` and "
-        "`FeedForward(d_model, d_ff, dropout)`.",
+        "SelfAttention(d_model, n_heads)`. In the same way `ConvolutionModule(d_model, kernel_size)`, and "
+        "`FeedForward(d_model, d_ff, dropout)` of the library.",
         "`x = x + self.attention(self.attention_norm(x), mask)`, and in the same way for the other two.",
         "The feed-forward part works on each frame alone, so it takes no mask.",
     ),

@@ -46,12 +46,12 @@ def rotate(attempt: Attempt) -> None:
 
 
 def subsampler(attempt: Attempt) -> None:
-    with _seeded(5):
+    with seeded(5):
         layers = library.Subsampler(24)
-        _disturb_norms(layers)
-    x = _batch(3, 45, 128)
+        disturb_norms(layers)
+    x = batch(3, 45, 128)
     lengths = torch.tensor([45, 28, 25])  # odd, also when halved: so kernels reach the padding
-    part = _built(attempt, (24,), layers, (x, lengths))
+    part = built(attempt, (24,), layers, (x, lengths))
     for training in (False, True):
         mine, layers = part.train(training), copy.deepcopy(layers).train(training)
         case = "In training mode" if training else "A padded batch"
@@ -62,36 +62,36 @@ def subsampler(attempt: Attempt) -> None:
         why = "The shapes are right. Compare your steps with those of the docstring, one by one."
         if training:  # evaluation was right
             why = "Each norm counts the frames of its mask: give it the mask of the lengths at that point."
-        _expect_real_rows(got, wanted, counts, known, why, case)
-    _expect_gradients(part, (x, lengths))
+        expect_real_rows(got, wanted, counts, known, why, case)
+    expect_gradients(part, (x, lengths))
 
 
 _LENGTHS = "These are the lengths after the subsampler: each stride over time halves and rounds up."
 
 
 def self_attention(attempt: Attempt) -> None:
-    with _seeded(6):
+    with seeded(6):
         layers = library.SelfAttention(24, 3)
-    x, lengths = _batch(2, 9, 24), torch.tensor([9, 5])
+    x, lengths = batch(2, 9, 24), torch.tensor([9, 5])
     mask = valid_frames(lengths, 9)
-    part = _built(attempt, (24, 3), layers, (x, mask))
+    part = built(attempt, (24, 3), layers, (x, mask))
     wanted = layers(x, mask)
     got = result_of(Attempt(part), (x, mask), _PADDED)
     why = "The order is: the maps, `split`, `rotate`, `attention`, and the joined heads through `output`."
-    _expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, _PADDED)
-    _expect_gradients(part, (x, mask))
+    expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, _PADDED)
+    expect_gradients(part, (x, mask))
 
 
 _PADDED = "A padded batch"
 
 
 def block(attempt: Attempt) -> None:
-    with _seeded(7):
+    with seeded(7):
         layers = library.EncoderBlock(24, 3, 40, 0.0)
-        _disturb_norms(layers)
-    x, lengths = _batch(2, 20, 24), torch.tensor([20, 13])
+        disturb_norms(layers)
+    x, lengths = batch(2, 20, 24), torch.tensor([20, 13])
     mask = valid_frames(lengths, 20)
-    part = _built(attempt, (24, 3, 40), layers, (x, mask))
+    part = built(attempt, (24, 3, 40), layers, (x, mask))
     for training in (False, True):
         mine, layers = part.train(training), copy.deepcopy(layers).train(training)
         case = "In training mode" if training else _PADDED
@@ -99,23 +99,23 @@ def block(attempt: Attempt) -> None:
         got = result_of(Attempt(mine), (x, mask), case)
         known = {} if training else slips.block(layers, x, mask)
         why = "Each part has a norm of its own in front of it, and no dropout."
-        _expect_real_rows(got, wanted, lengths, known, why, case)
-    _expect_gradients(part, (x, mask))
+        expect_real_rows(got, wanted, lengths, known, why, case)
+    expect_gradients(part, (x, mask))
 
 
 def audio_encoder(attempt: Attempt) -> None:
-    with _seeded(8):
+    with seeded(8):
         small = library.AudioEncoder(24, 3, 3, 40, 0.0, blocks_before_pool=2)
-        _disturb_norms(small)
+        disturb_norms(small)
         small.feature_mean.normal_()
         small.feature_deviation.uniform_(0.5, 2)
-    mel, lengths = _batch(3, 61, 128), torch.tensor([61, 38, 16])
+    mel, lengths = batch(3, 61, 128), torch.tensor([61, 38, 16])
     _expect_embeddings(attempt, small.eval(), (24, 3, 3, 40, 2), mel, lengths, "A small encoder, three clips")
     trained = materials.pretrained()[0].encoder
     sizes = (192, len(trained.blocks), 3, 768, trained.blocks_before_pool)
     mel, lengths = _two_clips()
     part = _expect_embeddings(attempt, trained, sizes, mel, lengths, "The trained encoder, two clips")
-    _expect_gradients(part, (mel, lengths))
+    expect_gradients(part, (mel, lengths))
 
 
 def _expect_embeddings(
@@ -126,7 +126,7 @@ def _expect_embeddings(
     lengths: Tensor,
     case: str,
 ) -> nn.Module:
-    part = _built(attempt, sizes, layers, (mel, lengths)).eval()
+    part = built(attempt, sizes, layers, (mel, lengths)).eval()
     with torch.no_grad():
         wanted, counts = layers(mel, lengths)
         got, got_lengths = _pair(Attempt(part), (mel, lengths), case)
@@ -146,19 +146,19 @@ def _two_clips() -> tuple[Tensor, Tensor]:
 
 
 @contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Inside, torch's random numbers come from `seed`; afterwards the caller's go on as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
-def _batch(*shape: int) -> Tensor:
+def batch(*shape: int) -> Tensor:
     """Random values, also in the padding, where a batch may hold anything."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(9))
 
 
-def _disturb_norms(layers: nn.Module) -> None:
+def disturb_norms(layers: nn.Module) -> None:
     """Random scales, shifts and statistics of all norms, so that a norm left out or exchanged shows."""
     for layer in layers.modules():
         if isinstance(layer, (nn.LayerNorm, library.MaskedBatchNorm)):
@@ -169,7 +169,7 @@ def _disturb_norms(layers: nn.Module) -> None:
             layer.running_var.uniform_(0.5, 2)
 
 
-def _built(
+def built(
     attempt: Attempt, sizes: tuple[int, ...], layers: nn.Module, arguments: tuple[Tensor, ...]
 ) -> nn.Module:
     """The learner's part with the weights of the library's.
@@ -215,7 +215,7 @@ def _pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any,
     return got[0], got[1]
 
 
-def _expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, why: str, case: str) -> None:
+def expect_real_rows(got: Any, wanted: Tensor, lengths: Tensor, known: Slips, why: str, case: str) -> None:
     """`got` must be `wanted` (B, T, C) on the first `lengths` (B,) frames of each row."""
     real = valid_frames(lengths, wanted.shape[1])[..., None]
     if torch.is_tensor(got) and got.shape == wanted.shape and not got.is_complex():
@@ -244,7 +244,7 @@ def _alike(one: Tensor, other: Tensor) -> bool:
     return bool(torch.allclose(one.detach().double(), other.detach().double(), rtol=1e-5, atol=1e-5 * scale))
 
 
-def _expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+def expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
     """Training must reach each weight: a `.detach()` or `no_grad` on the way would stop it."""
     part.zero_grad()
     result = Attempt(part)(*arguments)
@@ -252,7 +252,7 @@ def _expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
     stopped = "the values are right, but no gradient reaches"
     require(bool(result.requires_grad), f"{stopped} the weights. Is there a `detach` or `no_grad`?")
     try:
-        (result * _batch(*result.shape)).sum().backward()
+        (result * batch(*result.shape)).sum().backward()
     except RuntimeError as error:
         raise NotYet(
             f"the values are right, but `backward` fails ({str(error).split(', which is')[0]}). "

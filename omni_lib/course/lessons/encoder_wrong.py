@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from omni_lib.course.lessons import encoder_building_wrong as building
+from omni_lib.course.lessons import encoder_convolution_wrong as convolution
 from omni_lib.course.lessons import encoder_solutions as solutions
 
 
@@ -105,6 +106,7 @@ def _backwards(kernel_sizes: list[int], strides: list[int]) -> int:
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     **building.WRONG,
+    "convolution_module": convolution.WRONG,
     "output_lengths": [
         (lambda frames: frames // 8, "the convolutions round up"),
         (lambda frames: -(-frames // 8), "The pool needs pairs"),
@@ -234,6 +236,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 
 OTHER_RIGHT: dict[str, list[Any]] = {
     **building.OTHER_RIGHT,
+    "convolution_module": convolution.OTHER_RIGHT,
     "output_lengths": [
         lambda frames: torch.div(frames + 3, 4, rounding_mode="floor") // 2,
         lambda frames: [math.ceil(math.ceil(int(each) / 2) / 2) // 2 for each in frames],
