@@ -10,6 +10,7 @@ _BLANKS = "Every blank is preceded by a blank two states before, so that the com
 _THIRD = "State 2 is a blank, which is never reached by a skip, so that 2 may be left out."
 _ON_THE_CPU = "Without a graphics card there is one device."
 _AXES = "Exchanging two axes does not depend on their order."
+_SUM = "A sum does not depend on the order of its terms."
 _ROUNDED_LATER = "The half that remains is cut off by the next whole division, exactly as by this one."
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -88,6 +89,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "03.feasible": {
         "zip(target[1:], target,": "Whether two are equal does not depend on their order.",
         "zip(target, target[1:])))": "`strict=False` is the default.",
+    },
+    "03.prefix_search": {
+        "log_add(letter, blank)": _SUM,
+        "log_add(both + frame[0], stays[0])": _SUM,
+        "log_add(letter + frame[prefix[-1]], stays[1])": _SUM,
+        "log_add(begins + frame[symbol], longer[1])": _SUM,
+        "return (prefix, log_add(*ends))": "A text may be a tuple.",
     },
     "03.viterbi_path": {
         "s >= 2 and symbol != states[s - 2]": _BLANKS,

@@ -1,12 +1,16 @@
 """Lesson 03: a learner's forward recursion gives torch's loss and torch's gradient; the lesson's figures."""
 
+from itertools import combinations
+
 import pytest
 import torch
 
 from omni_lib.course import ctc_figures, trellis
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import ctc_alignment as lesson
+from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.course.lessons.ctc_alignment_decoding_slips import SLIPS, Rules
 from omni_lib.ctc import ctc_loss
 from omni_lib.text import Vocabulary
 
@@ -94,3 +98,28 @@ def test_a_right_forward_recursion_may_be_drawn_and_no_other():
     for other in (lambda log_probs, target: ..., lambda log_probs, target: log_probs, ...):
         assert lesson.once_right(other) is None
     assert Progress.mine().entry("03.forward_recursion") == tries
+
+
+def test_each_mistake_in_a_prefix_search_can_be_told_from_every_other():
+    searches = [Rules().search, *(slip for slip, _ in SLIPS)]
+    found = [[search(*given) for given in decoding.TELLING] for search in searches]
+    assert found[0] == [solutions.prefix_search(*given) for given in decoding.TELLING]
+    for one, other in combinations(found, 2):
+        assert any(
+            text != another or abs(score - its) > 1e-3
+            for (text, score), (another, its) in zip(one, other, strict=True)
+        )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_likeliest_of_all_texts_is_far_enough_from_the_second(seed):
+    """An answer in single precision, or one that adds in another order, finds the same text."""
+    log_probs = decoding.short_posteriors(5, seed)
+    text, score = decoding.likeliest_text(log_probs)
+    assert solutions.prefix_search(log_probs.float(), decoding.ALL)[0] == text
+    assert solutions.prefix_search(log_probs, decoding.ALL)[1] == pytest.approx(score)
+
+
+def test_a_prefix_search_that_stops_with_an_error_is_told_why():
+    verdict = lesson.prefix_search.reply_to(lambda log_probs, beam: 1 / 0)
+    assert "raises ZeroDivisionError" in verdict.message and "empty prefix" not in verdict.message

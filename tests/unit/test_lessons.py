@@ -186,7 +186,8 @@ def test_the_course_is_as_large_as_it_says():
 
 
 def test_the_tables_of_minutes_agree_with_the_exercises():
-    guide = dict(re.findall(r"^\| (\d\d) [^|]*(\|.*)$", (ROOT / "notebooks" / "README.md").read_text(), re.M))
+    rows = r"^\| (\d\d) [^|]*(\|.*(?:\n\| \|.*)*)$"  # a long row goes on in the next line
+    guide = dict(re.findall(rows, (ROOT / "notebooks" / "README.md").read_text(), re.M))
     start = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())
     overview = dict(
         re.findall(r"\*\*(\d\d) [^|]*(\|.*)", "".join("".join(cell["source"]) for cell in start["cells"]))
@@ -195,17 +196,16 @@ def test_the_tables_of_minutes_agree_with_the_exercises():
     way = beyond = 0
     for module in MODULES.values():
         code = [exercise for exercise in module.EXERCISES if isinstance(exercise, CodeExercise)]
-        minutes, of_which_code, extras, more = [cell.strip() for cell in guide[module.NUMBER].split("|")[1:5]]
+        minutes, of_which_code, _, more = [cell.strip() for cell in guide[module.NUMBER].split("|")[1:5]]
         assert int(of_which_code) == sum(exercise.minutes for exercise in code if not exercise.extra)
-        assert re.findall(r"`(\w+)`", extras) == [short_name(exercise) for exercise in code if exercise.extra]
+        extras = re.findall(r"`(\w+)`", guide[module.NUMBER])
+        assert extras == [short_name(exercise) for exercise in code if exercise.extra]
         assert [cell.strip() for cell in overview[module.NUMBER].split("|")[2:4]] == [
             minutes.replace(", and", " +"),
             more,
         ]
         way, beyond = way + int(re.match(r"\d+", minutes).group()), beyond + int(more.replace("–", "0"))
-    assert way == pytest.approx(5.5 * 60, abs=20) and beyond == pytest.approx(2.5 * 60, abs=20), (
-        "as both of them say"
-    )
+    assert way == pytest.approx(5.5 * 60, abs=20) and 3 * 60 < beyond < 4 * 60, "as both of them say"
 
 
 def test_loading_a_checkpoint_that_may_run_code_is_refused():

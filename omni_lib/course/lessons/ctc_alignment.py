@@ -18,6 +18,7 @@ from omni_lib.course.lessons.ctc_alignment_backward import (
     backward_recursion,
     ctc_gradient,
     occupancy,
+    prefix_search,
     viterbi_path,
 )
 from omni_lib.course.lessons.ctc_alignment_questions import (
@@ -201,5 +202,6 @@ EXERCISES = (
     backward_recursion,
     occupancy,
     ctc_gradient,
+    prefix_search,
     viterbi_path,
 )

@@ -1,9 +1,10 @@
-"""Lesson 03 from the backward recursion on: beta, occupancies, the gradient, and the best path."""
+"""Lesson 03 from the backward recursion on: beta, occupancies, the gradient, prefix search, the best path."""
 
 from __future__ import annotations
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons import ctc_alignment_backward_judges as judges
+from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 
 backward_recursion = CodeExercise(
@@ -69,6 +70,35 @@ ctc_gradient = CodeExercise(
     ),
     praise="Equal to autograd's. A step against it, as in training, moves each frame's softmax towards "
     "the occupancies, which come from the network's own probabilities.",
+)
+
+
+prefix_search = CodeExercise(
+    key="03.prefix_search",
+    goal="Prefix search: the likeliest text, with the probabilities of all its paths added up, and not the "
+    "text of the likeliest path.",
+    difficulty=4,
+    minutes=20,
+    extra=True,
+    judge=decoding.prefix_search,
+    answer=solutions.prefix_search,
+    hints=(
+        "In each frame a path goes on with a blank, with the last letter of its prefix again, or with "
+        "another letter. For each of the three, write down which prefix results, in what it ends, and from "
+        "which of the two endings it may come.",
+        "With a blank, the prefix stays and ends in a blank: from both endings. With its last letter again, "
+        "the prefix stays if the path ended in that letter, and becomes longer if it ended in a blank. With "
+        "another letter it becomes longer: from both endings.",
+        "Two prefixes of one frame can lead to the same one, as `a` and `ab` both lead to `ab`. So never "
+        "assign a value: `stays[0] = log_add(stays[0], log_add(blank, letter) + frame[0])`, where `stays` is "
+        "`following[prefix]`.",
+        "The loop over the letters: `for symbol in range(1, len(frame))`. The longer prefix is `(*prefix, "
+        "symbol)`. It begins with `blank` if `prefix[-1:] == (symbol,)`, and else with both endings. The "
+        "empty prefix has no last letter.",
+    ),
+    praise="Greedy decoding takes the likeliest path, and this search looks for the likeliest text. With a "
+    "large beam its logarithm is minus the CTC loss of that text. Where a prefix becomes longer, the "
+    "probability of a language model can be added: see `omni_lib/inference/beam_search.py`.",
 )
 
 

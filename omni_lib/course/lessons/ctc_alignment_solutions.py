@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 
 import torch
 from torch import Tensor
 
+from omni_lib.decoding import log_add
 from omni_lib.encoder import embedding_lengths
 
 
@@ -154,6 +156,37 @@ def ctc_gradient(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
     for s, symbol in enumerate(states):
         gradient[:, symbol] -= gamma[:, s]
     return gradient
+
+
+def prefix_search(log_probs: Tensor, beam: int) -> tuple[list[int], float]:
+    """The likeliest text of one utterance, and ln of its probability, summed over its paths.
+
+    The text is compared exactly: a list, a tuple, or a tensor with one axis. The logarithm is compared to
+    four digits where `beam` is large enough for all prefixes.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms; some may be -inf. Class 0 is the blank, and all other
+            classes are letters.
+        beam: the number of prefixes kept after each frame: those whose two endings together are likeliest.
+    """
+    # prefix → ln of the probability of its paths that end in a blank, and of those that end in a letter
+    beams: dict[tuple[int, ...], list[float]] = {(): [0.0, -math.inf]}
+    for frame in log_probs.tolist():
+        following: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
+        for prefix, (blank, letter) in beams.items():
+            both = log_add(blank, letter)
+            stays = following[prefix]
+            stays[0] = log_add(stays[0], both + frame[0])
+            if prefix:
+                stays[1] = log_add(stays[1], letter + frame[prefix[-1]])  # its last run goes on
+            for symbol in range(1, len(frame)):
+                begins = blank if prefix[-1:] == (symbol,) else both  # "ll" needs a blank between its letters
+                longer = following[(*prefix, symbol)]
+                longer[1] = log_add(longer[1], begins + frame[symbol])
+        ranked = sorted(following.items(), key=lambda entry: log_add(*entry[1]), reverse=True)
+        beams = dict(ranked[:beam])
+    prefix, ends = next(iter(beams.items()))  # the likeliest
+    return list(prefix), log_add(*ends)
 
 
 def viterbi_path(log_probs: Tensor, target: list[int]) -> list[int]:
