@@ -50,9 +50,10 @@ def test_a_part_is_the_learners_once_its_exercise_is_right():
     assert not any(part["own"] for part in drawing.parts)
     Progress.mine().add_try("02.block", right=True)
     Progress.mine().add_try("02.rotate", right=True)
+    Progress.mine().add_try("02.convolution_module", right=True)
     drawing.chosen = "blocks.2"  # the next click shows it
     own = {part["title"] for part in drawing.parts if part["own"]}
-    assert own == {"block 1", "block 2", "block 3", "block 4"}
+    assert own == {"block 1", "block 2", "block 3", "block 4", "convolution"}
     attention = next(part for part in drawing.parts if part["key"] == "blocks.0.attention")
     assert attention["exercises"] == (("self_attention", False), ("attention", False), ("rotate", True))
     still = drawing.still()
