@@ -34,6 +34,7 @@ from omni_lib.course import (
     materials,
     mel_figures,
     more_speech,
+    optimizer_figures,
     probing,
 )
 from omni_lib.course.widgets import clip_rows
@@ -194,6 +195,9 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
     "figures.log_curves": lambda: figures.log_curves(ENTRIES, "Log 1"),
     "experiments.range_curve": lambda: experiments.range_curve([1e-5, 1e-3, 1e-1], [3, 1, 2], 0.003),
     "more_speech.error_curve": lambda: more_speech.error_curve(more_speech.more_speech()),
+    "optimizer_figures.singular_values": lambda: optimizer_figures.singular_values(
+        {"gradient, divided by its norm": torch.rand(16, 32), "Muon's update": torch.eye(16, 32)}, "words"
+    ),
     "probing.probe_figure": lambda: probing.probe_figure(scores(), dict.fromkeys(scores(), 0.2)),
     "closing.curve_and_figures": lambda: closing.curve_and_figures(run_of_the_learner()),
     "training_run.compare": lambda: figures.compared_curves(

@@ -126,11 +126,11 @@ def _by_einsum(x: Tensor) -> Tensor:
 
 
 WRONG: list[tuple[Any, str]] = [
-    (_without_norm, "root of the sum of all squares"),
+    (_without_norm, "by its norm before"),
     (_iterated(_step, lambda matrix: torch.linalg.matrix_norm(matrix, 2)), "not the largest singular value"),
     (_iterated(_step, lambda matrix: matrix.abs().max()), "not the largest"),
-    (_iterated(_step, lambda matrix: matrix.square().sum()), "root of the sum of all squares"),
-    (_iterated(_step, lambda matrix: matrix.norm(dim=1, keepdim=True)), "root of the sum of all squares"),
+    (_iterated(_step, lambda matrix: matrix.square().sum()), "the root is missing"),
+    (_iterated(_step, lambda matrix: matrix.norm(dim=1, keepdim=True)), "one for each row"),
     (_iterated(_entry_by_entry), "products of matrices"),
     (_iterated(_gram_of_columns), "not Xᵀ X"),
     (
@@ -142,7 +142,7 @@ WRONG: list[tuple[Any, str]] = [
     (_iterated(lambda x: FIRST * x + FIFTH * x @ x.T @ x + THIRD * x @ x.T @ x @ x.T @ x), "exchanged"),
     (_iterated(lambda x: 1.5 * x - 0.5 * x @ x.T @ x), "cubic iteration"),
     (_gram_once, "inside the loop"),
-    (_norm_in_each_step, "root of the sum of all squares"),
+    (_norm_in_each_step, "once, before the first step"),
     (_iterated(lambda x: _step(x / (x.norm() + 1e-7))), "once, before the first step"),
     (_norm_in_place, "changes its input"),
     (_without_epsilon, "NaN"),
@@ -151,7 +151,7 @@ WRONG: list[tuple[Any, str]] = [
     (lambda matrix, steps: solutions.orthogonalise(matrix, 5), "five steps"),
     (lambda matrix, steps: solutions.orthogonalise(matrix, steps + 1), "one step too many"),
     (_by_singular_values, "exactly one"),
-    (lambda matrix, steps: solutions.orthogonalise(matrix, steps).T, "another order"),
+    (lambda matrix, steps: solutions.orthogonalise(matrix, steps).T, "the transpose"),
     (lambda matrix, steps: solutions.orthogonalise(matrix, steps)[None], "one axis too many"),
 ]
 
