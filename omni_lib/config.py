@@ -190,16 +190,19 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     An empty `save_dir` becomes `checkpoints/` and the name of the file.
 
     Raises:
-        UserError: the file does not exist or is not JSON, or a key or value is wrong; the message names it.
+        UserError: the file cannot be read or is not JSON, or a key or value is wrong; the message names it.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
-    except (OSError, ValueError) as error:  # bytes that are not UTF-8, a NUL byte in the name
-        remedy = "name a file" if os.path.isdir(path) else "save it as UTF-8 text"
-        raise UserError(f"{path} cannot be read as text ({error}): {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8 text") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        remedy = "name a file" if os.path.isdir(path) else "check its name and its permissions"
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)
     except UserError as error:
