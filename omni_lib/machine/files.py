@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from typing import BinaryIO
 from omni_lib.errors import UserError
 
 PARTIAL = ".partial"  # added to the name of a file while it is being written
+TRIES, PAUSE = 40, 0.05  # to replace a file that another process reads, and seconds between them
 
 
 @contextlib.contextmanager
@@ -32,12 +34,27 @@ def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())  # the contents reach the disk before the name does
-        os.replace(partial, path)
+        _replace(partial, path)
         _sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Give `partial` the name `path`.
+
+    Windows refuses that while another process has `path` open. A reader, such as a panel that looks at the
+    log of a training, is done after an instant, so it is tried again for two seconds.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            os.replace(partial, path)
+            return
+        except PermissionError:
+            time.sleep(PAUSE)
+    os.replace(partial, path)
 
 
 def write_atomically(
