@@ -257,7 +257,12 @@ def _probe(program: str) -> dict[str, Any] | str:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            errors="replace",  # a library may complain in another encoding
+            timeout=PATIENCE,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return _first_line(error)

@@ -167,6 +167,11 @@ def test_a_probe_that_fails_is_one_line(program: str, why: str):
     assert isinstance(answer, str) and why in answer and "\n" not in answer
 
 
+def test_a_probe_whose_library_complains_in_another_encoding_is_one_line():
+    program = "import sys; sys.stderr.buffer.write(b'caf\\xe9 is broken\\n'); sys.exit(1)"
+    assert doctor._probe(program).endswith("is broken")
+
+
 def test_a_probe_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "PATIENCE", 0.5)
     assert "timed out" in doctor._probe("import time; time.sleep(60)")
