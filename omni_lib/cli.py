@@ -389,10 +389,14 @@ def _export(options: argparse.Namespace) -> int:
         options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
     )
     export_for_inference(options.checkpoint, options.out)
-    recogniser, _ = load_recogniser(options.out)
-    result = evaluate(recogniser, rows)
-    metrics = {**result.summary(), "decoder": "greedy", "split": options.split or rows[0].split or "all"}
-    record(options.out, metrics, options.limits)
+    try:
+        recogniser, _ = load_recogniser(options.out)
+        result = evaluate(recogniser, rows)
+        metrics = {**result.summary(), "decoder": "greedy", "split": options.split or rows[0].split or "all"}
+        record(options.out, metrics, options.limits)
+    except BaseException:  # also Ctrl-C: without its error rate the file is not complete
+        options.out.unlink(missing_ok=True)
+        raise
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
     return 0
 
