@@ -32,6 +32,7 @@ from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest
 from omni_lib.runs.finding import bases, latest_first
 from omni_lib.runs.log import FILE_NAME, read_log
+from omni_lib.training.checkpoint import periodic_checkpoints
 
 AN4_TEST, EMBEDDED_TEST = (
     "CMU AN4, official test part (real speech)",
@@ -86,7 +87,8 @@ class OwnRun:
     @property
     def checkpoint(self) -> Path | None:
         """The newest checkpoint."""
-        return next(iter(latest_first(self.folder.glob("*_step_*.pt"))), None)
+        checkpoints = periodic_checkpoints(self.folder)
+        return checkpoints[-1] if checkpoints else None
 
 
 @dataclass(frozen=True)
