@@ -31,7 +31,7 @@ from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
 from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
-from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
+from omni_lib.runs.lock import RECORD, read_record, remove_unused, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_another_run, refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
@@ -321,9 +321,8 @@ class BackgroundRun:
             os.truncate(console, size)
             return
         console.unlink(missing_ok=True)
-        if not was_there and self.folder.is_dir() and {p.name for p in self.folder.iterdir()} <= {LOCK}:
-            (self.folder / LOCK).unlink(missing_ok=True)
-            self.folder.rmdir()
+        if not was_there:
+            remove_unused(self.folder)
 
     def _command(self) -> tuple[list[str], Path]:
         """The command that resumes the run, and the working directory of it."""

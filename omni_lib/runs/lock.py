@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from omni_lib.config import Config, load_config
 from omni_lib.errors import UserError
@@ -177,14 +177,37 @@ class RunLock:
                 # Refused before anything was trained: leave no folder that looks like a run.
                 (self.folder / RECORD).unlink(missing_ok=True)
                 (self.folder / PROGRESS).unlink(missing_ok=True)
-                self._lock.release()
-                (self.folder / LOCK).unlink(missing_ok=True)
-                self.folder.rmdir()
+                _remove(self.folder, self._lock)
             elif refused and self._previous and self._previous.command != self._record.command:
                 self._previous.write(self.folder)  # the run before is still the latest
             elif not self._record.is_command:
                 (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
         self._lock.release()
+
+
+def remove_unused(folder: Path) -> None:
+    """Delete a folder that holds the file of the lock at most, unless a process holds the lock."""
+    if _is_unused(folder):
+        with contextlib.suppress(OSError), FileLock(folder / LOCK, timeout=0) as lock:  # Timeout is an OSError
+            if _is_unused(folder):  # still: a process may have held the lock meanwhile
+                _remove(folder, lock)
+
+
+def _is_unused(folder: Path) -> bool:
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}
+
+
+def _remove(folder: Path, lock: BaseFileLock) -> None:
+    """Delete the file of the lock, which this process holds, then the folder if nothing else is in it.
+
+    Whoever took the lock between its release and the deletion would hold a file without a name, and the next
+    process would lock another file. So it is deleted first. Windows deletes no file that is open, neither by
+    this process nor by the next one, so there it is released first.
+    """
+    if os.name == "nt":
+        lock.release()
+    (folder / LOCK).unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _results(folder: Path) -> dict[str, int]:
