@@ -188,7 +188,8 @@ class RunLock:
 def remove_unused(folder: Path) -> None:
     """Delete a folder that holds the file of the lock at most, unless a process holds the lock."""
     if _is_unused(folder):
-        with contextlib.suppress(OSError), FileLock(folder / LOCK, timeout=0) as lock:  # Timeout is an OSError
+        # OSError: the lock is held (`Timeout` is one too), or the folder cannot be written
+        with contextlib.suppress(OSError), FileLock(folder / LOCK, timeout=0) as lock:
             if _is_unused(folder):  # still: a process may have held the lock meanwhile
                 _remove(folder, lock)
 
