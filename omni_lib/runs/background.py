@@ -232,11 +232,18 @@ class BackgroundRun:
         """Request that the run save and end after the current step (exit code 130).
 
         Raises:
-            UserError: it is not running.
+            UserError: it is not running, or its folder cannot be written.
         """
-        if self.process() is None:
+        process = self.process()
+        if process is None:
             raise UserError(f"nothing is running in {self.folder}: run.resume() goes on with it")
-        ask_to_stop(self.folder)
+        try:
+            ask_to_stop(self.folder)
+        except OSError as error:
+            raise UserError(
+                f"the run in {self.folder} cannot be told to stop ({error.strerror or error}): "
+                f"make that folder writable, or send SIGTERM to process {process.pid}, which saves first too"
+            ) from None
 
     def resume(self) -> None:
         """Go on from the newest checkpoint, with the command that started the run.
