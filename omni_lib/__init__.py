@@ -11,8 +11,9 @@ Read these seven files, in this order:
     stage_e.py      the trained encoder as the next stage loads it
 
 The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` (the patterns of that
-rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which letter), `recogniser`
-(encoder and head together), `weights` (reading a checkpoint), `config` (every setting) and `errors`.
+rule), `manifest` (the list of utterances), `manifest_table` (its CSV file), `alignment` (which frame belongs
+to which letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every
+setting) and `errors`.
 
 The folders:
 

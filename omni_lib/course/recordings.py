@@ -32,7 +32,8 @@ from omni_lib.inference.transcription import shortest
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import replaced_atomically
 from omni_lib.machine.sound.content import SILENCE
-from omni_lib.manifest import COLUMNS, read_table
+from omni_lib.manifest import COLUMNS
+from omni_lib.manifest_table import read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary, normalise
 
@@ -216,7 +217,7 @@ def _header(manifest: Path) -> list[str]:
     """The columns of a manifest, or those of a new one where it does not exist yet."""
     if not manifest.exists() or not manifest.stat().st_size:
         return list(COLUMNS)
-    read_table(manifest, required=("audio_path", "transcription"))  # raises where it cannot be read
+    read_table(manifest)  # raises where it cannot be read
     return next(csv.reader(io.StringIO(manifest.read_text(encoding="utf-8-sig"))))
 
 
