@@ -37,7 +37,7 @@ from omni_lib.runs.preflight import refuse_another_run, refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
-from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.checkpoint import periodic_checkpoints, step_of
 
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that is written to the console file before each start
@@ -154,7 +154,7 @@ class BackgroundRun:
         process = self.process()
         entries, age = self._log()
         checkpoints = periodic_checkpoints(self.folder)
-        saved = int(checkpoints[-1].stem.rpartition("_")[2]) if checkpoints else None
+        saved = step_of(checkpoints[-1]) if checkpoints else None
         progress = self._progress.read()
         if process:
             if progress.written:
