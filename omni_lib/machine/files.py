@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,20 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def refused_write(folder: Path) -> OSError | None:
+    """Why nothing can be written into `folder`, or into the folder where it would be made; None if it can.
+
+    It tries to write: permission bits prove little for root, on Windows, or on a read-only disk.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error
 
 
 def sha256(data: bytes) -> str:

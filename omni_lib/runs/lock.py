@@ -40,9 +40,7 @@ class RunRecord:
     """The process of a run, and how to start it again."""
 
     pid: int
-    started: (
-        float  # seconds since 1970; the system uses pids again, so pid and time together name one process
-    )
+    started: float  # seconds since 1970; pids are used again: only pid and time together name one process
     host: str
     command: list[str]
     directory: str  # the working directory of the command
@@ -134,7 +132,7 @@ def refuse_if_held(folder: Path) -> None:
         except Timeout:
             raise UserError(_held(folder)) from None
         except OSError as error:
-            raise UserError(_not_writable(folder, error)) from None
+            raise UserError(not_writable(folder, error)) from None
 
 
 class RunLock:
@@ -155,7 +153,7 @@ class RunLock:
         except Timeout:
             raise UserError(_held(self.folder)) from None
         except OSError as error:
-            raise UserError(_not_writable(self.folder, error)) from None
+            raise UserError(not_writable(self.folder, error)) from None
         try:
             clear_stop(self.folder)  # a request to an earlier run
             remove_half_written(self.folder)
@@ -229,5 +227,6 @@ def _held(folder: Path) -> str:
     )
 
 
-def _not_writable(folder: Path, error: OSError) -> str:
+def not_writable(folder: Path, error: OSError) -> str:
+    """The message where a run cannot write into its folder."""
     return f"{folder} cannot be written ({error.strerror or error}): choose another save_dir"

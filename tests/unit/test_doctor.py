@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -276,7 +277,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(dir: Path) -> None:
         raise PermissionError(13, "Permission denied", str(dir))
 
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     findings = list(doctor._folders(tmp_path))
     assert [finding.what for finding in findings] == ["data", "checkpoints", "notebooks/my"]
     assert all(finding.state == "odds" and finding.remedy for finding in findings)
