@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.alignment import Word, word_times
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
+from omni_lib.alignment import Word, seconds_per_ctc_frame, word_times
+from omni_lib.audio import SAMPLE_RATE, LogMel
 from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
@@ -150,7 +150,7 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recog
     with torch.inference_mode():
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
     log_probs = log_probs[0, : lengths[0]]
-    seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+    seconds = seconds_per_ctc_frame(config)
     return Recognition(
         mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds
     )
