@@ -159,9 +159,8 @@ def _declared() -> dict[str, tuple[type[Any], tuple[Range | OneOf, ...]]]:
 def _typed(name: str, kind: type[Any], value: Any) -> Any:
     """`value` as the declared type of `name`; JSON's 1 is accepted for 1.0, and nothing else is converted."""
     if kind is float and type(value) is int:
-        value = (
-            float(value) if abs(value) < 2**1023 else math.inf
-        )  # JSON integers can be larger than any float
+        # integers in JSON can be larger than any float
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
     if kind is str and not _can_name_a_file(value):

@@ -204,10 +204,8 @@ def assign_splits(
         groups.setdefault((by_voice and utterance.speaker) or file, []).append(index)
     names = sorted(groups)
     random.Random(0).shuffle(names)
-    dealt, wanted = (
-        {"test": 0, "dev": 0},
-        {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)},
-    )
+    dealt = {"test": 0, "dev": 0}  # utterances so far
+    wanted = {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)}
     splits = {
         index: settled[utterance.speaker]
         for index, utterance in enumerate(utterances)

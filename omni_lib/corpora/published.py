@@ -208,9 +208,8 @@ def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> 
             if _origin(folder) == origin:
                 return folder
             free = shutil.disk_usage(folder.parent).free
-            if (
-                free < archive.stat().st_size
-            ):  # sound is packed already: an archive of it grows a little, never shrinks
+            # sound is compressed already: unpacked, an archive of it is a little larger, never smaller
+            if free < archive.stat().st_size:
                 raise UserError(
                     f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room"
                 )

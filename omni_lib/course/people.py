@@ -26,16 +26,7 @@ from omni_lib.recogniser import load_recogniser
 
 PEOPLE = ROOT / "data" / "lessons" / "people.json"
 ENCODERS = {"synthetic voices only": PRETRAINED, "people too": VOICE}  # what each was trained on
-COMMANDS = {
-    "enter",
-    "erase",
-    "go",
-    "help",
-    "repeat",
-    "rubout",
-    "start",
-    "stop",
-}  # the first word of an example
+COMMANDS = set("enter erase go help repeat rubout start stop".split())  # the first word of an example
 
 
 @dataclass(frozen=True)
