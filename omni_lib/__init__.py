@@ -11,8 +11,9 @@ Read these seven files, in this order:
     stage_e.py      the trained encoder as the next stage loads it
 
 The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` (the patterns of that
-rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which letter), `recogniser`
-(encoder and head together), `weights` (reading a checkpoint), `config` (every setting) and `errors`.
+rule), `manifest` (the list of utterances), `manifest_table` (its CSV file), `alignment` (which frame belongs
+to which letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every
+setting) and `errors`.
 
 The folders:
 
@@ -24,8 +25,8 @@ The folders:
     machine/     this computer: devices, processes, memory, files written whole, `omni doctor`; the
                  readers of others' files: sound containers (`sound/`) and tables
 
-`cli.py` is the command `omni`, and `train.py` is `python -m omni_lib.train`. To resume a stopped run,
-`training/resumption.py` loads its newest checkpoint and refuses changed settings or data, and
-`Trainer.restore` (`trainer.py`) restores its state. Imports run one way: command line, course, trainer,
-inference, runs, training, model, corpora, machine.
+`cli.py` declares the options of the command `omni`, `commands.py` does what they ask for, and `train.py` is
+`python -m omni_lib.train`. To resume a stopped run, `training/resumption.py` loads its newest checkpoint and
+refuses changed settings or data, and `Trainer.restore` (`trainer.py`) restores its state. Imports run one
+way: command line, course, trainer, inference, runs, training, model, corpora, machine.
 """

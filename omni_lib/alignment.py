@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
+from omni_lib.config import Config
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.text import BLANK, Vocabulary
@@ -23,6 +25,11 @@ class Word:
     word: str
     start: float
     end: float
+
+
+def seconds_per_ctc_frame(config: Config) -> float:
+    """The duration of a CTC frame: 0.08 s with the chapter's settings, half of it with two per embedding."""
+    return config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
 
 
 def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:

@@ -1,5 +1,7 @@
 """The command line: `omni data | train | evaluate | lm | transcribe | export | doctor | lab`.
 
+This file declares the options; `commands.py` does what they ask for.
+
 Exit status: 0 done; 2 an error that the user can fix, reported in one line; 130 interrupted after a clean
 save; 1 a bug.
 """
@@ -7,16 +9,17 @@ save; 1 a bug.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from omni_lib import commands
 from omni_lib.errors import UserError
+
+# argparse has no public name for what `add_subparsers` returns
+_Parsers = argparse._SubParsersAction
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,9 +48,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="omni", description="Train a speech encoder, and measure how well it recognises speech."
     )
-    commands = parser.add_subparsers(title="commands", required=True)
+    parsers = parser.add_subparsers(title="commands", required=True)
+    _declare_data(parsers)
+    _declare_train(parsers)
+    _declare_evaluate(parsers)
+    _declare_lm(parsers)
+    _declare_transcribe(parsers)
+    _declare_export(parsers)
+    _declare_doctor_and_lab(parsers)
+    return parser
 
-    data = commands.add_parser("data", help="make or check a corpus").add_subparsers(
+
+def _declare_data(parsers: _Parsers) -> None:
+    data = parsers.add_parser("data", help="make or check a corpus").add_subparsers(
         title="corpora", required=True
     )
     about = "The first 1000, 100 and 200 utterances of the splits are frozen: larger numbers add others."
@@ -60,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--texts", type=int, metavar="N", help=texts)
     voices = "number of random voices for these, besides the named ones (default: a new one each time)"
     synth.add_argument("--voices", type=int, metavar="N", help=voices)
-    synth.set_defaults(run=_data_synth)
+    synth.set_defaults(run=commands.data_synth)
     an4 = data.add_parser("an4", help="CMU AN4 from its original layout, folder or archive")
     an4.add_argument(
         "source", type=Path, nargs="?", help="the folder or .tar.gz; without it, the address of AN4 is shown"
@@ -69,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     an4.add_argument(
         "--dev", choices=("usual", "confirmation"), default="usual", help="which ten speakers to hold out"
     )
-    an4.set_defaults(run=_data_an4)
+    an4.set_defaults(run=commands.data_an4)
     voice = data.add_parser(
         "voice", help="AN4 as it is and in noisy rooms, and the embedded corpus: for a learner's own voice"
     )
@@ -77,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument("--synth", type=Path, default=Path("data/audio"), help="what 'omni data synth' made")
     voice.add_argument("--out", type=Path, default=Path("data/voice"))
     voice.add_argument("--seed", type=int, default=0, help="of the rooms and the noise")
-    voice.set_defaults(run=_data_voice)
+    voice.set_defaults(run=commands.data_voice)
     for name, title in (
         ("librispeech", "LibriSpeech"),
         ("ljspeech", "LJSpeech"),
@@ -88,27 +101,29 @@ def _parser() -> argparse.ArgumentParser:
             "source", nargs="*", help="folder, archive or address; without one, its address is shown"
         )
         published.add_argument("--out", type=Path, default=Path("data") / name)
-        published.set_defaults(run=_data_published, corpus=name)
+        published.set_defaults(run=commands.data_published, corpus=name)
     folder = data.add_parser("folder", help="any folder of sound files with a two-column CSV or TSV")
     folder.add_argument("source", type=Path)
     folder.add_argument("--out", type=Path, required=True)
-    folder.set_defaults(run=_data_folder)
+    folder.set_defaults(run=commands.data_folder)
     cache = data.add_parser("cache", help="where log-mels of large corpora are kept, and how much of them")
     cache.add_argument(
         "--clear",
         action="store_true",
         help="remove them all, while no training runs; they are computed again when they are needed",
     )
-    cache.set_defaults(run=_data_cache)
+    cache.set_defaults(run=commands.data_cache)
     check = data.add_parser("check", help="audit a manifest")
     check.add_argument("csv", type=Path)
     check.add_argument(
         "--config", type=Path, help="settings by which CTC paths are checked (default: the chapter's)"
     )
-    check.set_defaults(run=_data_check)
+    check.set_defaults(run=commands.data_check)
 
+
+def _declare_train(parsers: _Parsers) -> None:
     # the recorded command is read again: its options must not be abbreviated
-    train = commands.add_parser("train", help="train an encoder", allow_abbrev=False)
+    train = parsers.add_parser("train", help="train an encoder", allow_abbrev=False)
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
     train.add_argument(
@@ -120,9 +135,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--max-steps", type=_positive, metavar="N", help="stop at global step N; the schedule stays the same"
     )
-    train.set_defaults(run=_train)
+    train.set_defaults(run=commands.train)
 
-    evaluate = commands.add_parser("evaluate", help="word error rate of a checkpoint on a manifest")
+
+def _declare_evaluate(parsers: _Parsers) -> None:
+    evaluate = parsers.add_parser("evaluate", help="word error rate of a checkpoint on a manifest")
     evaluate.add_argument("--checkpoint", type=Path, required=True)
     evaluate.add_argument("--data", type=Path, required=True, metavar="CSV")
     evaluate.add_argument("--split", help="default: test, or every row if no row has a split")
@@ -137,17 +154,21 @@ def _parser() -> argparse.ArgumentParser:
         "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
     )
     evaluate.add_argument("--json", action="store_true")
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.set_defaults(run=commands.evaluate)
 
-    lm = commands.add_parser("lm", help="language models").add_subparsers(title="models", required=True)
+
+def _declare_lm(parsers: _Parsers) -> None:
+    lm = parsers.add_parser("lm", help="language models").add_subparsers(title="models", required=True)
     build = lm.add_parser("build", help="count the word n-grams of a manifest's transcripts")
     build.add_argument("--data", type=Path, required=True, metavar="CSV")
     build.add_argument("--split", default="train")
     build.add_argument("--out", type=Path, required=True, metavar="ARPA")
     build.add_argument("--order", type=_positive, default=3)
-    build.set_defaults(run=_lm_build)
+    build.set_defaults(run=commands.lm_build)
 
-    transcribe = commands.add_parser("transcribe", help="transcribe sound files")
+
+def _declare_transcribe(parsers: _Parsers) -> None:
+    transcribe = parsers.add_parser("transcribe", help="transcribe sound files")
     transcribe.add_argument("--checkpoint", type=Path, required=True)
     transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE")
     transcribe.add_argument("--json", action="store_true", help="with the times of the words")
@@ -159,9 +180,11 @@ def _parser() -> argparse.ArgumentParser:
         help="longest clip that the model was trained on (default: 10); longer sound is read in blocks, "
         "with attention limited to 2 s",
     )
-    transcribe.set_defaults(run=_transcribe)
+    transcribe.set_defaults(run=commands.transcribe)
 
-    export = commands.add_parser(
+
+def _declare_export(parsers: _Parsers) -> None:
+    export = parsers.add_parser(
         "export", help="a small file for inference: half precision, with its error rate inside"
     )
     export.add_argument("--checkpoint", type=Path, required=True)
@@ -171,17 +194,18 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--split", help="default: test, or every row if no row has a split")
     export.add_argument("--limits", default="", metavar="TEXT", help="what the model should not be used for")
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
-    export.set_defaults(run=_export)
+    export.set_defaults(run=commands.export)
 
-    commands.add_parser(
+
+def _declare_doctor_and_lab(parsers: _Parsers) -> None:
+    parsers.add_parser(
         "doctor", help="check this machine: what is missing or does not match, and the remedy"
-    ).set_defaults(run=_doctor)
-    lab = commands.add_parser("lab", help="open JupyterLab on your own copies of the notebooks")
+    ).set_defaults(run=commands.doctor)
+    lab = parsers.add_parser("lab", help="open JupyterLab on your own copies of the notebooks")
     lab.add_argument(
         "--workspace", type=Path, metavar="FOLDER", help="where your copies are (default: notebooks/my)"
     )
-    lab.set_defaults(run=_lab)
-    return parser
+    lab.set_defaults(run=commands.lab)
 
 
 def _positive(text: str) -> int:
@@ -198,215 +222,6 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
     return seconds
-
-
-# Each command imports what it needs: `omni doctor` must run without torch, and `omni --help` must be fast.
-
-
-def _data_synth(options: argparse.Namespace) -> int:
-    from omni_lib.corpora.synth import synthesise
-
-    counts = {split: getattr(options, split) for split in ("train", "dev", "test")}
-    csv = synthesise(options.out, options.seed, counts, texts=options.texts, voices=options.voices)
-    print(f"The embedded corpus: {csv}")
-    return 0
-
-
-def _data_an4(options: argparse.Namespace) -> int:
-    from omni_lib.corpora import an4
-
-    if options.source is None:
-        print(an4.WHERE)
-        return 0
-    held_out = an4.CONFIRMATION_SPEAKERS if options.dev == "confirmation" else an4.DEV_SPEAKERS
-    print(f"AN4: {an4.prepare(options.source, options.out, report=print, dev_speakers=held_out)}")
-    return 0
-
-
-def _data_voice(options: argparse.Namespace) -> int:
-    from omni_lib.corpora import voice
-
-    print(f"Manifest: {voice.prepare(options.an4, options.synth, options.out, options.seed, report=print)}")
-    return 0
-
-
-def _data_published(options: argparse.Namespace) -> int:
-    from omni_lib.corpora import commonvoice, librispeech, ljspeech
-
-    corpus = {"librispeech": librispeech, "ljspeech": ljspeech, "commonvoice": commonvoice}[options.corpus]
-    if options.source:
-        print(f"Manifest: {corpus.prepare(options.source, options.out, report=print)}")
-    else:
-        print(corpus.WHERE)
-    return 0
-
-
-def _data_folder(options: argparse.Namespace) -> int:
-    from omni_lib.corpora import folder
-
-    print(f"Manifest: {folder.prepare(options.source, options.out, report=print)}")
-    return 0
-
-
-def _data_cache(options: argparse.Namespace) -> int:
-    from omni_lib.machine.cache import bytes_in, cache_folder, clear
-
-    if options.clear:
-        print(f"{cache_folder()}: {clear() / 1e6:.1f} MB removed")
-    else:
-        print(f"{cache_folder()}: {bytes_in(cache_folder()) / 1e6:.1f} MB")
-    return 0
-
-
-def _data_check(options: argparse.Namespace) -> int:
-    from omni_lib.config import Config, load_config
-    from omni_lib.manifest import read_manifest
-    from omni_lib.training.audit import audit, describe
-
-    config = load_config(options.config) if options.config else Config()
-    manifest = read_manifest(options.csv)
-    print(describe(manifest, audit(manifest, config), config))
-    return 0
-
-
-def _train(options: argparse.Namespace) -> int:
-    from omni_lib.machine.waiting import choose_threads
-
-    plan = choose_threads()  # before torch is imported
-
-    from omni_lib.config import load_config
-    from omni_lib.inference.report import final_report
-    from omni_lib.machine.distributed import is_writer, session
-    from omni_lib.runs.finding import runs_going_on
-    from omni_lib.trainer import train
-
-    with session():  # joins the other processes, if torchrun started this one
-        config = load_config(options.config, options.set)
-        if is_writer():
-            for other in runs_going_on(apart_from=Path(config.save_dir)):
-                print(
-                    f"! Another training is going on in {other.folder} (process {other.pid}): "
-                    "each slows the other down",
-                    flush=True,
-                )
-        result = train(config, resume=options.resume, max_steps=options.max_steps, plan=plan)
-    if not is_writer():
-        return 0
-    if result.interrupted:
-        print(f"Stopped at step {result.step}/{result.total_steps}, saved: {result.checkpoint}")
-        print("To resume, run the same command with --resume.")
-        return 0 if options.max_steps and result.step >= options.max_steps else 130
-    try:
-        print(final_report(result.checkpoint, config, result.seconds))
-    except UserError as error:
-        done = f"the run is finished ({result.checkpoint}), but its report cannot be made: {error}"
-        raise UserError(done) from None
-    return 0
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from omni_lib.inference.beam_search import make_decoder
-    from omni_lib.inference.evaluation import evaluate
-    from omni_lib.inference.report import error_rates
-    from omni_lib.recogniser import load_recogniser
-    from omni_lib.training.audit import rows_to_evaluate
-
-    if (options.decoder == "beam") != (options.lm is not None):
-        raise UserError(
-            "--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'"
-        )
-    recogniser, config = load_recogniser(options.checkpoint)
-    decoders: dict[str, Callable[[], Any]] = {
-        "greedy": lambda: recogniser.greedy,
-        "prefix": lambda: recogniser.prefix_search,
-        "beam": lambda: make_decoder(options.lm, recogniser.vocabulary, [row.text for row in rows]),
-    }
-    rows = rows_to_evaluate(
-        options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
-    )
-    result = evaluate(recogniser, rows, decoders[options.decoder]())
-    if options.json:
-        print(json.dumps({**result.summary(), "decoder": options.decoder}))
-    else:
-        print(error_rates(result))
-    return 0
-
-
-def _lm_build(options: argparse.Namespace) -> int:
-    from omni_lib.inference.arpa import write_arpa
-    from omni_lib.inference.language_model import estimate
-    from omni_lib.manifest import read_manifest
-
-    rows = read_manifest(options.data).split(options.split)
-    model = estimate((row.text for row in rows), options.order)
-    write_arpa(model, options.out)
-    print(f"{options.order}-gram model of {len(rows)} transcripts, {len(model.words)} words: {options.out}")
-    return 0
-
-
-def _transcribe(options: argparse.Namespace) -> int:
-    from omni_lib.inference.transcription import transcribe
-    from omni_lib.recogniser import load_recogniser
-
-    recogniser, config = load_recogniser(options.checkpoint)
-    transcripts, failures = [], 0
-    for path in options.files:
-        try:
-            transcripts.append(transcribe(path, recogniser, config, longest=options.longest))
-        except UserError as error:  # the other files are still transcribed
-            print(f"omni: {error}", file=sys.stderr)
-            failures += 1
-            continue
-        if not options.json:
-            print(f"{path}: {transcripts[-1].text}")
-    if options.json:
-        found = [(str(t.path), t.text, [asdict(word) for word in t.words]) for t in transcripts]
-        print(json.dumps([{"path": path, "text": text, "words": words} for path, text, words in found]))
-    return 2 if failures else 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    from omni_lib.inference.evaluation import evaluate
-    from omni_lib.inference.export import export_encoder, export_for_inference, record
-    from omni_lib.inference.report import error_rates
-    from omni_lib.recogniser import load_recogniser
-    from omni_lib.training.audit import rows_to_evaluate
-
-    if options.out.is_dir():
-        raise UserError(f"{options.out} is a folder: name a file in it")
-    if options.out.exists():
-        raise UserError(f"{options.out} exists: remove it, or choose another name")
-    if options.out.suffix == ".safetensors" and not options.safetensors:
-        raise UserError(f"{options.out}: choose an ending such as .pt, or --safetensors instead of --data")
-    if options.safetensors:
-        if options.out.suffix != ".safetensors":
-            raise UserError(f"{options.out}: the name must end in .safetensors")
-        export_encoder(options.checkpoint, options.out)
-        print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
-        return 0
-    _, config = load_recogniser(options.checkpoint)
-    rows = rows_to_evaluate(
-        options.data, options.split, config, report=lambda line: print(line, file=sys.stderr)
-    )
-    export_for_inference(options.checkpoint, options.out)
-    recogniser, _ = load_recogniser(options.out)
-    result = evaluate(recogniser, rows)
-    metrics = {**result.summary(), "decoder": "greedy", "split": options.split or rows[0].split or "all"}
-    record(options.out, metrics, options.limits)
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB\n{error_rates(result)}")
-    return 0
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from omni_lib.machine.doctor import examine, report
-
-    return report(examine())
-
-
-def _lab(options: argparse.Namespace) -> int:
-    from omni_lib.course.lab import open_lab
-
-    return open_lab(options.workspace)
 
 
 if __name__ == "__main__":

@@ -159,9 +159,8 @@ def _declared() -> dict[str, tuple[type[Any], tuple[Range | OneOf, ...]]]:
 def _typed(name: str, kind: type[Any], value: Any) -> Any:
     """`value` as the declared type of `name`; JSON's 1 is accepted for 1.0, and nothing else is converted."""
     if kind is float and type(value) is int:
-        value = (
-            float(value) if abs(value) < 2**1023 else math.inf
-        )  # JSON integers can be larger than any float
+        # integers in JSON can be larger than any float
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
     if kind is str and not _can_name_a_file(value):
@@ -190,16 +189,19 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     An empty `save_dir` becomes `checkpoints/` and the name of the file.
 
     Raises:
-        UserError: the file does not exist or is not JSON, or a key or value is wrong; the message names it.
+        UserError: the file cannot be read or is not JSON, or a key or value is wrong; the message names it.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
-    except (OSError, ValueError) as error:  # bytes that are not UTF-8, a NUL byte in the name
-        remedy = "name a file" if os.path.isdir(path) else "save it as UTF-8 text"
-        raise UserError(f"{path} cannot be read as text ({error}): {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8 text") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        remedy = "name a file" if os.path.isdir(path) else "check its name and its permissions"
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)
     except UserError as error:

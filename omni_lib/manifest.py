@@ -20,7 +20,8 @@ from pathlib import Path
 
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import write_atomically
-from omni_lib.machine.tables import Sounds, csv_rows, known_column, split_text, too_many_cells
+from omni_lib.machine.tables import Sounds, split_text, too_many_cells
+from omni_lib.manifest_table import TableRow, read_table, refuse_segments
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
@@ -99,8 +100,8 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
     """
     path = Path(path)
     manifest, sounds = Manifest(path), Sounds(path.parent)
-    rows = read_table(path, required=("audio_path", "transcription"))
-    _refuse_segments(path, rows)
+    rows = read_table(path)
+    refuse_segments(path, rows)
     for line, cells in rows:
         try:
             manifest.utterances.append(_utterance(sounds, line, cells))
@@ -114,93 +115,7 @@ def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
     return manifest
 
 
-def read_table(
-    path: Path, required: Sequence[str] = (), delimiter: str = ","
-) -> list[tuple[int, dict[str | None, str]]]:
-    """The rows of a CSV file with their 1-based line numbers, as dictionaries keyed by column name.
-
-    Blank lines are skipped. If a row has more cells than the header and they are not all empty, the surplus
-    cells are joined by the delimiter under the key None.
-
-    Raises:
-        UserError: the file does not exist, is not UTF-8 or is malformed CSV, or its header lacks a column of
-            `required`.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(_missing(path)) from None
-    except OSError as error:
-        remedy = f": name the manifest in it, such as {path / 'asr.csv'}" if os.path.isdir(path) else ""
-        raise UserError(f"{path} cannot be read: {error.strerror}{remedy}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8 text") from None
-    (_, header), *rows = csv_rows(path, text, delimiter) or [(1, [])]
-    twice = sorted({column for column in header if column and header.count(column) > 1})
-    if twice:
-        raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
-    missing = [column for column in required if column not in header]
-    if missing:
-        raise UserError(f"{path} lacks the column {' and '.join(missing)}: {_remedy(path, text, header)}")
-    found = []
-    for line, cells in rows:
-        row: dict[str | None, str] = dict(zip(header, cells, strict=False))
-        if any(cell.strip() for cell in cells[len(header) :]):
-            row[None] = delimiter.join(cells[len(header) :])
-        found.append((line, row))
-    return found
-
-
-def _missing(path: Path) -> str:
-    """The message for a manifest that does not exist.
-
-    `omni data synth` is named only where it writes this very file, and no other table is there to be meant.
-    """
-    tables = sorted(table.name for table in path.parent.glob("*.csv"))
-    if tables:
-        remedy = f" (in that folder: {', '.join(tables[:3])})"
-    elif path.name == "asr.csv":
-        remedy = f", or make the embedded corpus with 'omni data synth --out {path.parent}'"
-    else:
-        remedy = ", or write a manifest with one of the commands 'omni data …'"
-    return f"{path} does not exist: correct the path{remedy}"
-
-
-def _remedy(path: Path, text: str, header: Sequence[str]) -> str:
-    """The remedy for a header that is not that of a manifest: `omni data folder` reads most other tables."""
-    first = text.lstrip("\n").partition("\n")[0].lower()
-    cells = [cell.strip(' "\r') for mark in ",;\t|" for cell in first.split(mark)]
-    known = {column[0] for cell in [*cells, *header] if (column := known_column(cell))}
-    if first.startswith(("sep=", '"sep=')) or {"path", "text"} <= known:
-        return f"'omni data folder {path} --out DIR' reads this table and writes a manifest of it"
-    return "its first line must be audio_path,transcription[,speaker][,split]"
-
-
-def _refuse_segments(path: Path, rows: Sequence[tuple[int, dict[str | None, str]]]) -> None:
-    """Refuse times of segments: a manifest would use the whole recording with the text of one segment."""
-    headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
-    columns = {name: column[0] for name in headed if (column := known_column(name))}
-    times = {"start", "end", "duration"} & set(columns.values())
-    if "start" not in times:
-        return
-    if len(times) == 1:
-        name = next(name for name, column in columns.items() if column == "start")
-        for line, cells in rows:
-            if (cells.get(name) or "").strip(" 0.:"):
-                raise UserError(
-                    f"{path} has the column {name} (line {line}), but no end of segments: add a column end"
-                )
-        return
-    names = [name for name, column in columns.items() if column in times]
-    for line, cells in rows:
-        if any((cells.get(name) or "").strip() for name in names if columns[name] == "start"):
-            raise UserError(
-                f"{path} has the columns {' and '.join(names)} (line {line}), but a manifest lists whole"
-                f" files: 'omni data folder {path} --out DIR' cuts the segments out"
-            )
-
-
-def _utterance(sounds: Sounds, line: int, cells: dict[str | None, str]) -> Utterance:
+def _utterance(sounds: Sounds, line: int, cells: TableRow) -> Utterance:
     if None in cells:
         raise UserError(f"more cells than the header: {too_many_cells([cells[None], *cells.values()])}")
     if "transcription" in cells and (
@@ -289,10 +204,8 @@ def assign_splits(
         groups.setdefault((by_voice and utterance.speaker) or file, []).append(index)
     names = sorted(groups)
     random.Random(0).shuffle(names)
-    dealt, wanted = (
-        {"test": 0, "dev": 0},
-        {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)},
-    )
+    dealt = {"test": 0, "dev": 0}  # utterances so far
+    wanted = {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)}
     splits = {
         index: settled[utterance.speaker]
         for index, utterance in enumerate(utterances)
@@ -318,14 +231,20 @@ def assign_splits(
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write a manifest; paths of files below its folder are relative to it."""
+    """Write a manifest; paths of files below its folder are relative to it, all others absolute.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     path = Path(path)
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
     for utterance in utterances:
-        below = utterance.path.is_relative_to(path.parent)
-        shown = utterance.path.relative_to(path.parent).as_posix() if below else str(utterance.path)
+        if utterance.path.is_relative_to(path.parent):
+            shown = utterance.path.relative_to(path.parent).as_posix()
+        else:
+            shown = str(utterance.path.absolute())
         writer.writerow(
             [shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent]
         )

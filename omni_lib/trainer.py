@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from omni_lib.audio import feature_statistics
 from omni_lib.config import Config
 from omni_lib.encoder import MaskedBatchNorm, count_parameters
 from omni_lib.errors import UserError
@@ -32,7 +31,6 @@ from omni_lib.machine import distributed
 from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
 from omni_lib.machine.threads import threads, threads_of_run
 from omni_lib.machine.waiting import ThreadPlan
-from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.interruption import StopRequest, ignore_write_errors
 from omni_lib.runs.lock import RunLock
@@ -40,12 +38,16 @@ from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.runs.tensorboard import TensorBoard
-from omni_lib.training.audit import readable, trainable
-from omni_lib.training.batching import Batch, TrainingBatches
-from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
+from omni_lib.training.batching import Batch
+from omni_lib.training.checkpoint import (
+    BEST,
+    checkpoint_path,
+    delete_old_checkpoints,
+    periodic_checkpoints,
+    save_checkpoint,
+)
+from omni_lib.training.data import RunData
 from omni_lib.training.diagnosis import diagnose
-from omni_lib.training.feature_cache import FeatureCache
-from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
@@ -117,8 +119,8 @@ def train(
             if why:
                 trainer.report(why)
             interrupted = trainer.run(max_steps)
-    path = folder / f"audio_enc_step_{trainer.step}.pt"
     seconds = time.monotonic() - began
+    path = checkpoint_path(folder, trainer.step)
     return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, seconds)
 
 
@@ -144,45 +146,24 @@ class Trainer:
         self.progress = ProgressFile(folder)
         self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
 
-        rows = self._load_data(earlier)
-        self._build_model(rows, earlier)
+        self.data = RunData.load(config, earlier, self.report, self.progress.computing)
+        self.batches = self.data.batches
+        self.total_steps = len(self.batches) * config.num_epochs
+        self._build_model(earlier)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         if earlier:
             self.restore(earlier.contents)
-            if earlier.data and earlier.data.dev != self.data.dev:
+            if earlier.data and earlier.data.dev != self.data.fingerprint.dev:
                 self.best_wer = math.inf  # error rates on two dev sets cannot be compared
             self.report(f"Resuming at step {self.step}/{self.total_steps}")
 
-    def _load_data(self, earlier: Resumption | None) -> list[Utterance]:
-        """Audit the manifest and compute the features; returns the training rows."""
-        self.report(f"Loading audio data from {self.config.data_path}...")
-        manifest = read_manifest(self.config.data_path)
-        rows = trainable(manifest, self.config, self.report)
-        dev_rows = readable(manifest, self.config, "dev", self.report)
-        self.report(f"Found {len(rows)} audio samples for training, {len(dev_rows)} for dev")
-
-        # refuse data that differs from the data the run began with
-        found = Fingerprint.of(rows, dev_rows) if distributed.is_writer() else None
-        self.data: Fingerprint = next(data for data in distributed.gathered(found) if data)
-        if earlier and (change := earlier.refuse_changed_data(self.data, self.config)):
-            self.report(f"! Going on with changed data: {change}")
-
-        # log-mels, and their mean and standard deviation
-        features = FeatureCache(rows, self.config.speeds, "training features", watch=self.progress.computing)
-        self.dev = FeatureCache(dev_rows, title="dev features", watch=self.progress.computing)
-        mean, deviation = feature_statistics([features.features(row) for row in range(len(features))])
-        self.feature_mean, self.feature_deviation = mean, deviation  # (128,) each
-        self.batches = TrainingBatches(features, self.config, mean.float())
-        self.total_steps = len(self.batches) * self.config.num_epochs
-        return rows
-
-    def _build_model(self, rows: Sequence[Utterance], earlier: Resumption | None) -> None:
+    def _build_model(self, earlier: Resumption | None) -> None:
         """Build the encoder, heads and losses on the run's device, and the moving average of the weights."""
         torch.manual_seed(self.config.seed)
         self.recogniser = Recogniser(self.config)
-        self.recogniser.encoder.feature_mean.copy_(self.feature_mean)
-        self.recogniser.encoder.feature_deviation.copy_(self.feature_deviation)
-        texts = [row.text for row in rows]
+        self.recogniser.encoder.feature_mean.copy_(self.data.feature_mean)
+        self.recogniser.encoder.feature_deviation.copy_(self.data.feature_deviation)
+        texts = [row.text for row in self.data.rows]
         words = earlier.words_of(texts) if earlier else repeated_words(texts)
         self.objective = Objective(self.config, len(self.recogniser.vocabulary), words)
         self.model = Learner(self.recogniser, self.objective).to(self.device)
@@ -191,7 +172,9 @@ class Trainer:
         shares = [
             distributed.my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)
         ]
-        refuse_what_does_not_fit(self.model, [share for share in shares if share], rows, self.device)
+        refuse_what_does_not_fit(
+            self.model, [share for share in shares if share], self.data.rows, self.device
+        )
 
         # the tensors that must stay finite, the model wrapped for several processes, and the averaged copy
         self.floats = [value for value in self.model.state_dict().values() if value.is_floating_point()]
@@ -327,14 +310,14 @@ class Trainer:
 
     def _evaluate_epoch(self, epoch: int) -> None:
         """Compute the error rates on the dev set, and save a checkpoint if the WER is the best so far."""
-        result = evaluate(self.averaged_recogniser, self.dev)
+        result = evaluate(self.averaged_recogniser, self.data.dev)
         if not distributed.is_writer():
             return
         self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
         heard = dict(zip((row.path for row in result.utterances), result.hypotheses, strict=True))
         transcripts = [
-            {"said": row.text, "heard": heard[row.path]} for row in self.dev.utterances[:TRANSCRIPTS]
+            {"said": row.text, "heard": heard[row.path]} for row in self.data.dev.utterances[:TRANSCRIPTS]
         ]
         self._add_to_log(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
         if result.wer < self.best_wer:
@@ -361,7 +344,7 @@ class Trainer:
                 "total_steps": self.total_steps,
                 "best_wer": self.best_wer,
                 "window": self.window.state_dict(),
-                "data": self.data.state_dict(),
+                "data": self.data.fingerprint.state_dict(),
                 "words": words.words if words else [],
                 "threads": torch.get_num_threads() if distributed.world_size() == 1 else None,
             },
@@ -371,11 +354,11 @@ class Trainer:
         """Write the periodic checkpoint of this step, and delete the oldest one."""
         if not distributed.is_writer():
             return
-        name = f"audio_enc_step_{self.step}.pt"
-        save_checkpoint(self.folder / name, self.state())
-        self.newest = self.folder / name
+        path = checkpoint_path(self.folder, self.step)
+        save_checkpoint(path, self.state())
+        self.newest = path
         delete_old_checkpoints(self.folder)
-        self.report(f"✓ Saved checkpoint: {name}")
+        self.report(f"✓ Saved checkpoint: {path.name}")
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Restore the run from the contents of a checkpoint (`state()`).

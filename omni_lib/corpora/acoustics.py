@@ -24,9 +24,8 @@ def resample(waveform: Waveform, source_rate: int, target_rate: int = SAMPLE_RAT
     Frequencies near and above the lower of the two Nyquist limits are faded out, so nothing aliases.
     """
     grain = source_rate // np.gcd(source_rate, target_rate)
-    padded = np.pad(
-        waveform, (0, -len(waveform) % grain + grain)
-    )  # a whole number of grains is a whole number of output samples
+    # a whole number of grains is a whole number of output samples
+    padded = np.pad(waveform, (0, -len(waveform) % grain + grain))
     samples = len(padded) * target_rate // source_rate
     spectrum = np.fft.rfft(padded)
     frequencies = np.fft.rfftfreq(len(padded), 1 / source_rate)

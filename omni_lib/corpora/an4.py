@@ -16,7 +16,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
@@ -56,9 +56,8 @@ VERSION = 1  # of the output: a change rebuilds existing corpora
 _SUFFIXES = (".wav", ".sph", ".raw")
 _FILE_ID = re.compile(r"[\w-]+(/[\w-]+)*/(?P<speaker>[\w-]+)/(?P<name>[\w-]+)", re.ASCII)
 _TRANSCRIPT = re.compile(r"(?P<text>.*)\((?P<name>[^()\s]+)\)\s*")
-_MARKUP = re.compile(
-    r"<[^<>]*>|\+\+[^+\s]*\+\+|(?<=\w)\(\d+\)"
-)  # <s>, <sil>; ++NOISE++; the (2) of a second pronunciation
+# <s>, <sil>; ++NOISE++; the (2) of a second pronunciation
+_MARKUP = re.compile(r"<[^<>]*>|\+\+[^+\s]*\+\+|(?<=\w)\(\d+\)")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _read_lists(
     absent = sorted(set(dev_speakers) - {row.speaker for row in rows})
     if absent:
         report(f"dev speakers without an utterance in the training part: {', '.join(absent)}")
-    rows = [_Row(**{**vars(row), "split": "dev" if row.speaker in dev_speakers else "train"}) for row in rows]
+    rows = [replace(row, split="dev" if row.speaker in dev_speakers else "train") for row in rows]
     if not (root / "etc" / "an4_test.fileids").is_file():
         report(
             "the list of the official test part (etc/an4_test.fileids) is not there: no row has the split"

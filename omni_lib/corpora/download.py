@@ -82,9 +82,8 @@ def _fetch(url: str, part: Path, state: Path) -> None:
     if have and version:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as answer:
-        if (
-            answer.status_code == 416
-        ):  # nothing is lacking, or the file has become shorter: only the start can tell
+        if answer.status_code == 416:
+            # nothing is lacking, or the file has become shorter: only a download from the start can tell
             part.unlink()
             state.unlink(missing_ok=True)
             return _fetch(url, part, state)

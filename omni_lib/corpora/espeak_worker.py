@@ -106,9 +106,8 @@ class Espeak:
         `seed` determines the voice's breath noise, `settings` are the lines of a drawn variant's file.
         """
         self._pieces.clear()
-        self._library.espeak_ng_SetRandSeed(
-            ctypes.c_long(seed)
-        )  # espeak-ng itself seeds it with the time of day
+        # espeak-ng itself would seed it with the time of day
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
         variant = voice.split("+")[-1]  # espeak-ng ignores an unknown variant
         if settings and variant not in self._variants:
             assert self._folder is not None  # drawn voices need a copy of the data

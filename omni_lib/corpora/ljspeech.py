@@ -47,10 +47,8 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         raise UserError(f"{root} is not LJSpeech: it holds no metadata.csv with a folder wavs beside it")
     rows, seen = Rows(), set()
     for line, content in read_lines(table):
-        where, cells = (
-            f"{table.name} line {line}",
-            content.split("|"),
-        )  # not CSV: a quotation mark is part of the text
+        # not CSV: a quotation mark is part of the text
+        where, cells = f"{table.name} line {line}", content.split("|")
         match = _NAME.fullmatch(cells[0])
         if match is None or len(cells) != 3 or cells[0] in seen:
             rows.problems.append(

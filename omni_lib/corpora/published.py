@@ -53,13 +53,26 @@ class Rows:
     ) -> None:
         """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
-            if not path.is_file() or path.stat().st_size == 0:
-                raise UserError(f"its sound {path.name} is missing or empty")
+            _refuse_missing(path)
             text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
             return
         self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
+
+
+def _refuse_missing(sound: Path) -> None:
+    """Refuse a row whose sound is not there.
+
+    Raises:
+        UserError: the file is missing or empty, or no file can have that name.
+    """
+    try:
+        there = sound.is_file() and sound.stat().st_size > 0
+    except OSError as error:  # a name longer than the file system allows
+        raise UserError(f"its sound {sound.name[:80]} cannot be read: {error.strerror}") from None
+    if not there:
+        raise UserError(f"its sound {sound.name} is missing or empty")
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
@@ -195,9 +208,8 @@ def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> 
             if _origin(folder) == origin:
                 return folder
             free = shutil.disk_usage(folder.parent).free
-            if (
-                free < archive.stat().st_size
-            ):  # sound is packed already: an archive of it grows a little, never shrinks
+            # sound is compressed already: unpacked, an archive of it is a little larger, never smaller
+            if free < archive.stat().st_size:
                 raise UserError(
                     f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room"
                 )

@@ -1,8 +1,9 @@
 """The embedded default corpus: `omni data synth` generates it with espeak-ng, without a download.
 
     sentences.py → the texts        voices.py → the speakers        acoustics.py → the room and the noise
-    espeak_worker.py synthesises the audio in separate processes. This module plans the corpus, starts these
-    processes and moves the result into place.
+    espeak_processes.py starts processes, in each of which espeak_worker.py speaks some of the sentences
+
+This module plans the corpus, has it spoken and moves the result into place.
 
 The sentences, their splits and their speakers are frozen (`TEXTS_SHA256`); data/README.md describes the
 earlier versions. The samples are identical on every run on one machine. They may differ between machines,
@@ -12,33 +13,27 @@ because espeak-ng and the processor may round differently.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import random
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from omni_lib.corpora.acoustics import NOISES
 from omni_lib.corpora.building import building, is_built
+from omni_lib.corpora.espeak_processes import speak_shards
 from omni_lib.corpora.espeak_worker import REMEDY, Take
 from omni_lib.corpora.sentences import CHAPTER_SAMPLES, DEFAULT_COUNTS, Line, write_lines
 from omni_lib.corpora.voices import Voice, cast_voices, drawn_voice, named_voices
 from omni_lib.errors import UserError
-from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
 VERSION = 2  # of the corpus: increased with any change of the audio or of the files
-TEXTS_SHA256 = (
-    "78397f6db5e932ab9ee7f640fec1b3adacd466853bdf1ae9e4c97d2961d6ca99"  # of seed 0 and the default counts
-)
+# of seed 0 and the default counts
+TEXTS_SHA256 = "78397f6db5e932ab9ee7f640fec1b3adacd466853bdf1ae9e4c97d2961d6ca99"
 
 # The number of fresh processes for each of the three groups of takes in `_shards`. It does not depend on the
 # number of workers: espeak-ng's samples depend on what the same process has spoken before, so the same corpus
@@ -115,7 +110,7 @@ def synthesise(
                 [replace(take, path=take.path and str(folder / take.path)) for take in shard]
                 for shard in _shards(seed, takes)
             ]
-            _speak(shards, workers or os.cpu_count() or 1, bar.update)
+            speak_shards(shards, workers or os.cpu_count() or 1, bar.update)
         write_manifest(
             partial / "asr.csv",
             [replace(utterance, path=partial / utterance.path) for utterance in utterances],
@@ -273,52 +268,6 @@ def _asks(sentence: str) -> bool:
     return sentence.startswith(_QUESTION_WORDS) and not sentence.startswith("do not ")
 
 
-def _speak(shards: Sequence[Sequence[Take]], workers: int, done: Callable[[int], object]) -> None:
-    """Synthesise each shard in its own process, `workers` processes at a time.
-
-    `done(1)` is called after each take that is kept.
-    """
-    running: set[subprocess.Popen[str]] = set()
-    stop = threading.Event()
-
-    def speak_shard(shard: Sequence[Take]) -> None:
-        if stop.is_set():
-            return
-        process = subprocess.Popen(
-            [sys.executable, "-m", "omni_lib.corpora.espeak_worker"],
-            cwd=ROOT,  # holds omni_lib, so that the import works without an installation
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        running.add(process)
-        with process:
-            assert process.stdin and process.stdout and process.stderr  # pipes, all three
-            process.stdin.write(json.dumps([asdict(take) for take in shard]))
-            process.stdin.close()
-            for _ in process.stdout:
-                done(1)
-            complaint = process.stderr.read().strip()
-        running.discard(process)
-        if process.returncode == 2:
-            raise UserError(complaint.splitlines()[-1] if complaint else "espeak-ng cannot speak")
-        if process.returncode != 0 and not stop.is_set():
-            raise RuntimeError(f"the espeak process ended with exit code {process.returncode}:\n{complaint}")
-
-    with ThreadPoolExecutor(workers) as pool:
-        running_shards = [pool.submit(speak_shard, shard) for shard in shards]
-        try:
-            for shard in as_completed(running_shards):
-                shard.result()
-        except BaseException:  # also Ctrl-C: the processes must not go on
-            stop.set()
-            for process in list(running):
-                process.kill()
-            raise
-
-
 def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
     for split, count in counts.items():
         if split not in SPLITS:
@@ -327,6 +276,5 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be 0 or more")
     if not any(counts.values()):
         raise UserError("counts asks for no utterance at all")
-    return {
-        split: counts.get(split, 0) for split in SPLITS
-    }  # train comes first: the rare words are dealt to it
+    # train comes first: the rare words are dealt to it
+    return {split: counts.get(split, 0) for split in SPLITS}

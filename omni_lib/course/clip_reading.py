@@ -12,8 +12,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from torch import Tensor
 
-from omni_lib.alignment import Word, best_path, word_times
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
+from omni_lib.alignment import Word, best_path, seconds_per_ctc_frame, word_times
+from omni_lib.audio import SAMPLE_RATE, LogMel
 from omni_lib.config import Config
 from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from omni_lib.recogniser import Recogniser
@@ -68,7 +68,7 @@ def read_clip(waveform: Tensor, recogniser: Recogniser, config: Config, text: st
         path = log_probs.argmax(dim=-1).tolist()
     else:
         path = best_path(log_probs, vocabulary.encode(normalise(text)))
-    seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+    seconds = seconds_per_ctc_frame(config)
     words = tuple(word_times(path, vocabulary, seconds))
     return Reading(waveform, mel, embeddings, log_probs, tuple(path), words, seconds)
 

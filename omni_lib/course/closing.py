@@ -32,15 +32,14 @@ from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest
 from omni_lib.runs.finding import bases, latest_first
 from omni_lib.runs.log import FILE_NAME, read_log
+from omni_lib.training.checkpoint import periodic_checkpoints
 
-AN4_TEST, EMBEDDED_TEST = (
-    "CMU AN4, official test part (real speech)",
-    "embedded corpus, test (synthetic speech)",
-)
+AN4_TEST = "CMU AN4, official test part (real speech)"
+EMBEDDED_TEST = "embedded corpus, test (synthetic speech)"
 
 
 @dataclass(frozen=True)
-class Figures:
+class PublishedRate:
     """A word error rate to compare with."""
 
     name: str
@@ -51,12 +50,12 @@ class Figures:
 
 # README, "Results", has the intervals and the sources.
 PUBLISHED = (
-    Figures("omni train, an4_long.json", 4.3, 4.3, AN4_TEST),
-    Figures("omni train, an4.json", 5.8, 5.8, AN4_TEST),
-    Figures("Kaldi, with lexicon and language model", 5.95, 5.95, AN4_TEST),
-    Figures("ESPnet Transformer", 7.6, 7.6, AN4_TEST),
-    Figures("NeMo, tiny transducer", 10, 12, AN4_TEST),
-    Figures("make train", 7.7, 7.7, EMBEDDED_TEST),
+    PublishedRate("omni train, an4_long.json", 4.3, 4.3, AN4_TEST),
+    PublishedRate("omni train, an4.json", 5.8, 5.8, AN4_TEST),
+    PublishedRate("Kaldi, with lexicon and language model", 5.95, 5.95, AN4_TEST),
+    PublishedRate("ESPnet Transformer", 7.6, 7.6, AN4_TEST),
+    PublishedRate("NeMo, tiny transducer", 10, 12, AN4_TEST),
+    PublishedRate("make train", 7.7, 7.7, EMBEDDED_TEST),
 )
 STYLE = """:root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -86,7 +85,8 @@ class OwnRun:
     @property
     def checkpoint(self) -> Path | None:
         """The newest checkpoint."""
-        return next(iter(latest_first(self.folder.glob("*_step_*.pt"))), None)
+        checkpoints = periodic_checkpoints(self.folder)
+        return checkpoints[-1] if checkpoints else None
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def _panel_of(run: OwnRun) -> str:
     return EMBEDDED_TEST if corpus in ("audio", "audio_more") else f"my dev set ({run.data})"
 
 
-def _percent(each: Figures) -> str:
+def _percent(each: PublishedRate) -> str:
     return f"{each.low:g}%" if each.low == each.high else f"{each.low:g}–{each.high:g}%"
 
 

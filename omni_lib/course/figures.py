@@ -21,9 +21,8 @@ from PIL import Image, ImageDraw  # matplotlib requires it for its PNGs
 
 from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 
-Entries = Sequence[
-    dict[str, Any]
-]  # of a training log, as `omni_lib.runs.log.read_log(path)["entries"]` has them
+# of a training log, as `omni_lib.runs.log.read_log(path)["entries"]` has them
+Entries = Sequence[dict[str, Any]]
 
 # The chapter's timeline: (fraction of the training that is over, WER)
 CHAPTER_TIMELINE = ((0.0, 1.0), (0.04, 0.785), (0.2, 0.452), (0.5, 0.258), (1.0, 0.123))

@@ -54,7 +54,7 @@ def reading(path: Path, remedy: str = "restore it from the course") -> Iterator[
         raise UserError(
             f"{path} cannot be read ({error.strerror}): it comes with the course, so restore it from there"
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged: {remedy}") from None
 
 

@@ -100,11 +100,7 @@ class Parts:
         """
         contents = json.dumps(self.sources(), indent=1, sort_keys=True).encode()
         path = home() / "parts" / f"{hashlib.sha256(contents).hexdigest()[:12]}.json"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, contents)
-        except OSError as error:
-            raise UserError(f"{path} cannot be written ({error.strerror}): set OMNI_HOME") from None
+        write_atomically(path, contents, "set OMNI_HOME to a folder of yours")
         return path.resolve()
 
     def __repr__(self) -> str:

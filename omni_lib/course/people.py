@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from omni_lib.course.edits import marked
-from omni_lib.course.materials import PRETRAINED, VOICE
+from omni_lib.course.materials import PRETRAINED, VOICE, reading
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine.clone import ROOT
@@ -26,16 +26,7 @@ from omni_lib.recogniser import load_recogniser
 
 PEOPLE = ROOT / "data" / "lessons" / "people.json"
 ENCODERS = {"synthetic voices only": PRETRAINED, "people too": VOICE}  # what each was trained on
-COMMANDS = {
-    "enter",
-    "erase",
-    "go",
-    "help",
-    "repeat",
-    "rubout",
-    "start",
-    "stop",
-}  # the first word of an example
+COMMANDS = set("enter erase go help repeat rubout start stop".split())  # the first word of an example
 
 
 @dataclass(frozen=True)
@@ -89,13 +80,11 @@ def people(path: Path = PEOPLE) -> People:
     Raises:
         UserError: it is missing or damaged.
     """
-    try:
+    with reading(path):
         contents = json.loads(path.read_text(encoding="utf-8"))
         rates = {name: (rate, low, high) for name, (rate, low, high) in contents["rates"].items()}
         examples = tuple(Example(**each) for each in contents["examples"])
         return People(contents["utterances"], contents["speakers"], rates, examples)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} is missing or damaged: restore it, it comes with the course") from None
 
 
 def listen(manifest: Path) -> People:

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.alignment import Word, word_times
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel
+from omni_lib.alignment import Word, seconds_per_ctc_frame, word_times
+from omni_lib.audio import SAMPLE_RATE, LogMel
 from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
@@ -32,7 +32,8 @@ from omni_lib.inference.transcription import shortest
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import replaced_atomically
 from omni_lib.machine.sound.content import SILENCE
-from omni_lib.manifest import COLUMNS, read_table
+from omni_lib.manifest import COLUMNS
+from omni_lib.manifest_table import read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary, normalise
 
@@ -149,7 +150,7 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recog
     with torch.inference_mode():
         log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
     log_probs = log_probs[0, : lengths[0]]
-    seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+    seconds = seconds_per_ctc_frame(config)
     return Recognition(
         mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds
     )
@@ -216,7 +217,7 @@ def _header(manifest: Path) -> list[str]:
     """The columns of a manifest, or those of a new one where it does not exist yet."""
     if not manifest.exists() or not manifest.stat().st_size:
         return list(COLUMNS)
-    read_table(manifest, required=("audio_path", "transcription"))  # raises where it cannot be read
+    read_table(manifest)  # raises where it cannot be read
     return next(csv.reader(io.StringIO(manifest.read_text(encoding="utf-8-sig"))))
 
 

@@ -107,14 +107,16 @@ def evaluate_each(
     recogniser.eval()
     rows: list[Utterance] = []
     texts: dict[int, list[list[str]]] = {}  # by number of the batch, then by decoder
-    with torch.inference_mode():
-        batch: Batch
-        for number, batch in enumerate(evaluation_batches(cache, batch_size)):
-            rows += batch.utterances
-            if number % world_size() == rank():
-                log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
-                texts[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
-    recogniser.train(was_training)
+    try:
+        with torch.inference_mode():
+            batch: Batch
+            for number, batch in enumerate(evaluation_batches(cache, batch_size)):
+                rows += batch.utterances
+                if number % world_size() == rank():
+                    log_probs, lengths = recogniser(batch.mel.to(device), batch.lengths.to(device))
+                    texts[number] = [decode(log_probs.cpu(), lengths.cpu()) for decode in decoders]
+    finally:  # also where an evaluation is interrupted in a notebook
+        recogniser.train(was_training)
     for others in gathered(texts):
         texts |= others
     return [

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from omni_lib.alignment import Word, word_times
+from omni_lib.alignment import Word, seconds_per_ctc_frame, word_times
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.config import Config
 from omni_lib.errors import UserError
@@ -77,6 +77,5 @@ def transcribe(
     if not symbols:
         length = content.samples * 1000 // content.rate
         raise UserError(f"{path} is too short ({length} ms): one embedding needs {shortest(recogniser)} ms")
-    seconds_per_frame = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
-    words = word_times(symbols, recogniser.vocabulary, seconds_per_frame)
+    words = word_times(symbols, recogniser.vocabulary, seconds_per_ctc_frame(config))
     return Transcript(path, " ".join(word.word for word in words), words)

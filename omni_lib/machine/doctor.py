@@ -20,7 +20,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from omni_lib.machine.clone import INSTALL, ROOT
+from omni_lib.machine.files import refused_write
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -257,7 +257,12 @@ def _probe(program: str) -> dict[str, Any] | str:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            errors="replace",  # a library may complain in another encoding
+            timeout=PATIENCE,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return _first_line(error)
@@ -357,22 +362,11 @@ def _folders(root: Path) -> Iterator[Finding]:
         "checkpoints": "train with `--set save_dir=FOLDER`",
         "notebooks/my": "use `omni lab --workspace FOLDER`",
     }
-    refused = [name for name in remedies if not _writable(root / name)]
+    refused = [name for name in remedies if refused_write(root / name)]
     for name in refused:
         yield Finding("odds", name, "cannot be written", remedies[name])
     if not refused:
         yield Finding("ok", "folders", f"{', '.join(remedies)} can be written")
-
-
-def _writable(folder: Path) -> bool:
-    """Try to write: permission bits prove little for root, on Windows, or on a read-only disk."""
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _corpus(root: Path) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from typing import BinaryIO
 from omni_lib.errors import UserError
 
 PARTIAL = ".partial"  # added to the name of a file while it is being written
+TRIES, PAUSE = 40, 0.05  # to replace a file that another process reads, and seconds between them
 
 
 @contextlib.contextmanager
@@ -32,12 +35,27 @@ def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())  # the contents reach the disk before the name does
-        os.replace(partial, path)
+        _replace(partial, path)
         _sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Give `partial` the name `path`.
+
+    Windows refuses that while another process has `path` open. A reader, such as a panel that looks at the
+    log of a training, is done after an instant, so it is tried again for two seconds.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            os.replace(partial, path)
+            return
+        except PermissionError:
+            time.sleep(PAUSE)
+    os.replace(partial, path)
 
 
 def write_atomically(
@@ -69,6 +87,20 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def refused_write(folder: Path) -> OSError | None:
+    """Why nothing can be written into `folder`, or into the folder where it would be made; None if it can.
+
+    It tries to write: permission bits prove little for root, on Windows, or on a read-only disk.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error
 
 
 def sha256(data: bytes) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+STATUS = Path("/proc/self/status")  # where Linux says what this process holds
 CONTAINER = Path("/sys/fs/cgroup")  # where Linux says what this container (cgroup, version 2) may use
 
 
@@ -16,7 +17,8 @@ def peak_memory() -> int | None:
     # On Linux, `resource` also counts what the parent process held, for example a notebook, before it started
     # this one.
     try:
-        if held := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+        # as bytes: the name of the process stands there too, in any encoding
+        if held := re.search(rb"VmHWM:\s+(\d+) kB", STATUS.read_bytes()):
             return int(held[1]) * 1024
     except OSError:
         pass

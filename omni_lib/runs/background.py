@@ -31,13 +31,13 @@ from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
 from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
-from omni_lib.runs.lock import LOCK, RECORD, read_record, settings_of
+from omni_lib.runs.lock import RECORD, read_record, remove_unused, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_another_run, refuse_early
 from omni_lib.runs.process import exit_code, kill, lives, spawn
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
-from omni_lib.training.checkpoint import periodic_checkpoints
+from omni_lib.training.checkpoint import periodic_checkpoints, step_of
 
 CONSOLE = "console.log"
 _SESSION = "--- "  # begins the line that is written to the console file before each start
@@ -154,7 +154,7 @@ class BackgroundRun:
         process = self.process()
         entries, age = self._log()
         checkpoints = periodic_checkpoints(self.folder)
-        saved = int(checkpoints[-1].stem.rpartition("_")[2]) if checkpoints else None
+        saved = step_of(checkpoints[-1]) if checkpoints else None
         progress = self._progress.read()
         if process:
             if progress.written:
@@ -232,11 +232,18 @@ class BackgroundRun:
         """Request that the run save and end after the current step (exit code 130).
 
         Raises:
-            UserError: it is not running.
+            UserError: it is not running, or its folder cannot be written.
         """
-        if self.process() is None:
+        process = self.process()
+        if process is None:
             raise UserError(f"nothing is running in {self.folder}: run.resume() goes on with it")
-        ask_to_stop(self.folder)
+        try:
+            ask_to_stop(self.folder)
+        except OSError as error:
+            raise UserError(
+                f"the run in {self.folder} cannot be told to stop ({error.strerror or error}): "
+                f"make that folder writable, or send SIGTERM to process {process.pid}, which saves first too"
+            ) from None
 
     def resume(self) -> None:
         """Go on from the newest checkpoint, with the command that started the run.
@@ -321,9 +328,8 @@ class BackgroundRun:
             os.truncate(console, size)
             return
         console.unlink(missing_ok=True)
-        if not was_there and self.folder.is_dir() and {p.name for p in self.folder.iterdir()} <= {LOCK}:
-            (self.folder / LOCK).unlink(missing_ok=True)
-            self.folder.rmdir()
+        if not was_there:
+            remove_unused(self.folder)
 
     def _command(self) -> tuple[list[str], Path]:
         """The command that resumes the run, and the working directory of it."""

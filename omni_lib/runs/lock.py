@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from omni_lib.config import Config, load_config
 from omni_lib.errors import UserError
@@ -40,9 +40,7 @@ class RunRecord:
     """The process of a run, and how to start it again."""
 
     pid: int
-    started: (
-        float  # seconds since 1970; the system uses pids again, so pid and time together name one process
-    )
+    started: float  # seconds since 1970; pids are used again: only pid and time together name one process
     host: str
     command: list[str]
     directory: str  # the working directory of the command
@@ -134,7 +132,7 @@ def refuse_if_held(folder: Path) -> None:
         except Timeout:
             raise UserError(_held(folder)) from None
         except OSError as error:
-            raise UserError(_not_writable(folder, error)) from None
+            raise UserError(not_writable(folder, error)) from None
 
 
 class RunLock:
@@ -155,7 +153,7 @@ class RunLock:
         except Timeout:
             raise UserError(_held(self.folder)) from None
         except OSError as error:
-            raise UserError(_not_writable(self.folder, error)) from None
+            raise UserError(not_writable(self.folder, error)) from None
         try:
             clear_stop(self.folder)  # a request to an earlier run
             remove_half_written(self.folder)
@@ -177,14 +175,38 @@ class RunLock:
                 # Refused before anything was trained: leave no folder that looks like a run.
                 (self.folder / RECORD).unlink(missing_ok=True)
                 (self.folder / PROGRESS).unlink(missing_ok=True)
-                self._lock.release()
-                (self.folder / LOCK).unlink(missing_ok=True)
-                self.folder.rmdir()
+                _remove(self.folder, self._lock)
             elif refused and self._previous and self._previous.command != self._record.command:
                 self._previous.write(self.folder)  # the run before is still the latest
             elif not self._record.is_command:
                 (self.folder / RECORD).unlink(missing_ok=True)  # this process goes on, but not with this run
         self._lock.release()
+
+
+def remove_unused(folder: Path) -> None:
+    """Delete a folder that holds the file of the lock at most, unless a process holds the lock."""
+    if _is_unused(folder):
+        # OSError: the lock is held (`Timeout` is one too), or the folder cannot be written
+        with contextlib.suppress(OSError), FileLock(folder / LOCK, timeout=0) as lock:
+            if _is_unused(folder):  # still: a process may have held the lock meanwhile
+                _remove(folder, lock)
+
+
+def _is_unused(folder: Path) -> bool:
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}
+
+
+def _remove(folder: Path, lock: BaseFileLock) -> None:
+    """Delete the file of the lock, which this process holds, then the folder if nothing else is in it.
+
+    Whoever took the lock between its release and the deletion would hold a file without a name, and the next
+    process would lock another file. So it is deleted first. Windows deletes no file that is open, neither by
+    this process nor by the next one, so there it is released first.
+    """
+    if os.name == "nt":
+        lock.release()
+    (folder / LOCK).unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _results(folder: Path) -> dict[str, int]:
@@ -205,5 +227,6 @@ def _held(folder: Path) -> str:
     )
 
 
-def _not_writable(folder: Path, error: OSError) -> str:
+def not_writable(folder: Path, error: OSError) -> str:
+    """The message where a run cannot write into its folder."""
     return f"{folder} cannot be written ({error.strerror or error}): choose another save_dir"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from omni_lib.config import Config
 from omni_lib.errors import UserError
+from omni_lib.machine.files import refused_write
 from omni_lib.machine.hardware import choose_device
 from omni_lib.manifest import read_manifest
-from omni_lib.runs.lock import read_record, refuse_if_held
+from omni_lib.runs.lock import not_writable, read_record, refuse_if_held
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.resumption import load_to_resume, refuse_other_settings
@@ -31,7 +31,8 @@ def refuse_early(config: Config, directory: Path) -> None:
     """
     folder = directory / config.save_dir
     refuse_if_held(folder)
-    _refuse_unwritable(folder)
+    if error := refused_write(folder):
+        raise UserError(not_writable(folder, error))
     earlier = load_to_resume(folder, config)
     if earlier and earlier.is_finished:
         return  # a finished run needs no data
@@ -70,24 +71,6 @@ def refuse_another_run(folder: Path, going_on: Config, settings: Config, directo
             f"the run that is going on in {folder} trains on {theirs}, not on {ours}: "
             "set data_path back, or choose another folder"
         )
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Try to write into the folder, or into the one where it would be made: permission bits prove nothing.
-
-    Raises:
-        UserError: that is impossible.
-    """
-    there = folder
-    while not there.exists():
-        there = there.parent
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror or error}): choose another save_dir"
-        ) from None
 
 
 def _first_row_left_out(lines: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -33,11 +34,12 @@ def lives(pid: int) -> bool:
 
 
 def kill(process: psutil.Process) -> None:
-    """End the process at once, and wait until it has ended.
+    """End the process at once, and wait until it has ended. It may have ended by itself meanwhile.
 
     A child is waited for through its `Popen`: if psutil collected the exit code, `exit_code` would report 0.
     """
-    process.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill()
     if child := _children.get(process.pid):
         child.wait(10)
     else:

@@ -1,1 +1,1 @@
-"""What a step and an epoch are made of: batches, augmentation, loss, optimiser, memory, checkpoints."""
+"""What a step and an epoch are made of: data, batches, augmentation, loss, optimiser, memory, checkpoints."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,9 +33,8 @@ class Audit:
     unreadable: list[Problem] = field(default_factory=list)
     soundless: list[Problem] = field(default_factory=list)  # read, but silent or constant
     impossible: list[Problem] = field(default_factory=list)  # readable, but with no CTC path
-    notes: list[Problem] = field(
-        default_factory=list
-    )  # on rows that are used: clipped, channels that cancel …
+    # on rows that are used: clipped, channels that cancel …
+    notes: list[Problem] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)  # of sound, by split
     sample_rates: Counter[int] = field(default_factory=Counter)  # files by rate in Hz
     samples: dict[Utterance, int] = field(default_factory=dict)  # at 16 kHz
@@ -75,10 +74,8 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
         result.samples[utterance] = sound.samples
         seconds = sound.samples / SAMPLE_RATE
         result.seconds[utterance.split] = result.seconds.get(utterance.split, 0.0) + seconds
-        available, needed = (
-            ctc_frames(sound.samples, config),
-            frames_needed(vocabulary.encode(utterance.text)),
-        )
+        available = ctc_frames(sound.samples, config)
+        needed = frames_needed(vocabulary.encode(utterance.text))
         if available < needed:
             counts = f"{available} CTC frames and its text needs {needed}"
             reason = f"{utterance.path.name} has {counts}: no path, the loss is infinite"
@@ -100,7 +97,7 @@ def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
     """
     vocabulary = Vocabulary()
     for k in range(config.ctc_frames_per_embedding + 1, 9):
-        wider = Config(**{**config.to_dict(), "ctc_frames_per_embedding": k})
+        wider = replace(config, ctc_frames_per_embedding=k)
         lost = sum(
             ctc_frames(result.samples[row], wider) < frames_needed(vocabulary.encode(row.text))
             for row in result.readable
@@ -114,7 +111,7 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
     """The training rows that can be learnt from; the others are listed through `report(line)`.
 
     Raises:
-        UserError: more than `max_impossible` of the rows have no CTC path.
+        UserError: more than `max_impossible` of the rows have no CTC path, or no row can be used.
     """
     result = audit(manifest, config, ("train",))
     share = len(result.impossible) / max(len(result.readable), 1)

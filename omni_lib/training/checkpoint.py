@@ -15,7 +15,7 @@ from omni_lib.machine.files import PARTIAL, write_atomically
 from omni_lib.weights import DamagedCheckpoint, damage, load_checkpoint
 
 BEST = "audio_enc_best.pt"
-_PERIODIC = re.compile(r"audio_enc_step_(\d+)\.pt")
+_PERIODIC = re.compile(r"audio_enc_step_\d+\.pt")
 
 
 def save_checkpoint(path: Path, contents: dict[str, Any]) -> None:
@@ -54,18 +54,25 @@ def _way_back(folder: Path, earlier: list[Path]) -> str:
     if (folder / BEST).exists() and not damage(folder / BEST):
         step = load_checkpoint(folder / BEST)["step"]
         delete = f"delete {' and '.join(['it', *damaged])}"
-        return f"{delete}, and copy {BEST} to audio_enc_step_{step}.pt to go on from there"
+        copy = checkpoint_path(folder, step).name
+        return f"{delete}, and copy {BEST} to {copy} to go on from there"
     return "no other checkpoint of this run is undamaged: train into another save_dir"
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the periodic checkpoint of a step is saved."""
+    return folder / f"audio_enc_step_{step}.pt"
+
+
+def step_of(path: Path) -> int:
+    """The step of a periodic checkpoint, by its name."""
+    return int(path.stem.rpartition("_")[2])
 
 
 def periodic_checkpoints(folder: Path) -> list[Path]:
     """The `audio_enc_step_N.pt` of a run folder, oldest first."""
-    found = [
-        (int(match[1]), path)
-        for path in folder.glob("audio_enc_step_*.pt")
-        if (match := _PERIODIC.fullmatch(path.name))
-    ]
-    return [path for _, path in sorted(found)]
+    found = (path for path in folder.glob("audio_enc_step_*.pt") if _PERIODIC.fullmatch(path.name))
+    return sorted(found, key=step_of)
 
 
 def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:

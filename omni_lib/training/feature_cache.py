@@ -55,9 +55,8 @@ from omni_lib.text import Vocabulary
 VERSION = 2  # of how features are computed and stored
 SHARD_ROWS = 256
 MEMORY_SHARE = 4  # features take at most a quarter of the memory that is free
-BUDGET = (
-    "OMNI_FEATURE_MEMORY"  # environment variable: gigabytes of features that a process may keep in memory
-)
+# environment variable: gigabytes of features that a process may keep in memory
+BUDGET = "OMNI_FEATURE_MEMORY"
 _FRAME_BYTES = 4 * N_MELS
 Watch = Callable[[str, int, int], None]  # what is computed, how many are done, of how many
 
@@ -166,9 +165,7 @@ class OnDisk:
             raise UserError(
                 f"{folder} cannot be written ({error.strerror or error}): set {VARIABLE} to a folder of yours"
             ) from None
-        self._lengths = np.concatenate(
-            [np.load(shard.index) for shard in self._shards]
-        )  # (utterances, speeds)
+        self._lengths = np.concatenate([np.load(shard.index) for shard in self._shards])  # (rows, speeds)
         self._starts = np.empty_like(self._lengths)  # first frame of each in its shard
         for first in range(0, len(utterances), SHARD_ROWS):
             part = self._lengths[first : first + SHARD_ROWS].reshape(-1)

@@ -61,11 +61,14 @@ def refuse_what_does_not_fit(
     Raises:
         UserError: the largest batch takes more memory than is free.
     """
+    per_frame = bytes_per_frame(model, device)  # by every process, because batch norms sum over all of them
+    if not plan:  # of more processes than a batch has utterances, some never get one
+        return
     size, longest = max(
         ((len(batch), max(batch, key=lambda one: one.frames)) for batch in plan),
         key=lambda pair: pair[0] * pair[1].frames,
     )
-    each = bytes_per_frame(model, device) * longest.frames
+    each = per_frame * longest.frames
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     if size * each > free:
         name, seconds = rows[longest.row].path.name, longest.frames * HOP_LENGTH / SAMPLE_RATE

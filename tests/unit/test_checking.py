@@ -106,6 +106,17 @@ def test_the_message_explains_what_is_wrong(answer, fragment):
     )
 
 
+@pytest.mark.parametrize("other", [3, None, "text", [1.0], np.ones(2)])
+def test_an_input_that_gets_another_type_is_reported_as_changed(other):
+    def puts_in(rows):
+        rows[0] = other
+        return 1
+
+    for rows in ([torch.ones(2)], [np.ones(3)], [[1.0, 2.0]], [{"a": 1}]):
+        with pytest.raises(NotYet, match="^your function changes its input"):
+            Attempt(puts_in)(rows)
+
+
 class Interrupted(dict):
     """An outcome whose first entry is interrupted because time is up once more."""
 

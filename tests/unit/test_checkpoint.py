@@ -11,6 +11,7 @@ from torch import nn
 
 from omni_lib.config import Config
 from omni_lib.errors import UserError
+from omni_lib.machine import files
 from omni_lib.machine.files import write_atomically
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary
@@ -66,6 +67,27 @@ def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch, call
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.pt"]
+
+
+def test_a_file_that_is_being_read_is_replaced_as_soon_as_the_reader_is_done(tmp_path, monkeypatch):
+    """Windows refuses to replace a file that another process has open, such as a panel the training log."""
+    path, refusals, replace = tmp_path / "a.pt", [1, 2, 3], os.replace
+    write_atomically(path, b"old")
+
+    def in_use(source, target):
+        if refusals:
+            refusals.pop()
+            raise PermissionError(errno.EACCES, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(files, "PAUSE", 0.0)
+    monkeypatch.setattr(os, "replace", in_use)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and not refusals
+    refusals += [1] * 1000  # it never ends
+    with pytest.raises(UserError, match="a.pt cannot be written .Permission denied"):
+        write_atomically(path, b"newer")
+    assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["a.pt"]
 
 
 def test_a_process_that_dies_before_the_last_step_leaves_the_old_file(tmp_path, monkeypatch):

@@ -90,6 +90,13 @@ def test_several_decoders_read_what_the_encoder_heard_once(trained, tones_csv, m
     assert len(passes) == -(-len(rows) // 4)
 
 
+def test_an_evaluation_that_fails_leaves_the_recogniser_in_training_mode(trained, tones_csv):
+    recogniser, rows = load_recogniser(trained[0].checkpoint)[0], read_manifest(tones_csv).split("test")
+    with pytest.raises(ZeroDivisionError):
+        evaluate(recogniser.train(), rows, lambda *given: 1 / 0)
+    assert recogniser.training
+
+
 def test_evaluate_takes_the_split_that_is_named(trained, tones_csv, capsys):
     command = ["evaluate", "--checkpoint", str(trained[0].checkpoint), "--data", str(tones_csv)]
     assert main([*command, "--split", "dev", "--json"]) == 0

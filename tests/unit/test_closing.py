@@ -1,5 +1,6 @@
 """The closing page: what exists of the learner's is on it, and what does not exist is named."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -80,6 +81,9 @@ def test_the_latest_run_is_found(run):
     assert found.name == "mine" and found.final is not None and found.checkpoint is None
     (run / "audio_enc_step_5.pt").touch()
     assert latest_run().checkpoint.name == "audio_enc_step_5.pt"
+    (run / "audio_enc_step_10.pt").touch()
+    os.utime(run / "audio_enc_step_10.pt", (0, 0))  # a copy of the folder may have any times
+    assert latest_run().checkpoint.name == "audio_enc_step_10.pt"
     curve = closing.curve_and_figures(found).axes[0]
     epochs = [entry for entry in found.entries if entry["type"] == "epoch"]
     assert list(curve.lines[0].get_ydata()) == pytest.approx([100 * entry["dev_wer"] for entry in epochs])

@@ -183,6 +183,23 @@ def test_a_missing_file_is_refused(tmp_path):
         load_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied.: check its name and its permissions$"),
+        (ValueError("embedded null byte"), "embedded null byte.: check its name"),
+    ],
+)
+def test_the_remedy_for_a_file_that_cannot_be_read_fits_the_cause(tmp_path, monkeypatch, error, message):
+    def fails(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr(Path, "read_text", fails)
+    with pytest.raises(UserError, match=message) as refusal:
+        load_config(tmp_path / "mine.json")
+    assert "UTF-8" not in str(refusal.value)
+
+
 def test_overrides(written):
     path = written('{"seed": 1, "save_dir": "here"}')
     sets = [

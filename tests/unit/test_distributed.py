@@ -111,13 +111,13 @@ class Run:
         return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in entries]
 
 
-def run_worker(folder: Path, settings: dict, ranks: int) -> Run:
+def run_worker(folder: Path, settings: dict, ranks: int, steps: int = STEPS) -> Run:
     (folder / "config.json").write_text(json.dumps(settings | {"save_dir": str(folder / "run")}))
     launcher = (
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     )
     subprocess.run(
-        [sys.executable, *launcher, str(WORKER), str(folder / "config.json"), str(STEPS), str(folder)],
+        [sys.executable, *launcher, str(WORKER), str(folder / "config.json"), str(steps), str(folder)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
         check=True,
         timeout=300,
@@ -235,6 +235,15 @@ def test_every_utterance_is_computed_once_and_shares_may_be_empty(alone, of_two,
     assert any(not share for each in of_four.ranks for share in each["shares"])
     first = [max(each["shares"][0].values()) for each in of_two.ranks]
     assert first[0] != first[1], "the ranks pad to different lengths"
+
+
+@needs_gloo
+@pytest.mark.slow
+def test_a_process_that_never_gets_an_utterance_trains_too(settings, tmp_path):
+    """There are more processes than utterances in a batch; then some of them have nothing in any batch."""
+    run = run_worker(tmp_path, settings | {"batch_size": 1}, 2, steps=3)
+    assert not any(run.ranks[1]["shares"])
+    assert largest_difference(run.ranks[0]["state"]["resume"], run.ranks[1]["state"]["resume"]) == 0
 
 
 @needs_gloo

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -167,6 +168,11 @@ def test_a_probe_that_fails_is_one_line(program: str, why: str):
     assert isinstance(answer, str) and why in answer and "\n" not in answer
 
 
+def test_a_probe_whose_library_complains_in_another_encoding_is_one_line():
+    program = "import sys; sys.stderr.buffer.write(b'caf\\xe9 is broken\\n'); sys.exit(1)"
+    assert doctor._probe(program).endswith("is broken")
+
+
 def test_a_probe_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "PATIENCE", 0.5)
     assert "timed out" in doctor._probe("import time; time.sleep(60)")
@@ -271,7 +277,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(dir: Path) -> None:
         raise PermissionError(13, "Permission denied", str(dir))
 
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     findings = list(doctor._folders(tmp_path))
     assert [finding.what for finding in findings] == ["data", "checkpoints", "notebooks/my"]
     assert all(finding.state == "odds" and finding.remedy for finding in findings)

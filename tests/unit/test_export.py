@@ -70,6 +70,18 @@ def test_it_cannot_be_resumed_and_says_so_kindly(exported, make_tiny_config, tmp
         train(config, resume=True)
 
 
+def test_an_export_that_is_interrupted_leaves_no_file(trained, tones_csv, tmp_path, monkeypatch, capsys):
+    """A file without its error rate is not complete, and its name would be refused the next time."""
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("omni_lib.inference.evaluation.evaluate", interrupted)
+    data = ["--data", str(tones_csv), "--out", str(tmp_path / "small.pt")]
+    assert main(["export", "--checkpoint", str(trained[0].checkpoint), *data]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_existing_file_is_never_overwritten(exported, trained, tones_csv, capsys):
     before = exported.read_bytes()
     assert (

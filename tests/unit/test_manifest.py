@@ -175,6 +175,17 @@ def test_what_is_written_is_read_again(tmp_path):
     assert str(tmp_path) not in (tmp_path / "asr.csv").read_text(encoding="utf-8"), "the folder can be moved"
 
 
+def test_rows_can_be_written_into_another_folder(tmp_path, monkeypatch):
+    """The paths of a manifest that was read by a relative path are relative to the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "a.wav").touch()
+    (tmp_path / "first" / "asr.csv").write_bytes(HEADER + b"a.wav,one,s,train\n")
+    write_manifest("second/asr.csv", read_manifest("first/asr.csv").utterances)
+    (row,) = read_manifest("second/asr.csv").utterances
+    assert row.path == tmp_path / "first" / "a.wav" and row.text == "one"
+
+
 @given(
     st.lists(
         st.lists(

@@ -18,9 +18,15 @@ def test_the_stored_file_compares_both_encoders_on_the_same_people():
     assert "<b>S</b>" in found._repr_html_() and "enter seven" in found._repr_html_()
 
 
-def test_a_damaged_file_is_named(tmp_path):
-    (tmp_path / "people.json").write_text('{"rates": 1}')
-    with pytest.raises(UserError, match=r"people\.json is missing or damaged"):
+@pytest.mark.parametrize("text", ['{"rates": 1}', '{"rates": {"a": 1}}', "{", "3"])
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "people.json").write_text(text)
+    with pytest.raises(UserError, match=r"people\.json is damaged: restore it from the course"):
+        people.people(tmp_path / "people.json")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"people\.json cannot be read .*comes with the course"):
         people.people(tmp_path / "people.json")
 
 

@@ -282,6 +282,16 @@ def test_what_is_wrong_in_commonvoice_is_named(tmp_path):
         commonvoice.prepare([root], tmp_path / "out", said.append)
 
 
+def test_a_name_that_no_file_can_have_is_named_and_its_row_left_out(tmp_path):
+    root = make_commonvoice(tmp_path)
+    with open(root / "en" / "train.tsv", "a", encoding="utf-8") as file:
+        file.write(f"a\t{'x' * 300}.mp3\ti\ttoo long\t\t\t\t\t\t\t\ten\t\n")
+    said: list[str] = []
+    commonvoice.prepare([root], tmp_path / "out", said.append)
+    assert said[0].startswith("left out, train.tsv line 4: its sound xxx") and "cannot be read" in said[0]
+    assert len(said[0]) < 300
+
+
 def test_many_problems_are_counted_on_the_screen_and_listed_in_a_file(tmp_path):
     root = make_ljspeech(tmp_path)
     with open(root / "metadata.csv", "a", encoding="utf-8") as file:

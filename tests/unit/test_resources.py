@@ -10,6 +10,13 @@ from omni_lib.machine import resources
 GIGABYTE = 1_000_000_000
 
 
+def test_the_peak_is_found_whatever_the_process_is_called(tmp_path, monkeypatch):
+    """Linux cuts the name of a process off after 15 bytes, perhaps within a letter."""
+    (tmp_path / "status").write_bytes("Name:\tentraînement €".encode()[:-1] + b"\nVmHWM:\t    5 kB\n")
+    monkeypatch.setattr(resources, "STATUS", tmp_path / "status")
+    assert resources.peak_memory() == 5 * 1024
+
+
 @pytest.mark.parametrize(
     ("files", "free"),
     [

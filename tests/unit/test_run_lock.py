@@ -9,11 +9,20 @@ import time
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from omni_lib.cli import main
 from omni_lib.errors import UserError
 from omni_lib.runs.interruption import STOP_FILE, ask_to_stop
-from omni_lib.runs.lock import LOCK, RunLock, RunRecord, read_record, refuse_if_held
+from omni_lib.runs.lock import (
+    LOCK,
+    RECORD,
+    RunLock,
+    RunRecord,
+    read_record,
+    refuse_if_held,
+    remove_unused,
+)
 from omni_lib.runs.process import lives
 from omni_lib.trainer import train
 from omni_lib.training.checkpoint import periodic_checkpoints
@@ -117,6 +126,42 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
     with pytest.raises(UserError, match="no such data"), RunLock(tmp_path / "run"):
         raise UserError("no such data")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that a process has open")
+def test_a_run_that_starts_while_a_refused_one_cleans_up_is_alone_in_the_folder(tmp_path, monkeypatch):
+    """It takes the lock as soon as that is free; a third run must find it held, whatever was deleted."""
+    folder, second, release = tmp_path / "run", RunLock(tmp_path / "run"), FileLock.release
+
+    def release_and_start_another(lock, *arguments, **named):
+        monkeypatch.undo()
+        release(lock, *arguments, **named)
+        second.__enter__()
+
+    with pytest.raises(UserError, match="no such data"), RunLock(folder):
+        monkeypatch.setattr(FileLock, "release", release_and_start_another)
+        raise UserError("no such data")
+    try:
+        assert (folder / LOCK).exists() and read_record(folder).pid == os.getpid()
+        with pytest.raises(UserError, match="is training into"):
+            RunLock(folder).__enter__()
+    finally:
+        second.__exit__(None, None, None)
+
+
+def test_only_an_empty_folder_that_nobody_holds_is_removed(tmp_path):
+    process = holder(tmp_path / "held")
+    (tmp_path / "held" / RECORD).unlink()  # the instant before it is written
+    remove_unused(tmp_path / "held")
+    assert (tmp_path / "held" / LOCK).exists()
+    assert ended(process) == 0
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").write_text("mine")
+    remove_unused(tmp_path / "used")
+    assert os.listdir(tmp_path / "used") == ["notes.txt"]
+    (tmp_path / "empty").mkdir()
+    remove_unused(tmp_path / "empty")
+    assert not (tmp_path / "empty").exists()
 
 
 def test_a_refused_run_puts_the_record_of_the_run_before_it_back(tmp_path, monkeypatch):

@@ -1,13 +1,16 @@
 """The embedded corpus on the disk: what is written, that it is never incomplete, and what is refused."""
 
 import hashlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 import soundfile
 
 from omni_lib.cli import main
-from omni_lib.corpora import synth
+from omni_lib.corpora import espeak_processes, synth
 from omni_lib.corpora.acoustics import PEAK
 from omni_lib.corpora.espeak_worker import LONGEST, SHORTEST
 from omni_lib.corpora.synth import plan, synthesise, texts_sha256
@@ -93,7 +96,7 @@ def test_another_seed_gives_another_corpus(corpus, tmp_path):
 
 
 def test_a_corpus_that_is_there_is_not_made_again(corpus, monkeypatch):
-    monkeypatch.setattr(synth, "_speak", lambda *_: pytest.fail("it spoke again"))
+    monkeypatch.setattr(synth, "speak_shards", lambda *_: pytest.fail("it spoke again"))
     assert synthesise(corpus.parent, counts=SMALL) == corpus
 
 
@@ -127,7 +130,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, stopped_by):
         Path(shards[0][0].path).write_bytes(b"half")
         raise stopped_by
 
-    monkeypatch.setattr(synth, "_speak", stop)
+    monkeypatch.setattr(synth, "speak_shards", stop)
     with pytest.raises(stopped_by):
         synthesise(tmp_path / "audio", counts=SMALL, progress=False)
     assert list(tmp_path.iterdir()) == []
@@ -238,6 +241,41 @@ def test_a_library_that_does_not_load_is_reported_with_its_remedy(tmp_path, monk
     assert not (tmp_path / "audio").exists()
 
 
+def test_what_a_worker_that_fails_at_once_has_said_is_reported(monkeypatch):
+    """Its pipe is closed before it has been given its sentences, which are more than the pipe holds."""
+    takes = plan(0, {"train": 1})[1] * 1000
+    code = "import os, sys; os.close(0); sys.exit('numpy is missing' + ' !' * 100_000)"
+    monkeypatch.setattr(espeak_processes, "WORKER", [sys.executable, "-c", code])
+    with pytest.raises(RuntimeError, match="exit code 1:\\nnumpy is missing"):
+        espeak_processes.speak_shards([takes], 1, lambda _: None)
+
+
+def test_a_worker_that_starts_while_all_are_ended_is_ended_too(monkeypatch):
+    both_start, all_are_ended = threading.Barrier(2), threading.Event()
+    started, number, popen = [], itertools.count(), subprocess.Popen
+
+    class Pool(ThreadPoolExecutor):
+        def __exit__(self, *exception):
+            all_are_ended.set()
+            return super().__exit__(*exception)
+
+    def start(command, **options):
+        first = next(number) == 0
+        both_start.wait()
+        if first:
+            raise UserError("the first fails")
+        all_are_ended.wait()
+        started.append(popen([sys.executable, "-c", "import time; time.sleep(20)"], **options))
+        return started[0]
+
+    monkeypatch.setattr(espeak_processes, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    take = plan(0, {"train": 1})[1]
+    with pytest.raises(UserError, match="the first fails"):
+        espeak_processes.speak_shards([take, take], 2, lambda _: None)
+    assert started[0].returncode not in (0, None)
+
+
 def test_an_unknown_voice_is_refused_by_the_worker():
     take = {**vars(plan(0, {"train": 1})[1][0]), "voice": "en-us+nobody"}
     worker = [sys.executable, "-m", "omni_lib.corpora.espeak_worker"]
@@ -245,7 +283,7 @@ def test_an_unknown_voice_is_refused_by_the_worker():
     assert result.returncode == 2 and "en-us+nobody" in result.stderr
 
 
-@pytest.mark.parametrize("module", ["espeak_worker", "synth"])
+@pytest.mark.parametrize("module", ["espeak_processes", "espeak_worker", "synth"])
 def test_speaking_never_imports_torch(module):
     code = f"import sys, omni_lib.corpora.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ)).returncode == 0

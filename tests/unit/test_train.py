@@ -21,6 +21,7 @@ from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
+from omni_lib.manifest import read_manifest, write_manifest
 from omni_lib.runs.lock import LOCK
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer, train
@@ -415,3 +416,14 @@ def test_an_unreadable_training_clip_is_left_out_by_name(make_tiny_config, tmp_p
     train(make_tiny_config(tmp_path / "run", data_path=str(path)), max_steps=1, report=lines.append)
     assert any("clip_1.wav" in line and "line 3" in line for line in lines)
     assert any("Found 2 audio samples" in line for line in lines)
+
+
+def test_a_row_that_the_table_spoils_is_listed_once(make_tiny_config, tones_csv, tmp_path):
+    """It belongs to no split: it is listed with the training rows, and not again with those of dev."""
+    write_manifest(tmp_path / "asr.csv", read_manifest(tones_csv).utterances)
+    with open(tmp_path / "asr.csv", "a", encoding="utf-8") as file:
+        file.write("gone.wav,one two,me,train,,\n")
+    said = []
+    config = make_tiny_config(tmp_path / "run", data_path=str(tmp_path / "asr.csv"))
+    train(config, max_steps=1, report=said.append)
+    assert len([line for line in said if "gone.wav" in line]) == 1

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -168,6 +169,17 @@ def test_a_killed_run_is_reported_and_can_be_resumed(long_run):
         long_run.wait()
     with RunLock(long_run.folder):
         pass
+
+
+def test_what_cannot_be_stopped_or_ended_is_one_line(long_run, monkeypatch):
+    """A button would swallow any other exception. A process may end while it is being ended."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", lambda path: (_ for _ in ()).throw(PermissionError(13, "not yours")))
+        with pytest.raises(UserError, match="cannot be told to stop .not yours.: make that folder writable"):
+            long_run.stop()
+    ended = long_run.process()
+    long_run.kill()
+    training_process.kill(ended)
 
 
 def test_a_watched_run_ends_with_the_weights_of_one_that_nobody_watches(

@@ -50,9 +50,8 @@ if TYPE_CHECKING:
 
 TRAIN_CLIPS, DEV_CLIPS, BATCH = 40, 8, 4
 LONGEST_CLIP = 3.0  # seconds: longer clips would make the comparison slow
-PATIENCE = (
-    120.0  # seconds for the run with the learner's function: right Python loops can be too slow to train with
-)
+# seconds for the run with the learner's function: right Python loops can be too slow to train with
+PATIENCE = 120.0
 _SHOWN: ContextVar[ShownSteps] = ContextVar("_SHOWN")  # counts the steps of the training going on
 
 

@@ -151,6 +151,8 @@ def _first_line(error: BaseException) -> str:
 
 def same_values(before: Any, after: Any) -> bool:
     """Whether two nested structures are equal; in tensors, NaN counts as equal to NaN."""
+    if type(before) is not type(after):
+        return False
     if isinstance(before, torch.Tensor):
         return before.shape == after.shape and torch.equal(torch.nan_to_num(before), torch.nan_to_num(after))
     if isinstance(before, np.ndarray):

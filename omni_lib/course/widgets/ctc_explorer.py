@@ -13,8 +13,8 @@ from itertools import groupby
 import ipywidgets as widgets
 import torch
 
-from omni_lib.alignment import best_path
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
+from omni_lib.alignment import best_path, seconds_per_ctc_frame
+from omni_lib.audio import LogMel, read_audio
 from omni_lib.course import materials
 from omni_lib.course.figures import Picture
 from omni_lib.course.trellis import (
@@ -202,7 +202,7 @@ class CTCExplorer(Explorer):
         text, target = self._target(self.transcript.value)
         waveform, log_probs = self._output(self.clip.value)
         config = self._config
-        seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+        seconds = seconds_per_ctc_frame(config)
         path = best_path(log_probs, target)  # raises where there is none
         forward = forward_mass(log_probs, target)
         mass = {

@@ -16,7 +16,8 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, LogMel, read_audio
+from omni_lib.alignment import seconds_per_ctc_frame
+from omni_lib.audio import LogMel, read_audio
 from omni_lib.course import materials
 from omni_lib.course.figures import Picture
 from omni_lib.course.palette import BLUE, GREEN
@@ -171,7 +172,7 @@ class _Clip:
             self._log_probs = recogniser(mel[None], torch.tensor([len(mel)]))[0][0].clone()
         self.text, self.target = clip.text, VOCABULARY.encode(clip.text)
         self._alpha = torch.as_tensor(forward(self._log_probs, self.target)).double()
-        self._seconds = config.downsample_time * HOP_LENGTH / SAMPLE_RATE / config.ctc_frames_per_embedding
+        self._seconds = seconds_per_ctc_frame(config)
         self._notes = frame_notes(self._log_probs, self._seconds)
         self._canvas = AlphaCanvas()
         self.frames = self.steps = len(self._log_probs)

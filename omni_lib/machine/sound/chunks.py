@@ -254,9 +254,8 @@ def _caf(data: Bytes, start: int) -> _Sound | None:
             return None
         name, size = data.at(at, 4), data.number(at + 4, 8, "big")
         if name == b"data":
-            is_open = (
-                _is_open(size, 8) or size == 4
-            )  # the standard's sign is -1; a count of edits comes first
+            # the standard's sign is -1; a count of edits, of 4 bytes, comes first
+            is_open = _is_open(size, 8) or size == 4
             return _Sound(at + 12, None if is_open else size, (_Field(at + 4, 8, "big"),))
         at += 12 + size
     return None

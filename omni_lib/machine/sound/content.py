@@ -25,9 +25,8 @@ from collections.abc import Iterable
 import numpy as np
 
 SILENCE = 1e-4  # amplitude, -80 dB of full scale: what stays within ± this is silence
-FULL_SCALE = (
-    2.0  # twice the true full scale, 1: lossy decoders and mixers overshoot 1, but not by as much as that
-)
+# twice the true full scale, 1: lossy decoders and mixers overshoot 1, but not by as much as that
+FULL_SCALE = 2.0
 _OVERSHOOT = 1.2  # what no lossy decoder adds to speech at full scale
 _NEAR_PEAK = 0.98  # of the peak
 _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%

@@ -25,10 +25,8 @@ from omni_lib.machine.sound.parts import (
 )
 
 MAGIC = b"fLaC"
-_STARTS = (
-    b"fLaC\x00\x00\x00\x22",
-    b"fLaC\x80\x00\x00\x22",
-)  # followed by STREAMINFO, always first and 34 bytes long
+# followed by STREAMINFO, always first and 34 bytes long
+_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _LONGEST_HEADER = 16  # bytes of a frame's header, at most
 
 
@@ -85,9 +83,8 @@ def _part(data: Bytes, start: int, end: int) -> tuple[Part, bool]:
             )
         return Part(((start, end),), most=0), False
     last, length, before = first, first.samples, 0
-    ahead: tuple[int, int] | None = (
-        None  # a frame that does not follow the last one, and the number that would follow it
-    )
+    # the number of a frame that does not follow the last one, and the number that would follow it
+    ahead: tuple[int, int] | None = None
     for frame in frames:
         expected = last.number + (last.samples if first.varies else 1)
         if frame.number == expected:
