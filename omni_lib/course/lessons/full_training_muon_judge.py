@@ -102,6 +102,7 @@ _SLIPS: dict[str, Callable[[Tensor, int], Tensor]] = {
         _polynomial(3.4445, 4.7750, 2.0315)
     ),
     "The term with (X Xᵀ)² is missing.": _iterated(_polynomial(3.4445, -4.7750, 0)),
+    "The last term has the square of X Xᵀ.": _iterated(_polynomial(3.4445, -4.7750 + 2.0315, 0)),
     "The term with (X Xᵀ) is missing.": _iterated(_polynomial(3.4445, 0, 2.0315)),
     "The coefficients of the last two terms are exchanged.": _iterated(_polynomial(3.4445, 2.0315, -4.7750)),
     "That is the cubic iteration, which has other coefficients and no term with (X Xᵀ)².": _iterated(

@@ -140,6 +140,7 @@ WRONG: list[tuple[Any, str]] = [
     (_iterated(lambda x: FIRST * x + THIRD * x @ x.T @ x), "(X Xᵀ)² is missing"),
     (_iterated(lambda x: FIRST * x + FIFTH * x @ x.T @ x @ x.T @ x), "(X Xᵀ) is missing"),
     (_iterated(lambda x: FIRST * x + FIFTH * x @ x.T @ x + THIRD * x @ x.T @ x @ x.T @ x), "exchanged"),
+    (_iterated(lambda x: FIRST * x + THIRD * x @ x.T @ x + FIFTH * x @ x.T @ x), "the square of X Xᵀ"),
     (_iterated(lambda x: 1.5 * x - 0.5 * x @ x.T @ x), "cubic iteration"),
     (_gram_once, "inside the loop"),
     (_norm_in_each_step, "once, before the first step"),
