@@ -28,6 +28,7 @@ _ENDS = ("end", "stop", "finish", "offset", "to", "out", "ends", "ending")
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
 _MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
 _RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")
+_NAMED = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+)?:(?=\s)")
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
 
 
@@ -109,11 +110,13 @@ def check_columns(
         rows: the line and the cells of each row, by the table's names of the columns.
 
     Raises:
-        UserError: the columns of the text only count, there are two texts that differ, or times of segments
-            under unknown names.
+        UserError: the column of the text only counts, or names speakers too, there are two texts that differ,
+            or times of segments under unknown names.
     """
     cells = [row for _, row in rows]
-    refuse_counts(path, names, [row.get(names["text"], "") for row in cells])
+    texts = [row.get(names["text"], "") for row in cells]
+    refuse_counts(path, names, texts)
+    refuse_speakers(path, texts)
     refuse_unnamed_times(path, names, cells)
     refuse_rival_texts(path, rows)
 
@@ -128,6 +131,20 @@ def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) ->
         raise UserError(
             f"{path} has only figures in its column {names['text']}, which may count something: rename the"
             " column of the texts to transcription"
+        )
+
+
+def refuse_speakers(path: Path, texts: Sequence[str]) -> None:
+    """Refuse a table whose texts mostly begin with a name and a colon, as those of a play do.
+
+    Raises:
+        UserError: they do.
+    """
+    named = [found[0] for text in texts if (found := _NAMED.match(text))]
+    if len(named) > 1 and 2 * len(named) > len(texts):
+        raise UserError(
+            f"{path} has a name before most of its texts, such as {named[0]!r}: write the names into a column"
+            " speaker, and only what was said into the texts"
         )
 
 

@@ -219,6 +219,12 @@ def test_a_column_that_counts_is_not_the_text(clips, name):
     assert list(imported(clips, "path,text\na.wav,2\nb.wav,1\n")[0]) == ["two", "one"]
 
 
+def test_names_of_speakers_before_the_texts_are_not_words(clips):
+    with pytest.raises(UserError, match="a name before most of its texts, such as 'John:': write the names"):
+        imported(clips, "path,text\na.wav,John: hello\nb.wav,Mary Ann: yes\n")
+    assert list(imported(clips, "path,text\na.wav,Note: hello\nb.wav,Yes\n")[0]) == ["note hello", "yes"]
+
+
 @pytest.mark.parametrize("name", ["set", "Dataset", "usage"])
 def test_a_column_of_splits_is_known_by_its_cells(clips, name):
     (clips / "t.csv").write_text(f"path,text,{name}\na.wav,hello,Train\nb.wav,yes,test\n")
