@@ -23,7 +23,7 @@ from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
-from omni_lib.machine.tables import is_litter
+from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
 from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
 
 # Limits of one unpacked archive, above the largest of Common Voice:
@@ -54,12 +54,19 @@ class Rows:
         """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
             if not path.is_file() or path.stat().st_size == 0:
-                raise UserError(f"its sound {path.name} is missing or empty")
+                raise UserError(f"its sound {path.name} is missing or empty{_converted(path)}")
             text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
             return
         self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
+
+
+def _converted(path: Path) -> str:
+    """The end of a message about a missing sound: a file of its name with another ending, if one is there."""
+    there = [path.with_suffix(ending) for ending in SOUND_ENDINGS if path.with_suffix(ending).is_file()]
+    others = [other.name for other in there if other.name.lower() != path.name.lower()]
+    return f", and {others[0]} is there: unpack the original, or use 'omni data folder'" if others else ""
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
