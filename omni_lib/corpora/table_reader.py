@@ -2,7 +2,8 @@
 
 Detected automatically: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), the column names of
 Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice, a column of row numbers, empty columns at
-the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with one object per row.
+the end, LJ Speech's lines without a header (name|text|normalised text), lines with the text before the file,
+a column that holds only names of splits, and JSON with one object per row.
 `table_finder.py` finds the file, and `table_header.py` interprets its first line.
 """
 
