@@ -175,15 +175,14 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Sequence[Ma
     if "start" in names:
         return
     unknown = [name for name in (rows[0] if rows else ()) if name not in names.values()]
-    full = [row for row in rows if all(name in row for name in rows[0])]
     for first, second in _named_ends([*unknown, *([names["end"]] if "end" in names else [])]):
-        if any(0 < (number_in(row[first]) or 0) < (number_in(row[second]) or 0) for row in full):
+        if any(0 < (number_in(row[first]) or 0) < (number_in(row[second]) or 0) for row in rows):
             raise UserError(
                 f"{path} has the columns {first!r} and {second!r}, which seem to say where in its recording"
                 " each text begins and ends: rename them to start and end, or remove them"
             )
     for name in unknown:
-        cells = [row[name] for row in full if row[name]]
+        cells = [row[name] for row in rows if row[name]]
         fine = any(re.search(r"\d[.,:]\d", cell) for cell in cells)  # 3-4 may be lines of a book
         if _TIME.search(name) and fine and all(map(_is_range, cells)):
             raise UserError(
@@ -194,7 +193,9 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Sequence[Ma
         if not {first, second} <= {*unknown}:
             continue
         parts: dict[str, set[tuple[float, float, str]]] = {}
-        for row in full:
+        for row in rows:
+            if not row[first] and not row[second]:
+                continue  # a row without times
             start, end = number_in(row[first]), number_in(row[second])
             if start is None or end is None:
                 break

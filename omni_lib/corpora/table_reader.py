@@ -87,7 +87,8 @@ def _from_csv(path: Path, text: str) -> Table:
     header = _without_empty_end(rows[0][1])
     names, units = known_columns(path, header)
     if "path" in names and "text" in names:
-        named = [(line, dict(zip(header, cells, strict=False))) for line, cells in rows[1:]]
+        filled = [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows[1:]]
+        named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
         check_columns(path, names, named)
         add_split(header, names, units, [row for _, row in named])
         places = {ours: header.index(theirs) for ours, theirs in names.items()}

@@ -186,7 +186,7 @@ def test_the_columns_of_elan_are_times(clips, names):
 @pytest.mark.parametrize("names", ["ts_start,ts_end", "clipStart,clipEnd", "in,out", "seg_begin,seg_end"])
 def test_times_of_one_segment_under_unknown_names(clips, names):
     with pytest.raises(UserError, match=r"seem to say where in .* rename them to start and end"):
-        imported(clips, f"path,text,{names}\na.wav,hello,0.5,1.5\n")
+        imported(clips, f"path,text,{names}\na.wav,yes\na.wav,hello,0.5,1.5\n")
     first, second = names.split(",")
     row = f'{{"path": "a.wav", "text": "hello", "{first}": 0.5, "{second}": 1.5}}'
     with pytest.raises(UserError, match="rename them to start and end"):
