@@ -102,6 +102,12 @@ def written_out(text: str) -> str:
     before = ""
     while before != text:  # brackets inside brackets
         before, text = text, patterns.TAG.sub(_without_tag, text)
+    for found in patterns.STRAY.finditer(text):
+        if patterns.EVENT.search((found[1] or found[2]).lower()):
+            raise UserError(
+                f"the text holds {found[0]!r}, which may be a part of the name of a sound: write [noise], or"
+                " remove the bracket if somebody said the word"
+            )
     text = patterns.APART.sub(r"'\1", patterns.SPLIT_OFF.sub(r"\1", text))
     if not patterns.OPENING_QUOTE.search(text):  # else the apostrophe may close the quotation
         text = patterns.HALF_APART.sub(r"'\1", text)
@@ -147,7 +153,8 @@ def _without_tag(found: re.Match[str]) -> str:
     within_word = " " not in name and any(map(str.isalpha, beside))  # (be)cause, wan(t)
     pause = re.fullmatch(r"[0-9]*\.[0-9]+", inside)  # (0.5): a pause of half a second
     event = len(name.split()) <= 4 and patterns.EVENT.search(name)
-    if tag[0] == "(" and name and not (event or within_word or pause):
+    either = re.fullmatch(r"\w+(?:\s?[/|]\s?\w+)+", inside)  # (hello/hallo): one of them was said
+    if tag[0] == "(" and name and not (event or within_word or pause or either):
         return f" {inside} "
     if tag[0] == "!":
         return tag

@@ -70,6 +70,8 @@ EVENT = re.compile(  # in round brackets: the name of a sound, or words that som
     r"|^[a-z]*(?:unk|spn|sil)$"
 )
 
+STRAY = re.compile(r"\(\s*(\w+)|(\w+)\s*\)")  # a word at a bracket that has no partner
+
 # Abbreviations -----------------------------------------------
 
 ABBREVIATIONS = {
@@ -116,8 +118,7 @@ STREET = re.compile(rf"(?<=[a-z] )St\b\.?(?:(?!\s+[A-Z])|(?=\s+{_BEGINS}))")
 # between two names, as in "the Wall St. Journal", it may be either; not behind these
 _BEFORE_SAINT = (
     rf"(?:{_BEGINS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South|Mount"
-    r"|Port"
-    r"|Fort|Lake|Cape|Hotel)\b)"
+    r"|Port|Fort|Lake|Cape|Hotel)\b)"
 )
 COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -157,7 +158,8 @@ SIGNS = (  # a sign where it has one usual reading, and its words
 # are looked for at the end, when a text has only the letters a-z.
 NO_WORD = re.compile(
     r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?"
-    r"|tsp|tbsp"
+    r"|tsp|tbsp|feb|apr|aug|sept|oct|nov|dec|tues|thurs|bldg|pkwy|rte|natl|intl|assn|cpt|mgr|mgmt|qty|hrs|yrs"
+    r"|wks|ppl|pls|thx|unk|xxx|yyy"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
 )
 
@@ -172,9 +174,8 @@ HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
 # spelled (k i m) and abbreviations (s and p) are something else.
 LOST_APOSTROPHE = re.compile(
     r"\b(?:ain|aren|can|couldn|didn|doesn|don|hadn|hasn|haven|isn|mightn|mustn|needn|shan|shouldn|wasn"
-    r"|weren|won"
-    r"|wouldn) t\b(?! [a-z]\b)|\b(?:we|you|they) (?:re|ve|ll)\b|\b(?:i|he|she|it|that|there|who) ll\b"
-    r"|\bi ve\b|(?<!\b[a-z] )\bi m\b(?! [a-z]\b)"
+    r"|weren|won|wouldn) t\b(?! [a-z]\b)|\b(?:we|you|they) (?:re|ve|ll)\b"
+    r"|\b(?:i|he|she|it|that|there|who) ll\b|\bi ve\b|(?<!\b[a-z] )\bi m\b(?! [a-z]\b)"
     r"|\b(?:he|she|it|that|what|there|here|let|who|where|how) s\b(?! (?:[a-z]|and)\b)"
 )
 OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")
@@ -215,6 +216,12 @@ REFUSED = (  # pattern, and why a text with it is refused
         "was an apostrophe in another encoding: save the table as UTF-8 again",
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
+    (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelt"),
+    (re.compile(r"^\s*[bru](['\"]).*\1\s*$"), "is how Python shows a text: write only its words"),
+    (
+        re.compile(r"(?<!\S)&-?(?!c\b)[a-z]+\b(?!;)"),
+        "may be said as and, or mark an unfinished word or a filler: write what was said",
+    ),
     (
         re.compile(r"(?<!\S)(?:\?{2,}|⁇+)(?!\S)"),
         "stands for words that somebody said: write them, or leave the row out",
@@ -232,10 +239,15 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(
             r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
-            rf"{_BEGINS})"
+            rf"(?:[a-z]|{_BEGINS})|\s*(?:,|$))"
             r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\."
+            r"|\b[A-Z][a-z]+ (?:Ct|Ln|Pl|Sq|Ter|Cir|Ave)\b(?! Maria)"
+            r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.(?=\s+[a-z])"
+            r"|\b(?i:avg|max|min|temp|incl|excl)\.(?=\s+[a-z])"
+            r"|\b[NSEW]\.\s?(?:America|Africa|Korea|Ireland|Carolina|Dakota|Virginia|Wales)\b"
             r"|\b(?i:inc|corp|dept|blvd|approx|hwy|pvt|cpl|univ|thurs|misc|cf)\."
-            r"|\b(?:Pres|Rep|Adm|Cmdr|Fr|Msgr|Amb|Atty|Asst|Insp)\.(?=\s+[A-Z])|(?<=[a-z] )v\.(?= [A-Z])"
+            r"|\b(?:Pres|Rep|Adm|Cmdr|Fr|Msgr|Amb|Atty|Asst|Insp|Pt|Ens)\.(?=\s+[A-Z])"
+            r"|(?<=[a-z] )v\.?(?= [A-Z])"
             r"|\b(?i:figs?|vols?|pp?|ch|chap|sec|ed|nos|nr|eq|tel|ext|ca|pt|art)\."
             rf"(?=\s*(?:[0-9]|(?:{'|'.join(COUNTED)})\b))"
             rf"|\b(?i:{_SHORT_MONTHS})\b\.?(?=\s*\d)|\b\d+(?:st|nd|rd|th)?\s+(?i:{_SHORT_MONTHS})\b\.?"
@@ -261,8 +273,7 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(
             r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code"
-            r"|boeing|airbus)"
-            r"\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
+            r"|boeing|airbus)\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
             re.IGNORECASE,
         ),
         "is read in several ways: write it out as spoken",

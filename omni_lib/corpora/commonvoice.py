@@ -28,8 +28,8 @@ Licence: CC0 (public domain). You must agree on the site not to try to find out 
 every download has an address of its own, so the site must give it to you: no command can.
 When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
 
-VERSION = 3  # of the output
-_SPEAKER = 16  # of the 128 hexadecimal digits of a client_id: enough to tell a million people apart
+VERSION = 4  # of the output
+_SPEAKER = 16  # of the 128 hexadecimal digits of a client_id, which tell a million people apart as a rule
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
@@ -49,16 +49,17 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         raise UserError(
             f"{root} is not English Common Voice: it holds no en/train.tsv with a folder clips beside it"
         )
-    rows = Rows()
+    rows, people = Rows(), dict[str, str]()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
-            _read_split(first.parent, split, rows)
+            _read_split(first.parent, split, rows, people)
         else:
             report(f"{split}.tsv is not there: no row has the split {split}")
     return write("Common Voice", VERSION, rows, out, report)
 
 
-def _read_split(folder: Path, split: str, rows: Rows) -> None:
+def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) -> None:
+    """Add the rows of one table; `people` maps each name of a speaker so far to its client_id."""
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
     header = first.split("\t")  # not CSV: a quotation mark is part of the text
@@ -87,8 +88,14 @@ def _read_split(folder: Path, split: str, rows: Rows) -> None:
                 where,
                 folder / "clips" / name,
                 row["sentence"],
-                row["client_id"][:_SPEAKER],
+                _speaker(row["client_id"], people),
                 split,
                 accent=accent,
             )
         seen.add(name)
+
+
+def _speaker(client: str, people: dict[str, str]) -> str:
+    """The short name of a speaker; the whole client_id where another one begins like it."""
+    short = client[:_SPEAKER]
+    return short if people.setdefault(short, client) == client else client

@@ -32,7 +32,7 @@ from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 5  # of the output: a change rebuilds existing corpora
+VERSION = 6  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:
@@ -131,17 +131,20 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         notes: dict[str, int] = {}  # on recordings that are used, and the first row of each
         taken: set[str] = set()
         whole: list[Utterance] = []  # rows that use their recording uncut
+        heard: dict[str, Utterance] = {}
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
                 said = _utterance(recordings, row)
                 sound = recordings.read(said.path)
                 bounds = segments.bounds(row, len(sound.waveform) / SAMPLE_RATE, sound.rate)
                 target = partial / "wav" / _free_name(row.cells["path"], taken)
-                write_clip(target, _part(sound.waveform, bounds))
+                part = _part(sound.waveform, bounds)
+                write_clip(target, part)
             except UserError as error:
                 problems.append(Problem(row.line, str(error)))
                 continue
-            notes |= {note: row.line for note in sound.notes if note not in notes}
+            for note in (*sound.notes, *_in_two_splits(heard, said, part)):
+                notes.setdefault(note, row.line)
             if bounds is None:
                 whole.append(said)
             taken.add(target.name.lower())
@@ -158,6 +161,21 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         report(f"{path.name}: {len(table.rows)} rows, {len(utterances)} written, {len(problems)} left out")
         write_manifest(partial / "asr.csv", utterances)
     return out / "asr.csv"
+
+
+def _in_two_splits(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
+    """A note on a row whose samples (samples,) are those of a row of another split.
+
+    Args:
+        heard: the rows so far, by a hash of their samples; this one is added.
+    """
+    first = heard.setdefault(sha256(waveform.numpy().tobytes()), said)
+    if not (first.split and said.split) or first.split == said.split:
+        return []
+    return [
+        f"{said.path} is the same sound as {first.path} at line {first.line}, which is in split"
+        f" {first.split!r}: keep one of these rows, or the error rate will be too low"
+    ]
 
 
 def _contested(whole: Sequence[Utterance]) -> dict[str, int]:

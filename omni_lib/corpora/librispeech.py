@@ -38,7 +38,7 @@ SUBSETS = (
     "test-clean",
     "test-other",
 )
-VERSION = 3  # of the output
+VERSION = 4  # of the output
 
 
 def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], None] = print) -> Path:
@@ -81,11 +81,14 @@ def _subsets(root: Path) -> list[Path]:
 
 def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
     tables = sorted(path for path in folder.glob("*/*/*.trans.txt") if not is_litter(path))
+    seen_in: dict[
+        Path, set[str]
+    ] = {}  # by chapter: a list may be there twice, as x.trans.txt and x (1).trans.txt
     for table in tqdm(tables, desc=subset, unit="chapter", leave=False, disable=None):
-        speaker, seen = table.parent.parent.name, set()
+        speaker, seen = table.parent.parent.name, seen_in.setdefault(table.parent, set())
         for line, content in read_lines(table):
             where = f"{subset} {table.name} line {line}"
-            name, _, transcript = content.partition(" ")
+            name, transcript = [*content.split(maxsplit=1), ""][:2]
             if name in seen or Path(name).name != name:
                 rows.problems.append(f"{where}: {name!r} is listed twice or is not the name of an utterance")
                 continue
@@ -98,11 +101,11 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
                 subset.partition("-")[0],
                 kind=subset,
             )
-        for path in sorted(table.parent.glob("*.flac")):
+    for chapter, seen in seen_in.items():
+        for path in sorted(chapter.glob("*.flac")):
             if path.stem not in seen and not is_litter(path):
-                rows.problems.append(f"{subset} {path.name}: {table.name} does not say what is said in it")
-    listed = {table.parent for table in tables}
+                rows.problems.append(f"{subset} {path.name}: its .trans.txt does not say what is said in it")
     chapters = {path.parent for path in folder.glob("*/*/*.flac") if not is_litter(path)}
-    for chapter in sorted(chapters - listed):
+    for chapter in sorted(chapters - seen_in.keys()):
         where = f"{subset} {chapter.relative_to(folder).as_posix()}"
         rows.problems.append(f"{where}: no list .trans.txt says what is said in its recordings")

@@ -25,7 +25,7 @@ Give the folder or the archive; or its address, and it is fetched:
   omni data ljspeech https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2
 An interrupted download goes on when the same command is given again."""
 
-VERSION = 3  # of the output
+VERSION = 4  # of the output
 SPEAKER = "lj"
 _NAME = re.compile(r"LJ(?P<section>\d{3})-\d{4}", re.ASCII)
 

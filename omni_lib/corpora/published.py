@@ -23,7 +23,7 @@ from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
-from omni_lib.machine.tables import is_litter
+from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
 from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
 
 # Limits of one unpacked archive, above the largest of Common Voice:
@@ -72,7 +72,14 @@ def _refuse_missing(sound: Path) -> None:
     except OSError as error:  # a name longer than the file system allows
         raise UserError(f"its sound {sound.name[:80]} cannot be read: {error.strerror}") from None
     if not there:
-        raise UserError(f"its sound {sound.name} is missing or empty")
+        raise UserError(f"its sound {sound.name} is missing or empty{_converted(sound)}")
+
+
+def _converted(path: Path) -> str:
+    """The end of a message about a missing sound: a file of its name with another ending, if one is there."""
+    there = [path.with_suffix(ending) for ending in SOUND_ENDINGS if path.with_suffix(ending).is_file()]
+    others = [other.name for other in there if other.name.lower() != path.name.lower()]
+    return f", and {others[0]} is there: unpack the original, or use 'omni data folder'" if others else ""
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:

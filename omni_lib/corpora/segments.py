@@ -9,13 +9,12 @@ data.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from statistics import median
 
 from omni_lib.audio import SAMPLE_RATE
+from omni_lib.corpora.table_header import number_in
 from omni_lib.corpora.table_reader import Row, Table
 from omni_lib.errors import UserError
 
@@ -23,7 +22,7 @@ from omni_lib.errors import UserError
 _SLACK = 0.1
 _SPEEDS = (1.5, 40.0)  # characters per second: a slow list of words, and faster than anybody speaks
 _TRIED = 50  # segments from which the unit is inferred
-_CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
+_FASTEST = 100.0  # letters per second: no one speaks half as fast, so the times have another unit
 
 
 class Segments:
@@ -101,6 +100,12 @@ class Segments:
         first, behind = round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
         if first >= behind:  # too short for a sample, or after the end of the recording
             raise UserError(f"its segment, {start:g} s to {end:g} s, holds no sample: correct {self.shown}")
+        letters = sum(map(str.isalpha, row.cells["text"]))
+        if letters > _FASTEST * (end - start):
+            raise UserError(
+                f"its segment, {start:.4g} s to {end:.4g} s, is too short for {letters} letters: correct"
+                f" {self.shown}, or write them in seconds"
+            )
         return first, behind
 
     def _check_whole(self, row: Row, seconds: float, rate: int) -> None:
@@ -111,7 +116,7 @@ class Segments:
         """
         for name in self.columns:
             cell = row.cells.get(name, "")
-            value = _number(cell)
+            value = number_in(cell)
             if name == "start" or value is None:
                 continue
             slack = max(_SLACK, 0.02 * seconds)
@@ -131,7 +136,7 @@ class Segments:
     def _duration(self, row: Row, rate: int) -> float | None:
         if "end" not in self.columns or not row.cells.get("duration"):
             return None
-        value, unit = _number(row.cells["duration"]), self.units.get("duration")
+        value, unit = number_in(row.cells["duration"]), self.units.get("duration")
         # beside samples, SpeechBrain has the duration in seconds
         return (
             None
@@ -148,7 +153,7 @@ class Segments:
             cell = row.cells.get(name, "")
             if name == "start" and second == "duration":
                 cell = cell or "0"  # NeMo's offset
-            value = _number(cell)
+            value = number_in(cell)
             if value is None:
                 raise UserError(f"its {name} is {cell[:40]!r}, which is not a number: correct {self.shown}")
             values.append(value if ":" in cell else _seconds(value, units.get(name) or "s", rate))
@@ -174,7 +179,7 @@ class Segments:
                 continue
             seconds, rate = known
             tried += 1
-            numbers = [value for value in map(_number, (row.cells.get(name, "") for name in ends)) if value]
+            numbers = [value for value in map(number_in, (row.cells.get(name, "") for name in ends)) if value]
             fractions += any(value != int(value) for value in numbers)
             for unit, found in speeds.items():
                 try:
@@ -196,20 +201,6 @@ class Segments:
                 " such as start_s, start_ms or start_samples"
             )
         return next(iter(likely or {"s"}))
-
-
-def _number(cell: str) -> float | None:
-    """A finite number, or a clock time (0:01:02.5) in seconds; None if the cell is neither."""
-    if clock := _CLOCK.fullmatch(cell):
-        seconds = float(clock["seconds"].replace(",", "."))
-        return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + seconds
-    if re.fullmatch(r"0,\d+|\d+,\d{1,2}|\d+,\d{4,}", cell):  # a decimal comma; 1,500 is ambiguous
-        cell = cell.replace(",", ".")
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _seconds(value: float, unit: str, rate: int) -> float:

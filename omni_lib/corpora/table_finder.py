@@ -1,11 +1,13 @@
 """Find the table that describes a folder of recordings: `omni data folder SOURCE`.
 
 `SOURCE` is the table itself, or a folder with exactly one table. A Kaldi data folder is refused with the
-remedy: it has no table, since the path, the text and the times of a recording are in separate files.
+remedy: it has no table, since the path, the text and the times of a recording are in separate files. So are
+transcripts of one recording that are not tables: subtitles, and the files of Praat, ELAN and Audacity.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from omni_lib.errors import UserError
@@ -13,6 +15,21 @@ from omni_lib.machine.tables import is_litter
 
 _TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
 _MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
+_TRANSCRIPTS = (".textgrid", ".eaf", ".srt", ".vtt", ".stm", ".ctm", ".trs", ".cha")
+_FORMS = (  # the beginning of a file that holds the transcript of one recording, and what it is
+    (re.compile(r"\s*WEBVTT|\s*(?:\d+\s*\n)?(?:\d+:)?\d+:\d+[,.]\d+ --> \d"), "a file of subtitles"),
+    (
+        re.compile(r'\s*(?:File type = "ooTextFile|"ooTextFile|Object class = "TextGrid)'),
+        "a TextGrid of Praat",
+    ),
+    (re.compile(r"\s*<(?:\?xml[^>]*>\s*<)?ANNOTATION_DOCUMENT"), "a file of ELAN"),
+    (re.compile(r"\d+[.,]\d+\t\d+[.,]\d+\t[^\t\n]*(?:\n|$)"), "a label track of Audacity"),
+    (
+        re.compile(r"(?:;;.*\n)*[^\s,;|]+ [^\s,;|]+ [^\s,;|]+ \d+\.\d+ +\d+\.\d+ "),
+        "a transcript in the form STM",
+    ),
+)
+_WRITE = "write a table with a header audio_path,start,end,transcription and a line for each segment"
 _KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
 
 
@@ -35,8 +52,15 @@ def find_table(source: Path) -> Path:
     ]
     if not found:
         sheets = [path.name for path in files if path.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers")]
+        if below := sorted(path for path in source.glob("*/*") if _is_table(path)):
+            raise UserError(f"{source} holds no table, but {below[0].parent.name} does: name {below[0]}")
+        transcripts = [path.name for path in files if path.suffix.lower() in _TRANSCRIPTS]
         remedy = (
-            f"save {sheets[0]} as CSV (UTF-8)" if sheets else "write one with a path and a text in each line"
+            f"save {sheets[0]} as CSV (UTF-8)"
+            if sheets
+            else f"{transcripts[0]} is not a table of recordings: {_WRITE}"
+            if transcripts
+            else "write one with a path and a text in each line"
         )
         raise UserError(f"{source} holds no .csv and no .tsv file: {remedy}")
     if len(found) > 1:
@@ -45,6 +69,17 @@ def find_table(source: Path) -> Path:
             " mean"
         )
     return found[0]
+
+
+def refuse_transcript(path: Path, text: str) -> None:
+    """Refuse a file that holds what is said in one recording, and when, but does not name the recording.
+
+    Raises:
+        UserError: `text`, which is what the file at `path` holds, begins like one.
+    """
+    for beginning, form in _FORMS:
+        if beginning.match(text):
+            raise UserError(f"{path} is {form}, not a table of recordings: {_WRITE}")
 
 
 def _is_table(path: Path) -> bool:

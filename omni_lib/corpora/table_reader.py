@@ -2,7 +2,8 @@
 
 Detected automatically: the delimiter (comma, semicolon, tab, |; a first line `sep=;`), the column names of
 Kaldi, NeMo, SpeechBrain, Hugging Face, DeepSpeech and Common Voice, a column of row numbers, empty columns at
-the end, LJ Speech's lines without a header (name|text|normalised text), and JSON with one object per row.
+the end, LJ Speech's lines without a header (name|text|normalised text), lines with the text before the file,
+a column that holds only names of splits, and JSON with one object per row.
 `table_finder.py` finds the file, and `table_header.py` interprets its first line.
 """
 
@@ -15,15 +16,16 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from omni_lib.corpora.table_finder import refuse_transcript
 from omni_lib.corpora.table_header import (
+    add_split,
+    check_columns,
     known_columns,
     refuse_lower_header,
-    refuse_rival_texts,
     refuse_unknown_header,
-    refuse_unnamed_times,
 )
 from omni_lib.errors import UserError
-from omni_lib.machine.tables import csv_rows, known_column, split_text, too_many_cells
+from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, known_column, split_text, too_many_cells
 
 _TORN = "its text goes on in the next line: write each text in one line"
 _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
@@ -64,6 +66,7 @@ def read_rows(path: Path) -> Table:
         raise UserError(f"{path} is UTF-16, not UTF-8: save it as UTF-8 text")
     if not text.strip():
         raise UserError(f"{path} is empty: write a path and a text in each line")
+    refuse_transcript(path, text)
     if text.lstrip()[0] in "{[" and path.suffix.lower() not in (".csv", ".tsv"):
         return _from_json(path, text)
     return _from_csv(path, text)
@@ -84,26 +87,28 @@ def _from_csv(path: Path, text: str) -> Table:
     header = _without_empty_end(rows[0][1])
     names, units = known_columns(path, header)
     if "path" in names and "text" in names:
+        filled = [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows[1:]]
+        named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
+        check_columns(path, names, named)
+        add_split(header, names, units, [row for _, row in named])
         places = {ours: header.index(theirs) for ours, theirs in names.items()}
         found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
         found = [replace(row, problem=row.problem or _TORN) if row.line in torn else row for row in found]
         if delimiter == ",":
             causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
             found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
-        refuse_unnamed_times(path, header, names, [cells for _, cells in rows[1:]])
-        refuse_rival_texts(
-            path, header, ((line, dict(zip(header, cells, strict=False))) for line, cells in rows[1:])
-        )
         return Table(found, names, units)
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
-        found = [
-            _row(line, cells, lj, len(header), path.parent, delimiter, "wavs/{}.wav") for line, cells in rows
-        ]
+        width = lj["text"] + 1
+        found = [_row(line, cells, lj, width, path.parent, delimiter, "wavs/{}.wav") for line, cells in rows]
         return Table(found, {"path": "the first", "text": "the last"}, {})
     refuse_lower_header(path, rows)
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
         refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
-    places = {"path": 0, "text": 1}
+    sounds = [[Path(cell).suffix.lower() in SOUND_ENDINGS for cell in cells[:2]] for _, cells in rows]
+    places = (
+        {"path": 1, "text": 0} if all(each == [False, True] for each in sounds) else {"path": 0, "text": 1}
+    )
     return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
 
 
@@ -178,11 +183,12 @@ def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: s
 
     A line is `name|text|normalised text`, and its sound is wavs/name.wav. None if the table is different.
     """
-    if delimiter != "|" or len(rows[0][1]) not in (2, 3):
+    width = max(len(_without_empty_end(cells)) for _, cells in rows)
+    if delimiter != "|" or width not in (2, 3):
         return None
     names = [cells[0] for _, cells in rows if cells and _LJ_NAME.fullmatch(cells[0])]
     there = any((folder / "wavs" / f"{name}.wav").is_file() for name in names[:1000])
-    return {"path": 0, "text": len(rows[0][1]) - 1} if there else None
+    return {"path": 0, "text": width - 1} if there else None
 
 
 def _from_json(path: Path, text: str) -> Table:
@@ -198,7 +204,9 @@ def _from_json(path: Path, text: str) -> Table:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
-                    objects.append((number, json.loads(line, object_pairs_hook=_Object)))
+                    objects.append(
+                        (number, json.loads(line.strip().removesuffix(","), object_pairs_hook=_Object))
+                    )
                 except ValueError as error:
                     objects.append((number, f"it is not JSON ({error})"))
     except RecursionError:
@@ -213,6 +221,8 @@ def _from_json(path: Path, text: str) -> Table:
         )
         objects = list(enumerate(values, 1))
     keys = list(dict.fromkeys(key for _, each in objects if isinstance(each, dict) for key in each))
+    if objects and not keys:
+        raise UserError(f"{path} line {objects[0][0]}: {objects[0][1]}: write one JSON object in each line")
     names, units = known_columns(path, keys)
     if "path" not in names or "text" not in names:
         raise UserError(
@@ -220,8 +230,25 @@ def _from_json(path: Path, text: str) -> Table:
             " file"
             " audio_path and the text transcription in each object"
         )
-    refuse_rival_texts(path, keys, [(number, each) for number, each in objects if isinstance(each, dict)])
+    rows = [
+        (number, {key: _scalar(each.get(key)) for key in keys})
+        for number, each in objects
+        if isinstance(each, dict)
+    ]
+    check_columns(path, names, rows)
+    add_split(keys, names, units, [row for _, row in rows])
     return Table([_json_row(number, each, names) for number, each in objects], names, units)
+
+
+def _scalar(value: object) -> str:
+    """A JSON value as a cell; "" for one that holds others, unless it is a pair such as [0.5, 1.8]."""
+    if (
+        isinstance(value, list)
+        and len(value) == 2
+        and not any(isinstance(each, list | dict) for each in value)
+    ):
+        return str(value)
+    return "" if value is None or isinstance(value, list | dict) else str(value).strip()
 
 
 class _Object(dict[str, object]):

@@ -7,7 +7,7 @@ its row is left out by name: a wrong text does more harm than a missing row.
 Numbers   121 → one hundred twenty one (American, without "and"; if the reader said "and", one word is wrong)
           1,250,000 → one million two hundred fifty thousand        3.14 → three point one four
           1100 to 1999 and 2010 to 2099, without a comma, are years: nineteen oh five, eighteen hundred,
-          twenty nineteen; 2000 to 2009 are two thousand and so on in any case
+          twenty nineteen; 2000 to 2009 are two thousand and so on in any case; "in 1066" is refused
           1960s → nineteen sixties
           2nd → second        7% → seven percent        $5 → five dollars        £1.50 → one pound fifty
           Refused: dates (December 25), phone and room numbers (911, room 305), 1.000, 4 x 4, 10.30 am, years
@@ -59,6 +59,9 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _YEAR_AFTER = frozenset("in since of by until till from to before after during year late early mid".split())
+_EARLY_YEAR = re.compile(
+    r"\b(?:in|since|until|before|after|year)\s+10[1-9][0-9](?![\w,]|\.[0-9])", re.IGNORECASE
+)
 _GROUPS = re.compile(r"\b[0-9]+\s[0-9]{3}\b|\b[0-9]{3,}\s[0-9]{3,}\b")  # 1 500 people, call 555 1234
 
 
@@ -79,7 +82,7 @@ def _with_figures_said(text: str, transcript: str) -> str:
     text = re.sub(r"(?<=[0-9])\s*\+\s*(?=[0-9])", " plus ", text)
     closing = (found for found in _INCHES.finditer(text) if text.count('"', 0, found.start()) % 2 == 0)
     counted = any((found["before"] or "").lower() not in _YEAR_AFTER for found in _COUNTED.finditer(text))
-    unclear = (_MAGNITUDE, _FEET, _GROUPS, _BY, _CLOCK, _THOUSANDS)
+    unclear = (_MAGNITUDE, _FEET, _GROUPS, _BY, _CLOCK, _THOUSANDS, _EARLY_YEAR)
     if not (counted or any(closing) or any(pattern.search(text) for pattern in unclear)):
         text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
     if any(character.isdigit() for character in text):

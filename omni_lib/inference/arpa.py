@@ -77,6 +77,10 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 raise UserError(f"{path} ends its lines with CR alone: save it with the line ends LF")
             if start.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise UserError(f"{path} is encoded in UTF-16: save it as UTF-8")
+            if start.startswith((b"BZh", b"\xfd7zXZ", b"PK\3\4", b"\x1f\x8b")):
+                raise UserError(
+                    f"{path} is packed in a way that is not read: unpack it, or pack it with gzip once"
+                )
             if start.startswith(b"mmap"):
                 raise UserError(
                     f"{path} is a binary file of KenLM: give the ARPA file that it was built from"
@@ -108,7 +112,7 @@ class _Reader:
         if self.line != _END_MARK:
             raise self._refusal(f"stands where \\end\\ must follow the {len(counts)}-grams")
         for line in self.lines:
-            if line:
+            if line.strip(b"\0\x1a"):  # the ends of files in DOS and on tapes
                 self.line = line
                 raise self._refusal("follows \\end\\: keep one model in a file")
         for marker, place in ((START, "begins"), (END, "ends")):

@@ -25,7 +25,7 @@ from torch import Tensor
 from omni_lib.decoding import log_add
 from omni_lib.inference.arpa import read_arpa
 from omni_lib.inference.language_model import END, START, UNKNOWN, LanguageModel
-from omni_lib.inference.lexicon import note_foreign_words, spellings
+from omni_lib.inference.lexicon import note_foreign_words, note_odd_probabilities, spellings
 from omni_lib.text import BLANK, SPACE, Vocabulary
 
 LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # plausible values, not tuned
@@ -56,6 +56,7 @@ def make_decoder(
     model = read_arpa(arpa)
     lexicon = spellings(model, str(arpa), report)
     note_foreign_words(lexicon, str(arpa), references, report)
+    note_odd_probabilities(model, str(arpa), report)
     if importlib.util.find_spec("flashlight"):
         return FlashlightDecoder(model, lexicon, vocabulary)
     return PrefixBeamDecoder(model, lexicon, vocabulary)

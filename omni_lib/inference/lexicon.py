@@ -7,14 +7,20 @@ transcripts of the corpora.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
-from omni_lib.inference.language_model import LanguageModel
+from omni_lib.inference.language_model import START, LanguageModel
 from omni_lib.text import normalise
 
+_PIECE = re.compile("^[\u2581\u0120]|@@$|^##")  # of SentencePiece, GPT-2, subword-nmt and BERT
+_SPACES = {"|", "\u2581", "<space>", "_", "<|space|>"}  # what models of letters have for the space
+# The least and the most that the probabilities of all words may add up to. A vocabulary that was cut has less
+# than 1; six equally likely words in natural logarithms have less than 0.1.
+_LEAST, _MOST = 0.1, 1.1
 MOST_ALIKE = 6  # the most words with one spelling (dont, don't, DON'T) that the compiled decoder can hold
 
 
@@ -27,8 +33,9 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
             because a-z cannot spell them or because `MOST_ALIKE` likelier words have the same spelling.
 
     Raises:
-        UserError: no word can be spelt.
+        UserError: no word can be spelt, or the model is one of word pieces or of letters.
     """
+    _refuse_pieces(model, name)
     respelt, left_out, alike_words = [], [], []
     by_spelling: dict[str, list[str]] = defaultdict(list)
     for word in model.words:
@@ -75,8 +82,39 @@ def note_foreign_words(
         )
 
 
+def note_odd_probabilities(model: LanguageModel, name: str, report: Callable[[str], None]) -> None:
+    """Report if the probabilities of the single words do not add up to about 1: are they log10?"""
+    total = sum(10**value for gram, value in model.probability.items() if len(gram) == 1 and gram != (START,))
+    if not _LEAST <= total <= _MOST:
+        report(
+            one_line(
+                f"{name}: the probabilities of its 1-grams add up to {total:.3g} instead of 1, so its numbers"
+                " may not be logarithms of base 10, or a part of it may be missing; build it again"
+            )
+        )
+
+
+def _refuse_pieces(model: LanguageModel, name: str) -> None:
+    """Refuse a model of word pieces, or of letters with a sign for the space: the decoder needs whole words.
+
+    Raises:
+        UserError: the model is one of these.
+    """
+    pieces = [word for word in model.words if _PIECE.search(word)]
+    letters = sum(len(word) == 1 and word.isalpha() for word in model.words)
+    of_letters = _SPACES & set(model.words) and 2 * letters > len(model.words)
+    if of_letters or 10 * len(pieces) > len(model.words):
+        kind = "letters" if of_letters else f"word pieces, such as {pieces[0]!r}"
+        raise UserError(
+            f"{name} is a model of {kind}, and the decoder needs one of whole words:"
+            " build one from transcripts with 'omni lm build'"
+        )
+
+
 def _spelling(word: str) -> str:
     """The word in a-z and single spaces, or "" if it cannot be spelt."""
+    if "/" in word:  # a word with its part of speech (hello/NN), or a choice
+        return ""
     if word.isascii() and word.isalpha() and word.islower():
         return normalise(word)  # most words of most models; the rule changes only mr, dr, etc, vs …
     try:

@@ -36,6 +36,7 @@ _NAMES = {
     ),
     "speaker": (
         "speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker",
+        "speakerid", "reader_id", "talker_id", "participant", "participant_id", "subject_id", "user_id",
     ),
     "split": ("split", "subset", "partition"),
     "start": (
@@ -49,18 +50,19 @@ _NAMES = {
         "xmax", "tmax",
     ),
     "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
-    "language": ("language", "lang", "locale", "language_code"),
+    "language": ("language", "lang", "locale", "language_code", "lang_id", "lang_code", "language_id"),
     "channel": ("channel", "channel_id"),
 }  # fmt: skip
 COLUMNS = {name: (ours, rank) for ours, names in _NAMES.items() for rank, name in enumerate(names)}
 _UNIT = re.compile(
     r"(?P<name>.*?)[\s_.-]*(?:[\[(]\s*(?P<in>[^\])]+?)\s*[\])]|[\s_.-](?:in_)?(?P<of>"
     r"s|sec|secs|seconds?|ms|msec|msecs|millis|milliseconds?|samples?|frames?"
-    r"|m|mins?|minutes?|h|hrs?|hours?|us|ns|ticks|timecode|tc))"
+    r"|m|mins?|minutes?|h|hrs?|hours?|us|ns|ticks|timecode|tc"
+    r"|ss\.msec|(?:h+:)?m+:s+(?:[.,:]\w+)?))"  # ELAN: "Begin Time - hh:mm:ss.ms"
 )
 _UNITS = {
     "s": "s", "sec": "s", "second": "s", "msec": "ms", "milli": "ms", "millisecond": "ms",
-    "sample": "samples", "frame": "frames",
+    "sample": "samples", "frame": "frames", "ss.msec": "s",
 }  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def known_column(name: str) -> tuple[str, str, int] | None:
     If several columns mean the same, the lowest rank is preferred.
     `known_column("Start [ms]")` is `("start", "ms", 0)`, and `known_column("up_votes")` is None.
     """
-    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff")).lower()
+    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff#*:")).lower()
     unit = ""
     if key not in COLUMNS and (found := _UNIT.fullmatch(key)):
         given = found["in"] or found["of"]

@@ -1,5 +1,6 @@
 """A language model's file is read as it is meant, or refused in one line that names the line of the file."""
 
+import bz2
 import gzip
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def test_an_arpa_file_holds_the_same_model(tmp_path, order):
         b"\xef\xbb\xbf" + MODEL.encode(),
         MODEL.replace("\n", "\r\n").encode(),
         MODEL.replace("\t", "  ").encode(),
+        MODEL.encode() + b"\x1a" + b"\0" * 9,
         b"a comment\nngram 1=99\n\n" + MODEL.encode(),
         MODEL.replace("ngram 1=5", "ngram 1 = 5").encode(),
         MODEL.replace("\n\n", "\n").encode() + b"\n \n",
@@ -79,6 +81,7 @@ def test_an_arpa_file_holds_the_same_model(tmp_path, order):
         "byte order mark",
         "CRLF",
         "spaces",
+        "an end of DOS",
         "comment",
         "spaces in the header",
         "other empty lines",
@@ -171,9 +174,21 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, old, new, complaint):
         (gzip.compress(MODEL.encode())[:-20], "cannot be read as an ARPA language model"),
         (gzip.compress(MODEL.encode())[:30] + b"\0" * 30, "cannot be read as an ARPA language model"),
         (b"\x1f\x8b", "cannot be read as an ARPA language model"),
+        (bz2.compress(MODEL.encode()), "is packed in a way that is not read: unpack it"),
+        (gzip.compress(gzip.compress(MODEL.encode())), "is packed in a way that is not read: unpack it"),
         (MODEL.encode().replace(b"\n", b"\r"), "ends its lines with CR alone: save it with the line ends LF"),
     ],
-    ids=["latin-1", "UTF-16", "KenLM", "cut gzip", "damaged gzip", "two bytes of gzip", "CR"],
+    ids=[
+        "latin-1",
+        "UTF-16",
+        "KenLM",
+        "cut gzip",
+        "damaged gzip",
+        "two bytes of gzip",
+        "bzip2",
+        "gzip twice",
+        "CR",
+    ],
 )
 def test_a_file_in_another_encoding_is_refused_in_one_line(tmp_path, contents, complaint):
     with pytest.raises(UserError, match=complaint) as refusal:

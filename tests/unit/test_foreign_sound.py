@@ -126,6 +126,13 @@ FOREIGN = {
     b"": "is empty",
     b"\x1a\x45\xdf\xa3\x9f\x42\x86": "WebM",
     b"\0\0\0\x20ftypM4A \0\0": "MP4 or M4A",
+    b"\0\0\0\x08wide\0\x0a\x25\x88mdat": "QuickTime",
+    b"MAC \x96\x0f": "APE",
+    b"FLV\x01\x05": "video",
+    b"MThd\0\0\0\6": "MIDI",
+    b"\x93NUMPY\1\0": "data, not sound",
+    b"utt1 RIFF\x10\0\0\0WAVE": "archive of Kaldi",
+    b"\0\5\x16\7\0\2": "name the file without ._",
     b"\xff\xf1\x60\x40\x0c\x3f\xfc": "AAC",
     b"#!AMR\n": "AMR",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "WMA",
@@ -151,6 +158,25 @@ def test_what_cannot_be_read_is_named_by_what_it_is(tmp_path, contents, tag):
     with pytest.raises(UserError, match=FOREIGN[contents]) as refusal:
         read_audio(path)
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", [b"hello world\r\n", b"UklGRiRAAABXQVZF" * 900])
+def test_a_text_with_the_name_of_a_sound_is_named(tmp_path, text):
+    (tmp_path / "a.wav").write_bytes(text)
+    with pytest.raises(UserError, match="cannot be read as sound, because it is text: name the sound"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_a_download_that_ended_within_the_cover_is_named(tmp_path):
+    (tmp_path / "a.mp3").write_bytes(b"ID3\3\0\0\0\1\0\0" + bytes(900))
+    with pytest.raises(UserError, match="is truncated: it ends within its ID3 tag; copy it again"):
+        read_audio(tmp_path / "a.mp3")
+
+
+def test_a_wav_file_without_samples_is_not_to_be_converted(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav(PCM, INTEGERS)[:30])
+    with pytest.raises(UserError, match="it has no samples, .*: export it again"):
+        read_audio(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("kind", [">i2", "<f4"])

@@ -1,10 +1,12 @@
 """Words of a language model are spelt as the corpora spell them, or counted as left out."""
 
+import math
+
 import pytest
 
 from omni_lib.errors import UserError
 from omni_lib.inference.language_model import END, START, UNKNOWN, LanguageModel
-from omni_lib.inference.lexicon import MOST_ALIKE, note_foreign_words, spellings
+from omni_lib.inference.lexicon import MOST_ALIKE, note_foreign_words, note_odd_probabilities, spellings
 
 
 def model_of(*words: str) -> LanguageModel:
@@ -71,3 +73,37 @@ def test_a_model_of_other_words_is_noted_once():
     note_foreign_words({"U.S.": "u s"}, "lm.arpa", ["the u s"], lines.append)
     note_foreign_words({"bon": "bon"}, "lm.arpa", [], lines.append)
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["▁hel", "lo", "▁world"], "word pieces, such as '▁hel'"),
+        (["hel@@", "lo", "wor@@", "ld"], "word pieces, such as 'hel@@'"),
+        (["hel", "##lo", "world"], "word pieces, such as '##lo'"),
+        ([*"helowrd", "|"], "letters"),
+        ([*"helowrd", "<space>"], "letters"),
+    ],
+)
+def test_a_model_of_pieces_or_letters_is_refused(words, kind):
+    with pytest.raises(UserError, match=f"is a model of {kind}, and the decoder needs one of whole words"):
+        spelt(*words)
+
+
+def test_single_letters_and_one_odd_piece_are_words():
+    assert set(spelt(*"philt")[0]) == set("philt")
+    assert "▁x" not in spelt("▁x", *(letter * 2 for letter in "abcdefghij"))[0]
+
+
+def test_words_with_their_parts_of_speech_are_left_out():
+    lexicon, lines = spelt("hello", "world/NN", "read/VB")
+    assert set(lexicon) == {"hello"} and "2 left out" in lines[0]
+
+
+@pytest.mark.parametrize(("factor", "noted"), [(1, False), (2.302585, True), (0.1, True), (0, True)])
+def test_probabilities_that_do_not_add_up_are_reported(factor, noted):
+    words = [UNKNOWN, END, *(f"{letter}{other}" for letter in "abcd" for other in "efgh")]
+    probability = {(START,): -99.0} | {(word,): factor * math.log10(1 / len(words)) for word in words}
+    lines: list[str] = []
+    note_odd_probabilities(LanguageModel(1, probability, {}), "lm.arpa", lines.append)
+    assert bool(lines) == noted and all("may not be logarithms of base 10" in line for line in lines)

@@ -170,3 +170,124 @@ def test_keys_of_json_that_are_given_twice_or_not_at_all(clips):
     with pytest.raises(UserError, match="has the key 'u1' twice"):
         row = '"u1": {"path": "a.wav", "text": "hello"}'
         imported(clips, f"{{{row}, {row}}}", "u.json")
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["Begin Time - hh:mm:ss.ms\tEnd Time - hh:mm:ss.ms", "Begin Time - ss.msec\tEnd Time - ss.msec"],
+)
+def test_the_columns_of_elan_are_times(clips, names):
+    ends = "00:00:00.500\t00:00:01.500" if "hh" in names else "0.500\t1.500"
+    assert imported(clips, f"file\ttext\t{names}\na.wav\thello\t{ends}\n", "t.tsv")[0] == {"hello": 1.0}
+    with pytest.raises(UserError, match="the unit hh:mm:ss:ff is not read: write seconds"):
+        imported(clips, "path,text,Begin Time - hh:mm:ss:ff,End Time - hh:mm:ss:ff\na.wav,hello,0,1\n")
+
+
+@pytest.mark.parametrize("names", ["ts_start,ts_end", "clipStart,clipEnd", "in,out", "seg_begin,seg_end"])
+def test_times_of_one_segment_under_unknown_names(clips, names):
+    with pytest.raises(UserError, match=r"seem to say where in .* rename them to start and end"):
+        imported(clips, f"path,text,{names}\na.wav,yes\na.wav,hello,0.5,1.5\n")
+    first, second = names.split(",")
+    row = f'{{"path": "a.wav", "text": "hello", "{first}": 0.5, "{second}": 1.5}}'
+    with pytest.raises(UserError, match="rename them to start and end"):
+        imported(clips, row, "t.jsonl")
+
+
+@pytest.mark.parametrize("columns", ["up_votes,down_votes", "from_room,to_room", "date_start,date_end"])
+def test_other_columns_of_numbers_are_no_times(clips, columns):
+    cells = {"up": "1,2", "fr": "kitchen,hall", "da": "2020-01-01,2020-01-02"}[columns[:2]]
+    assert list(imported(clips, f"path,text,{columns}\na.wav,hello,{cells}\n")[0]) == ["hello"]
+
+
+@pytest.mark.parametrize("cell", ["0.5-1.5", '"[0.5, 1.5]"', "00:00.5 --> 00:01.5", "0.5s to 1.5s"])
+def test_both_times_in_one_cell(clips, cell):
+    with pytest.raises(UserError, match="'timestamp', which seems to say where .* write two columns"):
+        imported(clips, f"path,text,timestamp\na.wav,hello,{cell.replace('00:00.5', '00:00:00.5')}\n")
+
+
+@pytest.mark.parametrize("ends", ["0,0.0218", "0.0302,0.0493", "start_s"])
+def test_times_in_minutes_or_days_are_not_taken_for_seconds(clips, ends):
+    names, cells = ("start_s,end_s", "0.01,0.02") if ends == "start_s" else ("start,end", ends)
+    found, said = imported(clips, f"path,text,{names}\na.wav,hello there,{cells}\nb.wav,yes,0,1.5\n")
+    assert list(found) == ["yes"] and "is too short for 10 letters" in "\n".join(said)
+
+
+@pytest.mark.parametrize("name", ["words", "utterance"])
+def test_a_column_that_counts_is_not_the_text(clips, name):
+    with pytest.raises(UserError, match=f"only figures in its column {name}, .* to transcription"):
+        imported(clips, f"path,{name},caption\na.wav,2,hello world\nb.wav,1,yes\n")
+    assert list(imported(clips, "path,text\na.wav,2\nb.wav,1\n")[0]) == ["two", "one"]
+
+
+def test_names_of_speakers_before_the_texts_are_not_words(clips):
+    with pytest.raises(UserError, match="a name before most of its texts, such as 'John:': write the names"):
+        imported(clips, "path,text\na.wav,John: hello\nb.wav,Mary Ann: yes\n")
+    assert list(imported(clips, "path,text\na.wav,Note: hello\nb.wav,Yes\n")[0]) == ["note hello", "yes"]
+
+
+@pytest.mark.parametrize("name", ["set", "Dataset", "usage"])
+def test_a_column_of_splits_is_known_by_its_cells(clips, name):
+    (clips / "t.csv").write_text(f"path,text,{name}\na.wav,hello,Train\nb.wav,yes,test\n")
+    rows = read_manifest(folder.prepare(clips, clips.parent / "out")).utterances
+    assert [row.split for row in rows] == ["train", "test"]
+    _, said = imported(clips, f"path,text,{name}\na.wav,hello,train\nb.wav,yes,valid\n")
+    assert "split 'valid' must be one of train, dev, test: write dev" in "\n".join(said)
+
+
+def test_a_column_of_people_keeps_them_in_one_split(clips):
+    (clips / "t.csv").write_text("path,text,Participant ID\na.wav,hello,ann\n")
+    assert read_manifest(folder.prepare(clips, clips.parent / "out")).utterances[0].speaker == "ann"
+
+
+def test_one_sound_in_two_splits_is_noted(clips):
+    (clips / "c.wav").write_bytes((clips / "a.wav").read_bytes())
+    soundfile.write(clips / "b.wav", 0.4 * np.sin(np.arange(32_000) / 7), 16_000)
+    _, said = imported(clips, "path,text,split\na.wav,hello,train\nb.wav,yes,test\nc.wav,hello,test\n")
+    (note,) = [line for line in said if line.startswith("note")]
+    assert "line 4: " in note and "c.wav is the same sound as" in note and "a.wav at line 2" in note
+
+
+def test_ljspeechs_form_with_empty_last_columns(clips):
+    (clips / "wavs").mkdir()
+    (clips / "a.wav").rename(clips / "wavs/a.wav")
+    (clips / "b.wav").rename(clips / "wavs/b.wav")
+    assert list(imported(clips, "a|hello|\nb|yes|\n")[0]) == ["hello", "yes"]
+    found, said = imported(clips, "a|Hello|\nb|Yes!|yes\n")
+    assert list(found) == ["yes"] and "line 1: the transcription holds no word" in "\n".join(said)
+
+
+def test_a_text_before_its_file_is_read(clips):
+    assert list(imported(clips, "hello,a.wav\nyes,b.wav\n")[0]) == ["hello", "yes"]
+
+
+def test_json_lines_with_commas_and_without_json(clips):
+    rows = '{"path": "a.wav", "text": "hello"},\n{"path": "b.wav", "text": "yes"},\n'
+    assert list(imported(clips, rows, "t.jsonl")[0]) == ["hello", "yes"]
+    with pytest.raises(UserError, match="line 1: it is not JSON .*: write one JSON object in each line"):
+        imported(clips, "{'path': 'a.wav', 'text': 'hello'}\n", "t.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("0.500000\t1.500000\thello\n", "label track of Audacity"),
+        ("0,500000\t1,500000\thello, you\n", "label track of Audacity"),
+        ("1\n00:00:00,500 --> 00:00:01,500\nhello\n", "file of subtitles"),
+        ("WEBVTT\n\n00:00.500 --> 00:01.500\nhello, you\n", "file of subtitles"),
+        ('File type = "ooTextFile"\nObject class = "TextGrid"\n', "TextGrid of Praat"),
+        (";; a comment\na 1 ann 0.50 1.50 <o,f0> hello\n", "in the form STM"),
+    ],
+)
+def test_transcripts_that_are_not_tables_are_named(clips, text, form):
+    with pytest.raises(UserError, match=f"t.txt is a.* {form}, not a table of recordings: write"):
+        imported(clips, text, "t.txt")
+
+
+def test_a_folder_without_a_table_names_what_lies_in_it(clips):
+    (clips / "a.TextGrid").write_text("")
+    with pytest.raises(UserError, match="a.TextGrid is not a table of recordings: write a table"):
+        folder.prepare(clips, clips.parent / "out")
+    (clips / "train").mkdir()
+    (clips / "train/metadata.csv").write_text("file_name,text\na.wav,hello\n")
+    with pytest.raises(UserError, match="holds no table, but train does: name .*train.metadata.csv"):
+        folder.prepare(clips, clips.parent / "out")

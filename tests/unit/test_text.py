@@ -44,6 +44,12 @@ from omni_lib.text import BLANK, Vocabulary, normalise
         ("k i m, that S&P, i m b", "k i m that s and p i m b"),  # letters that are spelled
         ("example.com. Yes... well.No", "example dot com yes well no"),
         ("h e l l o", "h e l l o"),
+        (
+            "Thank you Dr. Sing Ave Maria. Note: salt &c.",
+            "thank you doctor sing ave maria note salt et cetera",
+        ),
+        ("Jan met Dr. May (a friend", "jan met doctor may a friend"),
+        ("b'y", "by"),
         ("", ""),
     ],
 )
@@ -113,6 +119,23 @@ def test_normalise(written, said):
         ("h e l l o   w o r l d", "spaces between the letters"),
         ("(door opens) hello", "door opens"),
         ("(in Spanish) hola", "in Spanish"),
+        ("I live on Oak Dr.", "Oak Dr."),
+        ("at five Elm Ct", "Elm Ct"),
+        ("on Mon. we go", "'Mon.'"),
+        ("Sept. was cold", "'Sept.'"),
+        ("Early feb", "'feb'"),
+        ("The bldg is old", "'bldg'"),
+        ("the max. speed", "'max.'"),
+        ("S. Africa", "'S. Africa'"),
+        ("Smith v Jones", "'v'"),
+        ("The xxx cat", "'xxx'"),
+        ("The unk cat", "'unk'"),
+        ("&um hello", "filler"),
+        ("hello (laughs", r"'\(laughs'"),
+        ("coughs) hello", r"'coughs\)'"),
+        ("(hello/hallo)", "hello/hallo"),
+        ("he::llo", "inside a word"),
+        ("b'hello world'", "Python"),
     ],
 )
 def test_what_a_to_z_cannot_spell_is_refused_by_name(written, named):

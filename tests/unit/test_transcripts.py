@@ -94,6 +94,12 @@ def test_a_table_of_bare_letters_may_have_lost_something(letters):
     assert normalise(letters) == letters  # a manifest is taken as it is
 
 
+def test_a_year_before_the_twelfth_century_is_not_read_as_a_number():
+    with pytest.raises(UserError, match="no single usual reading"):
+        spoken("in 1066 they came")
+    assert spoken("in 1,066 days") == "in one thousand sixty six days"
+
+
 def test_capitals_alone_make_no_roman_numeral():
     assert spoken("THE XI OF THEM") == "the xi of them"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from omni_lib.machine.sound.parts import Bytes, UnreadableSound
+from omni_lib.machine.sound.parts import AGAIN, Bytes, UnreadableSound
 
 TO_WAV = "convert it: ffmpeg -i FILE -ar 16000 -ac 1 NEW.wav"
 _UNPACK = "unpack it, and use the sound files in it"
@@ -12,11 +12,22 @@ _UNPACK = "unpack it, and use the sound files in it"
 _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
     (rb"\x1a\x45\xdf\xa3", "a WebM or Matroska file, as browsers record it", TO_WAV),
     (rb"....ftyp", "an MP4 or M4A file", TO_WAV),
+    (rb"....(?:moov|mdat|wide|free|skip)", "a QuickTime file", TO_WAV),
     (rb"\x30\x26\xb2\x75", "a WMA file", TO_WAV),
     (rb"#!AMR", "an AMR file", TO_WAV),
     (rb"\x0b\x77", "an AC-3 stream", TO_WAV),
     (rb"RIFF....AVI ", "an AVI video", TO_WAV),
     (rb"\xff[\xf0\xf1\xf8\xf9]", "an AAC stream", TO_WAV),
+    (rb"MAC |wvpk|TTA[12]|DSD |\x02?#!SILK", "a file of APE, WavPack, TTA, DSD or SILK", TO_WAV),
+    (rb"\.RMF|\.ra\xfd|FLV\x01|\x00\x00\x01\xba|(?:\x47.{187}){2}\x47", "a video or a radio stream", TO_WAV),
+    (rb"MThd", "a MIDI file: notes, not sound", "name a recording"),
+    (
+        rb"\x93NUMPY|\x80[\x02-\x05]|PAR1|SQLite format 3|bplist|L\0\0\0\x01\x14\x02\0",
+        "data, not sound",
+        "name the sound file itself",
+    ),
+    (rb"\x00\x05\x16\x07", "what macOS writes beside a file (._NAME)", "name the file without ._"),
+    (rb"\S+ RIFF|\S+ \0B", "an archive of Kaldi", "name the sound files that it was made from"),
     (rb"/annex/objects/|(?:\.\./)*\.git/annex/", "a pointer of git-annex", "fetch it with git annex get"),
     (rb"\s*\{\s*\"|data:audio/", "text, not sound", "download the sound file itself"),
     (rb"\x89PNG|GIF8|\xff\xd8\xff|%PDF-", "a picture or a document", "name the recording"),
@@ -34,7 +45,11 @@ def refuse_foreign(data: Bytes, start: int) -> None:
         UnreadableSound: the file is empty, or begins as one of a kind that cannot be read.
     """
     if start >= data.size:
+        if start > data.size:  # a download that ended within the cover in front of an MP3
+            raise UnreadableSound(f"is truncated: it ends within its ID3 tag; {AGAIN}")
         raise UnreadableSound("is empty: it holds no samples")
     for beginning, kind, remedy in _FOREIGN:
-        if re.match(beginning, data.at(start, 64), re.DOTALL | re.IGNORECASE):
+        if re.match(beginning, data.at(start, 512), re.DOTALL | re.IGNORECASE):
             raise UnreadableSound(f"is {kind}, which cannot be read whatever its name is: {remedy}")
+    if re.fullmatch(rb"[\t\n\r -~]+", data.at(start, 512)):
+        raise UnreadableSound("cannot be read as sound, because it is text: name the sound file itself")

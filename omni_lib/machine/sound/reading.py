@@ -32,6 +32,7 @@ _WIDTHS = {  # bytes of a sample
 _REASONS = {  # what libsndfile reports → in words of the field
     "Format not recognised": "an unknown format, or headerless samples",
     "SF_INFO struct incomplete": "its header gives an impossible sample rate or number of channels",
+    "Error in WAV file. No 'data' chunk marker": "it has no samples, or none behind their format",
     "Channel count is zero": "its header gives 0 channels",
     "Bad channel count": "its header gives an impossible number of channels",
     "Too many channels specified": "its header gives more channels than a recording has",

@@ -1,0 +1,38 @@
+"""Corpora that were copied, converted or renamed in part."""
+
+from omni_lib.corpora import commonvoice, librispeech
+from tests.unit.test_published_corpora import (
+    LIBRISPEECH,
+    make_commonvoice,
+    make_librispeech,
+    rows_of,
+    shown,
+)
+
+
+def test_a_librispeech_list_that_is_there_twice_counts_once(tmp_path):
+    chapter = make_librispeech(tmp_path) / "dev-clean" / "85" / "121123"
+    text = (chapter / "85-121123.trans.txt").read_text().replace("0000 ", "0000\t").replace(" YOU", "  YOU")
+    (chapter / "85-121123 (1).trans.txt").write_text(text)
+    said: list[str] = []
+    rows = rows_of(librispeech.prepare([tmp_path], tmp_path / "out", said.append))
+    assert shown(rows, "transcription", "speaker", "split", "kind") == LIBRISPEECH
+    assert sum("is listed twice" in line for line in said) == 2
+
+
+def test_a_sound_that_was_converted_is_named(tmp_path):
+    root = make_librispeech(tmp_path) / "dev-clean" / "85" / "121123"
+    (root / "85-121123-0000.flac").rename(root / "85-121123-0000.wav")
+    said: list[str] = []
+    librispeech.prepare([tmp_path], tmp_path / "out", said.append)
+    assert "0000.flac is missing or empty, and 85-121123-0000.wav is there: unpack the original" in said[0]
+
+
+def test_speakers_whose_long_names_begin_alike_stay_apart(tmp_path):
+    root = make_commonvoice(tmp_path) / "en"
+    for number, split in enumerate(("train", "dev", "test")):
+        lines = (root / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
+        cells = [f"{number:0128}\t{line.partition(chr(9))[2]}" for line in lines[1:]]
+        (root / f"{split}.tsv").write_text("\n".join([lines[0], *cells, ""]), encoding="utf-8")
+    rows = rows_of(commonvoice.prepare([root], tmp_path / "out", lambda line: None))
+    assert [row["speaker"] for row in rows] == [*["0" * 16] * 2, f"{1:0128}", f"{2:0128}"]
