@@ -16,12 +16,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from omni_lib.errors import UserError
+
 STOP_FILE = "stop"
 
 
 def ask_to_stop(folder: Path) -> None:
-    """Request that the run in `folder` saves and ends."""
-    (folder / STOP_FILE).touch()
+    """Request that the run in `folder` saves and ends.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    try:
+        (folder / STOP_FILE).touch()
+    except OSError as error:
+        raise UserError(
+            f"the run in {folder} cannot be told to stop ({error.strerror or error}): make that folder "
+            "writable, or send SIGTERM to its process, which saves first too"
+        ) from None
 
 
 def asked_to_stop(folder: Path) -> bool:

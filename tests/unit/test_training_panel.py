@@ -1,5 +1,6 @@
 """The panel of a training, and the comparison of two."""
 
+import asyncio
 import re
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from nbclient import NotebookClient
 from omni_lib.course.figures import compared_curves
 from omni_lib.course.still import RULES, WIDGET_VIEW
 from omni_lib.course.training_run import TrainingRun, compare
+from omni_lib.course.widgets import training_panel
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
@@ -108,6 +110,32 @@ def test_a_finished_run_is_trained_again_beside_it_and_compared(write_config, tm
     assert panel._comparison.layout.display == "" and "of the runs run_2, run" in panel._comparison.value
     panel._compare.click()
     assert panel._comparison.layout.display == "none"
+
+
+def test_a_log_that_cannot_be_read_for_a_moment_does_not_stop_the_panel(tmp_path, monkeypatch):
+    """On Windows a file cannot be opened in the instant in which the training replaces it."""
+    monkeypatch.setattr(training_panel, "INTERVAL", 0.0)
+    looks, notes = [], []
+
+    async def watch() -> None:
+        panel = TrainingRun(tmp_path / "run").panel()
+        look = panel.run.status
+
+        def status() -> Status:
+            looks.append(1)
+            notes.append(panel._note.value)
+            if len(looks) == 1:
+                raise UserError("the log cannot be read")
+            return look()
+
+        monkeypatch.setattr(panel.run, "status", status)
+        while len(looks) < 3:
+            await asyncio.sleep(0.01)
+        panel.retire()
+
+    with RunLock(tmp_path / "run"):
+        asyncio.run(asyncio.wait_for(watch(), 60))
+    assert "cannot be read" in notes[1] and notes[2] == ""
 
 
 def test_a_run_whose_command_is_unknown_cannot_be_trained_again(trained):

@@ -1,14 +1,29 @@
-"""The parts of the training panel that are text: current figures, transcripts and console, as HTML."""
+"""The parts of the training panel as HTML: current figures, transcripts, console, notes and comparisons."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
+from omni_lib.course.figures import compared_curves, shown
 from omni_lib.course.widgets.live_curves import PAGE_INK
 from omni_lib.runs.background import CONSOLE, BackgroundRun
 from omni_lib.runs.status import State, Status
 
 _EPOCHS_SHOWN = 5
+
+
+def status_line(text: str) -> str:
+    """A line that screen readers announce."""
+    return f'<div role="status" style="color:{PAGE_INK};line-height:1.5">{html.escape(text)}</div>'
+
+
+def comparison(runs: Sequence[BackgroundRun]) -> str:
+    """The curves of some runs in one picture."""
+    names = [run.folder.name for run in runs]
+    figure = compared_curves([(run.folder.name, run.status().entries) for run in runs])
+    words = f"training loss, and word error rate on dev, of the runs {', '.join(names)}"
+    return shown(figure, words).as_html()
 
 
 def short_name(run: BackgroundRun) -> str:

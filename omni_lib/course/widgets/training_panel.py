@@ -12,18 +12,24 @@ import asyncio
 import contextlib
 import html
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import psutil
 from IPython.display import DisplayHandle
 
-from omni_lib.course.figures import Picture, compared_curves, shown, training_curves
+from omni_lib.course.figures import Picture, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 from omni_lib.course.still import STILL, display_with_still
 from omni_lib.course.widgets.live_curves import PAGE_INK, WIDEST, training_charts
-from omni_lib.course.widgets.panel_html import console_text, figure_tiles, short_name, transcripts_table
+from omni_lib.course.widgets.panel_html import (
+    comparison,
+    console_text,
+    figure_tiles,
+    short_name,
+    status_line,
+    transcripts_table,
+)
 from omni_lib.errors import UserError
 from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
 from omni_lib.runs.background import CONSOLE, BackgroundRun
@@ -247,7 +253,7 @@ class TrainingPanel(widgets.VBox):
                 f"The machine is busy with something else: other programs use {busy:.1f} of its "
                 f"{len(own_cores())} cores. A step takes longer meanwhile."
             )
-        self._neighbours.value = _line(f"⚠ {text}") if text else ""
+        self._neighbours.value = status_line(f"⚠ {text}") if text else ""
 
     def _doing(self, status: Status) -> str:
         """What the run is doing while it takes no steps, in words."""
@@ -272,9 +278,16 @@ class TrainingPanel(widgets.VBox):
         self._loop.call_soon_threadsafe(begin)
 
     async def _look(self) -> None:
+        failure = ""
         while not self._ended:
             await asyncio.sleep(INTERVAL)
-            self.refresh()
+            before, failure = failure, ""
+            try:
+                self.refresh()
+            except UserError as error:  # the log cannot be read; the next look may find it whole
+                failure = str(error)
+            if before or failure:
+                self._say(failure)
 
     # Buttons
 
@@ -285,11 +298,11 @@ class TrainingPanel(widgets.VBox):
         return button
 
     def _guarded(self, action: Any) -> None:
-        try:
-            action()
-        except UserError as error:  # the traceback of a callback is invisible
-            self._say(str(error))
-        self.refresh()
+        for step in (action, self.refresh):
+            try:
+                step()
+            except UserError as error:  # the traceback of a callback is invisible
+                self._say(str(error))
 
     def _press_stop(self) -> None:
         if self.run.stop_requested():  # a second click
@@ -324,7 +337,7 @@ class TrainingPanel(widgets.VBox):
                 raise UserError(
                     f"there is no other run beside {short_name(self.run)} yet: “Train again” makes one"
                 )
-            self._comparison.value = _comparison(runs)
+            self._comparison.value = comparison(runs)
             self._comparison.layout.display = ""
         else:
             self._comparison.layout.display = "none"
@@ -335,7 +348,7 @@ class TrainingPanel(widgets.VBox):
         self._open.description = "Close log" if hidden else "Open log"
 
     def _say(self, text: str) -> None:
-        self._note.value = _line(text) if text else ""
+        self._note.value = status_line(text) if text else ""
 
     # Display
 
@@ -348,18 +361,6 @@ class TrainingPanel(widgets.VBox):
 
     def _ipython_display_(self, **_: Any) -> None:
         self._handle = display_with_still(self, *self.still_bundle())
-
-
-def _line(text: str) -> str:
-    return f'<div role="status" style="color:{PAGE_INK};line-height:1.5">{html.escape(text)}</div>'
-
-
-def _comparison(runs: Sequence[BackgroundRun]) -> str:
-    """The curves of some runs in one picture, as HTML."""
-    names = [run.folder.name for run in runs]
-    figure = compared_curves([(run.folder.name, run.status().entries) for run in runs])
-    words = f"training loss, and word error rate on dev, of the runs {', '.join(names)}"
-    return shown(figure, words).as_html()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
