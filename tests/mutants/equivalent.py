@@ -90,6 +90,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "zip(target[1:], target,": "Whether two are equal does not depend on their order.",
         "zip(target, target[1:])))": "`strict=False` is the default.",
     },
+    "03.entropic_loss": {
+        "dim=-1) / beta": "There is one axis: the first is the last.",
+    },
     "03.prefix_search": {
         "log_add(letter, blank)": _SUM,
         "log_add(both + frame[0], stays[0])": _SUM,

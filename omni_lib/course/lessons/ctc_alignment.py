@@ -17,6 +17,7 @@ from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.course.lessons.ctc_alignment_backward import (
     backward_recursion,
     ctc_gradient,
+    entropic_loss,
     occupancy,
     prefix_search,
     viterbi_path,
@@ -202,6 +203,7 @@ EXERCISES = (
     backward_recursion,
     occupancy,
     ctc_gradient,
+    entropic_loss,
     prefix_search,
     viterbi_path,
 )

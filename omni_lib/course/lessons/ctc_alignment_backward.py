@@ -1,10 +1,11 @@
-"""Lesson 03 from the backward recursion on: beta, occupancies, the gradient, prefix search, the best path."""
+"""Lesson 03 from the backward recursion on: occupancies, gradient, entropy, prefix search, the best path."""
 
 from __future__ import annotations
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons import ctc_alignment_backward_judges as judges
 from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
+from omni_lib.course.lessons import ctc_alignment_entropy_judge as entropy
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 
 backward_recursion = CodeExercise(
@@ -70,6 +71,26 @@ ctc_gradient = CodeExercise(
     ),
     praise="Equal to autograd's. A step against it, as in training, moves each frame's softmax towards "
     "the occupancies, which come from the network's own probabilities.",
+)
+
+
+entropic_loss = CodeExercise(
+    key="03.entropic_loss",
+    goal="The CTC loss with a bonus for the entropy of the paths, by the forward recursion.",
+    difficulty=2,
+    minutes=8,
+    extra=True,
+    judge=entropy.entropic_loss,
+    answer=solutions.entropic_loss,
+    hints=(
+        "The loss is -ln(Σ p^β) / β with β = 1 / (1 + w). The forward recursion computes ln Σ p from the "
+        "logarithms of the probabilities of each frame. Which logarithms make it compute ln Σ p^β?",
+        "The logarithm of p^β is β times that of p: `alpha = forward_recursion(beta * log_probs, target)`.",
+        "The paths end in the last letter or in the last blank: `torch.logsumexp(alpha[-1, -2:], dim=0)`. "
+        "Change the sign, and divide by `beta`.",
+    ),
+    praise="That is `omni_lib.ctc.entropic_ctc_loss`, for one utterance: the bonus costs nothing but a "
+    "division of the log-probabilities.",
 )
 
 

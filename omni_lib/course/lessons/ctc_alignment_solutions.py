@@ -158,6 +158,21 @@ def ctc_gradient(logits: Tensor, target: list[int], gamma: Tensor) -> Tensor:
     return gradient
 
 
+def entropic_loss(log_probs: Tensor, target: list[int], weight: float) -> Tensor:
+    """-ln P - w H of one utterance, in nats: its CTC loss with a bonus for the entropy of its paths.
+
+    A number or a tensor of one number, compared with the library's to four digits.
+
+    Args:
+        log_probs: (T, symbols), natural logarithms; T is large enough for `target`.
+        target: L class indices, without blanks; at least one.
+        weight: w, at least 0; with 0 the result is the CTC loss.
+    """
+    beta = 1 / (1 + weight)
+    alpha = forward_recursion(beta * log_probs, target)
+    return -torch.logsumexp(alpha[-1, -2:], dim=0) / beta
+
+
 def prefix_search(log_probs: Tensor, beam: int) -> tuple[list[int], float]:
     """The likeliest text of one utterance, and ln of its probability, summed over its paths.
 

@@ -14,6 +14,7 @@ import torch
 from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_backward_wrong as backward
 from omni_lib.course.lessons import ctc_alignment_decoding_wrong as decoding
+from omni_lib.course.lessons import ctc_alignment_entropy_wrong as entropy
 from omni_lib.course.lessons import ctc_alignment_forward_wrong as forward
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.ctc import frames_needed
@@ -169,6 +170,7 @@ def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     **backward.WRONG,
     **decoding.WRONG,
+    "entropic_loss": entropy.WRONG,
     "collapse": [
         (_blanks_first, "Merge first, then drop the blanks"),
         (_keeps_blanks, "Blanks (index 0) must be dropped"),
@@ -240,6 +242,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 OTHER_RIGHT: dict[str, list[Any]] = {
     **backward.OTHER_RIGHT,
     **decoding.OTHER_RIGHT,
+    "entropic_loss": entropy.OTHER_RIGHT,
     "collapse": [
         lambda path: [symbol for symbol, _ in itertools.groupby(path) if symbol],
         lambda path: tuple(solutions.collapse(path)),
