@@ -201,7 +201,8 @@ def _rounded(got: float, wanted: float) -> bool:
 
 
 def _are_rounded(got: Tensor, wanted: Tensor, digits: int) -> bool:
-    return bool(torch.allclose(got, wanted.round(decimals=digits), 1e-6, 1e-9, equal_nan=True))
+    rounded = wanted.round(decimals=digits)
+    return bool(got.any()) and bool(torch.allclose(got, rounded, 1e-6, 1e-9, equal_nan=True))
 
 
 def _scale(wanted: Tensor) -> float:
