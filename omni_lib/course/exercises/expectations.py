@@ -19,6 +19,8 @@ from torch import Tensor
 
 from omni_lib.course.exercises.sandbox import MOST_NUMBERS, Attempt, NotYet, TooSlow, described, numbers_in
 
+_SHORT = (torch.float16, torch.bfloat16)
+
 
 def require(holds: bool, message: str) -> None:
     """Raise NotYet with `message` unless `holds`."""
@@ -177,7 +179,7 @@ def compare(
     if tensor.shape != wanted.shape:
         raise NotYet(_shape_message(got, tensor, wanted, axes, case))
     if tolerance is None:
-        tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
+        tolerance = 1e-3 if tensor.dtype in _SHORT else 1e-4
     value = tensor.double()
     close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
@@ -185,7 +187,7 @@ def compare(
             why = "That is rounded; do not round."
         elif value.ndim and any(_are_rounded(value, wanted, digits) for digits in (2, 3, 4)):
             why = "The values are rounded; do not round."
-        elif tensor.dtype in (torch.float16, torch.bfloat16) and torch.allclose(value, wanted, 2e-2, 2e-2):
+        elif not why and tensor.dtype in _SHORT and torch.allclose(value, wanted, 2e-2, 2e-2):
             why = f"{str(tensor.dtype).removeprefix('torch.')} has too few digits: compute in float32."
         raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
     return value

@@ -162,8 +162,8 @@ def viterbi_path(attempt: Attempt) -> None:
             (
                 "a",
                 1,
-                "With one frame and one letter there is one path only. Give the classes that the states emit, "
-                "not the numbers of the states.",
+                "With one frame and one letter there is one path only. Give the classes that the states "
+                "emit, not the numbers of the states.",
             ),
             ("a", 4, "Stay or move on, whichever is likelier."),
             ("aa", 5, "A blank must stand between the two."),
@@ -185,9 +185,10 @@ def viterbi_path(attempt: Attempt) -> None:
         with slow_or_endless(what):
             got = attempt(log_probs, target)
         try:
-            if isinstance(got, str) or any(isinstance(symbol, str) for symbol in got):
+            entries = list(got)
+            if isinstance(got, str) or any(isinstance(symbol, str) for symbol in entries):
                 raise TypeError
-            path = [int(symbol) for symbol in got]
+            path = [int(symbol) for symbol in entries]
         except (TypeError, ValueError):
             raise NotYet(
                 "a list of class indices, one for each frame, is wanted; your function returns "

@@ -38,6 +38,13 @@ def _last_before_the_first(path: list[int]) -> list[int]:
     return [path[i] for i in range(len(path)) if path[i] != 0 and path[i] != path[i - 1]]
 
 
+def _returns_in_the_loop(path: list[int]) -> list[int]:
+    for symbol in path:
+        if symbol:
+            return [symbol]
+    return []
+
+
 def _scribbles(path: list[int]) -> list[int]:
     while 0 in path:
         path.remove(0)
@@ -171,6 +178,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_blanks_first, "Merge first, then drop the blanks"),
         (_keeps_blanks, "Blanks (index 0) must be dropped"),
         (_each_letter_once, "keeps them apart"),
+        (lambda path: solutions.collapse(path)[::-1], "in the order of the path"),
+        (lambda path: sorted(set(path) - {0}), "Every run of a letter"),
+        (_returns_in_the_loop, "is the `return` inside the loop?"),
+        (lambda path: [solutions.collapse(path)], "a list of lists"),
         (_drops_spaces, "The space is a symbol like any other"),
         (_last_before_the_first, "is the *last* frame where i is 0"),
         (_scribbles, "changes its input"),
@@ -185,6 +196,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_uncached, "takes too long. Perhaps no loop is endless"),
         (_count_wraps, "A negative index does not fail"),
         (_in_int64, "int64"),
+        (lambda *given: torch.tensor(trellis.count_alignments(*given)), "int64"),
         (_skips_between_equals, "without the blank in the middle"),
         (_never_skips, "a blank may stand, but it need not"),
         (_must_end_in_blank, "One frame, one letter"),
