@@ -257,9 +257,19 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         ],
         lambda path: np.array(solutions.collapse(path)),
     ],
-    "count_alignments": [trellis.count_alignments],
+    "count_alignments": [
+        trellis.count_alignments,
+        lambda target, frames: Fraction(trellis.count_alignments(target, frames)),
+        lambda target, frames: math.comb(frames + 2 * len(target) - frames_needed(target), 2 * len(target)),
+    ],
     "forward_recursion": forward.OTHER_RIGHT,
-    "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
+    "feasible": [
+        lambda target, frames, k: (
+            (frames + 3) // 8 * k >= 2 * len(target) - len([*itertools.groupby(target)])
+        ),
+        _feasible_in_halvings,
+        lambda *arguments: torch.tensor(solutions.feasible(*arguments)),
+    ],
     "hell_lo": ["B", " b ", "hello", "b) hello", "Option B"],
     "initial_loss": [23.4, 23.36, torch.tensor(23.355), "8 ln 29 - ln 36", "about 23,4 nats"],
     "frames_for_hello": [6.0, "6", "six", "6 CTC frames", "at least 6"],

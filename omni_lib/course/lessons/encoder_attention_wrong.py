@@ -46,6 +46,12 @@ def _large_numbers(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> T
     return _scores(query, key).masked_fill(~mask[:, None, None], -1e9).softmax(-1) @ value
 
 
+def _masks_both_axes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """NaN in the padding's own rows, all of whose keys are closed."""
+    both = mask[:, None, None] & mask[:, None, :, None]
+    return _scores(query, key).masked_fill(~both, -math.inf).softmax(-1) @ value
+
+
 def _closes_the_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     return _scores(query, key).masked_fill(~mask[:, None, :, None], -math.inf).softmax(-1) @ value
 
@@ -139,6 +145,7 @@ OTHER_RIGHT: list[Any] = [
     _by_hand,
     _torchs,
     _large_numbers,
+    _masks_both_axes,
     lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
     lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
 ]

@@ -183,6 +183,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "padding_mask": [
         _mask_by_loop,
         _sequence_mask_numpy,
+        lambda lengths, frames: torch.ones(len(lengths), frames).cumsum(1) <= lengths[:, None],
+        lambda lengths, frames: [[True] * n + [False] * (frames - n) for n in lengths.tolist()],
         lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1)),
     ],
     "attention": attention.OTHER_RIGHT,
@@ -191,7 +193,10 @@ OTHER_RIGHT: dict[str, list[Any]] = {
             7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model
         ),
     ],
-    "receptive_field": [_backwards],
+    "receptive_field": [
+        _backwards,
+        lambda sizes, strides: 1 + np.dot(np.array(sizes, dtype=int) - 1, np.cumprod([1, *strides])[:-1]),
+    ],
     "hello_embeddings": ["5", 5.0, "five embeddings", "38 → 19 → 10 → 5"],
     "attention_pairs": ["16x", "x16", "16-fold", "sixteen times as many", "4²"],
     "how_many_blocks": [18.3],

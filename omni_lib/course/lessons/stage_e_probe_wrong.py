@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def _without_ones(x: Tensor, targets: Tensor, penalty: float) -> Any:
@@ -48,6 +48,11 @@ def _as_more_rows(x: Tensor, targets: Tensor, penalty: float) -> Any:
     return np.linalg.lstsq(more, np.concatenate([targets.double().numpy(), zeros]), rcond=None)[0]
 
 
+def _by_singular_values(x: Tensor, targets: Tensor, penalty: float) -> Any:
+    u, values, v = torch.linalg.svd(nn.functional.pad(x, (0, 1), value=1.0).double(), full_matrices=False)
+    return v.T @ ((values / (values**2 + penalty))[:, None] * (u.T @ targets.double()))
+
+
 WRONG: list[tuple[Any, str]] = [
     (_without_ones, "along axis channels"),
     (_without_penalty, "It is on every weight"),
@@ -62,4 +67,4 @@ WRONG: list[tuple[Any, str]] = [
     (_ridge(lambda penalty, size, rows: penalty / rows * torch.eye(size)), "divide the penalty"),
 ]
 
-OTHER_RIGHT: list[Any] = [_as_more_rows]
+OTHER_RIGHT: list[Any] = [_as_more_rows, _by_singular_values]

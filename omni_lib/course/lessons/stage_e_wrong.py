@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,12 @@ def _one_too_many(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Ten
     return (embeddings @ weight.T + bias) * mask[..., None]
 
 
+def _by_a_column_of_ones(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    with_ones = nn.functional.pad(embeddings, (0, 1), value=1.0)
+    mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
+    return torch.where(mask[..., None], with_ones @ torch.cat([weight, bias[:, None]], dim=1).T, 0.0).tolist()
+
+
 def _what_is_not_zero(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return (embeddings @ weight.T + bias) * (embeddings != 0).any(dim=-1, keepdim=True)
 
@@ -264,8 +271,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 
 OTHER_RIGHT: dict[str, list[Any]] = {
     "load_encoder": [_through_a_loop, of_the_library],
-    "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
-    "thinker_input": [_clip_by_clip],
+    "freeze": [
+        lambda encoder: copy.deepcopy(encoder).requires_grad_(False).eval(),
+        lambda encoder: encoder.requires_grad_(False).train(False),
+    ],
+    "thinker_input": [_clip_by_clip, _by_a_column_of_ones],
     "linear_probe": probe.OTHER_RIGHT,
     "ten_seconds": ["125", 125.0, "125 positions", "125 embeddings", "10 / 0.08"],
 }
