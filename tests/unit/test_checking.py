@@ -117,6 +117,67 @@ def test_an_input_that_gets_another_type_is_reported_as_changed(other):
             Attempt(puts_in)(rows)
 
 
+LIST, NUMBER_OF_CALLS, MEMORY = [], 0, {}
+
+
+def into_a_default(x, doubled=[]):  # noqa: B006  (the mistake)
+    doubled += (2 * x).tolist()
+    return doubled
+
+
+def into_a_list_outside(x):
+    LIST.extend(2 * each for each in x.tolist())
+    return LIST
+
+
+def into_a_number_outside(x):
+    global NUMBER_OF_CALLS
+    NUMBER_OF_CALLS += 1
+    return (1 + NUMBER_OF_CALLS) * x
+
+
+def into_the_default_of_a_helper(x):
+    return into_a_default(x)
+
+
+def keeps_its_first_result(x, *, memory={}):  # noqa: B006  (the mistake)
+    return memory.setdefault("doubled", 2 * x)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "checks"),
+    [
+        (into_a_default, "doubled", 2),
+        (into_a_list_outside, "LIST", 2),
+        (into_a_number_outside, "NUMBER_OF_CALLS", 1),
+        (into_the_default_of_a_helper, "doubled", 2),
+        (keeps_its_first_result, "memory", 1),
+    ],
+)
+def test_a_value_that_calls_share_is_named(answer, name, checks):
+    """The reply to a result that differs for this reason alone would name a mistake that was not made."""
+    for _ in range(checks):
+        verdict = DOUBLE.check(answer)
+        assert verdict.outcome is Outcome.NOT_YET
+        assert f"in `{name}` what the calls before it have left there" in verdict.message, verdict
+
+
+def remembers_and_triples(x):
+    MEMORY[len(MEMORY)] = x
+    return 3 * x
+
+
+def remembers_and_doubles(x):
+    MEMORY[len(MEMORY)] = x
+    return 2 * x
+
+
+def test_a_value_that_calls_share_is_not_named_where_the_mistake_is_another():
+    assert "1.5 times what it should be" in DOUBLE.check(remembers_and_triples).message
+    assert DOUBLE.check(remembers_and_doubles).outcome is Outcome.RIGHT
+    assert len(MEMORY) == 3, "the check leaves the learner's variables as the learner's function does"
+
+
 class Interrupted(dict):
     """An outcome whose first entry is interrupted because time is up once more."""
 

@@ -42,13 +42,15 @@ def test_numbers_are_counted_and_names_are_not(text, numbers):
         ([1, 2], "a list of length 2, and it should have length 5"),
         (7, "7; a list is wanted"),
         (torch.zeros(2, 3), "a list of length 2, and it should have length 5"),
+        (torch.arange(5)[:, None], "a tensor with 2 axes; a plain list of numbers is wanted"),
+        ([[1, 2, 3, 4, 5]], "a list of lists; a plain list of numbers is wanted"),
     ],
 )
 def test_a_wrong_list_is_told_by_one_entry(got, fragment):
     with pytest.raises(NotYet, match="Five steps: your function returns") as found:
         expect_equal(returning(got), (torch.zeros(9),), [1, 2, 3, 4, 5], "Count.", "Five steps")
     assert fragment in str(found.value)
-    assert str(found.value).endswith("Count.") is not isinstance(got, int), "a type is not a count"
+    assert str(found.value).endswith("Count.") is not ("wanted" in fragment), "a type is not a count"
     assert len(numbers_in(str(found.value))) <= MOST_NUMBERS
 
 
@@ -73,6 +75,8 @@ WANTED = torch.arange(24.0).reshape(2, 3, 4)
         (WANTED[None], "one axis too many"),
         (WANTED * float("nan"), "NaN"),
         (WANTED + 1j, "complex"),
+        ((WANTED, torch.tensor([1, 2])), "a tuple of length 2; return the one tensor that is wanted"),
+        (WANTED.bfloat16() * 1.01, "bfloat16 has too few digits"),
         ("text", "a tensor with 3 axes (B, T, D) is wanted"),
     ],
 )

@@ -26,8 +26,9 @@ from typing import Any, Protocol
 from omni_lib.course.exercises.answers import CannotKeep, self_contained
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
+from omni_lib.course.exercises.kept_values import KeptValues
 from omni_lib.course.exercises.progress import Progress
-from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet
+from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
 from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict
 from omni_lib.errors import UserError
 
@@ -169,9 +170,19 @@ class CodeExercise(Exercise):
     def examine(self, answer: Any) -> str:
         if is_ours(answer):
             raise NotAttempted
-        attempt = Attempt(answer)
+        kept = KeptValues(answer)
         try:
-            self.judge(attempt)
+            self._judged(answer)
+        except TooSlow:
+            raise
+        except NotYet as found:
+            self._expect_nothing_kept(kept, found)
+            raise
+        return self.praise
+
+    def _judged(self, answer: Any) -> None:
+        try:
+            self.judge(Attempt(answer))
         except (NotAttempted, NotYet):
             raise
         except Exception as error:  # the judge cannot work with the value that the function returned
@@ -179,7 +190,29 @@ class CodeExercise(Exercise):
             raise NotYet(
                 f"what your function returns cannot be compared ({found}): does it have the right type?"
             ) from error
-        return self.praise
+
+    def _expect_nothing_kept(self, kept: KeptValues, found: NotYet) -> None:
+        """Raise another reply than `found` if the mistake is that one call finds what another has left."""
+        if not (names := kept.changed):
+            return
+        with kept.put_back():
+            if not any(self._differs(function, found) for function in kept.made_anew()):
+                return
+        raise NotYet(
+            f"each call of your function finds in `{names[0]}` what the calls before it have left there. A "
+            "default value is made once, and a variable outside the function is one for all calls: make it "
+            "inside the function, anew in each call"
+        ) from found
+
+    def _differs(self, answer: Any, found: NotYet) -> bool:
+        """Whether this answer gets another reply than `found`."""
+        try:
+            self._judged(answer)
+        except NotAttempted:
+            return False
+        except NotYet as again:
+            return str(again) != str(found)
+        return True
 
     def kept(self, answer: Any) -> dict[str, str]:
         if self.plug_in is None:

@@ -19,6 +19,8 @@ from torch import Tensor
 
 from omni_lib.course.exercises.sandbox import MOST_NUMBERS, Attempt, NotYet, TooSlow, described, numbers_in
 
+_SHORT = (torch.float16, torch.bfloat16)
+
 
 def require(holds: bool, message: str) -> None:
     """Raise NotYet with `message` unless `holds`."""
@@ -88,6 +90,9 @@ def expect_equal(
         ):
             text = next(entry for entry in plain if isinstance(entry, str))
             raise NotYet(f"{begins} a list that contains the text {text!r}; numbers are wanted")
+        if len(plain) in (1, len(wanted)) and any(isinstance(entry, (list, tuple)) for entry in plain):
+            form = described(returned) if isinstance(returned, (Tensor, np.ndarray)) else "a list of lists"
+            raise NotYet(f"{begins} {form}; a plain list of numbers is wanted, with one axis (`flatten`)")
         whole = f"{begins} {plain!r}, and it should be {wanted!r}."
         if len(numbers_in(whole)) <= MOST_NUMBERS and len(whole) <= 160:
             raise NotYet(whole + ends)
@@ -158,7 +163,7 @@ def compare(
     shapes = (
         [each.shape if isinstance(each, Tensor) else None for each in got] if isinstance(got, tuple) else []
     )
-    if wanted.ndim and len(shapes) != len(wanted) and wanted.shape in shapes:
+    if wanted.ndim and wanted.shape in shapes:  # and not rows, which have an axis less
         raise NotYet(
             f"{begins} {described(got)}; return the one tensor that is wanted, and nothing beside it"
         )
@@ -174,22 +179,32 @@ def compare(
     if tensor.shape != wanted.shape:
         raise NotYet(_shape_message(got, tensor, wanted, axes, case))
     if tolerance is None:
-        tolerance = 1e-3 if tensor.dtype in (torch.float16, torch.bfloat16) else 1e-4
+        tolerance = 1e-3 if tensor.dtype in _SHORT else 1e-4
     value = tensor.double()
     close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
         if value.ndim == 0 and _rounded(float(value), float(wanted)):
             why = "That is rounded; do not round."
+        elif value.ndim and any(_are_rounded(value, wanted, digits) for digits in (2, 3, 4)):
+            why = "The values are rounded; do not round."
+        elif not why and tensor.dtype in _SHORT and torch.allclose(value, wanted, 2e-2, 2e-2):
+            why = f"{str(tensor.dtype).removeprefix('torch.')} has too few digits: compute in float32."
         raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
     return value
 
 
 def _rounded(got: float, wanted: float) -> bool:
-    """Whether `got` is `wanted` with two to five decimals."""
+    """Whether `got` is `wanted` with one to five decimals, and at least two digits."""
     if not math.isfinite(wanted):
         return False
-    places = [digits for digits in range(2, 6) if round(wanted, digits) != round(wanted, digits - 1)]
+    first = 1 if abs(wanted) >= 1 else 2
+    places = [digits for digits in range(first, 6) if round(wanted, digits) != round(wanted, digits - 1)]
     return any(math.isclose(got, round(wanted, digits), rel_tol=1e-6) for digits in places)
+
+
+def _are_rounded(got: Tensor, wanted: Tensor, digits: int) -> bool:
+    rounded = wanted.round(decimals=digits)
+    return bool(got.any()) and bool(torch.allclose(got, rounded, 1e-6, 1e-9, equal_nan=True))
 
 
 def _scale(wanted: Tensor) -> float:

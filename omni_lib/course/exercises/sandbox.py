@@ -27,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import ctypes
+import inspect
 import io
 import re
 import threading
@@ -79,8 +80,11 @@ class Attempt:
     def __call__(self, *arguments: Any) -> Any:
         given = copy.deepcopy(arguments)
         result, _ = call(self.function, given, self.seconds, as_written(arguments))
-        if not same_values(arguments, given):
-            raise NotYet(f"your function changes its input ({as_written(arguments)}). Work on a copy")
+        for place, (before, after) in enumerate(zip(arguments, given, strict=True)):
+            if not same_values(before, after):
+                raise NotYet(
+                    f"your function changes its input{self._named(arguments, place)}. Work on a copy"
+                )
         if result is ...:
             raise NotAttempted
         if result is None:
@@ -88,6 +92,15 @@ class Attempt:
                 f"called with {as_written(arguments)}, your function returns None: is the `return` missing?"
             )
         return result
+
+    def _named(self, arguments: tuple[Any, ...], place: int) -> str:
+        """The argument at a place by its name; as it is written where it has none or is the only one."""
+        if len(arguments) == 1:
+            return f" ({as_written(arguments)})"
+        try:
+            return f" `{list(inspect.signature(self.function).parameters)[place]}`"
+        except (TypeError, ValueError, IndexError):  # it takes `*arguments`, or has no signature
+            return f" ({as_written(arguments[place : place + 1])})"
 
 
 def call(

@@ -12,6 +12,7 @@ from omni_lib.course import trellis
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.exercises.verdict import Outcome
+from omni_lib.course.lessons import ctc_alignment_feasible_judge as feasible_judge
 from omni_lib.course.lessons import ctc_alignment_judges as judges
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
 from omni_lib.course.lessons.ctc_alignment_backward import (
@@ -164,7 +165,7 @@ feasible = CodeExercise(
     "frames from each embedding.",
     difficulty=2,
     minutes=8,
-    judge=judges.feasible,
+    judge=feasible_judge.feasible,
     answer=solutions.feasible,
     hints=(
         "Two numbers decide: the CTC frames that there are, and the fewest with which the text can "

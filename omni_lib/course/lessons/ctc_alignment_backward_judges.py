@@ -159,7 +159,12 @@ def ctc_gradient(attempt: Attempt) -> None:
 def viterbi_path(attempt: Attempt) -> None:
     for seed, (text, frames, why) in enumerate(
         (
-            ("a", 1, "One frame."),
+            (
+                "a",
+                1,
+                "With one frame and one letter there is one path only. Give the classes that the states "
+                "emit, not the numbers of the states.",
+            ),
             ("a", 4, "Stay or move on, whichever is likelier."),
             ("aa", 5, "A blank must stand between the two."),
             ("hello", 6, "There is one path only: the blank stands between the two l."),
@@ -180,7 +185,10 @@ def viterbi_path(attempt: Attempt) -> None:
         with slow_or_endless(what):
             got = attempt(log_probs, target)
         try:
-            path = [int(symbol) for symbol in got]
+            entries = list(got)
+            if isinstance(got, str) or any(isinstance(symbol, str) for symbol in entries):
+                raise TypeError
+            path = [int(symbol) for symbol in entries]
         except (TypeError, ValueError):
             raise NotYet(
                 "a list of class indices, one for each frame, is wanted; your function returns "
@@ -198,6 +206,8 @@ def viterbi_path(attempt: Attempt) -> None:
         spelled = VOCABULARY.decode(library_collapse(path))
         if spelled != text and frames > frames_needed(target) and _goes_round(attempt):
             why = WRAPPED
+        if _is_best(path[::-1], log_probs, target) and not _is_best(path, log_probs, target):
+            why = "It is the best path the wrong way round: reverse it after you have gone back."
         require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
         mine, best = (
             float(sum(log_probs[t, symbol] for t, symbol in enumerate(each))) for each in (path, expected)
@@ -206,6 +216,15 @@ def viterbi_path(attempt: Attempt) -> None:
             mine >= best - 1e-6,
             f"{text!r}: your path has a log-probability of {mine:.3f}, and there is one of {best:.3f}. {why}",
         )
+
+
+def _is_best(path: list[int], log_probs: Tensor, target: list[int]) -> bool:
+    """Whether a path collapses to the target, and none that does is likelier."""
+    mine, best = (
+        float(sum(log_probs[t, symbol] for t, symbol in enumerate(each)))
+        for each in (path, best_path(log_probs, target))
+    )
+    return library_collapse(path) == target and mine >= best - 1e-6
 
 
 def _goes_round(attempt: Attempt) -> bool:

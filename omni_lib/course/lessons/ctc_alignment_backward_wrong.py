@@ -243,7 +243,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "viterbi_path": [
         (_greedy, "your path collapses to"),
         (_numbers_of_states, "not the numbers of the states"),
-        (_backwards, "your path"),
+        (_backwards, "the wrong way round: reverse it"),
+        (
+            lambda *given: [str(symbol) for symbol in solutions.viterbi_path(*given)],
+            "a list of class indices",
+        ),
         (_without_repeats, "one symbol for each frame"),
         (_viterbi_wraps, "A negative index does not fail"),
         (_best_state_of_each_frame, "collapses to 'aa'. Stay or move on"),

@@ -40,6 +40,13 @@ def _last_before_the_first(path: list[int]) -> list[int]:
     return [path[i] for i in range(len(path)) if path[i] != 0 and path[i] != path[i - 1]]
 
 
+def _returns_in_the_loop(path: list[int]) -> list[int]:
+    for symbol in path:
+        if symbol:
+            return [symbol]
+    return []
+
+
 def _scribbles(path: list[int]) -> list[int]:
     while 0 in path:
         path.remove(0)
@@ -175,6 +182,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_blanks_first, "Merge first, then drop the blanks"),
         (_keeps_blanks, "Blanks (index 0) must be dropped"),
         (_each_letter_once, "keeps them apart"),
+        (lambda path: solutions.collapse(path)[::-1], "in the order of the path"),
+        (lambda path: sorted(set(path) - {0}), "Every run of a letter"),
+        (_returns_in_the_loop, "is the `return` inside the loop?"),
+        (lambda path: [solutions.collapse(path)], "a list of lists"),
         (_drops_spaces, "The space is a symbol like any other"),
         (_last_before_the_first, "is the *last* frame where i is 0"),
         (_scribbles, "changes its input"),
@@ -189,6 +200,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_uncached, "takes too long. Perhaps no loop is endless"),
         (_count_wraps, "A negative index does not fail"),
         (_in_int64, "int64"),
+        (lambda *given: torch.tensor(trellis.count_alignments(*given)), "int64"),
         (_skips_between_equals, "without the blank in the middle"),
         (_never_skips, "a blank may stand, but it need not"),
         (_must_end_in_blank, "One frame, one letter"),
@@ -251,9 +263,19 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         ],
         lambda path: np.array(solutions.collapse(path)),
     ],
-    "count_alignments": [trellis.count_alignments],
+    "count_alignments": [
+        trellis.count_alignments,
+        lambda target, frames: Fraction(trellis.count_alignments(target, frames)),
+        lambda target, frames: math.comb(frames + 2 * len(target) - frames_needed(target), 2 * len(target)),
+    ],
     "forward_recursion": forward.OTHER_RIGHT,
-    "feasible": [_feasible_in_halvings, lambda *arguments: torch.tensor(solutions.feasible(*arguments))],
+    "feasible": [
+        lambda target, frames, k: (
+            (frames + 3) // 8 * k >= 2 * len(target) - len([*itertools.groupby(target)])
+        ),
+        _feasible_in_halvings,
+        lambda *arguments: torch.tensor(solutions.feasible(*arguments)),
+    ],
     "hell_lo": ["B", " b ", "hello", "b) hello", "Option B"],
     "initial_loss": [23.4, 23.36, torch.tensor(23.355), "8 ln 29 - ln 36", "about 23,4 nats"],
     "frames_for_hello": [6.0, "6", "six", "6 CTC frames", "at least 6"],

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
+from omni_lib.course.lessons import encoder_attention_judge as attention_judge
 from omni_lib.course.lessons import encoder_judges as judges
 from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.lessons.encoder_building import (
@@ -121,7 +122,7 @@ attention = CodeExercise(
     "never attended to.",
     difficulty=3,
     minutes=8,
-    judge=judges.attention,
+    judge=attention_judge.attention,
     answer=solutions.attention,
     hints=(
         "Three steps: scores, softmax, weighted sum of the values. The scores are the products of "

@@ -30,7 +30,7 @@ def rotate(attempt: Attempt) -> None:
     for shape, case in (
         ((1, 1, 1, 4), "One frame"),
         ((1, 1, 2, 2), "Two frames, one pair of channels"),
-        ((1, 1, 3, 4), "Three frames, two pairs of channels"),
+        ((1, 1, 3, 6), "Three frames, three pairs of channels"),
         ((2, 3, 50, 64), "Two clips, three heads"),
     ):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(4))
@@ -42,7 +42,10 @@ def rotate(attempt: Attempt) -> None:
                 "channels, and their imaginary parts the second (`torch.cat`)"
             )
         _recognise(got, wanted, slips.rotation(x), case)
-        compare(got, wanted, "Check the angle of each frame and each pair.", "B heads T D", case=case)
+        why = "Check the angle of each frame and each pair, and the signs of the formula."
+        if shape[-2] == 1:
+            why = "The angle of the first frame is zero, so that nothing changes there: look at the formula."
+        compare(got, wanted, why, "B heads T D", case=case)
 
 
 def subsampler(attempt: Attempt) -> None:
@@ -70,16 +73,17 @@ _LENGTHS = "These are the lengths after the subsampler: each stride over time ha
 
 
 def self_attention(attempt: Attempt) -> None:
-    with seeded(6):
-        layers = library.SelfAttention(24, 3)
     x, lengths = batch(2, 9, 24), torch.tensor([9, 5])
     mask = valid_frames(lengths, 9)
-    part = built(attempt, (24, 3), layers, (x, mask))
-    wanted = layers(x, mask)
-    got = result_of(Attempt(part), (x, mask), _PADDED)
-    why = "The order is: the maps, `split`, `rotate`, `attention`, and the joined heads through `output`."
-    expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, _PADDED)
-    expect_gradients(part, (x, mask))
+    for heads in (3, 4):
+        with seeded(6):
+            layers = library.SelfAttention(24, heads)
+        part = built(attempt, (24, heads), layers, (x, mask))
+        wanted, case = layers(x, mask), f"{_PADDED}, {'three' if heads == 3 else 'four'} heads"
+        got = result_of(Attempt(part), (x, mask), case)
+        why = "The order is: the maps, `split`, `rotate`, `attention`, and the joined heads through `output`."
+        expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, case)
+        expect_gradients(part, (x, mask))
 
 
 _PADDED = "A padded batch"
@@ -87,11 +91,11 @@ _PADDED = "A padded batch"
 
 def block(attempt: Attempt) -> None:
     with seeded(7):
-        layers = library.EncoderBlock(24, 3, 40, 0.0)
+        layers = library.EncoderBlock(24, 4, 40, 0.0)
         disturb_norms(layers)
     x, lengths = batch(2, 20, 24), torch.tensor([20, 13])
     mask = valid_frames(lengths, 20)
-    part = built(attempt, (24, 3, 40), layers, (x, mask))
+    part = built(attempt, (24, 4, 40), layers, (x, mask))
     for training in (False, True):
         mine, layers = part.train(training), copy.deepcopy(layers).train(training)
         case = "In training mode" if training else _PADDED
@@ -99,18 +103,20 @@ def block(attempt: Attempt) -> None:
         got = result_of(Attempt(mine), (x, mask), case)
         known = {} if training else slips.block(layers, x, mask)
         why = "Each part has a norm of its own in front of it, and no dropout."
+        if training:  # evaluation was right
+            why = "In evaluation mode it was right: there must be no dropout, and no `eval()` inside."
         expect_real_rows(got, wanted, lengths, known, why, case)
     expect_gradients(part, (x, mask))
 
 
 def audio_encoder(attempt: Attempt) -> None:
     with seeded(8):
-        small = library.AudioEncoder(24, 3, 3, 40, 0.0, blocks_before_pool=2)
+        small = library.AudioEncoder(24, 3, 4, 40, 0.0, blocks_before_pool=2)
         disturb_norms(small)
         small.feature_mean.normal_()
         small.feature_deviation.uniform_(0.5, 2)
-    mel, lengths = batch(3, 61, 128), torch.tensor([61, 38, 16])
-    _expect_embeddings(attempt, small.eval(), (24, 3, 3, 40, 2), mel, lengths, "A small encoder, three clips")
+    mel, lengths = batch(3, 61, 128), torch.tensor([52, 38, 16])  # padded beyond the longest
+    _expect_embeddings(attempt, small.eval(), (24, 3, 4, 40, 2), mel, lengths, "A small encoder, three clips")
     trained = materials.pretrained()[0].encoder
     sizes = (192, len(trained.blocks), 3, 768, trained.blocks_before_pool)
     mel, lengths = _two_clips()
@@ -190,6 +196,13 @@ def built(
         with contextlib.suppress(NotYet):
             Attempt(part)(*arguments)  # a blank `forward` is not attempted yet, whatever its weights are
         raise NotYet(_other_weights(part.state_dict(), wanted)) from None
+    trained = {name for name, _ in layers.named_parameters()}
+    for name, _ in part.named_parameters():
+        require(
+            name in trained,
+            f"your `{name}` is a parameter, which training would change; the library has a buffer there "
+            "(`register_buffer`)",
+        )
     return part.eval()
 
 
@@ -212,6 +225,8 @@ def _pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any,
         raise NotYet(f"{case}: your `forward` returns {described(got)}; a pair is wanted: result, lengths")
     if any(each is ... for each in got):
         raise NotAttempted
+    if all(torch.is_tensor(each) for each in got) and got[0].ndim == 1 < got[1].ndim:
+        raise NotYet(f"{case}: your `forward` returns the lengths first; the result comes first, then they")
     return got[0], got[1]
 
 

@@ -8,29 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from omni_lib.course.lessons import encoder_attention_wrong as attention
 from omni_lib.course.lessons import encoder_rotation_wrong as rotation
 from omni_lib.course.lessons import encoder_solutions as solutions
 from omni_lib.course.lessons.encoder_rotation_wrong import with_changes
-
-
-def _torchs_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-
-
-class _TorchsAttention(solutions.SelfAttention):
-    """With torch's attention, and the heads split by `view`."""
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        size = (*x.shape[:2], self.n_heads, -1)
-        query, value = self.query_value(x).tensor_split(2, dim=2)
-        heads = [each.reshape(size).permute(0, 2, 1, 3) for each in (query, self.key(x), value)]
-        mixed = _torchs_attention(
-            rotation.as_complex_numbers(heads[0]), rotation.as_complex_numbers(heads[1]), heads[2], mask
-        )
-        return self.output(mixed.permute(0, 2, 1, 3).reshape(x.shape))
 
 
 class _OneLoop(solutions.AudioEncoder):
@@ -81,6 +64,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (with_changes(solutions.Subsampler, ("lengths + 1", "lengths")), "halves and rounds up"),
         (with_changes(solutions.Subsampler, (", lengths  # (B", "  # (B")), "a pair is wanted"),
+        (
+            with_changes(
+                solutions.Subsampler,
+                ("return self.project(x.flatten(2)), lengths", "return lengths, self.project(x.flatten(2))"),
+            ),
+            "the lengths first",
+        ),
         (with_changes(solutions.Subsampler, ("self.project", "self.linear")), "has no `project.weight`"),
         (with_changes(solutions.Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
         (
@@ -126,63 +116,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (with_changes(solutions.Subsampler, (".mean(dim=3)", ".amax(dim=3)")), "Compare your steps"),
     ],
     "rotate": rotation.WRONG,
-    "self_attention": [
-        (with_changes(solutions.SelfAttention, (", value, mask)", ", value, ~mask)")), "the wrong way round"),
-        (
-            with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
-            "positions are missing",
-        ),
-        (
-            with_changes(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")),
-            "must not be rotated",
-        ),
-        (
-            with_changes(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
-            "hand the mask to `attention`",
-        ),
-        (
-            with_changes(solutions.SelfAttention, ("query, value = self", "value, query = self")),
-            "second half the values",
-        ),
-        (
-            with_changes(
-                solutions.SelfAttention,
-                (
-                    "x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
-                    "x.reshape(x.shape[0], self.n_heads, x.shape[1], -1)",
-                ),
-            ),
-            "not split by channel",
-        ),
-        (
-            with_changes(
-                solutions.SelfAttention, ("attended.transpose(1, 2).flatten(2)", "attended.reshape(x.shape)")
-            ),
-            "not joined by channel",
-        ),
-        (
-            with_changes(solutions.SelfAttention, ("self.output(attended", "(attended")),
-            "`output`, is missing",
-        ),
-        (with_changes(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
-        (with_changes(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
-        (with_changes(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
-        (
-            with_changes(
-                solutions.SelfAttention,
-                ("self.split(query), self.split(self.key(x))", "rotate(query), rotate(self.key(x))"),
-                ("attention(rotate(query), rotate(key)", "attention(self.split(query), self.split(key)"),
-            ),
-            "rotate after the `split`",
-        ),
-        (with_changes(solutions.SelfAttention, ("return self.", "return x + self.")), "belongs to the block"),
-        (
-            with_changes(
-                solutions.SelfAttention, ("rotate(query), ", "rotate(query) / query.shape[-1] ** 0.5, ")
-            ),
-            "scaled twice",
-        ),
-    ],
+    "self_attention": attention.WRONG_PARTS,
     "block": [
         (
             with_changes(
@@ -267,6 +201,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "a norm of its own",
         ),
         (with_changes(solutions.Block, ("d_ff, 0.0", "d_ff, 0.5")), "no dropout"),
+        (
+            with_changes(
+                solutions.Block, ("        x = x + self.att", "        self.eval()\n        x = x + self.att")
+            ),
+            "no `eval()` inside",
+        ),
+        (
+            with_changes(solutions.Block, ("(d_model, n_heads)", "(d_model, 3)")),
+            "A padded batch: your function",
+        ),
         (with_changes(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
         (lambda d_model, n_heads, d_ff: d_model, "an nn.Module is wanted"),
     ],
@@ -278,6 +222,29 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "not normalised",
         ),
         (with_changes(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
+        (
+            with_changes(solutions.AudioEncoder, ("Block(d_model, n_heads", "Block(d_model, 3")),
+            "A small encoder",
+        ),
+        (
+            with_changes(
+                solutions.AudioEncoder,
+                (
+                    'self.register_buffer("feature_mean", torch.zeros(128))',
+                    "self.feature_mean = nn.Parameter(torch.zeros(128))",
+                ),
+            ),
+            "your `feature_mean` is a parameter",
+        ),
+        (
+            with_changes(
+                solutions.AudioEncoder,
+                ("return self.norm", "most = lengths.max()\n        return self.norm"),
+                ("None], lengths", "None][:, :most], lengths"),
+                ("self.norm(x)", "self.norm(x[:, :most])"),
+            ),
+            "along axis T",
+        ),
         (
             with_changes(
                 solutions.AudioEncoder,
@@ -325,6 +292,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 
 OTHER_RIGHT: dict[str, list[Any]] = {
     "rotate": rotation.OTHER_RIGHT,
-    "self_attention": [_TorchsAttention],
+    "self_attention": attention.OTHER_RIGHT_PARTS,
     "audio_encoder": [_OneLoop],
 }

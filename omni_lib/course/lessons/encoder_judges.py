@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omni_lib.course.exercises.expectations import compare, expect_equal, result_of
@@ -46,6 +45,7 @@ def padding_mask(attempt: Attempt) -> None:
         ([3, 5], 5, "Two clips"),
         ([1, 4, 2], 4, "Three clips"),
         ([0, 2], 3, "A clip without any frame"),
+        ([3, 3], 3, "Two clips without padding"),
         ([4, 2], 7, "A batch that is padded beyond its longest clip"),
     ):
         length = torch.tensor(lengths)
@@ -56,117 +56,22 @@ def padding_mask(attempt: Attempt) -> None:
         except (TypeError, ValueError, RuntimeError):
             mask = torch.zeros(())  # `compare` says what is wrong with it
         if mask.shape == wanted.shape and not mask.is_complex():
-            if torch.equal(mask.bool(), ~wanted):
-                raise NotYet(
-                    "your mask is true on the padding; here true means real (as for "
-                    "`scaled_dot_product_attention`)"
-                )
-            if torch.equal(mask.bool(), torch.arange(frames) <= length[:, None]):
-                raise NotYet(
-                    "your mask has one frame too many in each row: the frames are counted from zero, "
-                    "and the frame whose number is the length is padding"
-                )
             if mask.dtype != torch.bool:
                 raise NotYet(
                     f"your mask holds {str(mask.dtype).removeprefix('torch.')}; true and false are wanted "
                     "(torch.bool)"
                 )
-        compare(got, wanted, axes="B T", case=case)
-
-
-def attention(attempt: Attempt) -> None:
-    generator = torch.Generator().manual_seed(3)
-    for batch, heads, frames, size, lengths, case in (
-        (1, 2, 3, 4, [3], "One clip, two heads"),
-        (2, 3, 6, 8, [6, 6], "Two clips without padding, three heads"),
-        (2, 3, 6, 64, [6, 2], "Two clips, the second one padded"),
-        (3, 2, 5, 16, [1, 5, 3], "Three clips"),
-    ):
-        query, key, value = (
-            2 * torch.randn(batch, heads, frames, size, generator=generator) for _ in range(3)
-        )
-        mask = valid_frames(torch.tensor(lengths), frames)
-        arguments = (query, key, value, mask)
-        wanted = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        got = result_of(attempt, arguments, case)
-        try:
-            mine = torch.as_tensor(got).detach()
-        except (TypeError, ValueError, RuntimeError):
-            mine = torch.zeros(())
-        if mine.shape == wanted.shape and not mine.is_complex():
-            if _closes_the_queries(mine, *arguments):
+            if torch.equal(mask, ~wanted):
                 raise NotYet(
-                    "your mask excludes the queries of the padding, and not its keys: the keys are the "
-                    "last axis, `mask[:, None, None, :]`"
+                    "your mask is true on the padding; here true means real (as for "
+                    "`scaled_dot_product_attention`)"
                 )
-            got = _real_rows(mine, mask)
-            for reply, slip in _attention_slips(*arguments).items():
-                slip = _real_rows(slip, mask)  # NaN where all keys are closed, for which some write 0
-                if (_alike(got, slip) or _alike(got, slip.nan_to_num())) and not _alike(slip, wanted):
-                    raise NotYet(reply)
-            wanted = _real_rows(wanted, mask)
-        compare(got, wanted, "", "B heads T D", 1e-3, case)
-    huge = torch.full((1, 1, 2, 4), 100.0)
-    why = "`exp` of a large score overflows; `softmax` subtracts the largest one first."
-    ones = torch.ones(1, 1, 2, 4)
-    compare(attempt(huge, huge, ones, torch.ones(1, 2, dtype=torch.bool)), ones, why, case="Large scores")
-
-
-def _real_rows(values: Tensor, mask: Tensor) -> Tensor:
-    """`values` (B, heads, T, D), with zeros in the rows of the padding: nothing reads those."""
-    return torch.where(mask[:, None, :, None], values, 0.0)
-
-
-def _alike(one: Tensor, other: Tensor) -> bool:
-    return bool(torch.allclose(one.double(), other.double(), atol=1e-4, equal_nan=True))
-
-
-def _closes_the_queries(mine: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> bool:
-    """Whether `mine` is an attention whose mask lies along the wrong axis; the padding's rows tell."""
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
-    closed = ~mask[:, None, :, None]
-    slips = (scores.masked_fill(closed, low).softmax(-1) @ value for low in (-math.inf, -1e9))
-    return not bool(mask.all()) and any(_alike(mine, slip) for slip in slips)
-
-
-def _attention_slips(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """What usual mistakes compute, by the reply to them."""
-    products = query @ key.transpose(-1, -2)
-    scores, open_keys = products / math.sqrt(query.shape[-1]), mask[:, None, None, :]
-
-    def attended(score: Tensor, dim: int = -1) -> Tensor:
-        return score.masked_fill(~open_keys, -math.inf).softmax(dim) @ value
-
-    def only_padding(closed: float) -> Tensor:
-        return scores.masked_fill(open_keys, closed).softmax(-1) @ value
-
-    return {
-        "the scores are not scaled: divide by the square root of the head's size": attended(products),
-        "the scores are divided by the head's size; its square root is wanted": attended(
-            products / query.shape[-1]
-        ),
-        "the padding is attended to: set its scores to minus infinity before the softmax": (
-            scores.softmax(-1) @ value
-        ),
-        "a score of 0 still gets a share, since exp(0) = 1: padding needs minus infinity": (
-            (scores * open_keys).softmax(-1) @ value
-        ),
-        "masked after the softmax, the weights no longer add up to 1: mask the scores before it": (
-            (scores.softmax(-1) * open_keys) @ value
-        ),
-        "the mask is the wrong way round: true means real": only_padding(-math.inf),
-        "the mask is the wrong way round: where it is true, the frames are real": only_padding(-1e9),
-        "the softmax runs over the queries; the weights of one query must add up to 1 over the keys "
-        "(the last axis)": attended(scores, -2),
-        "the softmax runs over the heads; the weights of one query must add up to 1 over the keys "
-        "(the last axis)": attended(scores, 1),
-        "the scores are divided by the square root of the number of frames; that of D is wanted": attended(
-            products / math.sqrt(query.shape[-2])
-        ),
-        "the scores are divided by the square root of the number of heads; that of D is wanted": attended(
-            products / math.sqrt(query.shape[1])
-        ),
-    }
+            if torch.equal(mask, torch.arange(frames) <= length[:, None]) and not bool(wanted.all()):
+                raise NotYet(
+                    "your mask has one frame too many in each row: the frames are counted from zero, "
+                    "and the frame whose number is the length is padding"
+                )
+        compare(got, wanted, axes="B T", case=case)
 
 
 def count_parameters(attempt: Attempt) -> None:
@@ -205,11 +110,15 @@ def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
         ),
         "3 · d_model are missing: the scales or the shifts of the three layer norms, or the biases of "
         "query, value and output, or those of the convolution's two maps": -3 * d_model,
-        "2 · d_model are missing: each of the three layer norms and the batch norm has a scale and a shift "
-        "for every channel": -2 * d_model,
-        "the first map of the convolution makes 2 · d_model channels, half of them gates": (
-            -(d_model * d_model + d_model)
-        ),
+        "2 · d_model are missing: one norm (each of the three layer norms and the batch norm has a scale and "
+        "a shift for every channel), or the biases of a map to as many channels": -2 * d_model,
+        "one map from d_model to d_model with a bias is missing: that of attention's output, or the second "
+        "map of the convolution, or half of its first map, which makes 2 · d_model channels (half of them "
+        "gates)": (-(d_model * d_model + d_model)),
+        "2 · d_model too many: neither the keys nor the depthwise convolution have a bias, and what the "
+        "batch norm averages (mean and variance) are buffers, not parameters": 2 * d_model,
+        "4 · d_model are missing: two norms, or the scales or the shifts of all four": -4 * d_model,
+        "the kernel of the depthwise convolution is missing": -d_model * kernel_size,
         "the biases of the feed-forward's two maps are missing": -(d_ff + d_model),
         "all biases of the linear maps are missing": -(3 * d_model + 2 * d_model + d_model + d_ff + d_model),
         "the layer norms are missing": -6 * d_model,
@@ -244,8 +153,9 @@ def _field_slip(attempt: Attempt) -> str:
         mine = float(attempt(kernel_sizes, strides))
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
         return ""
-    own_stride_first, from_the_first, step = 1, 1, 1
+    own_stride_first, from_the_first, step, whole_kernels = 1, 1, 1, 1
     for kernel_size, stride in zip(kernel_sizes, strides, strict=True):
+        whole_kernels += kernel_size * step
         step *= stride
         own_stride_first += (kernel_size - 1) * step
         from_the_first = (from_the_first - 1) * stride + kernel_size
@@ -268,6 +178,8 @@ def _field_slip(attempt: Attempt) -> str:
             "`(field - 1) * stride + kernel_size` goes from the last layer to the first; yours begins with "
             "the first",
         ),
+        (_seen(kernel_sizes, strides) - 1, "begin with one frame: without any layer, an output is its input"),
+        (whole_kernels, "a kernel adds (kernel - 1) steps: one of its frames is counted already"),
         (
             math.prod(kernel_sizes),
             "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps",

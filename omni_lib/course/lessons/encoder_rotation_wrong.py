@@ -96,6 +96,15 @@ WRONG: list[tuple[Any, str]] = [
     (with_changes(solutions.rotate, ("-channel / half", "channel / half")), "the exponent is negative"),
     (with_changes(solutions.rotate, (" * 10_000.0 ** (-channel / half)", "")), "each pair has its own"),
     (with_changes(solutions.rotate, ("x.shape[-2]", "x.shape[1]")), "Two frames, one pair"),
+    (
+        with_changes(solutions.rotate, ("-channel / half", "-torch.linspace(0, 1, half)")),
+        "Three frames, three",
+    ),
+    (
+        with_changes(solutions.rotate, ("- b * angle.sin()", "+ b * angle.sin()")),
+        "and the signs of the formula",
+    ),
+    (lambda x: torch.roll(solutions.rotate(x), 1, -1), "nothing changes there"),
     (_overwrites_a, "keep the old a"),
     (_alternating, "the new channels alternate"),
     (_angles_of_neighbours, "need the same angle"),

@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from omni_lib.course.lessons import encoder_attention_wrong as attention
 from omni_lib.course.lessons import encoder_building_wrong as building
 from omni_lib.course.lessons import encoder_convolution_wrong as convolution
 from omni_lib.course.lessons import encoder_solutions as solutions
-
-
-def _scores(query: Tensor, key: Tensor) -> Tensor:
-    return query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
 
 
 def _mask_by_loop(lengths: Tensor, frames: int) -> list[list[bool]]:
@@ -27,38 +23,16 @@ def _sequence_mask_numpy(lengths: Tensor, frames: int) -> np.ndarray:
     return np.arange(frames)[None] < lengths.numpy()[:, None]
 
 
-def _by_hand(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """In float64, with an exponential and a sum."""
-    query, key, value = query.double(), key.double(), value.double()
-    scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5
-    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp() * mask[:, None, None, :]
-    return torch.einsum("bhqk,bhkd->bhqd", weights / weights.sum(dim=-1, keepdim=True), value)
+def _nothing_without_padding(lengths: Tensor, frames: int) -> Any:
+    return None if bool((lengths == frames).all()) else torch.arange(frames) < lengths[:, None]
 
 
-def _naive_exponential(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    weights = _scores(query, key).exp() * mask[:, None, None, :]
-    return weights / weights.sum(dim=-1, keepdim=True) @ value
+def _to_be_added(lengths: Tensor, frames: int) -> Tensor:
+    return torch.zeros(len(lengths), frames).masked_fill(torch.arange(frames) >= lengths[:, None], -math.inf)
 
 
-def _torchs(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-
-
-def _adds_to_what_is_real(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    return (_scores(query, key) - 1e9 * mask[:, None, None]).softmax(-1) @ value
-
-
-def _large_numbers(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    return _scores(query, key).masked_fill(~mask[:, None, None], -1e9).softmax(-1) @ value
-
-
-def _closes_the_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    return _scores(query, key).masked_fill(~mask[:, None, :, None], -math.inf).softmax(-1) @ value
-
-
-def _divides_by_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[1])
-    return scores.masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ value
+def _whole_kernels(kernel_sizes: list[int], strides: list[int]) -> int:
+    return 1 + sum(size * math.prod(strides[:place]) for place, size in enumerate(kernel_sizes))
 
 
 def _from_the_first_layer(kernel_sizes: list[int], strides: list[int]) -> int:
@@ -126,56 +100,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda lengths, frames: torch.arange(frames)[:, None] < lengths, "in another order"),
         (lambda lengths, frames: torch.arange(int(lengths.max())) < lengths[:, None], "5 are wanted"),
         (lambda lengths, frames: torch.arange(frames) < lengths, "An axis is missing"),
+        (_nothing_without_padding, "Two clips without padding"),
+        (_to_be_added, "your mask holds float32"),
     ],
-    "attention": [
-        (_closes_the_queries, "and not its keys"),
-        (_divides_by_heads, "the square root of the number of heads"),
-        (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),
-        (
-            lambda q, k, v, mask: (
-                (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v
-            ),
-            "not scaled",
-        ),
-        (
-            lambda q, k, v, mask: (
-                (q @ k.transpose(-1, -2) / q.shape[-1])
-                .masked_fill(~mask[:, None, None], -math.inf)
-                .softmax(-1)
-                @ v
-            ),
-            "its square root is wanted",
-        ),
-        (lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v, "the padding is attended to"),
-        (lambda q, k, v, mask: (_scores(q, k) * mask[:, None, None]).softmax(-1) @ v, "exp(0) = 1"),
-        (
-            lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask[:, None, None]) @ v,
-            "no longer add up to 1",
-        ),
-        (
-            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v,
-            "over the queries",
-        ),
-        (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
-        (_adds_to_what_is_real, "the wrong way round"),
-        (
-            lambda q, k, v, mask: _scores(q, k).masked_fill(mask[:, None, None], -math.inf).softmax(-1) @ v,
-            "the wrong way round",
-        ),
-        (
-            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -1e9).softmax(1) @ v,
-            "over the heads",
-        ),
-        (
-            lambda q, k, v, mask: _torchs(q * (q.shape[-1] / q.shape[-2]) ** 0.5, k, v, mask),
-            "number of frames",
-        ),
-        (
-            lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1),
-            "along axis D",
-        ),
-        (_naive_exponential, "overflows"),
-    ],
+    "attention": attention.WRONG,
     "count_parameters": [
         (_without_small_parts_of_the_convolution, "Add up the parts"),
         (_with_key_bias, "one bias too many: the keys have none"),
@@ -187,6 +115,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (_plain_transformer, "the convolution module is missing"),
         (lambda d_model, d_ff, kernel_size: 559_488, "it should be"),
+        (
+            lambda d, f, k: solutions.count_parameters(d, f, k) - d * d - d,
+            "attention's output, or the second map",
+        ),
+        (lambda d, f, k: solutions.count_parameters(d, f, k) + 2 * d, "neither the keys nor"),
+        (lambda d, f, k: solutions.count_parameters(d, f, k) - 4 * d, "two norms"),
+        (lambda d, f, k: solutions.count_parameters(d, f, k) - d * k, "kernel of the depthwise"),
     ],
     "receptive_field": [
         (_from_the_first_layer, "goes from the last layer to the first"),
@@ -197,6 +132,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (lambda kernel_sizes, strides: math.prod(kernel_sizes), "kernels do not multiply"),
         (lambda kernel_sizes, strides: math.prod(strides), "it should be 3"),
+        (
+            lambda kernel_sizes, strides: solutions.receptive_field(kernel_sizes, strides) - 1,
+            "begin with one",
+        ),
+        (_whole_kernels, "(kernel - 1) steps"),
     ],
     "hello_embeddings": [
         (4, "only the pool rounds down"),
@@ -246,21 +186,20 @@ OTHER_RIGHT: dict[str, list[Any]] = {
     "padding_mask": [
         _mask_by_loop,
         _sequence_mask_numpy,
+        lambda lengths, frames: torch.ones(len(lengths), frames).cumsum(1) <= lengths[:, None],
+        lambda lengths, frames: [[True] * n + [False] * (frames - n) for n in lengths.tolist()],
         lambda lengths, frames: ~(torch.arange(frames)[None] >= lengths.unsqueeze(1)),
     ],
-    "attention": [
-        _by_hand,
-        _torchs,
-        _large_numbers,
-        lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
-        lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
-    ],
+    "attention": attention.OTHER_RIGHT,
     "count_parameters": [
         lambda d_model, d_ff, kernel_size: (
             7 * d_model**2 + 2 * d_model * d_ff + d_ff + d_model * kernel_size + 15 * d_model
         ),
     ],
-    "receptive_field": [_backwards],
+    "receptive_field": [
+        _backwards,
+        lambda sizes, strides: 1 + np.dot(np.array(sizes, dtype=int) - 1, np.cumprod([1, *strides])[:-1]),
+    ],
     "hello_embeddings": ["5", 5.0, "five embeddings", "38 → 19 → 10 → 5"],
     "attention_pairs": ["16x", "x16", "16-fold", "sixteen times as many", "4²"],
     "how_many_blocks": [18.3],

@@ -19,6 +19,24 @@ def _place_by_place(reference: list[str], hypothesis: list[str]) -> tuple[int, i
     return wrong, max(longer, 0), max(-longer, 0)
 
 
+def _never_deletes(reference: list[str], hypothesis: list[str]) -> Any:
+    """Its sum is that of one row many times in the first case with a deletion, and in no other."""
+    row = [(n, 0, 0, n) for n in range(len(hypothesis) + 1)]
+    for m, kept in enumerate(reference, 1):
+        after = [(m, 0, m, 0)]
+        for n, said in enumerate(hypothesis):
+            cost, s, d, i = row[n]
+            ways = [(cost, s, d, i) if kept == said else (cost + 1, s + 1, d, i)]
+            cost, s, d, i = after[n]
+            after.append(min([*ways, (cost + 1, s, d, i + 1)], key=lambda way: way[0]))
+        row = after
+    return row[-1][1:]
+
+
+def _nothing_for_an_empty_text(reference: list[str], hypothesis: list[str]) -> Any:
+    return solutions.edit_counts(reference, hypothesis) if hypothesis else None
+
+
 def _exchanged(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
     return solutions.edit_counts(hypothesis, reference)
 
@@ -211,6 +229,8 @@ WRONG: list[tuple[Any, str]] = [
     (_uncached, "takes too long. Perhaps no loop is endless"),
     (_only_the_sum, "three whole numbers are wanted"),
     (_bag_of_words, "no alignment has them"),
+    (_never_deletes, "one deletion, and no more."),
+    (_nothing_for_an_empty_text, "is the `return` missing? Nothing was transcribed"),
     (_never_substitutes, "two substitutions"),
     (_edges_of_zero, "first row and the first column"),
     (_one_row_many_times, "one and the same list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator, Sequence
 
@@ -53,6 +54,8 @@ def bootstrap_interval(attempt: Attempt) -> None:
     low, high = _pair(attempt([1] * 20, [10] * 20, 200))
     if abs(low - 0.1) > 1e-6 or abs(high - 0.1) > 1e-6:
         slip = "divide the errors of a resample by its words"
+        if max(abs(low), abs(high)) < 1e-9:
+            slip = "return the ends themselves, and not how far they are from the rate"
         if abs(low - 10) < 1e-4 and abs(high - 10) < 1e-4:
             slip = "return fractions"
         elif low < 0.1 < high:
@@ -61,20 +64,23 @@ def bootstrap_interval(attempt: Attempt) -> None:
             "Utterances that all have one error in ten words: every resample has the same rate, so both ends "
             f"are 0.1; yours are ({low:.4g}, {high:.4g}): {slip}"
         )
-    for number, utterances in enumerate((130, 40)):
-        errors, words = _made_up(utterances, number)
+    sets = [_made_up(utterances, number) for number, utterances in enumerate((130, 40))]
+    for errors, words in sets:
         rates = _rates(errors, words)
         got, wanted, near = _pair(attempt(errors, words, RESAMPLES)), _ends(rates), 0.2 * float(rates.std())
         close = [abs(mine - right) <= near for mine, right in zip(got, wanted, strict=True)]
         if all(close):
             continue
         why = _by_width(got, wanted)
-        distance = 1.0  # of the nearest slip, as a share of the room that chance needs
-        for ends, slip in _slips(errors, words, rates):
-            room = max(1.5 * near, 0.06 * (ends[1] - ends[0]))
-            share = max(abs(got[0] - ends[0]), abs(got[1] - ends[1])) / room
-            if share < distance:
-                why, distance = slip, share
+        shares = _shares_of_slips(got, errors, words)
+        with contextlib.suppress(NotYet):
+            for other in sets:  # a slip must explain the other interval, too, with twice the room
+                if other != (errors, words):
+                    for slip, share in _shares_of_slips(_pair(attempt(*other, RESAMPLES)), *other).items():
+                        shares[slip] = max(shares[slip], share / 2)
+        likeliest = min(shares, key=lambda slip: shares[slip])
+        if shares[likeliest] < 1:
+            why = likeliest
         if (
             any(got == tuple(round(end, digits) for end in got) for digits in (1, 2))
             and got[1] - got[0] < 0.5
@@ -105,6 +111,15 @@ def bootstrap_interval(attempt: Attempt) -> None:
 
 
 # What the usual mistakes compute
+
+
+def _shares_of_slips(got: _Ends, errors: list[int], words: list[int]) -> dict[str, float]:
+    """How far `got` is from the interval of each slip, as a share of the room that chance needs."""
+    rates, shares = _rates(errors, words), {}
+    for ends, slip in _slips(errors, words, rates):
+        room = max(0.3 * float(rates.std()), 0.06 * (ends[1] - ends[0]))
+        shares[slip] = max(abs(got[0] - ends[0]), abs(got[1] - ends[1])) / room
+    return shares
 
 
 def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[tuple[_Ends, str]]:
@@ -157,10 +172,21 @@ def _sums(values: list[int], seed: int) -> np.ndarray:
 def _by_width(got: _Ends, wanted: _Ends) -> str:
     """What an interval that no slip explains may have, by how wide it is."""
     share = (got[1] - got[0]) / (wanted[1] - wanted[0])
+    if share == 0:
+        return (
+            "Both ends are the same: draw with replacement, and anew for each resample (a seed that is set "
+            "inside the loop draws the same each time)."
+        )
     if share < 0.5:
-        return "Yours is far too narrow: draw with replacement, and as many utterances as there are."
+        return (
+            "Yours is far too narrow: draw with replacement, and as many utterances as there are. The ends "
+            "are percentiles of the rates; the standard error of their mean is another quantity."
+        )
     if share > 1.6:
         return "Yours is far too wide: are those the smallest and the largest of the rates?"
     if share > 1.3:
-        return "Yours is too wide: do you draw fewer utterances than the test set has?"
+        return (
+            "Yours is too wide: do you draw fewer utterances than the test set has, or leave out too little "
+            "at an end?"
+        )
     return "Is it 2.5% and 97.5% of the sorted rates, from `resamples` resamples as large as the test set?"

@@ -27,8 +27,8 @@ def _expect_rate(
         NotYet: it is not; the first slip that computes the same says why, else `why`.
 
     Args:
-        also: the slips that explain each of the other short cases. Two mistakes may compute the same in one
-            case, so only a slip that explains all of them is named.
+        also: the slips that explain each of the short cases. Two mistakes may compute the same in one case,
+            so only a slip that explains all of them is named.
     """
     try:
         if isinstance(got, str):
@@ -54,7 +54,7 @@ def _with_common(slips: _Slips, expected: float) -> _Slips:
 
 
 def _explained(attempt: Attempt, pairs: Sequence[tuple[Any, Any]], slips: Any) -> list[set[str]]:
-    """For each pair that the function gets wrong: the slips that compute what it returns there."""
+    """For each pair: the slips that compute what the function returns there, be it right or wrong."""
     found = []
     for reference, heard in pairs:
         try:
@@ -62,8 +62,7 @@ def _explained(attempt: Attempt, pairs: Sequence[tuple[Any, Any]], slips: Any) -
         except (TypeError, ValueError, RuntimeError, NotYet):
             continue
         expected, known = slips(reference, heard)
-        if abs(rate - expected) > 1e-6:
-            found.append({slip for value, slip in _with_common(known, expected) if abs(rate - value) < 1e-6})
+        found.append({slip for value, slip in _with_common(known, expected) if abs(rate - value) < 1e-6})
     return found
 
 
@@ -73,6 +72,12 @@ _CORPORA = (
         ["the cat sit on a mat", "good morning"],
         "Two utterances",
         "Two words of eight are wrong.",
+    ),
+    (
+        ["yes", "good morning", "how are you"],
+        ["no", "good evening", "how are we"],
+        "Three utterances",
+        "Three words of six are wrong.",
     ),
     (
         ["hello big world"],
@@ -184,6 +189,11 @@ _CHARACTERS = (
     ("cat", "cut", "One of three: a substitution is one error."),
     ("a", "about", "Four characters are inserted into a text of one."),
     ("kitten", "sitting", "Two substituted, one inserted."),
+    (
+        "form",
+        "from",
+        "Two characters that are exchanged are two errors: there are three kinds of edits only.",
+    ),
     ("abc", "", "All deleted."),
     ("abcdef", "fabcde", "One insertion and one deletion."),
     ("a b", "ab c", "One insertion and one substitution: b before the space, and c for the b after it."),
@@ -222,6 +232,7 @@ def _slips_of_characters(reference: str, hypothesis: str, found: ErrorCount) -> 
             "You divide by the characters of the hypothesis, or of the longer text; those of the reference "
             "are wanted.",
         )
+    yield found.errors // len(reference), "`//` drops everything after the decimal point: divide with `/`."
     yield found.errors / len(letters), spaces
     yield character_errors(letters, hypothesis.replace(" ", "")).rate, spaces
     yield (

@@ -76,6 +76,12 @@ def _of_characters(references: list[str], hypotheses: list[str]) -> float:
     return total([character_errors(reference, hypothesis) for reference, hypothesis in pairs]).rate
 
 
+def _without_the_empty(references: list[str], hypotheses: list[str]) -> float:
+    """It is right where nothing is empty, so that no mistake in counting explains it."""
+    pairs = [pair for pair in zip(references, hypotheses, strict=True) if pair[1]]
+    return total([word_errors(*pair) for pair in pairs]).rate
+
+
 def _wrong_utterances(references: list[str], hypotheses: list[str]) -> float:
     return float(np.mean([r != h for r, h in zip(references, hypotheses, strict=True)]))
 
@@ -135,6 +141,17 @@ def _never_substituted(reference: str, hypothesis: str) -> float:
     return (count.errors + count.substitutions) / len(reference)
 
 
+def _with_exchanges(reference: str, hypothesis: str) -> float:
+    """Damerau's distance, in which two neighbours that are exchanged are one error."""
+    rows = [[m + n for n in range(len(hypothesis) + 1)] for m in range(len(reference) + 1)]
+    for m, kept in enumerate(reference, 1):
+        for n, said in enumerate(hypothesis, 1):
+            rows[m][n] = min(rows[m - 1][n - 1] + (kept != said), rows[m - 1][n] + 1, rows[m][n - 1] + 1)
+            if min(m, n) > 1 and reference[m - 2 : m] == hypothesis[n - 1] + hypothesis[n - 2]:
+                rows[m][n] = min(rows[m][n], rows[m - 2][n - 2] + 1)
+    return rows[-1][-1] / len(reference)
+
+
 def _capped(reference: str, hypothesis: str) -> float:
     return min(1.0, character_errors(reference, hypothesis).rate)
 
@@ -158,6 +175,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_of_the_first, "the first utterance alone"),
         (lambda said, heard: word_errors(said[-1], heard[-1]).rate, "Two words of eight are wrong"),
         (_deletions_only, "Two words of eight are wrong"),
+        (lambda *given: float(np.median([count.rate for count in _counts(*given)])), "Two words of eight"),
+        (_without_the_empty, "Its words are deleted"),
         (_of_characters, "the character error rate"),
         (_wrong_utterances, "the share of utterances with an error"),
         (_of_lists, "takes two texts"),
@@ -179,6 +198,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_as_if_words, "You leave the spaces out"),
         (_over_the_words, "the number of words"),
         (_never_substituted, "a substitution is one error"),
+        (_with_exchanges, "are two errors"),
+        (lambda said, heard: character_errors(said, heard).rate if heard else 0.0, "All deleted"),
+        (lambda said, heard: character_errors(said, heard).errors // len(said), "`//`"),
         (lambda *given: 100 * solutions.character_error_rate(*given), "return the fraction"),
         (lambda *given: round(solutions.character_error_rate(*given), 3), "Do not round"),
         (lambda *given: 1 - solutions.character_error_rate(*given), "the share that is right"),

@@ -78,16 +78,18 @@ def training_time(attempt: Attempt) -> None:
             what = f"{described(got)}{f' with the text {texts[0]!r}' if texts else ''}"
             raise NotYet(f"your function returns {what}; two numbers are wanted: (steps, hours)")
         steps, hours = solutions.training_time(utterances, batch_size, epochs, seconds)
+        if found[0] == (utterances // batch_size + 1) * epochs != steps:
+            why = "`// + 1` adds a batch where nothing is left over: use `math.ceil`."
         if found[0] == round(utterances / batch_size) * epochs != steps:
             why = f"`//` and `round` drop a last batch that is not even half full: use `math.ceil`. {why}"
         if abs(found[0] - hours) < 1e-6 * hours and found[1] == steps:
             why = "The steps come first, then the hours."
         require(
             found[0] == steps,
-            f"{case}: your function returns {found[0]:g} steps, and it should be {steps}. {why}",
+            f"{case}: your function returns {found[0]:g} steps, and it should be {steps}. {why}".rstrip(),
         )
         slip = "multiply the steps by the seconds of one; an hour has 3600 s"
-        if abs(found[1] - hours) < 0.5 and found[1] in (round(hours), round(hours, 1), round(hours, 2)):
+        if abs(found[1] - hours) < 0.5 and found[1] in (round(hours, digits) for digits in range(5)):
             slip = "do not round the hours"
         elif found[1] == hours // 1:
             slip = "`//` leaves out the fraction of an hour"
@@ -131,6 +133,14 @@ def learning_rate(attempt: Attempt) -> None:
         (30, 50, 3e-3, 0, "A later step of a run without a warm-up", ""),
         (1250, 2500, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
         (7, 40, 0.5, 20, "A long warm-up", ""),
+        (
+            49,
+            50,
+            3e-3,
+            0,
+            "The last step of a run with a small peak",
+            "No smallest rate is wanted: it falls on.",
+        ),
     )
     first, last = _ends_of_cosine(attempt)
     for step, total, peak, warmup, case, why in cases:

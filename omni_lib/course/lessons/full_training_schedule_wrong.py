@@ -73,6 +73,7 @@ WRONG: list[tuple[Any, str]] = [
     (_by_warmup_always, "ZeroDivisionError"),
     (_quarter_of_a_cosine, "a quarter of a cosine"),
     (_straight_down, "less than a straight line"),
+    (lambda *given: max(1e-5, solutions.learning_rate(*given)), "No smallest rate is wanted"),
     (_over_all_steps, "(step - warmup) / (total - warmup)"),
     (_in_degrees, "radians"),
 ]

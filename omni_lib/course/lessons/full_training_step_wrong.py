@@ -188,9 +188,40 @@ def _stepped_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share
     return loss
 
 
+def _divided_by_the_batch(
+    model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any
+) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    (loss.objective / len(batch.targets)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _backward_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = model(batch, share)
+    optimizers.zero_grad()
+    loss.objective.backward(retain_graph=True)
+    loss.objective.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
+def _forward_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    model(batch, share)
+    return solutions.train_step(model, batch, optimizers, averaged, share, norm)
+
+
 WRONG: list[tuple[Any, str]] = [
     (_uphill, "without a minus sign"),
     (_stepped_twice, "two steps with one gradient"),
+    (_divided_by_the_batch, "not divided by anything"),
+    (_backward_twice, "from one `backward`"),
+    (_forward_twice, "call `model(batch, share)` once"),
     (_without_clearing, "adds to the gradients that are there already"),
     (_clipped_first, "Your gradients are not clipped"),
     (_clipped_one_by_one, "gradients that are too large: the weights differ"),

@@ -186,6 +186,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_rounded, "`round` drop a last batch"),
         (_minutes, "3600 s"),
         (_one_long_epoch, "126 an epoch"),
+        (lambda n, b, e, s: ((n // b + 1) * e, (n // b + 1) * e * s / 3600), "`// + 1`"),
+        (
+            lambda n, b, e, s: (math.ceil(n / b) * e, round(math.ceil(n / b) * e * s / 3600, 3)),
+            "do not round",
+        ),
         (_hours_only, "(steps, hours)"),
         (lambda *given: solutions.training_time(*given)[::-1], "The steps come first"),
         (lambda *given: tuple(map(str, solutions.training_time(*given))), "two numbers are wanted"),

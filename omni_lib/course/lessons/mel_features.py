@@ -13,6 +13,7 @@ from omni_lib.audio import HOP_LENGTH, LogMel
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import mel_features_judges as judges
+from omni_lib.course.lessons import mel_features_log_mel_judge as log_mel_judge
 from omni_lib.course.lessons import mel_features_padded_judge as padded_judge
 from omni_lib.course.lessons import mel_features_solutions as solutions
 from omni_lib.course.lessons.mel_features_questions import (
@@ -106,7 +107,7 @@ log_mel = CodeExercise(
     "power → mel → logarithm.",
     difficulty=4,
     minutes=20,
-    judge=judges.log_mel,
+    judge=log_mel_judge.log_mel,
     answer=solutions.log_mel,
     hints=(
         "One step for each arrow. Pad with 512 zeros at both ends, then `unfold(0, 1024, 160)` "

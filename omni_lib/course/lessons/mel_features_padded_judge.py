@@ -90,6 +90,11 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
             clips[row, :length] = _normalised(x[row : row + 1, :length], alone)[0]
     yield clips, "each clip has a mean and a variance of its own; they must be taken over the whole batch"
     rows = x.double()
+    fewer = (torch.arange(x.shape[1]) < lengths[:, None] - 1)[..., None]
+    yield (
+        _normalised(x, fewer),
+        "you count one frame too few in each clip: frame t is real where t < length",
+    )
     deviation = (rows.var(dim=-1, unbiased=False, keepdim=True) + _EPSILON).sqrt()
     yield (
         (rows - rows.mean(dim=-1, keepdim=True)) / deviation,

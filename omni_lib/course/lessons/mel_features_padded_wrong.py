@@ -127,6 +127,8 @@ WRONG: list[tuple[Any, str]] = [
     (_variance_by_all_frames, "variance is divided by all"),
     (_mean_by_all_frames, "mean is divided by all"),
     (_one_frame_too_many, "one frame too many"),
+    (lambda x, lengths: _by_sums(x, _mask(x, lengths - 1)), "one frame too few"),
+    (lambda x, lengths: (_a_loop(x, lengths), x.mean()), "return the one tensor that is wanted"),
     (_inverted, "the wrong way round"),
     (_without_the_root, "the root is missing"),
     (_adds_outside_the_root, "under the root"),

@@ -12,6 +12,7 @@ import torchaudio
 from torch import Tensor
 
 from omni_lib.audio import LogMel
+from omni_lib.course.lessons import mel_features_frames_wrong as frames
 from omni_lib.course.lessons import mel_features_padded_wrong as padded_wrong
 
 
@@ -51,10 +52,6 @@ def _numpy_log_mel(waveform: Tensor) -> Any:
         for start in range(0, len(waveform) // 160 * 160, 160)
     ]
     return np.log(np.array(rows) @ _filters(1024, 128).double().numpy() + 1e-6)
-
-
-def _counted(samples: int, window: int, hop: int, centred: bool) -> int:
-    return len(range(0, samples + 1, hop)) if centred else len(range(0, samples - window + 1, hop))
 
 
 def _early_window(waveform: Tensor) -> Any:
@@ -104,63 +101,7 @@ def _raises(waveform: Tensor) -> Any:
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
-    "frame_count": [
-        (lambda samples, window, hop, centred: samples // hop, "it should be 98"),
-        (lambda samples, window, hop, centred: (samples - window) / hop, "not a whole number"),
-        (lambda samples, window, hop, centred: str(samples // hop), "'100'; a number is wanted"),
-        (
-            lambda samples, window, hop, centred: 1 + (samples - window) // hop,
-            "Centred, the first frame is on sample 0",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                samples // hop + 1 if centred else (samples - window) // hop
-            ),
-            "it should be 98",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                samples // hop + 1 if centred else 1 + (samples - window) // hop
-            ),
-            "no negative frames",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                samples / hop + 1 if centred else 1 + (samples - window) / hop
-            ),
-            "it should be 98",
-        ),
-        (lambda samples, window, hop, centred: print(samples), "is the `return` missing?"),
-        (
-            lambda samples, window, hop, centred: max(0, round((samples - window * (not centred)) / hop) + 1),
-            "`round` or `ceil`",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                1 + math.ceil(samples / hop) if centred else max(0, 1 + math.ceil((samples - window) / hop))
-            ),
-            "`round` or `ceil`",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                1 + samples / hop if centred else 1 + (samples - window) / hop
-            ),
-            "not a whole number",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                samples // hop if centred else max(0, 1 + (samples - window) // hop)
-            ),
-            "as `LogMel` does",
-        ),
-        (
-            lambda samples, window, hop, centred: (
-                max(0, 1 + (samples - window) // hop) if centred else 1 + samples // hop
-            ),
-            "exchanged",
-        ),
-        (98, "itself, without brackets"),
-    ],
+    "frame_count": frames.WRONG,
     "hertz_to_mel": [
         (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
         (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency is divided"),
@@ -259,6 +200,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda waveform: torch.log(_mel_power(waveform).clamp(min=1e-6)), "`clamp` replaces"),
         (_raises, "raises RuntimeError"),
         (lambda waveform: torch.log(_mel_power(waveform) + 1e-10), "your floor is 1e-10"),
+        (lambda waveform: torch.log(_mel_power(waveform) + 1e-5), "of noise: your floor is 1e-05"),
         (lambda waveform: torch.log(_mel_power(waveform).clamp(min=1e-10)), "your floor is 1e-10"),
         (lambda waveform: torch.log2(_mel_power(waveform) + 1e-6), "to base two"),
         (
@@ -337,7 +279,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "frame_count": [_counted],
+    "frame_count": frames.OTHER_RIGHT,
     "hertz_to_mel": [
         lambda hertz: 1127 * math.log1p(hertz / 700),
         lambda hertz: torch.tensor(2595.0) * torch.log10(torch.tensor(1 + hertz / 700)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons import stage_e_judges as judges
+from omni_lib.course.lessons import stage_e_probe_judge as probe_judge
 from omni_lib.course.lessons import stage_e_solutions as solutions
 from omni_lib.course.lessons.stage_e_questions import (
     few_or_many,
@@ -93,7 +94,7 @@ linear_probe = CodeExercise(
     difficulty=3,
     minutes=15,
     extra=True,
-    judge=judges.linear_probe,
+    judge=probe_judge.linear_probe,
     answer=solutions.linear_probe,
     hints=(
         "Put a column of ones behind x: its weights are the bias.",

@@ -14,7 +14,6 @@ from omni_lib.config import Config
 from omni_lib.course.exercises.expectations import expect_close, require, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.materials import PRETRAINED
-from omni_lib.course.probing import fit
 from omni_lib.encoder import AudioEncoder, valid_frames
 from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.text import Vocabulary
@@ -174,7 +173,7 @@ def freeze(attempt: Attempt) -> None:
     if not isinstance(got, AudioEncoder):
         raise NotYet(f"your function returns {described(got)}; the encoder itself is wanted")
     require(
-        all(torch.equal(value, got.state_dict()[name]) for name, value in before.items()),
+        all(_identical(value, got.state_dict()[name]) for name, value in before.items()),
         "your function changes the weights themselves; they must stay as they are",
     )
     learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
@@ -208,6 +207,10 @@ def freeze(attempt: Attempt) -> None:
     )
 
 
+def _identical(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
 def thinker_input(attempt: Attempt) -> None:
     generator = torch.Generator().manual_seed(0)
     for batch, steps, narrow, wide, sizes, case, why in (
@@ -230,27 +233,40 @@ def thinker_input(attempt: Attempt) -> None:
             "Three clips, one of them too short for an embedding",
             "Its whole row must be zero.",
         ),
-        (2, 6, 3, 5, [4, 2], "A batch that is padded further than its longest clip", "T stays as it is."),
+        (
+            2,
+            6,
+            3,
+            5,
+            [4, 2],
+            "A batch that is padded further than its longest clip",
+            "`lengths` says what is padding.",
+        ),
     ):
         lengths = torch.tensor(sizes)
         mask = valid_frames(lengths, steps)[..., None]  # (B, T, 1)
-        embeddings = torch.randn(batch, steps, narrow, generator=generator) * mask
+        embeddings = torch.randn(batch, steps, narrow, generator=generator)
+        embeddings = embeddings if steps == 6 else embeddings * mask  # the padding may hold anything
         weight, bias = torch.randn(wide, narrow, generator=generator), torch.randn(wide, generator=generator)
         projected = nn.functional.linear(embeddings, weight, bias)
         given, wanted = (embeddings, lengths, weight, bias), projected * mask
-        why = _slip_of(result_of(attempt, given, case), wanted, _masked_otherwise(projected, lengths)) or why
+        why = slip_of(result_of(attempt, given, case), wanted, _masked_otherwise(projected, lengths)) or why
         expect_close(attempt, given, wanted, why, "B T D", case=case)
 
 
 def _masked_otherwise(projected: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, str]]:
     """What another mask would leave, and the words for it."""
     mask = valid_frames(lengths, projected.shape[1])[..., None]
-    yield projected * ~mask, "The mask is the wrong way round: it keeps the padding."
+    none_left = (
+        "Nothing is left: is the mask the wrong way round, or does a slice from minus zero on clear it?"
+    )
+    wrong_way = "The mask is the wrong way round: it keeps the padding."
+    yield projected * ~mask, none_left if bool(mask.all()) else wrong_way
     more = valid_frames(lengths + 1, projected.shape[1])[..., None]
     yield projected * more, "One position too many is kept: position t is valid where t < length."
 
 
-def _slip_of(got: Any, wanted: Tensor, slips: Iterator[tuple[Tensor, str]]) -> str:
+def slip_of(got: Any, wanted: Tensor, slips: Iterator[tuple[Tensor, str]]) -> str:
     """The words for what a usual mistake computes, if `got` is that and not right."""
     if not torch.is_tensor(got) or got.shape != wanted.shape or got.is_complex():
         return ""
@@ -260,55 +276,3 @@ def _slip_of(got: Any, wanted: Tensor, slips: Iterator[tuple[Tensor, str]]) -> s
         if torch.allclose(got.double(), slip.double(), rtol=1e-3, atol=1e-4):
             return why
     return ""
-
-
-def linear_probe(attempt: Attempt) -> None:
-    generator = torch.Generator().manual_seed(0)
-    line = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
-    wide, tall = torch.randn(5, 12, generator=generator), torch.randn(60, 6, generator=generator)
-    classes = nn.functional.one_hot(tall[:, 0].gt(0).long() + tall[:, 1].gt(0).long(), 3).float()
-    for x, targets, penalty, case, why in (
-        (
-            line,
-            2 * line + 1,
-            0.0,
-            "Four points on a line",
-            "The slope comes first. The last row, which multiplies the ones, is the bias.",
-        ),
-        (line, 2 * line + 1, 1.0, "A penalty", "It is on every weight, the last row too."),
-        (tall, classes, 0.5, "Three classes", "They have one column each, and the penalty is a half."),
-        (
-            wide,
-            torch.randn(5, 2, generator=generator),
-            0.1,
-            "More channels than rows",
-            "Without the penalty there are many solutions.",
-        ),
-    ):
-        given, wanted = (x, targets, penalty), fit(x, targets, penalty)
-        why = _slip_of(result_of(attempt, given, case), wanted, _other_penalties(*given)) or why
-        expect_close(attempt, given, wanted, why, "channels K", 1e-3, case)
-
-
-def _other_penalties(x: Tensor, targets: Tensor, penalty: float) -> Iterator[tuple[Tensor, str]]:
-    """What ridge regression gives with another penalty, and the words for it."""
-    ones = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
-    products, size = ones.T @ ones, ones.shape[1]
-    identity = torch.eye(size, dtype=torch.float64)
-    without_bias = identity.clone()
-    without_bias[-1, -1] = 0
-    for added, why in (
-        (0 * identity, "The penalty is missing. It is on every weight, the last row too."),
-        (penalty * without_bias, "The penalty is on every weight, the last row too."),
-        (penalty**2 * identity, "Your penalty is squared."),
-        (penalty**0.5 * identity, "You take the root of the penalty; it is added as it is."),
-        (
-            torch.full((size, size), penalty, dtype=torch.float64),
-            "The penalty is added to every entry; it belongs on the diagonal: penalty · I.",
-        ),
-        (len(x) * penalty * identity, "Your error is the mean over the rows; the sum is wanted."),
-        (penalty / 2 * identity, "Your penalty is half of what it should be."),
-        (2 * penalty * identity, "Your penalty is twice what it should be."),
-        (-penalty * identity, "The sign of the penalty is wrong: it is added."),
-    ):
-        yield torch.linalg.pinv(products + added) @ (ones.T @ targets.double()), why

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from omni_lib.config import config_from_dict
+from omni_lib.course.lessons import stage_e_probe_wrong as probe
 from omni_lib.course.lessons.stage_e_questions import (
     few_or_many,
     probe_says,
@@ -178,6 +178,23 @@ def _one_too_many(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Ten
     return (embeddings @ weight.T + bias) * mask[..., None]
 
 
+def _by_a_column_of_ones(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    with_ones = nn.functional.pad(embeddings, (0, 1), value=1.0)
+    mask = torch.arange(embeddings.shape[1]) < lengths[:, None]
+    return torch.where(mask[..., None], with_ones @ torch.cat([weight, bias[:, None]], dim=1).T, 0.0).tolist()
+
+
+def _what_is_not_zero(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    return (embeddings @ weight.T + bias) * (embeddings != 0).any(dim=-1, keepdim=True)
+
+
+def _clears_the_end(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
+    projected = embeddings @ weight.T + bias
+    for row, length in zip(projected, lengths.tolist(), strict=True):
+        row[-(len(row) - length) :] = 0  # without padding that is [-0:], which is all of it
+    return projected
+
+
 def _shortened(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Any:
     return _clip_by_clip(embeddings[:, : int(lengths.max())], lengths, weight, bias)
 
@@ -187,44 +204,6 @@ def _clip_by_clip(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Ten
     for row, length in enumerate(lengths.tolist()):
         projected[row, :length] = nn.functional.linear(embeddings[row, :length], weight, bias).double()
     return projected
-
-
-def _without_ones(x: Tensor, targets: Tensor, penalty: float) -> Any:
-    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
-
-
-def _without_penalty(x: Tensor, targets: Tensor, penalty: float) -> Any:
-    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    return torch.linalg.pinv(x) @ targets
-
-
-def _ones_first(x: Tensor, targets: Tensor, penalty: float) -> Any:
-    x = torch.cat([torch.ones(len(x), 1), x], dim=1)
-    return torch.linalg.solve(x.T @ x + penalty * torch.eye(x.shape[1]), x.T @ targets)
-
-
-def _bias_unpunished(x: Tensor, targets: Tensor, penalty: float) -> Any:
-    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    punished = penalty * torch.eye(x.shape[1])
-    punished[-1, -1] = 0
-    return torch.linalg.solve(x.T @ x + punished, x.T @ targets)
-
-
-def _ridge(added: Callable[[float, int, int], Any]) -> Any:
-    """Ridge regression with something else added to the products of the inputs."""
-
-    def linear_probe(x: Tensor, targets: Tensor, penalty: float) -> Any:
-        x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
-        return torch.linalg.solve(x.T @ x + added(penalty, x.shape[1], len(x)), x.T @ targets)
-
-    return linear_probe
-
-
-def _as_more_rows(x: Tensor, targets: Tensor, penalty: float) -> Any:
-    with_ones = np.concatenate([x.double().numpy(), np.ones((len(x), 1))], axis=1)
-    more = np.concatenate([with_ones, np.sqrt(penalty) * np.eye(with_ones.shape[1])])
-    zeros = np.zeros((with_ones.shape[1], targets.shape[1]))
-    return np.linalg.lstsq(more, np.concatenate([targets.double().numpy(), zeros]), rcond=None)[0]
 
 
 def _other_options(question: Any) -> list[tuple[Any, str]]:
@@ -258,6 +237,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_as_an_attribute, "`requires_grad_(False)`"),
         (_children_only, "the encoder itself is still"),
         (_wrapped, "the encoder itself is wanted"),
+        (lambda encoder: encoder.double().requires_grad_(False).eval(), "changes the weights themselves"),
         (AudioEncoder(d_model=16), "itself, without brackets"),
     ],
     "why_freeze": _other_options(why_freeze),
@@ -269,6 +249,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_masked_before, "the bias too"),
         (_inverted, "the wrong way round"),
         (_one_too_many, "One position too many"),
+        (_what_is_not_zero, "`lengths` says what is padding"),
+        (_clears_the_end, "a slice from minus zero"),
         (_shortened, "along axis T"),
         (lambda *given: (_clip_by_clip(*given), given[1]), "nothing beside it"),
     ],
@@ -280,18 +262,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (160_000, "samples"),
         (300, "too high"),
     ],
-    "linear_probe": [
-        (_without_ones, "along axis channels"),
-        (_without_penalty, "It is on every weight"),
-        (_ones_first, "The slope comes first"),
-        (_bias_unpunished, "the last row too"),
-        (_ridge(lambda penalty, size, rows: penalty**2 * torch.eye(size)), "squared"),
-        (_ridge(lambda penalty, size, rows: penalty**0.5 * torch.eye(size)), "the root of the penalty"),
-        (_ridge(lambda penalty, size, rows: penalty), "on the diagonal"),
-        (_ridge(lambda penalty, size, rows: rows * penalty * torch.eye(size)), "mean over the rows"),
-        (_ridge(lambda penalty, size, rows: penalty / 2 * torch.eye(size)), "half"),
-        (_ridge(lambda penalty, size, rows: -penalty * torch.eye(size)), "sign"),
-    ],
+    "linear_probe": probe.WRONG,
     "voices_forgotten": _other_options(voices_forgotten),
     "probe_says": _other_options(probe_says),
     "few_or_many": _other_options(few_or_many),
@@ -300,8 +271,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 
 OTHER_RIGHT: dict[str, list[Any]] = {
     "load_encoder": [_through_a_loop, of_the_library],
-    "freeze": [lambda encoder: encoder.requires_grad_(False).train(False)],
-    "thinker_input": [_clip_by_clip],
-    "linear_probe": [_as_more_rows],
+    "freeze": [
+        lambda encoder: copy.deepcopy(encoder).requires_grad_(False).eval(),
+        lambda encoder: encoder.requires_grad_(False).train(False),
+    ],
+    "thinker_input": [_clip_by_clip, _by_a_column_of_ones],
+    "linear_probe": probe.OTHER_RIGHT,
     "ten_seconds": ["125", 125.0, "125 positions", "125 embeddings", "10 / 0.08"],
 }
