@@ -11,9 +11,8 @@ Read these seven files, in this order:
     stage_e.py      the trained encoder as the next stage loads it
 
 The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` (the patterns of that
-rule), `manifest` (the list of utterances), `manifest_table` (its CSV file), `alignment` (which frame belongs
-to which letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every
-setting) and `errors`.
+rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which letter), `recogniser`
+(encoder and head together), `weights` (reading a checkpoint), `config` (every setting) and `errors`.
 
 The folders:
 
@@ -23,7 +22,7 @@ The folders:
     training/    the parts of an epoch: padding (`batching.py`), augmentation, loss, optimiser, checkpoints
     corpora/     where speech comes from: the synthesiser, published corpora, your own folder
     machine/     this computer: devices, processes, memory, files written whole, `omni doctor`; the
-                 readers of others' files: sound containers (`sound/`) and tables
+                 readers of files: sound containers (`sound/`) and tables
 
 `cli.py` declares the options of the command `omni`, `commands.py` does what they ask for, and `train.py` is
 `python -m omni_lib.train`. To resume a stopped run, `training/resumption.py` loads its newest checkpoint and

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import write_atomically
+from omni_lib.machine.manifest_table import TableRow, read_table, refuse_segments
 from omni_lib.machine.tables import Sounds, split_text, too_many_cells
-from omni_lib.manifest_table import TableRow, read_table, refuse_segments
 from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")

@@ -31,9 +31,9 @@ from omni_lib.errors import UserError
 from omni_lib.inference.transcription import shortest
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import replaced_atomically
+from omni_lib.machine.manifest_table import read_table
 from omni_lib.machine.sound.content import SILENCE
 from omni_lib.manifest import COLUMNS
-from omni_lib.manifest_table import read_table
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary, normalise
 
