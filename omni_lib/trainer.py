@@ -199,7 +199,7 @@ class Trainer:
         per_epoch = len(self.batches)
         bar = StepBar(self.progress, self.step, Outlook.of(self.batches), self.config)
         with StopRequest(self.folder) as stop, bar:
-            window_began, stopped = bar.seconds, distributed.anywhere(stop.requested)
+            stopped = distributed.anywhere(stop.requested)
             while self.step < last and not stopped:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
@@ -214,8 +214,8 @@ class Trainer:
 
                     # write a log line
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
-                        self._log_window(epoch, (bar.seconds - window_began) / self.window.steps)
-                        self.window, window_began = Window(), bar.seconds
+                        self._log_window(epoch, bar.pace())
+                        self.window = Window()
 
                     # evaluate on the dev set at the end of the epoch
                     if self.step % per_epoch == 0:
