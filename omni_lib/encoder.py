@@ -229,6 +229,8 @@ class SelfAttention(nn.Module):
         allowed = mask[:, None, None, :]
         if reach is not None:
             allowed = allowed & within_reach(x.shape[1], reach, x.device)
+            # far in the padding, a frame attends to itself: see `attention_mask`
+            allowed = allowed | within_reach(x.shape[1], 0, x.device)
         with torch.autocast(x.device.type, enabled=False):
             attended = F.scaled_dot_product_attention(
                 apply_rotary(query), apply_rotary(key), value, attn_mask=allowed
