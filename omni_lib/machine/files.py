@@ -49,7 +49,8 @@ def _replace(partial: Path, path: Path) -> None:
     """Give `partial` the name `path`.
 
     Windows refuses that while another process has `path` open. A reader, such as a panel that looks at the
-    log of a training, is done after an instant, so there it is tried again for two seconds. Elsewhere a refusal is final.
+    log of a training, is done after an instant, so there it is tried again for two seconds. Other systems
+    refuse it for reasons that last.
     """
     for tries_left in reversed(range(TRIES)):
         try:

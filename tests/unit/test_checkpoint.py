@@ -2,8 +2,8 @@
 
 import errno
 import os
-import stat
 import pickle
+import stat
 import zipfile
 
 import pytest
@@ -109,7 +109,7 @@ def test_elsewhere_a_refusal_is_reported_at_once(tmp_path, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such call")
 @pytest.mark.parametrize("call", ["open", "fsync"])
 def test_a_folder_that_cannot_be_synchronised_holds_the_file_all_the_same(tmp_path, monkeypatch, call):
-    """A network disk refuses it with EINVAL; a folder that may be written, but not listed, cannot be opened."""
+    """A network disk refuses it (EINVAL). A folder that may be written but not listed cannot be opened."""
     true = getattr(os, call)
 
     def refuses_folders(target, *arguments):
