@@ -12,9 +12,9 @@ import pytest
 from omni_lib.cli import main
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.errors import UserError
-from omni_lib.runs import background, finding
+from omni_lib.runs import background, finding, launch
 from omni_lib.runs import process as training_process
-from omni_lib.runs.background import CONSOLE
+from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.lock import RunLock, read_record
 from omni_lib.runs.status import State
 from omni_lib.trainer import train
@@ -44,7 +44,7 @@ REFUSED = {
 def test_what_the_training_would_refuse_is_refused_with_its_words_and_changes_nothing(
     stopped, tmp_path, monkeypatch, capsys, refused
 ):
-    monkeypatch.setattr(background, "spawn", lambda *_: pytest.fail("no process may be started"))
+    monkeypatch.setattr(launch, "spawn", lambda *_: pytest.fail("no process may be started"))
     changes, words = REFUSED[refused]
     before, status = files(tmp_path), TrainingRun(tmp_path / "run").status()
     with pytest.raises(UserError, match=words) as refusal:
@@ -204,7 +204,7 @@ def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(background, "spawn", full)
+    monkeypatch.setattr(launch, "spawn", full)
     config = write_config()
     with RunLock(tmp_path / "checkpoints" / "other"):
         with (

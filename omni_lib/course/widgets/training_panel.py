@@ -32,7 +32,8 @@ from omni_lib.course.widgets.panel_html import (
 )
 from omni_lib.errors import UserError
 from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
-from omni_lib.runs.background import CONSOLE, BackgroundRun
+from omni_lib.runs.background import BackgroundRun
+from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
