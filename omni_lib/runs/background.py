@@ -13,6 +13,7 @@ buttons for the notebook.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -35,7 +36,7 @@ from omni_lib.runs.launch import Launch
 from omni_lib.runs.lock import RECORD, read_record, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_another_run, refuse_early
-from omni_lib.runs.process import exit_code, kill
+from omni_lib.runs.process import exit_code, kill, lives
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
 from omni_lib.training.checkpoint import periodic_checkpoints, step_of
@@ -143,6 +144,10 @@ class BackgroundRun:
 
     def process(self) -> psutil.Process | None:
         """The process of the run, while there is one."""
+        # A process that is refused restores the record of the run before it, and ends a moment later.
+        if self._pid is not None and lives(self._pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return psutil.Process(self._pid)
         record = read_record(self.folder)
         # Of a child of this kernel the system reports the end at once.
         return record.process() if record and exit_code(record.pid) is None else None
