@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omni_lib.encoder import valid_frames
+from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
 
 ON_THE_CPU = ("mps",)  # devices whose CTC was not tested: the CPU computes it for them

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from omni_lib.config import Config
-from omni_lib.encoder import MaskedBatchNorm, count_parameters
+from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine import distributed
@@ -38,6 +38,7 @@ from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.runs.tensorboard import TensorBoard
+from omni_lib.subsampling import MaskedBatchNorm
 from omni_lib.training.batching import Batch
 from omni_lib.training.checkpoint import (
     BEST,

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from omni_lib import ctc
-from omni_lib.encoder import valid_frames
+from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
 
 WORTHWHILE = 1500  # states in a frame of all rows, for each thread; with fewer, torch's loss is faster
