@@ -1,8 +1,9 @@
 """The library of the course: from 16 kHz speech to text, small enough to read.
 
-Read these seven files, in this order:
+Read these eight files, in this order:
 
     audio.py        a sound file → waveform (samples,) → log-mel (frames, 128)
+    subsampling.py  log-mel → frames of 40 ms or 80 ms: convolutions and the pool
     encoder.py      log-mel → embeddings (frames / 8, 192): subsampling and attention blocks
     ctc.py          embeddings → log-probabilities of 29 symbols, and the CTC loss
     decoding.py     log-probabilities → text

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omni_lib.encoder import valid_frames
+from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
+
+ON_THE_CPU = ("mps",)  # devices whose CTC was not tested: the CPU computes it for them
 
 
 class CTCHead(nn.Module):
@@ -51,13 +53,14 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     """
     if not targets:
         return log_probs.sum(dim=(1, 2))  # (0,): no loss, and a gradient of zero
-    # torch's CTC for MPS was not tested, so it runs on the CPU; autograd copies the gradient back
-    if log_probs.device.type == "mps":
+    model_device = log_probs.device
+    if model_device.type in ON_THE_CPU:  # autograd copies the gradient back
         log_probs, lengths = log_probs.cpu(), lengths.cpu()
     device = log_probs.device
     target_lengths = torch.tensor([len(target) for target in targets], device=device)
     flat = torch.tensor([index for target in targets for index in target], dtype=torch.long, device=device)
-    return F.ctc_loss(log_probs.transpose(0, 1), flat, lengths, target_lengths, blank=BLANK, reduction="none")
+    loss = F.ctc_loss(log_probs.transpose(0, 1), flat, lengths, target_lengths, blank=BLANK, reduction="none")
+    return loss.to(model_device)
 
 
 def entropic_ctc_loss(

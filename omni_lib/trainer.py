@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from omni_lib.config import Config
-from omni_lib.encoder import MaskedBatchNorm, count_parameters
+from omni_lib.encoder import count_parameters
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine import distributed
@@ -38,6 +38,7 @@ from omni_lib.runs.log import FILE_NAME, TrainingLog
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.runs.tensorboard import TensorBoard
+from omni_lib.subsampling import MaskedBatchNorm
 from omni_lib.training.batching import Batch
 from omni_lib.training.checkpoint import (
     BEST,
@@ -199,7 +200,7 @@ class Trainer:
         per_epoch = len(self.batches)
         bar = StepBar(self.progress, self.step, Outlook.of(self.batches), self.config)
         with StopRequest(self.folder) as stop, bar:
-            window_began, stopped = bar.seconds, distributed.anywhere(stop.requested)
+            stopped = distributed.anywhere(stop.requested)
             while self.step < last and not stopped:
                 epoch, start = self.step // per_epoch + 1, self.step % per_epoch
                 if start == 0:
@@ -214,8 +215,8 @@ class Trainer:
 
                     # write a log line
                     if self.step % self.config.log_every == 0 or self.step == self.total_steps:
-                        self._log_window(epoch, (bar.seconds - window_began) / self.window.steps)
-                        self.window, window_began = Window(), bar.seconds
+                        self._log_window(epoch, bar.pace())
+                        self.window = Window()
 
                     # evaluate on the dev set at the end of the epoch
                     if self.step % per_epoch == 0:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from omni_lib.course.figures import DOTS, Picture, page_style, shown
 from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE
-from omni_lib.encoder import HIDDEN_TIME, AudioEncoder, EncoderBlock
+from omni_lib.encoder import AudioEncoder, EncoderBlock
+from omni_lib.subsampling import HIDDEN_TIME
 
 EMBEDDING = 0.08  # seconds
 FRAME = HIDDEN_TIME * 10  # milliseconds, of a frame of the first block

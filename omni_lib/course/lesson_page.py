@@ -36,7 +36,7 @@ class Aim:
 TAUGHT = {
     "00": ("omni_lib/__init__.py", "omni_lib/inference/transcription.py"),
     "01": ("omni_lib/audio.py", "omni_lib/training/augmentation.py"),
-    "02": ("omni_lib/encoder.py",),
+    "02": ("omni_lib/encoder.py", "omni_lib/subsampling.py"),
     "03": ("omni_lib/ctc.py", "omni_lib/decoding.py", "omni_lib/alignment.py"),
     "04": ("omni_lib/metrics.py", "omni_lib/text.py", "omni_lib/inference/beam_search.py"),
     "05": ("omni_lib/trainer.py", "omni_lib/training/objective.py", "configs/audio_enc_tiny.json"),

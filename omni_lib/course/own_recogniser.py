@@ -39,7 +39,7 @@ from omni_lib.runs.command import overrides
 from omni_lib.runs.finding import locate
 from omni_lib.runs.lock import read_record
 from omni_lib.runs.status import State
-from omni_lib.training import feature_cache
+from omni_lib.training import feature_files
 
 PARTS = {  # exercise -> what it is in the recogniser, from the sound to the error rate
     "01.log_mel": "log-mel",
@@ -254,8 +254,8 @@ def installed(sources: Mapping[str, str]) -> Iterator[dict[str, StandIn]]:
         if "01.log_mel" in sources:
             # Log-mels of a large corpus are kept in files: those of the learner under names of their own.
             digest = hashlib.sha256(sources["01.log_mel"].encode()).hexdigest()[:12]
-            version = f"{feature_cache.VERSION} {digest}"
-            stack.enter_context(mock.patch.object(feature_cache, "VERSION", version))
+            version = f"{feature_files.VERSION} {digest}"
+            stack.enter_context(mock.patch.object(feature_files, "VERSION", version))
         yield stand_ins
 
 

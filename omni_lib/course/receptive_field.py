@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, WINDOW_LENGTH
-from omni_lib.encoder import AudioEncoder, SelfAttention, Subsampler, apply_rotary, halve_down, halve_up
+from omni_lib.encoder import AudioEncoder, SelfAttention, Subsampler, apply_rotary
+from omni_lib.subsampling import halve_down, halve_up
 
 # Over time, the strides of the three convolutions and of the residual one: kernel 3, padding 1
 _TIME_STRIDES = (*(time for time, _ in Subsampler.STRIDES), 1)

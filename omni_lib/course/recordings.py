@@ -10,7 +10,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -20,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.alignment import Word, seconds_per_ctc_frame, word_times
-from omni_lib.audio import SAMPLE_RATE, LogMel
+from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE
 from omni_lib.config import Config
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.sentences import DEFAULT_COUNTS, write_lines
+from omni_lib.course.clip_reading import Reading, read_clip
 from omni_lib.course.materials import PRETRAINED, VOICE
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
@@ -97,21 +96,6 @@ def waveform_of(content: Any, buffers: Sequence[Any]) -> Tensor:
     return torch.from_numpy(samples)
 
 
-@dataclass(frozen=True)
-class Recognition:
-    """The output of the recogniser for one recording."""
-
-    mel: Tensor  # (frames, 128)
-    log_probs: Tensor  # (ctc_frames, 29)
-    words: list[Word]
-    seconds_per_frame: float  # of a CTC frame
-
-    @property
-    def text(self) -> str:
-        """The transcript."""
-        return " ".join(word.word for word in self.words)
-
-
 def voice_recogniser(checkpoint: Path | None = None) -> tuple[Recogniser, Config, str]:
     """The recogniser of a checkpoint, in evaluation mode, its settings, and what it was trained on in words.
 
@@ -133,7 +117,7 @@ def voice_recogniser(checkpoint: Path | None = None) -> tuple[Recogniser, Config
     return recogniser, config, data.get(checkpoint, f"the corpus {own.as_posix()}")
 
 
-def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recognition:
+def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Reading:
     """Transcribe waveform (samples,) greedily.
 
     Raises:
@@ -141,19 +125,12 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Recog
     """
     if len(waveform) == 0 or waveform.abs().max() < SILENCE:
         raise UserError("the recording is silent: is the right microphone chosen, and not muted?")
-    mel = LogMel()(waveform)
-    if recogniser.encoder.output_lengths(len(mel)) == 0:
+    if recogniser.encoder.output_lengths(len(waveform) // HOP_LENGTH) == 0:
         milliseconds = len(waveform) * 1000 // SAMPLE_RATE
         raise UserError(
             f"the recording is too short ({milliseconds} ms): one embedding needs {shortest(recogniser)} ms"
         )
-    with torch.inference_mode():
-        log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]))
-    log_probs = log_probs[0, : lengths[0]]
-    seconds = seconds_per_ctc_frame(config)
-    return Recognition(
-        mel, log_probs, word_times(log_probs.argmax(dim=-1).tolist(), recogniser.vocabulary, seconds), seconds
-    )
+    return read_clip(waveform, recogniser, config)
 
 
 @cache
@@ -168,7 +145,7 @@ def unknown_words(text: str) -> list[str]:
 
 
 def add_recording(
-    waveform: Tensor, transcription: str, heard: Recognition, folder: Path = RECORDINGS, speaker: str = "me"
+    waveform: Tensor, transcription: str, heard: Reading, folder: Path = RECORDINGS, speaker: str = "me"
 ) -> Path:
     """Write `folder/wav/….wav` and append its row to `folder/asr.csv`: both or neither.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -14,7 +15,8 @@ from typing import BinaryIO
 from omni_lib.errors import UserError
 
 PARTIAL = ".partial"  # added to the name of a file while it is being written
-TRIES, PAUSE = 40, 0.05  # to replace a file that another process reads, and seconds between them
+# how often Windows is asked to replace a file that another process reads, and seconds between the tries
+TRIES, PAUSE = 40 if os.name == "nt" else 1, 0.05
 
 
 @contextlib.contextmanager
@@ -47,15 +49,17 @@ def _replace(partial: Path, path: Path) -> None:
     """Give `partial` the name `path`.
 
     Windows refuses that while another process has `path` open. A reader, such as a panel that looks at the
-    log of a training, is done after an instant, so it is tried again for two seconds.
+    log of a training, is done after an instant, so there it is tried again for two seconds. Other systems
+    refuse it for reasons that last.
     """
-    for _ in range(TRIES - 1):
+    for tries_left in reversed(range(TRIES)):
         try:
             os.replace(partial, path)
             return
         except PermissionError:
+            if not tries_left:
+                raise
             time.sleep(PAUSE)
-    os.replace(partial, path)
 
 
 def write_atomically(
@@ -80,13 +84,24 @@ def write_atomically(
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make sure that the folder shows the new file after a power cut. Windows needs no such call."""
-    if os.name == "posix":
+    """Make sure that the folder shows the new file after a power cut. Windows needs no such call.
+
+    A folder that this user may not list, or that lies on a network disk, may refuse the call although the
+    file in it is written (PostgreSQL's `fsync_fname` ignores the same errors).
+    """
+    if os.name != "posix":
+        return
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def refused_write(folder: Path) -> OSError | None:

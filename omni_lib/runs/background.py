@@ -13,10 +13,10 @@ buttons for the notebook.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -29,18 +29,17 @@ import psutil
 from omni_lib.config import Config, config_from_dict, load_config
 from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
+from omni_lib.runs.console import CONSOLE, append, last_lines
 from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
-from omni_lib.runs.lock import RECORD, read_record, remove_unused, settings_of
+from omni_lib.runs.launch import Launch
+from omni_lib.runs.lock import RECORD, read_record, settings_of
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.runs.preflight import refuse_another_run, refuse_early
-from omni_lib.runs.process import exit_code, kill, lives, spawn
+from omni_lib.runs.process import exit_code, kill, lives
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import KILLED, State, Status, how_it_ended
 from omni_lib.training.checkpoint import periodic_checkpoints, step_of
-
-CONSOLE = "console.log"
-_SESSION = "--- "  # begins the line that is written to the console file before each start
 
 
 class BackgroundRun:
@@ -145,6 +144,10 @@ class BackgroundRun:
 
     def process(self) -> psutil.Process | None:
         """The process of the run, while there is one."""
+        # A process that is refused restores the record of the run before it, and ends a moment later.
+        if self._pid is not None and lives(self._pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return psutil.Process(self._pid)
         record = read_record(self.folder)
         # Of a child of this kernel the system reports the end at once.
         return record.process() if record and exit_code(record.pid) is None else None
@@ -190,14 +193,7 @@ class BackgroundRun:
 
     def console(self, lines: int = 20) -> str:
         """The last lines that the process has printed since its start; `console.log` holds all of them."""
-        try:
-            with open(self.folder / CONSOLE, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 64_000))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return ""
-        session = text.rpartition("\n" + _SESSION)[2] if "\n" + _SESSION in text else text
-        return "\n".join(line.rpartition("\r")[2] for line in session.rstrip().splitlines()[1:][-lines:])
+        return last_lines(self.folder, lines)
 
     def wait(self, timeout: float | None = None) -> State:
         """Wait for the end, however long that takes. Interrupting the wait does not stop the run.
@@ -276,8 +272,7 @@ class BackgroundRun:
                     "this kernel itself is training, in `train(…)`: interrupt the cell, and it saves first"
                 )
             kill(process)
-            with open(self.folder / CONSOLE, "ab") as console:
-                console.write(f"\n{KILLED}\n".encode())  # for `status`, in any kernel
+            append(self.folder, KILLED)  # for `status`, in any kernel
 
     # Inside
 
@@ -290,39 +285,12 @@ class BackgroundRun:
             )
         refuse_early(settings_of(command, directory), directory)
         self._warn_of_others()
-        before, was_there = read_record(self.folder), self.folder.exists()
-        console, size = self.folder / CONSOLE, None
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            size = console.stat().st_size if console.exists() else None
-            header = f"{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}"
-            with open(console, "ab") as file:
-                file.write(f"\n{header}\n".encode())
-            self._pid = spawn(command, directory, console)
-        except OSError as error:
-            raise UserError(
-                f"{self.folder} cannot be written ({error.strerror or error}): choose another folder"
-            ) from None
-        while lives(self._pid) and read_record(self.folder) == before:
-            time.sleep(0.05)
-        if read_record(self.folder) == before:  # it was refused the folder, or has released it
-            said = self.console(20).splitlines() or ["it printed nothing"]
-            refusal = next((line for line in reversed(said) if line.startswith("omni: ")), None)
-            if refusal:
-                self._forget_start(console, size, was_there)
-                raise UserError(refusal.removeprefix("omni: "))
-            raise UserError(f"the training ended at once: {said[-1]}")
+        launch = Launch.of(command, directory, self.folder)
+        self._pid = launch.pid
+        if refusal := launch.refusal():
+            self._pid = None
+            raise UserError(refusal)
         self._notify()
-
-    def _forget_start(self, console: Path, size: int | None, was_there: bool) -> None:
-        """Remove what a refused start has written: its part of the console, and a folder that is new."""
-        self._pid = None
-        if size is not None:
-            os.truncate(console, size)
-            return
-        console.unlink(missing_ok=True)
-        if not was_there:
-            remove_unused(self.folder)
 
     def _command(self) -> tuple[list[str], Path]:
         """The command that resumes the run, and the working directory of it."""

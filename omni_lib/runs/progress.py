@@ -85,11 +85,18 @@ class StepBar:
         self._bar = tqdm(total=outlook.total_steps, initial=step, unit="step", disable=shown)
         file.add(begin=step, **asdict(outlook))
         self._point_began = self.seconds
+        self._pace_since = self.step, self.seconds  # when `pace` was last called
 
     @property
     def seconds(self) -> float:
         """A clock that stands still during an evaluation."""
         return time.monotonic() - self._paused
+
+    def pace(self) -> float:
+        """Seconds per step since the last call, or since this session of the run began."""
+        (step, began), now = self._pace_since, self.seconds
+        self._pace_since = self.step, now
+        return (now - began) / (self.step - step)
 
     def update(self, one: Window) -> None:
         """Count one step, whose figures are `one`."""

@@ -18,9 +18,9 @@ from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.config import Config
 from omni_lib.corpora.sound_lengths import KnownSound, Sound
 from omni_lib.ctc import frames_needed
-from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
 from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest, several_texts
+from omni_lib.subsampling import embedding_lengths
 from omni_lib.text import Vocabulary
 from omni_lib.training.augmentation import stretched
 

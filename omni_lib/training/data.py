@@ -14,7 +14,8 @@ from omni_lib.machine import distributed
 from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.training.audit import readable, trainable
 from omni_lib.training.batching import TrainingBatches
-from omni_lib.training.feature_cache import FeatureCache, Watch
+from omni_lib.training.feature_cache import FeatureCache
+from omni_lib.training.features import Watch
 from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.resumption import Resumption
 

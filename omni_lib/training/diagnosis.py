@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from omni_lib.encoder import valid_frames
+from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
 
 PLATEAU_BLANK_RATE = 0.97  # share of blank frames above which hardly any text is decoded

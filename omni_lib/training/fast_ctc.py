@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from omni_lib import ctc
-from omni_lib.encoder import valid_frames
+from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
 
 WORTHWHILE = 1500  # states in a frame of all rows, for each thread; with fewer, torch's loss is faster
@@ -66,8 +66,11 @@ def forward_backward(
     """The loss (B,), and its gradient by `log_probs` (B, T, symbols) as torch defines it: see `ctc_loss`.
 
     Returns:
-        None where float32 was too small for it, which includes every target without a path.
+        None where float32 was too small for it, which includes every target without a path; and where a row
+        has no frame.
     """
+    if int(lengths.min()) < 1:
+        return None
     batch, frames, symbols = log_probs.shape
     symbol_of, may_skip, states = _states(targets, symbols)
     probs = log_probs.exp()

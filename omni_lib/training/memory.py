@@ -44,7 +44,8 @@ def _kept(model: nn.Module, frames: int, device: torch.device) -> int:
         return tensor
 
     mel, lengths = torch.zeros(1, frames, N_MELS, device=device), torch.tensor([frames], device=device)
-    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    cards = [device] if device.type == "cuda" else []  # a card that is asked gives memory to this process
+    with torch.random.fork_rng(cards), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(Batch(mel, lengths, [[2, 3, 4]], [Utterance(Path(), "abc")]))
     return sum(tensor.untyped_storage().nbytes() for tensor in pieces.values())
 

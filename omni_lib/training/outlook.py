@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Self
 
 from omni_lib.ctc import frames_needed
-from omni_lib.encoder import embedding_lengths
+from omni_lib.subsampling import embedding_lengths
 from omni_lib.text import Vocabulary
 from omni_lib.training.batching import TrainingBatches
 

@@ -27,7 +27,7 @@ Read = Callable[[int], torch.Tensor]
 
 
 def mapped_shards(folder: Path, clips: list[torch.Tensor]) -> Read:
-    """Raw float32, 256 clips a file, mapped by `torch.from_file`: what `feature_cache.py` does."""
+    """Raw float32, 256 clips a file, mapped by `torch.from_file`: what `feature_files.py` does."""
     starts, files = [], []
     for first in range(0, len(clips), SHARD):
         files.append(folder / f"{first}.f32")

@@ -218,3 +218,12 @@ def test_the_estimate_does_not_change_the_model():
     assert bytes_per_frame(model, torch.device("cpu")) > 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), stream)
+
+
+def test_the_estimate_on_the_cpu_leaves_the_graphics_cards_alone(monkeypatch):
+    """Each process would take memory on every card, only to look at the state of its random numbers."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: pytest.fail(f"asked {device}"))
+    config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
+    model = Learner(Recogniser(config), Objective(config, 29, []))
+    assert bytes_per_frame(model, torch.device("cpu")) > 0

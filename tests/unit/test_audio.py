@@ -2,6 +2,7 @@
 should.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ import torchaudio
 
 from omni_lib.audio import (
     HOP_LENGTH,
+    LEAST_DEVIATION,
     LOG_FLOOR,
     N_MELS,
     LogMel,
@@ -208,6 +210,17 @@ def test_speed_changes_length_and_pitch_together(speed):
         assert len(change_speed(waveform[:samples], speed)) == samples_at_speed(samples, speed)
     faster = change_speed(waveform, speed)[:16_000]
     assert torch.fft.rfft(faster * torch.hann_window(16_000)).abs().argmax() == round(440 * speed)
+
+
+@pytest.mark.parametrize("ripple", [0.0, 1e-5, 0.05])
+def test_a_filter_without_sound_is_not_divided_by_its_tiny_deviation(ripple):
+    """Telephone speech ends at 4 kHz. Divided by the deviation there, the least noise would be enormous."""
+    generator = torch.Generator().manual_seed(3)
+    telephone = 3 * torch.randn(300, N_MELS, generator=generator) - 5
+    telephone[:, 90:] = math.log(LOG_FLOOR) + ripple * torch.randn(300, N_MELS - 90, generator=generator)
+    mean, deviation = feature_statistics([telephone])
+    assert deviation[:90].min() > 2 and (deviation[90:] == LEAST_DEVIATION).all()
+    assert ((telephone + 1 - mean) / deviation).abs().max() < 6
 
 
 def test_feature_statistics_are_those_of_all_frames_together():

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import stat
 import zipfile
 
 import pytest
@@ -81,6 +82,7 @@ def test_a_file_that_is_being_read_is_replaced_as_soon_as_the_reader_is_done(tmp
         replace(source, target)
 
     monkeypatch.setattr(files, "PAUSE", 0.0)
+    monkeypatch.setattr(files, "TRIES", 40)
     monkeypatch.setattr(os, "replace", in_use)
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new" and not refusals
@@ -88,6 +90,39 @@ def test_a_file_that_is_being_read_is_replaced_as_soon_as_the_reader_is_done(tmp
     with pytest.raises(UserError, match="a.pt cannot be written .Permission denied"):
         write_atomically(path, b"newer")
     assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["a.pt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only Windows refuses to replace a file that is open")
+def test_elsewhere_a_refusal_is_reported_at_once(tmp_path, monkeypatch):
+    tries = []
+
+    def refused(source, target):
+        tries.append(target)
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(UserError, match="a.pt cannot be written .Permission denied"):
+        write_atomically(tmp_path / "a.pt", b"new")
+    assert len(tries) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such call")
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_that_cannot_be_synchronised_holds_the_file_all_the_same(tmp_path, monkeypatch, call):
+    """A network disk refuses it (EINVAL). A folder that may be written but not listed cannot be opened."""
+    true = getattr(os, call)
+
+    def refuses_folders(target, *arguments):
+        if call == "open":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        if stat.S_ISDIR(os.fstat(target).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return true(target, *arguments)
+
+    monkeypatch.setattr(os, call, refuses_folders)
+    write_atomically(tmp_path / "a.pt", b"new")
+    monkeypatch.undo()
+    assert (tmp_path / "a.pt").read_bytes() == b"new" and os.listdir(tmp_path) == ["a.pt"]
 
 
 def test_a_process_that_dies_before_the_last_step_leaves_the_old_file(tmp_path, monkeypatch):

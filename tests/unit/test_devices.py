@@ -13,16 +13,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from omni_lib.config import Config
-from omni_lib.ctc import ctc_loss
+from omni_lib.ctc import ctc_loss, entropic_ctc_loss
 from omni_lib.encoder import MaskedBatchNorm
 from omni_lib.errors import UserError
 from omni_lib.machine import hardware
 from omni_lib.machine.hardware import choose_device, compile_blocks
 from omni_lib.recogniser import Recogniser
 from omni_lib.trainer import Trainer, train
-from omni_lib.training.objective import Objective
+from omni_lib.training.objective import Objective, letter_losses
 from omni_lib.training.optimizer import Muon
 
 THERE = {
@@ -128,6 +130,34 @@ def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
         if parameter.grad is not None
     )
     assert all(parameter.grad is not None for parameter in objective.parameters())
+
+
+@pytest.mark.parametrize("computed_on", ["the graphics processor", "the CPU"])
+def test_every_loss_is_where_the_model_is_wherever_ctc_is_computed(monkeypatch, computed_on):
+    """With tensors that have a shape and a device but no memory: sums over two devices would fail."""
+    if computed_on == "the CPU":  # as for MPS
+        monkeypatch.setattr("omni_lib.ctc.ON_THE_CPU", ("cuda",))
+    devices = []
+
+    def on_one_device(log_probs, flat, lengths, target_lengths, **_):
+        found = {each.device.type for each in (log_probs, flat, lengths, target_lengths)}
+        devices.extend(found)
+        return log_probs.sum(dim=(0, 2))
+
+    monkeypatch.setattr(F, "ctc_loss", on_one_device)
+    config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32)
+    with FakeTensorMode(), torch.device("cuda"):
+        recogniser = Recogniser(config)
+        lengths = torch.full((2,), 6)
+        outputs = recogniser.head(torch.zeros(2, 6, 16), lengths)
+        losses = [
+            ctc_loss(*outputs, [[2], [3]]),
+            entropic_ctc_loss(*outputs, [[2], [3]], weight=0.5),
+            *letter_losses([outputs, outputs], [[2], [3]]),
+            ctc_loss(torch.zeros(0, 6, 29), torch.zeros(0, dtype=torch.long), []),
+        ]
+    assert {loss.device.type for loss in losses} == {"cuda"}
+    assert set(devices) == {"cpu" if computed_on == "the CPU" else "cuda"}
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from omni_lib.machine import doctor, waiting
-from omni_lib.machine.doctor import GIGABYTE, Finding, report
+from omni_lib.machine.doctor import computer, libraries, packages, report
+from omni_lib.machine.doctor.computer import GIGABYTE
+from omni_lib.machine.doctor.finding import Finding
 
 
 def only(findings, what: str) -> Finding:
@@ -44,7 +46,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "flashlight-text": "0.0.7",
         "torch": "2.14.1",
     }
-    monkeypatch.setattr(doctor, "_installed", versions.get)
+    monkeypatch.setattr(packages, "installed", versions.get)
     return versions
 
 
@@ -75,13 +77,13 @@ def test_a_problem_is_reported_and_the_status_is_2(state, capsys: pytest.Capture
     ("version", "state"), [("3.10.12", "odds"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "odds")]
 )
 def test_python_version(root: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str):
-    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
-    (finding,) = doctor._python(root)
+    monkeypatch.setattr(packages.platform, "python_version", lambda: version)
+    (finding,) = packages.python_version(root)
     assert finding.state == state and version in str(finding)
 
 
 def test_packages_as_they_should_be(root: Path, installed: dict[str, str]):
-    findings = list(doctor._packages(root))
+    findings = list(packages.packages_found(root))
     assert {finding.state for finding in findings} == {"ok"}
     assert str(findings[0]) == "ok    numpy 2.1.0"
     assert str(findings[-1]) == "ok    1 further packages as in constraints.txt", (
@@ -91,18 +93,18 @@ def test_packages_as_they_should_be(root: Path, installed: dict[str, str]):
 
 def test_a_local_build_counts_as_its_version(root: Path, installed: dict[str, str]):
     installed["numpy"] = "2.1.0+local"
-    assert only(doctor._packages(root), "numpy").state == "ok"
+    assert only(packages.packages_found(root), "numpy").state == "ok"
 
 
 def test_a_package_that_is_missing(root: Path, installed: dict[str, str]):
     del installed["numpy"]
-    finding = only(doctor._packages(root), "numpy")
+    finding = only(packages.packages_found(root), "numpy")
     assert finding.state == "miss" and "pip install -c constraints.txt" in finding.remedy
 
 
 def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
     installed |= {"numpy": "2.2.0", "certifi": "2025.1"}
-    findings = list(doctor._packages(root))
+    findings = list(packages.packages_found(root))
     assert str(only(findings, "numpy")).startswith(
         "odds  numpy: 2.2.0, constraints.txt has 2.1.0; python -m pip"
     )
@@ -111,7 +113,7 @@ def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
 
 def test_tools_for_tests_are_optional(root: Path, installed: dict[str, str]):
     del installed["pytest"]
-    assert only(doctor._packages(root), "pytest").state == "note"
+    assert only(packages.packages_found(root), "pytest").state == "note"
 
 
 @pytest.mark.parametrize(
@@ -125,34 +127,34 @@ def test_without_flashlight_the_readable_decoder_is_named(
     del installed["flashlight-text"]
     environment = {**markers.default_environment(), "python_version": python}
     monkeypatch.setattr(markers, "default_environment", lambda: environment)
-    finding = only(doctor._packages(root), "flashlight-text")
+    finding = only(packages.packages_found(root), "flashlight-text")
     assert finding.state == "note" and says in finding.detail and "readable" in finding.detail
     assert bool(finding.remedy) == (python == "3.12")
 
 
 def test_omni_lib_itself_not_installed(root: Path, installed: dict[str, str]):
     del installed["omni-lib"]
-    assert only(doctor._packages(root), "omni-lib").state == "miss"
+    assert only(packages.packages_found(root), "omni-lib").state == "miss"
 
 
 def test_outside_a_clone(tmp_path: Path):
-    (finding,) = doctor._packages(tmp_path)
+    (finding,) = packages.packages_found(tmp_path)
     assert finding.state == "odds" and "clone" in finding.remedy
 
 
 def test_a_missing_packaging_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch):
     for module in ("packaging", "packaging.requirements", "packaging.specifiers", "packaging.utils"):
         monkeypatch.setitem(sys.modules, module, None)
-    (finding,) = doctor._packages(root)
+    (finding,) = packages.packages_found(root)
     assert finding.state == "miss" and finding.what == "packaging"
-    assert [finding.state for finding in doctor._python(root)] == ["ok"]
+    assert [finding.state for finding in packages.python_version(root)] == ["ok"]
 
 
 # --- checks that may crash run in a process of their own -----------------------------------------------
 
 
 def test_a_probe_answers():
-    assert doctor._probe("print('a warning'); print('{\"rate\": 22050}')") == {"rate": 22050}
+    assert libraries.probe("print('a warning'); print('{\"rate\": 22050}')") == {"rate": 22050}
 
 
 @pytest.mark.parametrize(
@@ -164,25 +166,25 @@ def test_a_probe_answers():
     ],
 )
 def test_a_probe_that_fails_is_one_line(program: str, why: str):
-    answer = doctor._probe(program)
+    answer = libraries.probe(program)
     assert isinstance(answer, str) and why in answer and "\n" not in answer
 
 
 def test_a_probe_whose_library_complains_in_another_encoding_is_one_line():
     program = "import sys; sys.stderr.buffer.write(b'caf\\xe9 is broken\\n'); sys.exit(1)"
-    assert doctor._probe(program).endswith("is broken")
+    assert libraries.probe(program).endswith("is broken")
 
 
 def test_a_probe_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(doctor, "PATIENCE", 0.5)
-    assert "timed out" in doctor._probe("import time; time.sleep(60)")
+    monkeypatch.setattr(libraries, "PATIENCE", 0.5)
+    assert "timed out" in libraries.probe("import time; time.sleep(60)")
 
 
 def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        doctor, "_probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file"
+        libraries, "probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file"
     )
-    (finding,) = doctor._torch(doctor._probe(doctor.TORCH_PROBE))
+    (finding,) = libraries.torch_and_torchaudio(libraries.probe(libraries.TORCH_PROBE))
     assert finding.state == "odds" and "libcudart" in finding.detail and "must match" in finding.remedy
 
 
@@ -192,16 +194,18 @@ def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch)
 def test_threads_and_gpu_are_reported(
     monkeypatch: pytest.MonkeyPatch, threads: int, gpu: str, states: list[str]
 ):
-    monkeypatch.setattr(doctor, "_probe", lambda program: {"threads": threads, "gpu": gpu})
-    monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    assert [finding.state for finding in doctor._torch(doctor._probe(doctor.TORCH_PROBE))] == states
+    monkeypatch.setattr(libraries, "probe", lambda program: {"threads": threads, "gpu": gpu})
+    monkeypatch.setattr(computer, "usable_cores", lambda: 2)
+    assert [
+        finding.state for finding in libraries.torch_and_torchaudio(libraries.probe(libraries.TORCH_PROBE))
+    ] == states
 
 
 def test_espeak_that_does_not_start(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        doctor, "_probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'"
+        libraries, "probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'"
     )
-    (finding,) = doctor._espeak()
+    (finding,) = libraries.espeak()
     assert finding.state == "odds" and "espeakng_loader" in finding.detail and finding.remedy
 
 
@@ -209,8 +213,8 @@ def test_libsndfile_that_does_not_load(monkeypatch: pytest.MonkeyPatch):
     def fail(name: str) -> None:
         raise OSError("sndfile library not found")
 
-    monkeypatch.setattr(doctor.importlib, "import_module", fail)
-    (finding,) = doctor._libsndfile()
+    monkeypatch.setattr(libraries.importlib, "import_module", fail)
+    (finding,) = libraries.libsndfile()
     assert finding.state == "odds" and "sndfile library not found" in finding.detail
 
 
@@ -219,7 +223,7 @@ def test_libsndfile_without_mp3(monkeypatch: pytest.MonkeyPatch):
 
     formats = {name: text for name, text in soundfile.available_formats().items() if name != "MP3"}
     monkeypatch.setattr(soundfile, "available_formats", lambda: formats)
-    (finding,) = doctor._libsndfile()
+    (finding,) = libraries.libsndfile()
     assert finding.state == "note" and "cannot read MP3" in finding.detail
 
 
@@ -235,13 +239,15 @@ def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: boo
     if not torch:
         del installed["torch"]
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0, 0, int(free * GIGABYTE)))
-    assert only(doctor._machine(tmp_path), "disk").state == state
+    assert only(computer.disk_and_memory(tmp_path), "disk").state == state
 
 
 @pytest.mark.parametrize(("available", "states"), [(4, ["odds"]), (6, ["ok"]), (None, [])])
 def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: float | None, states: list[str]):
-    monkeypatch.setattr(doctor, "_memory", lambda: available and int(available * GIGABYTE))
-    assert [finding.state for finding in doctor._machine(tmp_path) if finding.what == "memory"] == states
+    monkeypatch.setattr(computer, "_memory", lambda: available and int(available * GIGABYTE))
+    assert [
+        finding.state for finding in computer.disk_and_memory(tmp_path) if finding.what == "memory"
+    ] == states
 
 
 @pytest.mark.parametrize(("set_by_user", "busy", "notes", "threads"), [
@@ -259,41 +265,41 @@ def test_a_busy_machine_is_reported_and_how_many_threads_a_training_uses(
     if set_by_user:
         monkeypatch.setenv("OMP_NUM_THREADS", set_by_user)
     monkeypatch.setattr(waiting, "busy_cores", lambda: busy)
-    monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    findings = list(doctor._load({"threads": 2}))
+    monkeypatch.setattr(computer, "usable_cores", lambda: 2)
+    findings = list(computer.threads_and_load({"threads": 2}))
     assert len([finding for finding in findings if finding.what == "busy"]) == notes
     assert only(findings, "a training that begins now uses").detail == threads
 
 
 def test_without_torch_only_the_load_is_reported(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(waiting, "busy_cores", lambda: 1.9)
-    monkeypatch.setattr(doctor, "_cores", lambda: 2)
-    assert [finding.what for finding in doctor._load("ModuleNotFoundError: torch")] == ["busy"]
+    monkeypatch.setattr(computer, "usable_cores", lambda: 2)
+    assert [finding.what for finding in computer.threads_and_load("ModuleNotFoundError: torch")] == ["busy"]
 
 
 def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert [finding.state for finding in doctor._folders(tmp_path)] == ["ok"]
+    assert [finding.state for finding in computer.folders(tmp_path)] == ["ok"]
 
     def refuse(dir: Path) -> None:
         raise PermissionError(13, "Permission denied", str(dir))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    findings = list(doctor._folders(tmp_path))
+    findings = list(computer.folders(tmp_path))
     assert [finding.what for finding in findings] == ["data", "checkpoints", "notebooks/my"]
     assert all(finding.state == "odds" and finding.remedy for finding in findings)
 
 
 def test_looking_leaves_nothing_behind(tmp_path: Path):
-    list(doctor._folders(tmp_path))
+    list(computer.folders(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_corpus(tmp_path: Path):
-    (finding,) = doctor._corpus(tmp_path)
+    (finding,) = computer.corpus(tmp_path)
     assert finding.state == "note" and "omni data synth --out data/audio" in finding.remedy
     (tmp_path / "data" / "audio").mkdir(parents=True)
     (tmp_path / "data" / "audio" / "asr.csv").write_text("audio_path,transcription\nwav/1.wav,hello world\n")
-    (finding,) = doctor._corpus(tmp_path)
+    (finding,) = computer.corpus(tmp_path)
     assert str(finding) == "ok    corpus data/audio/asr.csv, 1 rows"
 
 
@@ -315,4 +321,5 @@ def test_this_machine_passes_but_for_what_a_test_machine_may_lack():
         for finding in findings
         if finding.state in ("miss", "odds")
     )
-    assert "torch" not in doctor.__dict__, "the doctor imports nothing that may be broken"
+    for module in (doctor, computer, libraries, packages):
+        assert "torch" not in module.__dict__, "the doctor imports nothing that may be broken"

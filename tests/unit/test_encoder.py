@@ -40,6 +40,22 @@ def test_four_times_subsampling_makes_an_embedding_every_40_ms():
     assert embeddings.shape == (1, 25, 16) and lengths.tolist() == [25]
 
 
+def test_every_frame_attends_to_some_frame_however_much_padding_and_however_small_the_reach(monkeypatch):
+    """A softmax over none is NaN on some backends, and NaN · 0 is NaN: it would spread from the padding."""
+    attention, masks = torch.nn.functional.scaled_dot_product_attention, []
+
+    def watched(*tensors, attn_mask):
+        masks.append(attn_mask)
+        return attention(*tensors, attn_mask=attn_mask)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    encoder, mel = small_encoder(blocks_before_pool=1).eval(), torch.randn(3, 400, 128)
+    padded, lengths = encoder(mel, torch.tensor([400, 40, 0]), reach=40)
+    alone, _ = encoder(mel[1:2, :40], torch.tensor([40]), reach=40)
+    torch.testing.assert_close(padded[1:2, : lengths[1]], alone)
+    assert len(masks) == 4 and all(mask.expand(-1, -1, mask.shape[-1], -1).any(-1).all() for mask in masks)
+
+
 def test_output_lengths_for_every_length_up_to_4000():
     """Halve up, halve up, halve down, of an int and of a tensor; this is 12 for 100 and 5 for 38."""
     encoder = small_encoder()

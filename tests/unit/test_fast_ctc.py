@@ -1,5 +1,6 @@
 """The CTC loss for training is torch's: the same values and gradients, and torch's own where float32 ends."""
 
+import math
 import random
 
 import pytest
@@ -109,6 +110,17 @@ def test_a_text_without_a_path_has_an_infinite_loss(always):
     targets[1] = [1, 1]  # in one frame
     value, _ = by(fast_ctc.ctc_loss, logits, lengths, targets)
     assert value.isinf().tolist() == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("text", [[], [1]])
+def test_a_row_without_frames_has_only_the_path_of_an_empty_text(always, text):
+    logits, lengths, targets = example(9)
+    lengths[2], targets[2] = 0, text
+    value, gradient = by(fast_ctc.ctc_loss, logits, lengths, targets)
+    expected, by_torch = by(ctc.ctc_loss, logits, lengths, targets)
+    torch.testing.assert_close(value, expected)
+    assert value[2] == (math.inf if text else 0)
+    torch.testing.assert_close(gradient, by_torch, equal_nan=True)
 
 
 def test_not_a_number_stays_not_a_number(always):

@@ -16,7 +16,7 @@ from omni_lib.corpora.sound_lengths import KnownSound
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 from omni_lib.trainer import train
-from omni_lib.training import feature_cache
+from omni_lib.training import feature_cache, feature_files, features
 from omni_lib.training.audit import audit
 from omni_lib.training.feature_cache import FeatureCache
 from omni_lib.weights import load_checkpoint
@@ -28,7 +28,7 @@ SPEEDS = (0.9, 1.0, 1.1)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own, and shards of 5 utterances."""
     monkeypatch.setenv("OMNI_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(feature_cache, "SHARD_ROWS", 5)
+    monkeypatch.setattr(feature_files, "SHARD_ROWS", 5)
     return tmp_path / "cache" / "features"
 
 
@@ -46,8 +46,8 @@ def rows(tones_csv: Path, tmp_path: Path) -> list:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files whose samples are read."""
     paths: list[Path] = []
-    original = feature_cache.read_audio
-    monkeypatch.setattr(feature_cache, "read_audio", lambda path: paths.append(path) or original(path))
+    original = features.read_audio
+    monkeypatch.setattr(features, "read_audio", lambda path: paths.append(path) or original(path))
     return paths
 
 
@@ -114,10 +114,10 @@ def test_only_what_changed_is_computed_again(folder, rows, read, monkeypatch, ch
     elif change == "speeds":
         speeds, expected = (1.0,), 12
     elif change == "settings":
-        monkeypatch.setattr(feature_cache, "LOG_FLOOR", 1e-5)
+        monkeypatch.setattr(feature_files, "LOG_FLOOR", 1e-5)
         expected = 12
     else:
-        first = feature_cache._Shard(folder, tuple(rows[:5]), SPEEDS)
+        first = feature_files._Shard(folder, tuple(rows[:5]), SPEEDS)
         if change == "short":
             first.data.write_bytes(first.data.read_bytes()[:-512])
         elif change == "no index":
@@ -134,7 +134,7 @@ def test_writing_to_the_features_does_not_change_a_file(folder, rows):
 
 
 def test_a_full_disk_is_reported_before_anything_is_computed(folder, rows, read, monkeypatch):
-    monkeypatch.setattr(feature_cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
+    monkeypatch.setattr(feature_files.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     with pytest.raises(UserError, match="has no room for the 0.0 GB of log-mels.*OMNI_CACHE") as refusal:
         on_disk(rows)
     assert "\n" not in str(refusal.value) and not read
@@ -144,7 +144,7 @@ def test_a_disk_that_becomes_full_leaves_nothing_half_written(folder, rows, monk
     def full(path, array):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(feature_cache.np, "save", full)
+    monkeypatch.setattr(feature_files.np, "save", full)
     with pytest.raises(UserError, match="has no room for log-mels"):
         on_disk(rows)
     assert not list(folder.glob("*.npy")) and not list(folder.glob("*.partial"))
@@ -158,15 +158,15 @@ def test_a_clip_that_cannot_be_read_is_named(folder, rows):
 
 WORKER = """
 import sys, time
-from omni_lib.training import feature_cache
+from omni_lib.training import feature_cache, feature_files, features
 from omni_lib.manifest import read_manifest
-feature_cache.SHARD_ROWS = 2
-original = feature_cache.read_audio
+feature_files.SHARD_ROWS = 2
+original = features.read_audio
 def slowly(path):
     print(path, flush=True)
     time.sleep(float(sys.argv[2]))
     return original(path)
-feature_cache.read_audio = slowly
+features.read_audio = slowly
 feature_cache.FeatureCache(read_manifest(sys.argv[1]).split("train"), memory_budget=0)
 """
 

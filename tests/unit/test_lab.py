@@ -13,7 +13,8 @@ import pytest
 from filelock import FileLock
 
 from omni_lib.cli import main
-from omni_lib.course import lab
+from omni_lib.course import lab, notebook_copies
+from omni_lib.course.notebook_copies import Copies, refresh_copies, shipped_notebooks
 from omni_lib.errors import UserError
 
 NAME = "05_full_training.ipynb"
@@ -35,8 +36,8 @@ def ship(root: Path, content: str, name: str = NAME) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), root / "notebooks" / name)
 
 
-def refresh(root: Path) -> lab.Copies:
-    return lab.refresh_copies(lab.shipped_notebooks(root), root / "notebooks" / "my")
+def refresh(root: Path) -> Copies:
+    return refresh_copies(shipped_notebooks(root), root / "notebooks" / "my")
 
 
 def mine(root: Path, name: str = NAME) -> Path:
@@ -76,7 +77,7 @@ def test_an_original_that_is_not_a_notebook_is_named_and_nothing_is_copied(root:
 def test_each_notebook_is_copied_once(root: Path):
     assert refresh(root).fresh == [NAME]
     assert contents(root) == {NAME: "first edition"}
-    assert refresh(root) == lab.Copies()
+    assert refresh(root) == Copies()
     ship(root, "another", "06_stage_e.ipynb")
     assert refresh(root).fresh == ["06_stage_e.ipynb"]
 
@@ -91,7 +92,7 @@ def test_a_copy_never_touched_follows_its_original(root: Path):
 def test_work_is_kept_while_the_original_stays(root: Path):
     refresh(root)
     mine(root).write_text("my work")
-    assert refresh(root) == lab.Copies()
+    assert refresh(root) == Copies()
     assert contents(root) == {NAME: "my work"}
 
 
@@ -101,9 +102,9 @@ def test_work_is_kept_and_a_new_original_laid_beside_it_once(root: Path):
     ship(root, "second edition")
     assert refresh(root).offered == {NAME: NEW}
     assert contents(root) == {NAME: "my work", NEW: "second edition"}
-    assert refresh(root) == lab.Copies()
+    assert refresh(root) == Copies()
     mine(root, NEW).unlink()
-    assert refresh(root) == lab.Copies(), "declined is declined"
+    assert refresh(root) == Copies(), "declined is declined"
     assert contents(root) == {NAME: "my work"}
 
 
@@ -130,7 +131,7 @@ def test_work_in_an_offer_is_kept_too(root: Path):
         NEW: "my work in the second edition",
         "05_full_training.new2.ipynb": "third edition",
     }
-    assert refresh(root) == lab.Copies()
+    assert refresh(root) == Copies()
 
 
 def test_a_deleted_copy_starts_over(root: Path):
@@ -146,11 +147,11 @@ def test_a_deleted_copy_starts_over(root: Path):
 def test_without_its_record_every_copy_counts_as_the_learners(root: Path, damage: str):
     refresh(root)
     mine(root).write_text("my work")
-    mine(root, lab.RECORD).write_text(damage)
+    mine(root, notebook_copies.RECORD).write_text(damage)
     ship(root, "second edition")
     refresh(root)
     assert contents(root) == {NAME: "my work", NEW: "second edition"}
-    assert set(json.loads(mine(root, lab.RECORD).read_text())) >= {NEW}
+    assert set(json.loads(mine(root, notebook_copies.RECORD).read_text())) >= {NEW}
 
 
 def test_a_write_that_fails_leaves_the_old_copy_whole(root: Path, monkeypatch: pytest.MonkeyPatch):
@@ -160,7 +161,7 @@ def test_a_write_that_fails_leaves_the_old_copy_whole(root: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr(lab.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(UserError, match="No space left on device.*omni lab --workspace"):
         refresh(root)
     assert contents(root) == {NAME: "first edition"}
@@ -175,11 +176,11 @@ def test_a_file_in_the_place_of_the_folder_is_a_clear_answer(root: Path):
 
 def test_without_the_clone_the_remedy_is_named(tmp_path: Path):
     with pytest.raises(UserError, match="clone the project"):
-        lab.shipped_notebooks(tmp_path)
+        shipped_notebooks(tmp_path)
 
 
 def test_each_change_is_reported_in_one_line():
-    copies = lab.Copies(fresh=["a", "b"], updated=["c"], offered={"d": "d.new"})
+    copies = Copies(fresh=["a", "b"], updated=["c"], offered={"d": "d.new"})
     assert len(list(copies.lines())) == 2 and not any("\n" in line for line in copies.lines())
 
 
@@ -242,7 +243,7 @@ def test_a_signed_copy_is_trusted(root: Path, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     refresh(root)
     assert not NotebookNotary().check_signature(nbformat.read(mine(root), as_version=4))
-    lab.sign(mine(root))
+    notebook_copies.sign(mine(root))
     assert NotebookNotary().check_signature(nbformat.read(mine(root), as_version=4))
 
 
@@ -328,7 +329,7 @@ def test_two_that_refresh_at_the_same_time_lose_nothing(root: Path):
     """The second one waits for the first, so that it does not write the same files."""
     refresh(root)
     ship(root, "second edition")
-    with FileLock(mine(root).parent / lab.LOCK):
+    with FileLock(mine(root).parent / notebook_copies.LOCK):
         thread = threading.Thread(target=refresh, args=(root,))
         thread.start()
         thread.join(0.3)

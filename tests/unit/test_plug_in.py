@@ -10,6 +10,7 @@ import torch
 
 import omni_lib.decoding
 import omni_lib.encoder
+import omni_lib.subsampling
 from omni_lib.course.exercises import plug_in
 from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.exercises.comparison import Comparison, Step
@@ -272,7 +273,7 @@ def test_an_exercise_without_a_place_is_refused():
 
 
 def test_a_place_may_be_a_method_and_there_may_be_several():
-    before = omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.encoder.halve_up
+    before = omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.subsampling.halve_up
     encoder = omni_lib.encoder.AudioEncoder(d_model=8, n_layers=1, n_heads=2, d_ff=8)
     place = PlugIn(
         ("omni_lib.encoder:AudioEncoder.output_lengths",),
@@ -280,8 +281,8 @@ def test_a_place_may_be_a_method_and_there_may_be_several():
     )
     with (
         replaced(place, lambda lengths: 7),
-        replaced(PlugIn(("omni_lib.encoder:halve_up", "omni_lib.encoder:halve_down")), str),
+        replaced(PlugIn(("omni_lib.subsampling:halve_up", "omni_lib.subsampling:halve_down")), str),
     ):
         assert encoder.output_lengths(100) == 7
-        assert omni_lib.encoder.halve_up(3) == omni_lib.encoder.halve_down(3) == "3"
-    assert (omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.encoder.halve_up) == before
+        assert omni_lib.subsampling.halve_up(3) == omni_lib.subsampling.halve_down(3) == "3"
+    assert (omni_lib.encoder.AudioEncoder.output_lengths, omni_lib.subsampling.halve_up) == before

@@ -10,6 +10,8 @@ from omni_lib.course.lessons.full_training_solutions import initial_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.manifest import read_manifest
 from omni_lib.runs import progress as progress_file
+from omni_lib.runs.log import FILE_NAME as LOG
+from omni_lib.runs.log import read_log
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import FILE_NAME, Progress, ProgressFile, ProgressReader, StepBar
 from omni_lib.runs.status import State, Status
@@ -100,6 +102,16 @@ def test_a_resumed_run_loses_the_points_after_its_checkpoint(make_tiny_config, t
         take_steps(bar, clock, 10, 1.0)
     for progress in (reader.read(), ProgressReader(tmp_path).read()):
         assert [point["step"] for point in progress.points] == [10, 20, 30] and progress.began == 20
+
+
+def test_the_pace_in_the_log_counts_the_steps_of_this_session_only(make_tiny_config, tmp_path, monkeypatch):
+    """A run that was stopped between two lines of its log goes on with the steps since the first of them."""
+    monkeypatch.setattr(StepBar, "seconds", property(lambda bar: 3.0 * bar.step))  # a step takes 3 s
+    config = make_tiny_config(tmp_path / "run", log_every=4)
+    train(config, max_steps=6, report=quiet)
+    train(config, resume=True, max_steps=12, report=quiet)
+    steps = [entry for entry in read_log(tmp_path / "run" / LOG)["entries"] if entry["type"] == "step"]
+    assert [(entry["step"], entry["seconds_per_step"]) for entry in steps] == [(4, 3.0), (8, 3.0), (12, 3.0)]
 
 
 def test_half_a_line_is_read_when_it_is_whole_and_a_damaged_one_is_skipped(tmp_path):

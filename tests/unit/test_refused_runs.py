@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import warnings
 from dataclasses import replace
 from unittest.mock import ANY
@@ -12,9 +13,9 @@ import pytest
 from omni_lib.cli import main
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.errors import UserError
-from omni_lib.runs import background, finding
+from omni_lib.runs import background, finding, launch
 from omni_lib.runs import process as training_process
-from omni_lib.runs.background import CONSOLE
+from omni_lib.runs.console import CONSOLE, begin_session
 from omni_lib.runs.lock import RunLock, read_record
 from omni_lib.runs.status import State
 from omni_lib.trainer import train
@@ -44,7 +45,7 @@ REFUSED = {
 def test_what_the_training_would_refuse_is_refused_with_its_words_and_changes_nothing(
     stopped, tmp_path, monkeypatch, capsys, refused
 ):
-    monkeypatch.setattr(background, "spawn", lambda *_: pytest.fail("no process may be started"))
+    monkeypatch.setattr(launch, "spawn", lambda *_: pytest.fail("no process may be started"))
     changes, words = REFUSED[refused]
     before, status = files(tmp_path), TrainingRun(tmp_path / "run").status()
     with pytest.raises(UserError, match=words) as refusal:
@@ -83,6 +84,18 @@ def test_what_only_the_process_finds_leaves_the_record_of_the_run_before_it(stop
     run = TrainingRun.attach(tmp_path / "run")
     run.resume()
     assert run.wait() is State.FINISHED and run.status().step == 18
+
+
+def test_a_process_that_is_ending_is_waited_for_although_its_record_is_gone_already(tmp_path):
+    """A process that is refused restores the record of the run before it, and says why only afterwards."""
+    run = TrainingRun(tmp_path)
+    begin_session(tmp_path, ["omni", "train"])
+    ending = "import time; time.sleep(1); print('omni: the disk is full'); raise SystemExit(2)"
+    run._pid = training_process.spawn([sys.executable, "-c", ending], tmp_path, tmp_path / CONSOLE)
+    assert run.process() is not None and run.status().state is State.RUNNING
+    with pytest.raises(UserError, match="died, exit code 2: the disk is full"):
+        run.wait()
+    assert run.process() is None
 
 
 def test_a_row_that_cannot_be_read_any_more_is_named_when_a_run_goes_on(
@@ -204,7 +217,7 @@ def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(background, "spawn", full)
+    monkeypatch.setattr(launch, "spawn", full)
     config = write_config()
     with RunLock(tmp_path / "checkpoints" / "other"):
         with (

@@ -13,6 +13,7 @@ from omni_lib.course.still import RULES, WIDGET_VIEW
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.course.widgets import training_panel
 from omni_lib.course.widgets.live_curves import round_numbers, training_charts
+from omni_lib.course.widgets.machine_use import MachineUse
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
 from omni_lib.runs import finding
@@ -165,17 +166,25 @@ def test_the_panel_shows_each_step_before_the_first_line_of_the_log(make_tiny_co
 def test_the_panel_says_that_the_machine_is_busy_only_after_a_while(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(finding, "ROOT", tmp_path)
-    panel = TrainingRun(tmp_path / "checkpoints" / "mine").panel()
+    run, use = TrainingRun(tmp_path / "checkpoints" / "mine"), MachineUse()
     for busy in (1.4, 1.4, 0.1, 1.4, 1.4):
-        panel._show_neighbours(busy)
-        assert panel._neighbours.value == ""
-    panel._show_neighbours(1.4)
-    assert "other programs use 1.4 of its" in panel._neighbours.value
+        use.notice(run, busy)
+        assert use.note == ""
+    use.notice(run, 1.4)
+    assert "other programs use 1.4 of its" in use.note
     with RunLock(tmp_path / "checkpoints" / "other"):
-        panel._show_neighbours(1.4)
-        assert "Another training is going on in checkpoints/other" in panel._neighbours.value
-    panel._show_neighbours(0.0)
-    assert panel._neighbours.value == ""
+        use.notice(run, 1.4)
+        assert "Another training is going on in checkpoints/other" in use.note
+    use.notice(run, 0.0)
+    assert use.note == ""
+
+
+def test_the_panel_shows_what_else_uses_the_machine_while_the_run_goes_on(tmp_path):
+    panel = TrainingRun(tmp_path / "mine").panel()
+    panel._machine.note = "The machine is busy"
+    for state, shown in ((State.RUNNING, "⚠ The machine is busy"), (State.STOPPED, "")):
+        panel._show(Status(state, None, "", []))
+        assert (shown in panel._neighbours.value) and bool(panel._neighbours.value) == bool(shown)
 
 
 def test_the_panel_has_a_picture_for_where_no_kernel_runs(trained):

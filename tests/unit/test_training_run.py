@@ -17,7 +17,7 @@ from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
 from omni_lib.runs import finding
 from omni_lib.runs import process as training_process
-from omni_lib.runs.background import CONSOLE
+from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.status import State, Status, how_it_ended
 from omni_lib.trainer import train

@@ -96,7 +96,9 @@ padding_mask = CodeExercise(
         "`torch.arange(frames) < lengths[:, None]`",
     ),
     praise="One comparison gives the mask that every part of the encoder uses.",
-    plug_in=PlugIn(places=("omni_lib.encoder:valid_frames",), adapt=_as_mask),
+    plug_in=PlugIn(
+        places=("omni_lib.encoder:valid_frames", "omni_lib.subsampling:valid_frames"), adapt=_as_mask
+    ),
     as_part=_as_mask,
 )
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from omni_lib.course.figures import compared_curves, shown
 from omni_lib.course.widgets.live_curves import PAGE_INK
-from omni_lib.runs.background import CONSOLE, BackgroundRun
+from omni_lib.runs.background import BackgroundRun
+from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.status import State, Status
 
 _EPOCHS_SHOWN = 5

@@ -9,19 +9,18 @@ the log has grown. Closing the page or restarting the kernel ends the panel and 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import html
 import threading
 from typing import Any
 
 import ipywidgets as widgets
-import psutil
 from IPython.display import DisplayHandle
 
 from omni_lib.course.figures import Picture, shown, training_curves
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 from omni_lib.course.still import STILL, display_with_still
 from omni_lib.course.widgets.live_curves import PAGE_INK, WIDEST, training_charts
+from omni_lib.course.widgets.machine_use import MachineUse
 from omni_lib.course.widgets.panel_html import (
     comparison,
     console_text,
@@ -31,14 +30,12 @@ from omni_lib.course.widgets.panel_html import (
     transcripts_table,
 )
 from omni_lib.errors import UserError
-from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
-from omni_lib.runs.background import CONSOLE, BackgroundRun
+from omni_lib.runs.background import BackgroundRun
+from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
-_LOOKS = 3  # looks in a row that find the machine busy with something else, before the panel mentions it
 _COMPARED = 4  # runs at most in one figure
-_KERNEL = psutil.Process()
 _SIGNS = {
     State.RUNNING: ("▶", BLUE),
     State.FINISHED: ("✓", GREEN),
@@ -56,10 +53,9 @@ class TrainingPanel(widgets.VBox):
         self._lock = threading.RLock()  # buttons may act in another thread than the coroutine
         self._task: asyncio.Task[None] | None = None
         self._handle: DisplayHandle | None = None
-        self._process: psutil.Process | None = None
         self._drawn: tuple[int, int, int | None] | None = None
         self._logged = 0  # entries of the log that the static figure shows
-        self._looks_busy = 0  # times in a row that other programs used the machine
+        self._machine = MachineUse()
         self._ended = True
         self._loop = _running_loop()
 
@@ -191,10 +187,10 @@ class TrainingPanel(widgets.VBox):
         self._bar.value = status.step / status.total_steps if status.total_steps else 0.0
         self._bar.style = {"bar_color": colour}
         running = status.state is State.RUNNING
-        machine = self._machine() if running else ""
-        self._figures.value = figure_tiles(status, machine, self._doing(status) if running else "")
-        if not running:
-            self._neighbours.value = ""
+        used = self._machine.look(self.run) if running else ""
+        self._figures.value = figure_tiles(status, used, self._doing(status) if running else "")
+        others = self._machine.note if running else ""
+        self._neighbours.value = status_line(f"⚠ {others}") if others else ""
         stopping = running and self.run.stop_requested()
         self._stop.disabled = not running or stopping
         self._stop.description = "Stopping…" if stopping else "Stop"
@@ -218,42 +214,6 @@ class TrainingPanel(widgets.VBox):
                 self._send_still()
         if self._console.layout.display != "none":
             self._console.value = console_text(self.run)
-
-    def _machine(self) -> str:
-        """Processor use and memory of the training, in words."""
-        process = self.run.process()
-        if process is None:
-            return ""
-        others = busy_cores(0.0) - _KERNEL.cpu_percent() / 100  # both since their last call
-        if self._process is None or self._process.pid != process.pid:
-            self._process = process  # kept, because cpu_percent covers the time since its last call
-            process.cpu_percent()
-            return ""
-        with contextlib.suppress(psutil.Error):
-            share, held = self._process.cpu_percent(), self._process.memory_info().rss
-            self._show_neighbours(others - share / 100)
-            return f"{share:.0f}% of a core, {held / 1e9:.1f} GB"
-        return ""
-
-    def _show_neighbours(self, busy: float) -> None:
-        """Say what else keeps the machine busy.
-
-        Args:
-            busy: cores that other programs have used since the last look.
-        """
-        self._looks_busy = self._looks_busy + 1 if busy >= BUSY else 0
-        text = ""
-        if others := self.run.others_going_on():
-            folders = ", ".join("/".join(other.folder.parts[-2:]) for other in others)
-            text = f"Another training is going on in {folders}: each slows the other down."
-            if len(others) > 1:
-                text = f"Other trainings are going on in {folders}: all of them slow each other down."
-        elif self._looks_busy >= _LOOKS:
-            text = (
-                f"The machine is busy with something else: other programs use {busy:.1f} of its "
-                f"{len(own_cores())} cores. A step takes longer meanwhile."
-            )
-        self._neighbours.value = status_line(f"⚠ {text}") if text else ""
 
     def _doing(self, status: Status) -> str:
         """What the run is doing while it takes no steps, in words."""

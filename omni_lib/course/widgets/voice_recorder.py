@@ -18,14 +18,13 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, read_audio
 from omni_lib.course import materials
-from omni_lib.course.clip_reading import likely_symbols
+from omni_lib.course.clip_reading import Reading, likely_symbols
 from omni_lib.course.edits import edit_table, word_edits
 from omni_lib.course.figures import MATRIX, Picture, page_style
 from omni_lib.course.palette import BLUE, INK
 from omni_lib.course.recordings import (
     PROMPTS,
     RECORDINGS,
-    Recognition,
     add_recording,
     recognise,
     unknown_words,
@@ -59,7 +58,7 @@ class Take:
     """The latest recording and what became of it."""
 
     waveform: Tensor  # (samples,) of 16 kHz
-    result: Recognition
+    result: Reading
     source: str  # "your voice" or "your file"
     added: bool = False  # to the corpus
 
@@ -205,9 +204,9 @@ class VoiceCanvas(Canvas):
             )
             self.figure.colorbar(self.mel, cax=first, label="ln of mel power")
             self.figure.colorbar(self.posteriors, cax=second, label="probability")
-        self.drawn: Recognition | None = None
+        self.drawn: Reading | None = None
 
-    def draw(self, result: Recognition) -> bytes:
+    def draw(self, result: Reading) -> bytes:
         """The picture of `result` as a PNG."""
         end = len(result.mel) * HOP_LENGTH / SAMPLE_RATE
         self.mel.set_data(result.mel.T.numpy())
