@@ -82,8 +82,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor
 
     softmax(query · keyᵀ / √D) · value, in which the keys of the padding have no weight at all.
 
-    Compared to three digits, also with very large and very small scores. Only real queries count: what stands
-    in the padding's own rows does not matter.
+    Compared to three digits, also with scores far above and far below zero. Only real queries count: what
+    stands in the padding's own rows does not matter.
     """
     scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (B, heads, T, T)
     scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)

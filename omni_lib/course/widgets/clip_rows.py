@@ -122,8 +122,8 @@ def from_sound_to_text(clip: str = "digits", caption: str = "") -> ClipRows:
             "the embeddings, in colours",
             end=SECONDS_PER_EMBEDDING * len(reading.embeddings),
         ),
-        Row("letters", "one by one", 22, marks=letter_marks(reading)),
-        Row("words", "as the network writes them", 6, words=True),
+        Row("letters", "as the network writes them", 22, marks=letter_marks(reading)),
+        Row("words", "click one to hear it", 6, words=True),
     )
     return ClipRows(reading, rows, f"the clip '{clip}'", caption)
 
