@@ -160,6 +160,7 @@ def run_of_the_learner() -> closing.OwnRun:
 
 OF_MODULES: dict[str, Callable[[], Any]] = {
     "mel_figures.waveform": lambda: mel_figures.waveform(SOUND, 0.75, "words"),
+    "mel_figures.windows": lambda: mel_figures.windows(1000, "words"),
     "mel_figures.one_frame": lambda: mel_figures.one_frame(SOUND, 0.75, "words"),
     "mel_figures.filters": lambda: mel_figures.filters((400, 1024), 600, "words"),
     "mel_figures.log_mels": lambda: mel_figures.log_mels([("a clip", MEL), ("another", MEL)], "words"),

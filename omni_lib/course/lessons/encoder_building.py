@@ -124,7 +124,7 @@ block = CodeExercise(
         "`x = x + self.attention(self.attention_norm(x), mask)`, and in the same way for the other two.",
         "The feed-forward part works on each frame alone, so it takes no mask.",
     ),
-    praise="Since each part only adds to its input, the gradient has a straight way back through all blocks.",
+    praise="Since each part only adds to its input, the gradient has a direct path back through all blocks.",
 )
 
 
