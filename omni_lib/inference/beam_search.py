@@ -5,7 +5,7 @@ flashlight-text. `PrefixBeamDecoder` is written in readable Python and works eve
 chooses between them. Both get their scores from the same `LanguageModel` and prune the same hypotheses.
 
 The score of a transcript is
-log P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
+ln P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
 """
 
 from __future__ import annotations

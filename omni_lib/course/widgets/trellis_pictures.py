@@ -1,4 +1,4 @@
-"""The pictures of the CTC and trellis explorers: a path that collapses, the feasible region, and trellises."""
+"""Pictures of the CTC and trellis explorers: a path that collapses, the feasible region, and trellises."""
 
 from __future__ import annotations
 
