@@ -118,10 +118,10 @@ def test_the_trellis_of_a_clip(explorer):
     assert picture.sound and picture.axis_end == pytest.approx(48 * 0.08 / 3)
     assert len(picture.notes) == 48 and all("blank" in note or "%" in note for note in picture.notes)
     images = [picture.image]
-    for mass in ("backward", "both"):
+    for mass, label in (("backward", "β: all ways to go on"), ("both", "α · β: all whole paths")):
         explorer.mass.value = mass
         images.append(picture.image)
-        assert f"({mass} mass)" in picture.alt
+        assert f"({label})" in picture.alt
     explorer.best.value = False
     images.append(picture.image)
     assert len(set(images)) == 4

@@ -175,7 +175,7 @@ peaky = Choice(
         "Any path that collapses to the text is right for the loss. Does the loss then say where in "
         "its sound a letter must be written?",
     ),
-    prompt="Trained on CTC alone, an encoder writes most letters for a single frame. What follows?",
+    prompt="Trained with CTC losses alone, an encoder writes most letters for a single frame. What follows?",
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
         "b": "The model is overfitted: after more clips it would write each letter as long as it sounds.",

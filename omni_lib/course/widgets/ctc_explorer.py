@@ -46,9 +46,9 @@ from omni_lib.text import normalise
 
 VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
 MASSES = {
-    "forward: all beginnings": "forward",
-    "backward: all endings": "backward",
-    "both: all complete paths": "both",
+    "α: all beginnings": "forward",
+    "β: all ways to go on": "backward",
+    "α · β: all whole paths": "both",
 }
 LONGEST_TEXT = 90  # characters; the longest clip has 81
 LONGEST_PATH = 40  # frames that fit into a legible table
@@ -87,7 +87,7 @@ class CTCExplorer(Explorer):
         self.clips = materials.clips()
         self.clip = widgets.Dropdown(options=list(self.clips), description="clip")
         self.transcript = widgets.Text(self.clips[self.clip.value].text, description="its text")
-        self.mass = widgets.Dropdown(options=MASSES, description="mass")
+        self.mass = widgets.Dropdown(options=MASSES, description="probability of")
         self.best = widgets.Checkbox(True, description="show the best path", indent=False)
         self.trellis_picture = SoundPicture()
         self.trellis_picture.add_class("omni-trellis")
@@ -232,7 +232,7 @@ class CTCExplorer(Explorer):
             f"loss of {-whole:.1f} nats together; the best path alone has {_percent(alone - whole)} of their "
             f"probability. Greedy decoding gives '{greedy}'."
         )
-        title = f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors."
+        title = f"Trellis of the clip '{self.clip.value}' ({self.mass.label}) above the posteriors."
         with picture.hold_sync():
             picture.set_image(image, f"{title} {words}")
             picture.set_axis(self._trellis_canvas.time_span(), 0.0, frames * seconds)
