@@ -97,7 +97,7 @@ class CollapseCanvas(Canvas):
         style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": 1.5}
         self.axes.add_patch(Rectangle(corner, width - 2, 28, **style))
         if not dropped:
-            place = {"va": "center", "ha": "center", "family": "monospace"}
+            place: dict[str, Any] = {"va": "center", "ha": "center", "family": "monospace"}
             self.axes.text(left + width / 2, _middle(row), sign_of(symbol), color=INK, **place)
 
 
