@@ -242,7 +242,12 @@ def of_canvases() -> dict[str, Callable[[], Any]]:
         made.clip.value = "command"
         made.transcript.value = "turn on the telecommunications"
 
+    def collapses() -> None:
+        for path in ("hhe_ll_loo", "_h" * 20, "_"):
+            ctc_explorer(path=path).still()
+
     return {
+        "CollapseCanvas": collapses,
         "EncoderDrawing": lambda: encoder_drawing.encoder_drawing().still(),
         "MelCanvas": empty_filters,
         "SpectrogramCanvas": remade,
