@@ -28,7 +28,7 @@ class TensorBoard:
         if find_spec("tensorboard") is None:
             raise UserError(
                 "tensorboard is true, but it is not installed: "
-                "pip install omni-lib[tensorboard], or set it to false"
+                "pip install -c constraints.txt tensorboard, or set it to false"
             )
         self.folder = folder / FOLDER
         self._writer: SummaryWriter | None = None
