@@ -88,7 +88,7 @@ def test_a_loss_that_diverges_is_named_with_the_step_of_its_lowest_value():
 
 
 def test_a_loss_near_zero_may_double():
-    losses = [50.0, 5.0, 0.2, 0.4]  # the end of a long training that has learnt its data by heart
+    losses = [50.0, 5.0, 0.2, 0.4]  # the end of a long training that has learned its data by heart
     assert diagnose(entries(0.7, 0.6, 0.5, 0.5, loss=lambda index: losses[index])) is None
 
 
