@@ -108,7 +108,7 @@ def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
 
 
 def trainable(manifest: Manifest, config: Config, report: Callable[[str], None]) -> list[Utterance]:
-    """The training rows that can be learnt from; the others are listed through `report(line)`.
+    """The training rows that can be learned from; the others are listed through `report(line)`.
 
     Raises:
         UserError: more than `max_impossible` of the rows have no CTC path, or no row can be used.

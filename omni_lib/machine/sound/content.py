@@ -1,6 +1,6 @@
 """Whether the content of a recording is usable. Every command that reads sound makes this check.
 
-Left out by name, because no word can be learnt from them or recognised in them:
+Left out by name, because no word can be learned from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
 - samples that were read in a wrong format. With their bytes in the wrong order, or with bytes inserted in a
@@ -81,7 +81,7 @@ class Content:
 
     @property
     def fault(self) -> str:
-        """Why nothing can be learnt from it, or ""; the words follow the file's name."""
+        """Why nothing can be learned from it, or ""; the words follow the file's name."""
         if self._is_misread():
             return (
                 "is loud noise from end to end, as if its samples were in another format than its header"
