@@ -32,7 +32,7 @@ from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 6  # of the output: a change rebuilds existing corpora
+VERSION = 7  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:

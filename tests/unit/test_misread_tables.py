@@ -112,6 +112,18 @@ def test_what_programs_write_for_a_missing_text_is_refused(clips, missing):
     assert "which programs write for a missing text" in str(rows.problems[0])
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [(each, "stands for a missing text") for each in ("TBD", "[untranscribed]", "No transcript available.")]
+    + [(each, "may be a whole number that a program wrote") for each in ("42.0", "50.00%")],
+)
+def test_what_people_and_programs_write_in_place_of_a_text_is_refused(clips, cell, words):
+    rows = manifest(clips, f"audio_path,transcription\na.wav,{cell}\nb.wav,version two\n")
+    assert len(rows.utterances) == 1 and words in str(rows.problems[0])
+    found, said = imported(clips, f"path,text\na.wav,{cell}\nb.wav,version 2.0\n")
+    assert list(found) == ["version two point zero"] and words in "\n".join(said)
+
+
 @pytest.mark.parametrize("names", ["start_min,end_min", "start (h),end (h)", "start_ticks,end_ticks"])
 def test_a_unit_in_a_name_is_never_overlooked(clips, names):
     with pytest.raises(UserError, match="is not read: write seconds"):
