@@ -14,9 +14,9 @@ from itertools import islice
 from statistics import median
 
 from omni_lib.audio import SAMPLE_RATE
-from omni_lib.corpora.table_header import number_in
 from omni_lib.corpora.table_reader import Row, Table
 from omni_lib.errors import UserError
+from omni_lib.machine.segment_times import number_in
 
 # seconds by which an end or a duration may differ from the recording's: decoders pad, tables round
 _SLACK = 0.1

@@ -1,5 +1,6 @@
 """Tables that look readable, and would teach wrong texts: each such row is refused or noted by name."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,49 @@ def test_times_of_one_segment_under_unknown_names(clips, names):
     row = f'{{"path": "a.wav", "text": "hello", "{first}": 0.5, "{second}": 1.5}}'
     with pytest.raises(UserError, match="rename them to start and end"):
         imported(clips, row, "t.jsonl")
+
+
+UNNAMED = {
+    "Anfang,Ende": "0.5,1.5", "Beginn,Ende": "0,1", "début,fin": "0.5,1.5", "inicio,fin": "0,1",
+    "início,término": "0.5,1.5", "inizio,fine": "0,1", "von,bis": "1,2", "начало,конец": "0,1",
+    "开始,结束": "0.5,1.5", "left,right": "0.5,1.5", "a1,a2": "0:00:00.5,0:00:01.5",
+    "startms,endms": "500,1500", "tb,te": "8000,24000", "seek,length": "0.25,1.5",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", UNNAMED)
+def test_times_under_names_of_any_language_are_found_by_what_they_hold(clips, names):
+    """Without them the whole recording would be taught with the text of a part of it."""
+    row = f"a.wav,hello you,{UNNAMED[names]}"
+    with pytest.raises(UserError, match="seem to say where in .* rename them to start and end, or remove"):
+        imported(clips, f"path,text,{names}\n{row}\n")
+    with pytest.raises(UserError, match="rename them to start and end, or remove them"):
+        manifest(clips, f"audio_path,transcription,{names}\n{row}\n")
+    first, second = names.split(",")
+    start, end = UNNAMED[names].split(",")
+    record = {"path": "a.wav", first: start, "text": "hello you", second: end}
+    with pytest.raises(UserError, match="rename them to start and end"):
+        imported(clips, json.dumps(record), "t.jsonl")
+
+
+OTHER_NUMBERS = {
+    "cer,wer": "0.05,0.25", "age,height": "31,172", "birth,year": "1985,2019", "snr,c50": "31.2,59.9",
+    "f0_min,f0_max": "80.5,212.4", "low,high": "0.5,0.93", "words,letters": "2,9", "lat,lon": "-1.5,50.1",
+    "x,whole": "0.0,5.0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", OTHER_NUMBERS)
+def test_other_pairs_of_numbers_are_not_taken_for_times(clips, names):
+    soundfile.write(clips / "long.wav", 0.5 * np.sin(np.arange(80_000) / 5), 16_000)
+    row = f"long.wav,hello you,{OTHER_NUMBERS[names]}"
+    assert list(imported(clips, f"path,text,{names}\n{row}\n")[0]) == ["hello you"]
+    assert len(manifest(clips, f"audio_path,transcription,{names}\n{row}\n").utterances) == 1
+
+
+def test_a_length_in_seconds_is_compared_with_the_recording(clips):
+    found, said = imported(clips, "path,text,length\na.wav,hello,2.04\nb.wav,yes,0.75\n")
+    assert list(found) == ["hello"] and "its duration is 0.75 and the recording lasts 2.00" in "\n".join(said)
 
 
 @pytest.mark.parametrize("columns", ["up_votes,down_votes", "from_room,to_room", "date_start,date_end"])
