@@ -143,6 +143,49 @@ def test_lengths_clock_times_and_decimal_commas_cut_a_segment(clips, names, ends
     assert imported(clips, f"path,text,{names}\na.wav,hello,{ends}\n")[0] == {"hello": 0.8}
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("0,500", "1,250"), ("0.5s", "1.25 s"), ("500ms", "1250 ms"), ("0.5 seconds", "1.25sec")],
+)
+def test_times_with_a_decimal_comma_or_a_unit_of_their_own(clips, start, end):
+    found, _ = imported(clips, f"path;start;end;text\na.wav;{start};{end};hello\nb.wav;{start};{end};yes\n")
+    assert found == {"hello": 0.75, "yes": 0.75}
+
+
+def test_a_comma_that_may_part_thousands_is_named(clips):
+    _, said = imported(clips, "path;start;end;text\na.wav;500;1,500;hello\nb.wav;0;1;yes\n")
+    assert "its end is '1,500', which may be 1.500 or 1500: correct start and end" in "\n".join(said)
+
+
+def test_a_column_end_that_holds_durations_is_refused(clips):
+    rows = "a.wav,0.5,1.0,hello\na.wav,1.4,0.5,yes\nb.wav,1.0,0.75,you\n"
+    with pytest.raises(UserError, match="end is before the start in 2 of 3 rows, .* rename it to duration"):
+        imported(clips, f"path,start,end,text\n{rows}")
+    found, _ = imported(clips, f"path,start,duration,text\n{rows}")
+    assert found == {"hello": 1.0, "yes": 0.5, "you": 0.75}
+
+
+def test_ends_alone_do_not_give_the_last_text_the_whole_recording(clips):
+    with pytest.raises(UserError, match="end says where a text ends, .* add a column start"):
+        imported(clips, "path,end,text\na.wav,1.0,hello\na.wav,2.0,yes\n")
+    assert list(imported(clips, "path,end,text\na.wav,2.0,hello\nb.wav,2.0,yes\n")[0]) == ["hello", "yes"]
+
+
+def test_segments_that_overlap_and_one_sound_with_two_texts_are_noted(clips):
+    rows = "a.wav,0.2,1.5,hello\na.wav,0.5,1.6,yes\na.wav,1.5,2.0,you\nb.wav,0,1,hello\nb.wav,0,1,hello\n"
+    _, said = imported(clips, f"path,start,end,text\n{rows}")
+    (note,) = [line for line in said if line.startswith("note")]
+    assert "line 3: its segment of" in note and "overlaps that of line 2 by more than half" in note
+    _, said = imported(clips, "path,text\na.wav,hello\nb.wav,yes\n")
+    (note,) = [line for line in said if line.startswith("note")]
+    assert "b.wav is the same sound as" in note and "has another text: correct one of them" in note
+
+
+def test_a_text_that_nobody_can_say_in_so_short_a_time_is_left_out(clips):
+    found, said = imported(clips, f"path,text\na.wav,{'hello there ' * 30}\nb.wav,yes\n")
+    assert list(found) == ["yes"] and "lasts 2 s, which is too short for 300 letters" in "\n".join(said)
+
+
 def test_two_columns_of_texts_must_not_differ(clips):
     with pytest.raises(UserError, match="columns text and sentence, which differ in line 2"):
         imported(clips, "path,text,sentence\na.wav,hello,yellow\n")
