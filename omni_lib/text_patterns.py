@@ -178,10 +178,12 @@ ACRONYM = re.compile(
 # A transcript in phones (ARPABET or TIMIT) instead of letters, such as hh ah l ow. Some of the phones are
 # neither a word nor the name of a letter.
 _NO_LETTERS = r"\b(?:aa|ae|ao|axr?|ey|ih|ix|iy|uw|ux|hh|hv|dh|jh|zh|ng|nx|dx|[bdgptk]cl|pau|epi)\b"
+PHONE = (
+    "(?:aa|ae|ah|ao|aw|axr?|ay|eh|er|ey|ih|ix|iy|ow|oy|uh|uw|ux|b|ch|d|dh|dx|el|em|en|eng|f|g|hh|hv|h|jh|k|l"
+    "|m|n|ng|nx|p|q|r|s|sh|t|th|v|w|y|z|zh|[bdgptk]cl|pau|epi|sp|sil)"
+)
 PHONES = re.compile(
-    rf"(?:(?=.*{_NO_LETTERS})(?=.*\b[a-z]\b)|(?=.*{_NO_LETTERS}.*{_NO_LETTERS}))"
-    r"(?:(?:aa|ae|ah|ao|aw|axr?|ay|eh|er|ey|ih|ix|iy|ow|oy|uh|uw|ux|b|ch|d|dh|dx|el|em|en|eng|f|g|hh|hv|h|jh|k|l"
-    r"|m|n|ng|nx|p|q|r|s|sh|t|th|v|w|y|z|zh|[bdgptk]cl|pau|epi|sp|sil)(?: |$)){3,}"
+    rf"(?:(?=.*{_NO_LETTERS})(?=.*\b[a-z]\b)|(?=.*{_NO_LETTERS}.*{_NO_LETTERS}))(?:{PHONE}(?: |$)){{3,}}"
 )
 
 # Contractions ------------------------------------------------

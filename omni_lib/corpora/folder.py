@@ -24,8 +24,9 @@ from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.segments import Segments
 from omni_lib.corpora.table_finder import find_table
 from omni_lib.corpora.table_reader import Row, Table, read_rows
+from omni_lib.corpora.text_checks import check_texts, lengths_note, shifted
 from omni_lib.corpora.transcripts import spoken
-from omni_lib.errors import UserError
+from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
 from omni_lib.machine.sound.reading import open_sound
@@ -121,6 +122,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
+    remarks = check_texts(path, table.rows)
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:
@@ -132,6 +134,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         taken: set[str] = set()
         whole: list[Utterance] = []  # rows that use their recording uncut
         cut: list[tuple[Utterance, tuple[int, int]]] = []  # the others, and their first and last samples
+        seconds: list[float] = []
         heard: dict[str, Utterance] = {}
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
@@ -150,12 +153,20 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
                 whole.append(said)
             else:
                 cut.append((said, bounds))
+            seconds.append(len(part) / SAMPLE_RATE)
             taken.add(target.name.lower())
             utterances.append(Utterance(target, said.text, said.speaker, said.split))
         for problem in problems:
             report(f"left out, {path.name} {problem}")
         for note, line in (notes | _contested(whole) | _overlapping(cut)).items():
             report(f"note, {path.name} {Problem(line, note)}")
+        characters = [len(utterance.text) for utterance in utterances]
+        if remark := lengths_note(characters, seconds):
+            if shifted(characters, seconds):
+                raise UserError(f"{path}: {remark}")
+            remarks.append(remark)
+        for remark in remarks:
+            report(one_line(f"note, {path.name}: {remark}"))
         if not utterances:
             raise UserError(
                 f"{path} has no row that can be used"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from statistics import mean
 
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
@@ -21,7 +22,6 @@ from omni_lib.manifest import SPLITS, split_hint
 # Columns that hold a text. `words` is not among them, because it may hold the number of words.
 _TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
 _COMPARED = 50  # rows in which the columns of texts are compared
-_NAMED = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+)?:(?=\s)")
 
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -102,15 +102,53 @@ def check_columns(
         rows: the line and the cells of each row, by the table's names of the columns.
 
     Raises:
-        UserError: the column of the text only counts, or names speakers too, there are two texts that differ,
-            or times of segments under unknown names.
+        UserError: the columns of the path and the text are swapped, that of the text only counts, there are
+            two texts that differ, or times of segments under unknown names.
     """
     cells = [row for _, row in rows]
     texts = [row.get(names["text"], "") for row in cells]
+    refuse_swapped(path, names, cells)
     refuse_counts(path, names, texts)
-    refuse_speakers(path, texts)
+    refuse_shorter(path, names, cells)
     refuse_unnamed_times(path, names, cells, inside=True)
     refuse_rival_texts(path, rows)
+
+
+def refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a table with the files in the column of the texts, and the texts in that of the files.
+
+    Raises:
+        UserError: the names of the two columns are swapped.
+    """
+
+    def sounds(name: str) -> int:
+        return sum(Path(row.get(name, "").replace("\\", "/")).suffix.lower() in SOUND_ENDINGS for row in rows)
+
+    if 2 * sounds(names["text"]) > len(rows) and not sounds(names["path"]):
+        raise UserError(
+            f"{path} has names of files in its column {names['text']}, and none in {names['path']}: swap the"
+            " names of these columns"
+        )
+
+
+def refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a table whose texts are single words, and of which another column holds sentences.
+
+    Raises:
+        UserError: no two cells of that column are equal, so that they are probably what was said.
+    """
+    if len(rows) < 3 or mean(len(row.get(names["text"], "").split()) for row in rows) > 1.5:
+        return
+    for name in rows[0]:
+        cells = [row.get(name, "") for row in rows]
+        letters = all(re.fullmatch(r"[^\d/\\{}\[\]<>=_]*", cell) for cell in cells)
+        if name != names["text"] and letters and len(set(cells)) == len(cells):
+            if mean(len(cell.split()) for cell in cells) >= 2.5:
+                raise UserError(
+                    f"{path} has single words in its column {names['text']}, and sentences in {name}: if"
+                    " those are what was said, rename that column to transcription and this one to something"
+                    " else; if not, remove it"
+                )
 
 
 def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) -> None:
@@ -123,20 +161,6 @@ def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) ->
         raise UserError(
             f"{path} has only figures in its column {names['text']}, which may count something: rename the"
             " column of the texts to transcription"
-        )
-
-
-def refuse_speakers(path: Path, texts: Sequence[str]) -> None:
-    """Refuse a table whose texts mostly begin with a name and a colon, as those of a play do.
-
-    Raises:
-        UserError: they do.
-    """
-    named = [found[0] for text in texts if (found := _NAMED.match(text))]
-    if len(named) > 1 and 2 * len(named) > len(texts):
-        raise UserError(
-            f"{path} has a name before most of its texts, such as {named[0]!r}: write the names into a column"
-            " speaker, and only what was said into the texts"
         )
 
 

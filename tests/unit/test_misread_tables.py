@@ -186,6 +186,107 @@ def test_a_text_that_nobody_can_say_in_so_short_a_time_is_left_out(clips):
     assert list(found) == ["yes"] and "lasts 2 s, which is too short for 300 letters" in "\n".join(said)
 
 
+MOSTLY = {
+    "ann: hello there|bob: yes you": "a name before most of its texts",
+    "Ann - hello there|Bob - yes you": "a name before most of its texts",
+    "0.0 1.2 hello there|0.3 1.5 yes you": "times before most of its texts",
+    "hello there 0.95|yes you 0.87": "a score behind most of its texts",
+    "hello there (ann-01a)|yes you (ann-01b)": "a name in brackets beside most",
+    "HelloThere|yesYou": "no spaces between the words",
+    "w er l d|g uh d b ay": "texts in phones",
+    "train|test": "only names of splits",
+    "0.95|0.87": "only decimal numbers",
+    "1 hello there|2 yes you|3 and more": "the number of the row before each",
+    "Ich bin 30 Jahre alt|Das ist nicht gut": "German",
+    "Je ne sais pas où il est|Nous avons une maison": "French",
+    "No sé qué hacer por usted|El niño está en una casa": "Spanish",
+    "Ik weet het niet|Het huis is van mij": "Dutch",
+}
+
+
+@pytest.mark.parametrize("texts", MOSTLY)
+def test_texts_that_are_something_else_in_most_rows_are_refused(clips, texts):
+    rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
+    for header in ("path|text\n", ""):
+        with pytest.raises(UserError, match=MOSTLY[texts]):
+            imported(clips, header + "\n".join(rows) + "\n")
+    if MOSTLY[texts] in ("German", "French", "Spanish", "Dutch"):
+        rows = [f"{row}|en" for row in rows if "30" not in row]
+        assert imported(clips, "path|text|language\n" + "\n".join(rows))[0], "the remedy helps"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    ["hello there|two for 0.95|yes: you", "train|tests", "7|8", "1 hello|3 yes", "McDonald|go",
+     "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war", "la la la|que sera sera|oh", "hello (again)|yes"],
+)  # fmt: skip
+def test_texts_that_only_resemble_something_else_are_read(clips, texts):
+    rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
+    found, said = imported(clips, "path|text\n" + "\n".join(rows) + "\n")
+    assert len(found) == len(rows) and not any(line.startswith("left") for line in said)
+
+
+def test_swapped_columns_are_named(clips):
+    with pytest.raises(UserError, match="names of files in its column text, .* swap the names"):
+        imported(clips, "path,text\nhello,a.wav\nworld,b.wav\n")
+    rows = "a.wav,ann,hello there you\nb.wav,bob,yes I am\na.wav,ann,no not now\n"
+    with pytest.raises(UserError, match="single words in its column text, and sentences in note: if those"):
+        imported(clips, f"path,text,note\n{rows}")
+
+
+def test_texts_that_may_be_right_are_noted(clips):
+    (clips / "c.wav").write_bytes((clips / "a.wav").read_bytes())
+    _, said = imported(clips, "path,text\na.wav,go\nb.wav,go\nc.wav,go\n")
+    assert "note, t.csv: all 3 rows have the text 'go': check that each was said" in said
+    _, said = imported(clips, "path,text\na.wav,h e l l o y o u\nb.wav,y e s y o u\n")
+    assert any("most texts are single letters" in line for line in said)
+    rows = "".join(
+        f"{name}.wav,this text has been {word}\n"
+        for name, word in {"a": "cut", "b": "put", "c": "let"}.items()
+    )
+    _, said = imported(clips, f"path,text\n{rows}")
+    assert any("3 texts have exactly 22 characters, and none has more" in line for line in said)
+
+
+@pytest.fixture
+def spoken_rows(tmp_path: Path) -> list[tuple[str, str]]:
+    """Twelve recordings with texts of different lengths, 15 characters a second."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(12):
+        text = " ".join(["hello", "you", "there", "morning"][n % 4] for n in range(rng.integers(1, 12)))
+        length = int(16_000 * (len(text) / 15 + 0.3 + 0.2 * rng.random()))
+        soundfile.write(tmp_path / f"{number}.wav", 0.3 * np.sin(np.arange(length) / (5 + number)), 16_000)
+        rows.append((f"{number}.wav", text))
+    return rows
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_texts_that_were_shifted_by_a_row_are_found_by_their_lengths(tmp_path, spoken_rows, shift):
+    names, texts = zip(*spoken_rows, strict=True)
+    texts = np.roll(texts, shift)
+    table = "".join(f"{name},{text}\n" for name, text in zip(names, texts, strict=True))
+    (tmp_path / "asr.csv").write_text(f"audio_path,transcription\n{table}")
+    rows = read_manifest(tmp_path / "asr.csv")
+    lines = describe(rows, audit(rows, Config()), Config())
+    if shift == 0:
+        assert "one row" not in lines
+        assert imported(tmp_path, f"path,text\n{table}")[0]
+        return
+    fits = f"fit the texts one row {'below' if shift > 0 else 'above'} theirs"
+    assert fits in lines
+    with pytest.raises(UserError, match=f"{fits}: check that texts and files belong together"):
+        imported(tmp_path, f"path,text\n{table}")
+
+
+def test_a_rate_that_makes_speech_too_fast_is_noted(tmp_path, spoken_rows):
+    for name, _ in spoken_rows:
+        samples, _ = soundfile.read(tmp_path / name)
+        soundfile.write(tmp_path / name, samples, 48_000)
+    _, said = imported(tmp_path, "path,text\n" + "".join(f"{name},{text}\n" for name, text in spoken_rows))
+    assert any("faster than people speak: check the sample rate of the files" in line for line in said)
+
+
 def test_two_columns_of_texts_must_not_differ(clips):
     with pytest.raises(UserError, match="columns text and sentence, which differ in line 2"):
         imported(clips, "path,text,sentence\na.wav,hello,yellow\n")
