@@ -218,7 +218,8 @@ def test_texts_that_are_something_else_in_most_rows_are_refused(clips, texts):
 @pytest.mark.parametrize(
     "texts",
     ["hello there|two for 0.95|yes: you", "train|tests", "7|8", "1 hello|3 yes", "McDonald|go",
-     "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war", "la la la|que sera sera|oh", "hello (again)|yes"],
+     "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war",
+     "la la la|que sera sera|oh", "hello (again)|yes"],
 )  # fmt: skip
 def test_texts_that_only_resemble_something_else_are_read(clips, texts):
     rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
