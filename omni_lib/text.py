@@ -26,7 +26,9 @@ Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a na
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, St, etc and
                 vs, because others, such as Co and No, are also words. Those that are not words (km, or Sgt
                 without its full stop) are refused, and so are those with several readings (Wall St. Journal,
-                Roe v. Wade). Initials stay letters: U.S. becomes u s.
+                Roe v. Wade). Initials stay letters: U.S. becomes u s. Capitals that only look like a month or a
+                unit are a name: the DEC computer, an APR of five percent. In a text of capitals alone they
+                are refused.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
                 are refused.
@@ -39,7 +41,7 @@ import html
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from omni_lib import text_patterns as patterns
 from omni_lib.errors import UserError
@@ -72,20 +74,29 @@ def normalise(text: str) -> str:
     if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
-    return refuse_spellings(normalised)
+    capitals = [] if written.isupper() else [each.lower() for each in patterns.ACRONYM.findall(written)]
+    acronyms = {each for each in capitals if capitals.count(each) == normalised.split().count(each)}
+    return refuse_spellings(normalised, acronyms)
 
 
-def refuse_spellings(normalised: str) -> str:
+def refuse_spellings(normalised: str, acronyms: Collection[str] = ()) -> str:
     """The text itself, unless it holds a spelling that is not said as it stands: don t, km, chapter ii.
+
+    Args:
+        normalised: the text in a-z and single spaces.
+        acronyms: words that look like abbreviations and are not, such as dec where the text had DEC.
 
     Raises:
         UserError: it does.
     """
+    if patterns.PHONES.fullmatch(normalised):
+        raise UserError(f"the text {normalised[:40]!r} is written in phones: write it in words")
     if found := patterns.LOST_APOSTROPHE.search(normalised):
         whole = found[0].replace(" ", "'")
         raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
-    if found := patterns.NO_WORD.search(normalised):
-        raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
+    for found in patterns.NO_WORD.finditer(normalised):
+        if found[0] not in acronyms:
+            raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
     return normalised
 
 
