@@ -29,7 +29,7 @@ def _judge_seconds(attempt: Attempt) -> None:
         why = ""
         single = torch.is_tensor(got) and got.numel() == 1 and not got.is_complex()
         number = float(got) if single or isinstance(got, (int, float, np.number)) else None
-        if number is not None and samples and number != wanted:
+        if number and samples and number != wanted:  # 0 for one sample has too many explanations
             for value, slip in (
                 (
                     samples * SAMPLE_RATE,
