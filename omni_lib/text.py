@@ -26,9 +26,9 @@ Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a na
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, St, etc and
                 vs, because others, such as Co and No, are also words. Those that are not words (km, or Sgt
                 without its full stop) are refused, and so are those with several readings (Wall St. Journal,
-                Roe v. Wade). Initials stay letters: U.S. becomes u s. Capitals that only look like a month or a
-                unit are a name: the DEC computer, an APR of five percent. In a text of capitals alone they
-                are refused.
+                Roe v. Wade). Initials stay letters: U.S. becomes u s. Capitals that only look like a
+                month or a unit are a name: the DEC computer, an APR of five percent. In a text of capitals
+                alone they are refused.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
                 are refused.
