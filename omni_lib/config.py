@@ -60,14 +60,15 @@ class Config:
     dropout: Annotated[float, Range(0.0, 0.9)] = 0.1  # share of channels set to zero in training
     downsample_time: Annotated[int, OneOf(4, 8)] = 8  # 10 ms frames per embedding: 4 or 8
     data_path: str = "data/audio/asr.csv"  # manifest
-    batch_size: Annotated[int, Range(1, 4096)] = 8  # utterances
+    batch_size: Annotated[int, Range(1, 4096)] = 8  # utterances in a batch
     num_epochs: Annotated[int, Range(1, 100_000)] = 20  # passes over the training data
     learning_rate: Annotated[float, Range(0.0, 1.0)] = 1e-4  # the peak, if there is a warm-up
     checkpoint_freq: Annotated[int, Range(1, 10**9)] = 1000  # steps between periodic checkpoints
 
     # added here: the run
     save_dir: str = ""  # folder of the run; when empty, checkpoints/ and the name of the config file
-    seed: Annotated[int, Range(0, 2**31 - 1)] = 0  # of initial weights, batch order, augmentation, dropout
+    # of the random numbers for initial weights, order of batches, augmentation and dropout
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     ctc_frames_per_embedding: Annotated[int, Range(1, 8)] = 1  # k: CTC frames that each embedding emits
     # training stops before its first step if a larger share of the training rows has no CTC path
     max_impossible: Annotated[float, Range(0.0, 1.0)] = 0.02
@@ -81,7 +82,7 @@ class Config:
     schedule: Annotated[str, OneOf("constant", "cosine")] = "constant"
     # peak rate of Muon, for the matrices of the encoder blocks; 0: AdamW updates them too
     muon_rate: Annotated[float, Range(0.0, 1.0)] = 0.0
-    weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0  # applies to matrices only
+    weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0  # of both optimisers, for matrices only
     gradient_clip: Annotated[float, Range(1e-6, 1e9)] = 1.0  # largest norm of the gradient; 1e9: no limit
     # decay of the moving average of the weights, which is evaluated and saved; 0: no averaging
     average_decay: Annotated[float, Range(0.0, 0.99999)] = 0.0
@@ -97,15 +98,15 @@ class Config:
 
     # added here: augmentation
     speed_perturb: bool = False  # train at speeds 0.9, 1.0 and 1.1 (Ko et al. 2015)
-    # largest change of tempo at the same pitch, as a share; clips of a batch are then stretched to one length
+    # largest change of tempo as a share, at the same pitch; most clips of a batch then get the same length
     tempo_perturb: Annotated[float, Range(0.0, 0.5)] = 0.0
     # largest change of all frequencies, as a share (vocal tract length: Jaitly & Hinton 2013)
     vocal_tract_perturb: Annotated[float, Range(0.0, 0.5)] = 0.0
-    # for other microphones: standard deviation of the gain, overall and by frequency, in nats (4.3 dB)
+    # for other microphones: standard deviation of the gain, overall and by frequency, in nats of 4.3 dB
     colour_perturb: Annotated[float, Range(0.0, 5.0)] = 0.0
     # share of the clips that get steady noise of a random colour, 5 to 30 dB softer than the clip
     noise_perturb: Annotated[float, Range(0.0, 1.0)] = 0.0
-    # longest pause in seconds put before or after one clip in six; one clip in 32 becomes a pause
+    # longest pause in seconds: before one clip in six, and after one in six; one clip in 32 becomes a pause
     pause_perturb: Annotated[float, Range(0.0, 30.0)] = 0.0
     spec_augment: bool = False  # mask bands of frequency and stretches of time (Park et al. 2019)
     # the first epoch with masks; before training has left the blank plateau, masks only prolong it
@@ -114,8 +115,10 @@ class Config:
     # the machine; a run may be resumed with other values (MAY_DIFFER below)
     # cuda, mps, cpu, or auto: the environment variable OMNI_DEVICE, or else cuda if available
     device: Annotated[str, OneOf("auto", "cuda", "mps", "cpu")] = "auto"
-    compile: bool = False  # compile each encoder block (torch.compile); the gain was not measured
-    tensorboard: bool = False  # write the log for TensorBoard too (pip install omni-lib[tensorboard])
+    # compile each encoder block (torch.compile): no gain on a CPU; not run on a GPU
+    compile: bool = False
+    # write the log for TensorBoard too (pip install -c constraints.txt tensorboard)
+    tensorboard: bool = False
     accept_changed_data: bool = False  # resume even if the data is not what the run was trained on
 
     def __post_init__(self) -> None:

@@ -24,8 +24,8 @@ class CTCHead(nn.Module):
     """embeddings (B, T', d_model), lengths (B,) → log_probs (B, T' · k, symbols), lengths (B,).
 
     Each 80 ms embedding emits k = `frames_per_embedding` CTC frames. With k = 1 there are 12.5 frames per
-    second. Ordinary speech has more letters per second, and an utterance with more letters than frames has no
-    path at all.
+    second. Ordinary speech often has more letters per second, and an utterance with more letters than frames
+    has no path at all.
     """
 
     def __init__(self, d_model: int, symbols: int, frames_per_embedding: int = 1) -> None:
@@ -68,18 +68,18 @@ def entropic_ctc_loss(
 ) -> Tensor:
     """`ctc_loss` minus `weight` times the entropy of the alignments, in nats: (B,).
 
-    CTC sums over all paths, but the gradient of each path is proportional to its probability. So the most
-    probable path gains most, and early in training the model settles on one path by chance (Zeyer et al.
-    2021, "Why does CTC result in peaky behavior?"). A bonus for the entropy of the paths keeps several of
-    them probable (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum entropy
-    regularization"). With Rényi's entropy of order β = 1 / (1 + weight), the loss with the bonus is again a
-    CTC loss, of flatter distributions:
+    CTC sums over all paths, but the weight of each path in the gradient is its share of that sum. So the most
+    probable paths gain most, and training tends to settle on a few of them early (on the peaks that result:
+    Zeyer et al. 2021, "Why does CTC result in peaky behavior?"). A bonus for the entropy of the paths keeps
+    more of them probable (Liu, Jin & Zhang 2018, "Connectionist temporal classification with maximum entropy
+    regularization", with Shannon's entropy). With Rényi's entropy of order β = 1 / (1 + weight), the loss
+    with the bonus is again a CTC loss, of flatter distributions:
 
         -log Σ P(path) - weight · log Σ (P(path) / Σ P)^β / (1 - β)  =  -log Σ P(path)^β / β
 
     where Σ is the sum over the paths to the target. The flattened probabilities P^β of a frame no longer sum
     to 1, but torch's gradient assumes that they do. So they are divided by their sum before the loss, and the
-    logarithm of the sum is added afterwards.
+    logarithm of that sum is subtracted from the loss afterwards.
 
     Args:
         weight: the weight of the entropy, at least 0; with 0 the result is that of `ctc_loss`. The other

@@ -27,12 +27,12 @@ def greedy(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary) -> list[s
 
 
 def prefix_search(log_probs: Tensor, lengths: Tensor, vocabulary: Vocabulary, beam: int = 16) -> list[str]:
-    """The most probable text, summed over its paths: log_probs (B, T, symbols), lengths (B,) → B texts.
+    """The most probable text that is found, summed over its paths: log_probs (B, T, symbols), lengths (B,).
 
     A path is one alignment of a text, and CTC is trained on the sum over all paths. Greedy decoding returns
     the text of the best path. If the alignment is uncertain, the many paths of another text can together be
     more probable (Graves et al. 2006, section 3.2). The search is algorithm 1 of Graves & Jaitly (2014),
-    without a language model.
+    without a language model. Its beam may lose the most probable text.
 
     Args:
         beam: the number of prefixes kept after each frame.

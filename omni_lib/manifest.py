@@ -14,6 +14,7 @@ import csv
 import io
 import os
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,11 @@ from omni_lib.text import normalise
 
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("audio_path", "transcription", "speaker", "split", "kind", "accent")
+_PLACEHOLDER = re.compile(  # a whole cell that people write where a text is to come
+    r"[\[(<{]?(?:tbd|to ?do|to be transcribed|un(?:transcribed|titled)|lorem ipsum.*|transcription failed"
+    r"|(?:no|missing) transcri(?:pt|ption)(?: available)?|not transcribed(?: yet)?)[\])>}]?[.!]?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,15 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
         raise UserError(
             f"the transcription is {written!r}, which programs write for a missing text: write what was"
             f" said{mind}"
+        )
+    if _PLACEHOLDER.fullmatch(written):
+        raise UserError(
+            f"the transcription is {written[:40]!r}, which stands for a missing text: write what was said"
+        )
+    if re.fullmatch(r"-?\d+\.0+ ?%?", written):
+        raise UserError(
+            f"the transcription is {written!r}, which may be a whole number that a program wrote with"
+            " decimals: write what was said"
         )
     text = read(cell)
     if not text:

@@ -91,7 +91,7 @@ class Subsampler(nn.Module):
 
     The log-mel is treated as an image, because a sound that is a little higher or later is still the same
     sound. Three convolutions over time and frequency halve one or both axes; a fourth has a residual
-    connection. A batch norm follows each; without it, training stays longer on the plateau of all blanks.
+    connection. A batch norm follows each; without it, the loss stays high for longer when training begins.
     """
 
     STRIDES = ((2, 2), (1, 2), (2, 2))  # over time, over frequency: 128 filters become 16 bands

@@ -6,15 +6,17 @@ head has the chapter's shape. No target contains it, because in CTC an utterance
 
 The function `normalise` is the rule for texts. It never drops anything that was spoken. Each character must
 be a letter, be known to be silent, or have a reading in words; otherwise the text is refused, and the message
-contains the character. A manifest uses this rule directly; a text of the letters a-z and single spaces is
-taken as it is, unless it holds an abbreviation such as mr. `corpora/transcripts.py` first writes numbers in
-words and then uses the rule. The patterns themselves are in `text_patterns.py`.
+contains the character. A manifest uses this rule directly. A text of the letters a-z and single spaces is
+taken as it is, also with spellings that are refused in other texts (don t, km), unless it holds an
+abbreviation such as mr. `corpora/transcripts.py` first writes numbers in words and then uses the rule. The
+patterns themselves are in `text_patterns.py`.
 
 Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
 Invisible       soft hyphens, zero-width characters, direction marks and variation selectors are deleted.
 HTML            entities are decoded (&amp; is &), and formatting tags such as <b> are deleted.
-Signs           are written as words if they have one usual reading: & and, % percent, @ at, + plus between
-                spaces, "ten $" dollars. ™ and ® after a word are silent. Others (#, =, *, ° …) are refused.
+Signs           are written as words if they have one usual reading: & is and, % is percent, @ is at, + is
+                plus between spaces, "ten $" is ten dollars. ™ and ® after a word are silent. Others (#, =, *,
+                ° …) are refused.
 Tags            [noise], <sil>, {breath} and (laughs) are not speech and are deleted. But <unk>, [inaudible]
                 and (?) stand for words that somebody said. Without those words the text would not match the
                 sound, so it is refused. Other text in [], {} or <> is refused too, since it may be either.
@@ -24,8 +26,9 @@ Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a na
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, St, etc and
                 vs, because others, such as Co and No, are also words. Those that are not words (km, or Sgt
                 without its full stop) are refused, and so are those with several readings (Wall St. Journal,
-                Roe v. Wade). Initials
-                stay letters: U.S. becomes u s.
+                Roe v. Wade). Initials stay letters: U.S. becomes u s. Capitals that only look like a
+                month or a unit are a name: the DEC computer, an APR of five percent. In a text of capitals
+                alone they are refused.
 Letters         lose their accents (é is e); ligatures and full-width letters are decomposed (ﬁ is fi).
                 Superscripts, fractions, circled characters, Roman numerals ("Henry VIII") and other alphabets
                 are refused.
@@ -38,7 +41,7 @@ import html
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from omni_lib import text_patterns as patterns
 from omni_lib.errors import UserError
@@ -71,20 +74,29 @@ def normalise(text: str) -> str:
     if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
-    return refuse_spellings(normalised)
+    capitals = [] if written.isupper() else [each.lower() for each in patterns.ACRONYM.findall(written)]
+    acronyms = {each for each in capitals if capitals.count(each) == normalised.split().count(each)}
+    return refuse_spellings(normalised, acronyms)
 
 
-def refuse_spellings(normalised: str) -> str:
+def refuse_spellings(normalised: str, acronyms: Collection[str] = ()) -> str:
     """The text itself, unless it holds a spelling that is not said as it stands: don t, km, chapter ii.
+
+    Args:
+        normalised: the text in a-z and single spaces.
+        acronyms: words that look like abbreviations and are not, such as dec where the text had DEC.
 
     Raises:
         UserError: it does.
     """
+    if patterns.PHONES.fullmatch(normalised):
+        raise UserError(f"the text {normalised[:40]!r} is written in phones: write it in words")
     if found := patterns.LOST_APOSTROPHE.search(normalised):
         whole = found[0].replace(" ", "'")
         raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
-    if found := patterns.NO_WORD.search(normalised):
-        raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
+    for found in patterns.NO_WORD.finditer(normalised):
+        if found[0] not in acronyms:
+            raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
     return normalised
 
 

@@ -160,7 +160,30 @@ NO_WORD = re.compile(
     r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?"
     r"|tsp|tbsp|feb|apr|aug|sept|oct|nov|dec|tues|thurs|bldg|pkwy|rte|natl|intl|assn|cpt|mgr|mgmt|qty|hrs|yrs"
     r"|wks|ppl|pls|thx|unk|xxx|yyy"
+    r"|kms|kgs|cms|kwh|[kmg]hz|pct|misc|sil|spn|nsn"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
+    # these are words or interjections, except behind a number
+    rf"|\b(?:{'|'.join(COUNTED)}) (?:oz|ml|mm|hr|min|yds?|[kmgt]b|hz|sq|pts?)\b"
+)
+# In capitals, in a text that has small letters too, these are names of their own: the DEC computer, an APR
+# of five percent. Behind such a word or beside a number they are months and units all the same.
+_BEFORE_MONTHS = "".join(
+    rf"(?<!\b{word}[ -])"
+    for word in [*"in of by last next this since until early late mid".split(), *COUNTED]
+)
+ACRONYM = re.compile(
+    rf"(?i:{_BEFORE_MONTHS})(?<![\d.] )(?<!\d)"
+    r"\b(?:DEC|APR|OCT|NOV|AUG|FEB|MT|FT|RD|CPT|RTE)\b(?!\.\s+[a-z]|\.?\s*\d)"
+)
+# A transcript in phones (ARPABET or TIMIT) instead of letters, such as hh ah l ow. Some of the phones are
+# neither a word nor the name of a letter.
+_NO_LETTERS = r"\b(?:aa|ae|ao|axr?|ey|ih|ix|iy|uw|ux|hh|hv|dh|jh|zh|ng|nx|dx|[bdgptk]cl|pau|epi)\b"
+PHONE = (
+    "(?:aa|ae|ah|ao|aw|axr?|ay|eh|er|ey|ih|ix|iy|ow|oy|uh|uw|ux|b|ch|d|dh|dx|el|em|en|eng|f|g|hh|hv|h|jh|k|l"
+    "|m|n|ng|nx|p|q|r|s|sh|t|th|v|w|y|z|zh|[bdgptk]cl|pau|epi|sp|sil)"
+)
+PHONES = re.compile(
+    rf"(?:(?=.*{_NO_LETTERS})(?=.*\b[a-z]\b)|(?=.*{_NO_LETTERS}.*{_NO_LETTERS}))(?:{PHONE}(?: |$)){{3,}}"
 )
 
 # Contractions ------------------------------------------------
@@ -218,6 +241,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
     (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelt"),
     (re.compile(r"^\s*[bru](['\"]).*\1\s*$"), "is how Python shows a text: write only its words"),
+    (re.compile(r"^\s*\[\s*['\"].*"), "is how programs write a list of texts: write only the words"),
+    (re.compile(r"\b[Nn][Oo]\s+(?=\d)"), "may be number or no: write what was said"),
     (
         re.compile(r"(?<!\S)&-?(?!c\b)[a-z]+\b(?!;)"),
         "may be said as and, or mark an unfinished word or a filler: write what was said",
@@ -238,8 +263,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (
         re.compile(
-            r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?<=[a-z] )[A-Z][a-z]+ Dr\.(?=\s+"
-            rf"(?:[a-z]|{_BEGINS})|\s*(?:,|$))"
+            r"\bPh\. ?D\b|\b(?:ft|FT)\.|(?:(?<=[a-z] )|(?<=\d )|(?<=^))[A-Z][a-z]+ Dr(?:\.(?=\s+"
+            rf"(?:[a-z]|{_BEGINS}))|\.?(?=\s*(?:,|$)))"
             r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\."
             r"|\b[A-Z][a-z]+ (?:Ct|Ln|Pl|Sq|Ter|Cir|Ave)\b(?! Maria)"
             r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.(?=\s+[a-z])"
@@ -288,6 +313,13 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(r"^\s*(?:\w )+\w(?:\s{2,}(?:\w )*\w)+\s*$"),
         "has spaces between the letters of its words: remove them",
+    ),
+    (
+        re.compile(
+            r"^\s*\S+\.(?:wav|flac|mp3|ogg|opus|m4a|aiff?|txt|lab|json|phn|wrd|textgrid|srt|vtt)\s*$",
+            re.IGNORECASE,
+        ),
+        "is the name of a file: write what is said in it",
     ),
     (
         re.compile(r"\b[A-Z]{2,3}&[A-Z]{1,3}\b|\b[A-Z]&[A-Z]{2,3}\b"),

@@ -181,7 +181,7 @@ def tiny_config(make_tiny_config: Callable[..., Config], tmp_path: Path) -> Conf
 
 @pytest.fixture(scope="session")
 def trained(tones_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Config]:
-    """A run on the tones that went on until it had learnt them, and its settings."""
+    """A run on the tones that went on until it had learned them, and its settings."""
     config = Config(
         d_model=48,
         n_layers=2,

@@ -24,15 +24,16 @@ from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.segments import Segments
 from omni_lib.corpora.table_finder import find_table
 from omni_lib.corpora.table_reader import Row, Table, read_rows
+from omni_lib.corpora.text_checks import check_texts, lengths_note, shifted
 from omni_lib.corpora.transcripts import spoken
-from omni_lib.errors import UserError
+from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
 from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 6  # of the output: a change rebuilds existing corpora
+VERSION = 7  # of the output: a change rebuilds existing corpora
 
 
 class _Recordings:
@@ -121,6 +122,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
+    remarks = check_texts(path, table.rows)
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:
@@ -131,6 +133,8 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         notes: dict[str, int] = {}  # on recordings that are used, and the first row of each
         taken: set[str] = set()
         whole: list[Utterance] = []  # rows that use their recording uncut
+        cut: list[tuple[Utterance, tuple[int, int]]] = []  # the others, and their first and last samples
+        seconds: list[float] = []
         heard: dict[str, Utterance] = {}
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
@@ -143,16 +147,26 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
             except UserError as error:
                 problems.append(Problem(row.line, str(error)))
                 continue
-            for note in (*sound.notes, *_in_two_splits(heard, said, part)):
+            for note in (*sound.notes, *_heard_before(heard, said, part)):
                 notes.setdefault(note, row.line)
             if bounds is None:
                 whole.append(said)
+            else:
+                cut.append((said, bounds))
+            seconds.append(len(part) / SAMPLE_RATE)
             taken.add(target.name.lower())
             utterances.append(Utterance(target, said.text, said.speaker, said.split))
         for problem in problems:
             report(f"left out, {path.name} {problem}")
-        for note, line in (notes | _contested(whole)).items():
+        for note, line in (notes | _contested(whole) | _overlapping(cut)).items():
             report(f"note, {path.name} {Problem(line, note)}")
+        characters = [len(utterance.text) for utterance in utterances]
+        if remark := lengths_note(characters, seconds):
+            if shifted(characters, seconds):
+                raise UserError(f"{path}: {remark}")
+            remarks.append(remark)
+        for remark in remarks:
+            report(one_line(f"note, {path.name}: {remark}"))
         if not utterances:
             raise UserError(
                 f"{path} has no row that can be used"
@@ -163,19 +177,36 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     return out / "asr.csv"
 
 
-def _in_two_splits(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
-    """A note on a row whose samples (samples,) are those of a row of another split.
+def _heard_before(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
+    """A note on a row whose samples (samples,) are those of a row with another text or of another split.
 
     Args:
         heard: the rows so far, by a hash of their samples; this one is added.
     """
     first = heard.setdefault(sha256(waveform.numpy().tobytes()), said)
+    same = f"{said.path} is the same sound as {first.path} at line {first.line}, which"
+    if first.text != said.text and first.path != said.path:
+        return [f"{same} has another text: correct one of them, or leave it out"]
     if not (first.split and said.split) or first.split == said.split:
         return []
-    return [
-        f"{said.path} is the same sound as {first.path} at line {first.line}, which is in split"
-        f" {first.split!r}: keep one of these rows, or the error rate will be too low"
-    ]
+    return [f"{same} is in split {first.split!r}: keep one of these rows, or the error rate will be too low"]
+
+
+def _overlapping(cut: Sequence[tuple[Utterance, tuple[int, int]]]) -> dict[str, int]:
+    """Notes on segments with different texts of which one covers more than half of the other; their rows."""
+    notes: dict[str, int] = {}
+    last: dict[Path, tuple[Utterance, tuple[int, int]]] = {}
+    for said, (start, end) in sorted(cut, key=lambda each: (str(each[0].path), each[1])):
+        before, (first, behind) = last.get(said.path, (said, (start, start)))
+        if before.text != said.text and 2 * (min(end, behind) - start) > min(end - start, behind - first):
+            note = (
+                f"its segment of {said.path} overlaps that of line {before.line} by more than half, and each"
+                " has a text of its own: correct start and end, or leave one out"
+            )
+            notes.setdefault(note, said.line)
+        if end >= behind:
+            last[said.path] = (said, (start, end))
+    return notes
 
 
 def _contested(whole: Sequence[Utterance]) -> dict[str, int]:

@@ -9,20 +9,23 @@ data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from statistics import median
 
 from omni_lib.audio import SAMPLE_RATE
-from omni_lib.corpora.table_header import number_in
 from omni_lib.corpora.table_reader import Row, Table
 from omni_lib.errors import UserError
+from omni_lib.machine.segment_times import number_in
 
 # seconds by which an end or a duration may differ from the recording's: decoders pad, tables round
 _SLACK = 0.1
 _SPEEDS = (1.5, 40.0)  # characters per second: a slow list of words, and faster than anybody speaks
 _TRIED = 50  # segments from which the unit is inferred
 _FASTEST = 100.0  # letters per second: no one speaks half as fast, so the times have another unit
+_DECIMAL_COMMA = re.compile(r"0,\d+|\d+,\d{1,2}|\d+,\d{4,}")  # not a comma between thousands
+_WITH_UNIT = re.compile(r"(?P<number>\d[\d.,]*) ?(?P<unit>ms|s|secs?|seconds?)")
 
 
 class Segments:
@@ -41,6 +44,7 @@ class Segments:
         """
         self.columns = [name for name in ("start", "end", "duration") if name in table.names]
         self.shown = " and ".join(table.names[name] for name in self.columns)
+        self.shown_end = table.names.get("end", "end")
         self.cut = "start" in self.columns and len(self.columns) > 1
         given = {table.units[name] for name in self.columns if table.units[name]}
         if unknown := sorted(given - {"s", "ms", "samples", "frames"}):
@@ -58,10 +62,18 @@ class Segments:
                 f"the column {self.shown} says where a text starts, and no column where it ends: add a"
                 " column end or duration"
             )
+        rows = [row for row in table.rows if not row.problem]
+        cells = [cell for row in rows for name in self.columns if (cell := row.cells.get(name))]
+        # 1,500 has a decimal comma where another cell must have one
+        self.comma = any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any("." in cell for cell in cells)
         self.units = dict(table.units)
+        if self.columns == ["end"]:
+            self._refuse_ends_alone(rows)
         if self.cut and not all(table.units[name] for name in self.columns):
-            found = self._unit((row for row in table.rows if not row.problem), length)
+            found = self._unit(rows, length)
             self.units = {name: table.units[name] or found for name in self.columns}
+        if self.columns == ["start", "end"]:
+            self._refuse_durations(rows, length)
 
     def bounds(self, row: Row, seconds: float, rate: int) -> tuple[int, int] | None:
         """The segment of a row as (first sample, last sample + 1) at 16 kHz; None for the whole recording.
@@ -74,8 +86,14 @@ class Segments:
         Raises:
             UserError: the cells are not times, or lie outside the recording.
         """
+        letters = sum(map(str.isalpha, row.cells["text"]))
         if not self.cut:
             self._check_whole(row, seconds, rate)
+            if letters > _FASTEST * seconds:
+                raise UserError(
+                    f"its recording lasts {seconds:.4g} s, which is too short for {letters} letters: correct"
+                    " the text or the path"
+                )
             return None
         if not any(row.cells.get(name) for name in ("start", "end")) and not row.cells.get("duration"):
             return None
@@ -100,13 +118,68 @@ class Segments:
         first, behind = round(start * SAMPLE_RATE), round(min(end, seconds) * SAMPLE_RATE)
         if first >= behind:  # too short for a sample, or after the end of the recording
             raise UserError(f"its segment, {start:g} s to {end:g} s, holds no sample: correct {self.shown}")
-        letters = sum(map(str.isalpha, row.cells["text"]))
         if letters > _FASTEST * (end - start):
             raise UserError(
                 f"its segment, {start:.4g} s to {end:.4g} s, is too short for {letters} letters: correct"
                 f" {self.shown}, or write them in seconds"
             )
         return first, behind
+
+    def _refuse_ends_alone(self, rows: Iterable[Row]) -> None:
+        """Refuse ends without starts where several texts of one recording end at different times.
+
+        Raises:
+            UserError: they do; the text that ends with the recording would get all of it.
+        """
+        ends: dict[str, set[str]] = {}
+        for row in rows:
+            ends.setdefault(row.cells["path"], set()).add(row.cells.get("end", ""))
+        if any(len(found - {""}) > 1 for found in ends.values()):
+            raise UserError(
+                f"the column {self.shown} says where a text ends, and no column where it starts: add a column"
+                " start"
+            )
+
+    def _refuse_durations(
+        self, rows: Sequence[Row], length: Callable[[Row], tuple[float, int] | None]
+    ) -> None:
+        """Refuse a column end that seems to hold durations: often below the start, and never too long.
+
+        Raises:
+            UserError: it does.
+        """
+        backwards = compared = 0
+        for row in islice((row for row in rows if row.cells.get("start") and row.cells.get("end")), _TRIED):
+            try:
+                start, end = self._ends(row, SAMPLE_RATE, self.units)
+            except UserError:
+                continue
+            backwards += end < start
+            compared += 1
+        if backwards < 2 or 4 * backwards < compared:
+            return
+        for row in islice((row for row in rows if row.cells.get("start") and row.cells.get("end")), _TRIED):
+            if (known := length(row)) is None:
+                continue
+            try:
+                start, end = self._ends(row, known[1], self.units)
+            except UserError:
+                continue
+            if start + end > known[0] + _SLACK:
+                return
+        raise UserError(
+            f"the column {self.shown_end} is before the start in {backwards} of {compared} rows, so it seems"
+            " to hold durations: rename it to duration, or correct the rows"
+        )
+
+    def _number(self, cell: str) -> float | None:
+        """The number in a cell; with a unit of its own (0.5 s, 500 ms) or a clock time, in seconds."""
+        if self.comma and re.fullmatch(r"\d+,\d+", cell):
+            cell = cell.replace(",", ".")
+        if found := _WITH_UNIT.fullmatch(cell):
+            value = number_in(found["number"])
+            return value if value is None or found["unit"] != "ms" else value / 1000
+        return number_in(cell)
 
     def _check_whole(self, row: Row, seconds: float, rate: int) -> None:
         """Check that the duration or end of a row without a start is that of the whole recording.
@@ -116,7 +189,7 @@ class Segments:
         """
         for name in self.columns:
             cell = row.cells.get(name, "")
-            value = number_in(cell)
+            value = self._number(cell)
             if name == "start" or value is None:
                 continue
             slack = max(_SLACK, 0.02 * seconds)
@@ -136,7 +209,9 @@ class Segments:
     def _duration(self, row: Row, rate: int) -> float | None:
         if "end" not in self.columns or not row.cells.get("duration"):
             return None
-        value, unit = number_in(row.cells["duration"]), self.units.get("duration")
+        value, unit = self._number(row.cells["duration"]), self.units.get("duration")
+        if _in_seconds(row.cells["duration"]):
+            return value
         # beside samples, SpeechBrain has the duration in seconds
         return (
             None
@@ -153,10 +228,13 @@ class Segments:
             cell = row.cells.get(name, "")
             if name == "start" and second == "duration":
                 cell = cell or "0"  # NeMo's offset
-            value = number_in(cell)
+            value = self._number(cell)
             if value is None:
-                raise UserError(f"its {name} is {cell[:40]!r}, which is not a number: correct {self.shown}")
-            values.append(value if ":" in cell else _seconds(value, units.get(name) or "s", rate))
+                wrong = "is not a number"
+                if re.fullmatch(r"\d+,\d{3}", cell):
+                    wrong = f"may be {cell.replace(',', '.')} or {cell.replace(',', '')}"
+                raise UserError(f"its {name} is {cell[:40]!r}, which {wrong}: correct {self.shown}")
+            values.append(value if _in_seconds(cell) else _seconds(value, units.get(name) or "s", rate))
         return values[0], values[1] + (values[0] if second == "duration" else 0.0)
 
     def _unit(self, rows: Iterable[Row], length: Callable[[Row], tuple[float, int] | None]) -> str:
@@ -171,7 +249,7 @@ class Segments:
         ends = [name for name in self.columns if name != "duration" or "end" not in self.columns]
         rows = list(rows)
         if rows and all(
-            ":" in cell for row in rows for name in self.columns if (cell := row.cells.get(name))
+            _in_seconds(cell) for row in rows for name in self.columns if (cell := row.cells.get(name))
         ):
             return "s"  # clock times
         for row in islice((row for row in rows if row.cells.get("start")), _TRIED):
@@ -179,7 +257,9 @@ class Segments:
                 continue
             seconds, rate = known
             tried += 1
-            numbers = [value for value in map(number_in, (row.cells.get(name, "") for name in ends)) if value]
+            numbers = [
+                value for value in map(self._number, (row.cells.get(name, "") for name in ends)) if value
+            ]
             fractions += any(value != int(value) for value in numbers)
             for unit, found in speeds.items():
                 try:
@@ -201,6 +281,11 @@ class Segments:
                 " such as start_s, start_ms or start_samples"
             )
         return next(iter(likely or {"s"}))
+
+
+def _in_seconds(cell: str) -> bool:
+    """Whether a cell is a clock time, or has a unit of its own, so that `Segments._number` gives seconds."""
+    return ":" in cell or _WITH_UNIT.fullmatch(cell) is not None
 
 
 def _seconds(value: float, unit: str, rate: int) -> float:

@@ -2,34 +2,26 @@
 
 `machine/tables.py` lists the names of these columns in other programs. This module chooses among several
 columns with the same meaning. It also refuses tables that would pair recordings with wrong texts: those
-without known names, with names below a title, with two columns of texts that differ, or with start and end
-times under unknown names.
+without known names, with names below a title, or with two columns of texts that differ.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
+from statistics import mean
 
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
+from omni_lib.machine.segment_times import number_in, refuse_unnamed_times
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 from omni_lib.manifest import SPLITS, split_hint
 
 # Columns that hold a text. `words` is not among them, because it may hold the number of words.
 _TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
 _COMPARED = 50  # rows in which the columns of texts are compared
-# words in the names of two columns for the ends of a segment
-_STARTS = ("start", "begin", "beg", "onset", "from", "in", "starts", "begins", "beginning")
-_ENDS = ("end", "stop", "finish", "offset", "to", "out", "ends", "ending")
-_TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
-_MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
-_RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")
-_NAMED = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+)?:(?=\s)")
-_CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
 
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -110,15 +102,53 @@ def check_columns(
         rows: the line and the cells of each row, by the table's names of the columns.
 
     Raises:
-        UserError: the column of the text only counts, or names speakers too, there are two texts that differ,
-            or times of segments under unknown names.
+        UserError: the columns of the path and the text are swapped, that of the text only counts, there are
+            two texts that differ, or times of segments under unknown names.
     """
     cells = [row for _, row in rows]
     texts = [row.get(names["text"], "") for row in cells]
+    refuse_swapped(path, names, cells)
     refuse_counts(path, names, texts)
-    refuse_speakers(path, texts)
-    refuse_unnamed_times(path, names, cells)
+    refuse_shorter(path, names, cells)
+    refuse_unnamed_times(path, names, cells, inside=True)
     refuse_rival_texts(path, rows)
+
+
+def refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a table with the files in the column of the texts, and the texts in that of the files.
+
+    Raises:
+        UserError: the names of the two columns are swapped.
+    """
+
+    def sounds(name: str) -> int:
+        return sum(Path(row.get(name, "").replace("\\", "/")).suffix.lower() in SOUND_ENDINGS for row in rows)
+
+    if 2 * sounds(names["text"]) > len(rows) and not sounds(names["path"]):
+        raise UserError(
+            f"{path} has names of files in its column {names['text']}, and none in {names['path']}: swap the"
+            " names of these columns"
+        )
+
+
+def refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a table whose texts are single words, and of which another column holds sentences.
+
+    Raises:
+        UserError: no two cells of that column are equal, so that they are probably what was said.
+    """
+    if len(rows) < 3 or mean(len(row.get(names["text"], "").split()) for row in rows) > 1.5:
+        return
+    for name in rows[0]:
+        cells = [row.get(name, "") for row in rows]
+        letters = all(re.fullmatch(r"[^\d/\\{}\[\]<>=_]*", cell) for cell in cells)
+        if name != names["text"] and letters and len(set(cells)) == len(cells):
+            if mean(len(cell.split()) for cell in cells) >= 2.5:
+                raise UserError(
+                    f"{path} has single words in its column {names['text']}, and sentences in {name}: if"
+                    " those are what was said, rename that column to transcription and this one to something"
+                    " else; if not, remove it"
+                )
 
 
 def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) -> None:
@@ -134,18 +164,17 @@ def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) ->
         )
 
 
-def refuse_speakers(path: Path, texts: Sequence[str]) -> None:
-    """Refuse a table whose texts mostly begin with a name and a colon, as those of a play do.
+def add_length(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Add to the known columns one named length that holds fractions: seconds, not a number of letters.
 
-    Raises:
-        UserError: they do.
+    It becomes a duration, which is compared with that of the recording.
     """
-    named = [found[0] for text in texts if (found := _NAMED.match(text))]
-    if len(named) > 1 and 2 * len(named) > len(texts):
-        raise UserError(
-            f"{path} has a name before most of its texts, such as {named[0]!r}: write the names into a column"
-            " speaker, and only what was said into the texts"
-        )
+    name = next((name for name in (rows[0] if rows else ()) if name.strip().lower() == "length"), None)
+    if name is None or {"start", "end", "duration"} & names.keys():
+        return
+    values = [number_in(row[name]) for row in rows if row.get(name)]
+    if None not in values and any(value != int(value or 0) for value in values):
+        names["duration"], units["duration"] = name, ""
 
 
 def add_split(
@@ -161,81 +190,6 @@ def add_split(
         ):
             names["split"], units["split"] = name, ""
             return
-
-
-def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
-    """Refuse a table whose start and end times seem to be in columns with unknown names.
-
-    Such columns are: two neighbours that divide each recording among its several texts; two whose names
-    differ only in start and end, or words of that kind (ts_start and ts_end); and one with both, as 0.5-1.8.
-
-    Raises:
-        UserError: such columns exist; without them, every text would get the whole recording.
-    """
-    if "start" in names:
-        return
-    unknown = [name for name in (rows[0] if rows else ()) if name not in names.values()]
-    for first, second in _named_ends([*unknown, *([names["end"]] if "end" in names else [])]):
-        if any(0 < (number_in(row[first]) or 0) < (number_in(row[second]) or 0) for row in rows):
-            raise UserError(
-                f"{path} has the columns {first!r} and {second!r}, which seem to say where in its recording"
-                " each text begins and ends: rename them to start and end, or remove them"
-            )
-    for name in unknown:
-        cells = [row[name] for row in rows if row[name]]
-        fine = any(re.search(r"\d[.,:]\d", cell) for cell in cells)  # 3-4 may be lines of a book
-        if _TIME.search(name) and fine and all(map(_is_range, cells)):
-            raise UserError(
-                f"{path} has the column {name!r}, which seems to say where in its recording each text begins"
-                " and ends: write two columns, start and end, or remove it"
-            )
-    for first, second in pairwise(rows[0] if rows else ()):
-        if not {first, second} <= {*unknown}:
-            continue
-        parts: dict[str, set[tuple[float, float, str]]] = {}
-        for row in rows:
-            if not row[first] and not row[second]:
-                continue  # a row without times
-            start, end = number_in(row[first]), number_in(row[second])
-            if start is None or end is None:
-                break
-            parts.setdefault(row[names["path"]], set()).add((start, end, row[names["text"]]))
-        else:
-            several = any(len(found) > 1 for found in parts.values())
-            if several and all(_in_turn(found) for found in parts.values()):
-                raise UserError(
-                    f"{path} has a recording with several texts, and the columns {first!r} and {second!r}"
-                    " seem to say which part each belongs to: rename them to start and end"
-                )
-
-
-def _named_ends(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs of names that differ only in words such as start and end: ts_start and ts_end."""
-    by_words = {_in_words(name): name for name in names}
-    return [
-        (first, by_words[second])
-        for words, first in by_words.items()
-        for start, end in product(_STARTS, _ENDS)
-        if (second := words.replace(f" {start} ", f" {end} ", 1)) != words and second in by_words
-    ]
-
-
-def _in_words(name: str) -> str:
-    """The name of a column in small words, with a space on either side of each: tsStart → " ts start "."""
-    return f" {' '.join(re.findall('[a-z]+|[0-9]+', re.sub('(?<=[a-z])(?=[A-Z])', ' ', name).lower()))} "
-
-
-def _is_range(cell: str) -> bool:
-    """Whether a cell holds two times, such as 0.5-1.8, [0.5, 1.8] or 00:00:01,500 --> 00:00:03,000."""
-    found = _RANGE.fullmatch(cell)
-    start, end = (number_in(found[1]), number_in(found[2])) if found else (None, None)
-    return start is not None and end is not None and start < end
-
-
-def _in_turn(parts: Iterable[tuple[float, float, str]]) -> bool:
-    """Whether each part has a positive length and begins after the end of the previous one."""
-    ends = [0.0] + [end for _, end, _ in sorted(parts)]
-    return all(before <= start < end for before, (start, end, _) in zip(ends, sorted(parts), strict=False))
 
 
 def refuse_unknown_header(
@@ -278,17 +232,3 @@ def _looks_like_header(header: Sequence[str]) -> bool:
         re.fullmatch(r"[A-Za-z][A-Za-z0-9]*[_ -][\w -]*|[A-Za-z]+", cell) and len(cell) < 40
         for cell in header
     )
-
-
-def number_in(cell: str) -> float | None:
-    """A finite number, or a clock time (0:01:02.5) in seconds; None if the cell is neither."""
-    if clock := _CLOCK.fullmatch(cell):
-        seconds = float(clock["seconds"].replace(",", "."))
-        return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + seconds
-    if re.fullmatch(r"0,\d+|\d+,\d{1,2}|\d+,\d{4,}", cell):  # a decimal comma; 1,500 is ambiguous
-        cell = cell.replace(",", ".")
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

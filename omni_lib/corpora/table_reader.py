@@ -18,6 +18,7 @@ from pathlib import Path
 
 from omni_lib.corpora.table_finder import refuse_transcript
 from omni_lib.corpora.table_header import (
+    add_length,
     add_split,
     check_columns,
     known_columns,
@@ -91,6 +92,7 @@ def _from_csv(path: Path, text: str) -> Table:
         named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
         check_columns(path, names, named)
         add_split(header, names, units, [row for _, row in named])
+        add_length(names, units, [row for _, row in named])
         places = {ours: header.index(theirs) for ours, theirs in names.items()}
         found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
         found = [replace(row, problem=row.problem or _TORN) if row.line in torn else row for row in found]
@@ -237,6 +239,7 @@ def _from_json(path: Path, text: str) -> Table:
     ]
     check_columns(path, names, rows)
     add_split(keys, names, units, [row for _, row in rows])
+    add_length(names, units, [row for _, row in rows])
     return Table([_json_row(number, each, names) for number, each in objects], names, units)
 
 

@@ -74,7 +74,10 @@ def spoken(transcript: str) -> str:
     text = written_out(transcript)
     if any(character.isdigit() for character in text):
         text = _with_figures_said(text, transcript)
-    return refuse_spellings(normalise(text.translate(_LETTERS)))
+    text = text.translate(_LETTERS)
+    said = normalise(text)
+    # a manifest's plain letters are taken as they are; those of a table may have lost something
+    return refuse_spellings(said) if said == text else said
 
 
 def _with_figures_said(text: str, transcript: str) -> str:

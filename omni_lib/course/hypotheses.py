@@ -113,7 +113,7 @@ def rate_table(
         others: name of a further decoder -> its rates of the same groups.
     """
     others = others or {}
-    head = (attribute, "utterances", "voices", "WER", "95% interval", *others)
+    head = (attribute, "utterances", "speakers", "WER", "95% interval", *others)
     rows = [
         (
             name,

@@ -1,4 +1,4 @@
-"""Figures of lesson 01: a waveform, one frame of it, the mel filters, and log-mels one above another."""
+"""Figures of lesson 01: a waveform, its windows, one frame, the mel filters, log-mels above each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE, WINDOW_LENGTH
 from omni_lib.course.figures import MATRIX, Picture, page_style, shown
-from omni_lib.course.palette import BLUE, INK, ORANGE
+from omni_lib.course.palette import BLUE, GREY, INK, ORANGE
 from omni_lib.course.spectra import Settings, mel_filters
 
 
@@ -28,6 +28,32 @@ def waveform(samples: Tensor, start: float, description: str) -> Picture:
         near.plot(milliseconds, window, color=ORANGE, linewidth=1.2)
         near.set(xlabel="time (ms)", ylabel="amplitude", title="The 25 ms that are marked above")
         near.margins(x=0)
+    return shown(figure, description)
+
+
+def windows(samples: int, description: str) -> Picture:
+    """The windows of a clip of `samples` samples as bars: those that fit as a whole, and the centred ones.
+
+    A dot marks the middle of a window, and shading the zeros that are added at the ends of the clip.
+    """
+    inside = range(0, samples - WINDOW_LENGTH + 1, HOP_LENGTH)
+    centred = range(-WINDOW_LENGTH // 2, samples - WINDOW_LENGTH // 2 + 1, HOP_LENGTH)
+    panels = (("every window must fit", inside), ("centred windows", centred))
+    with page_style():
+        figure, both = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained", sharex=True, sharey=True)
+        for axes, (title, starts) in zip(both, panels, strict=True):
+            for row, start in enumerate(starts):
+                axes.barh(row, WINDOW_LENGTH, left=start, height=0.6, color=BLUE, alpha=0.6)
+                axes.plot(start + WINDOW_LENGTH / 2, row, color=INK, marker="o", markersize=4)
+            for end in (0, samples):
+                axes.axvline(end, color=ORANGE, linewidth=1.5)
+            if starts.start < 0:
+                for outside in ((starts.start, 0), (samples, starts[-1] + WINDOW_LENGTH)):
+                    axes.axvspan(*outside, color=GREY, alpha=0.3, linewidth=0)
+            axes.set(xlabel="sample", title=f"{title}: {len(starts)} frames")
+            axes.set_yticks(range(len(centred)))
+        both[0].set_ylabel("frame")
+        both[0].invert_yaxis()
     return shown(figure, description)
 
 

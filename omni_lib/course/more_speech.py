@@ -3,7 +3,7 @@
     python -m omni_lib.course.more_speech CHECKPOINT …    # writes data/lessons/more_speech.json
 
 Every training takes about 2500 steps with the same settings, so all of them cost the same. The more
-utterances there are, the less often each is heard: 250 are heard 80 times each, 20,000 only once.
+utterances there are, the less often each is used: 250 are used 80 times each, 20,000 only once.
 """
 
 from __future__ import annotations

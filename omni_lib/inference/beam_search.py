@@ -5,7 +5,7 @@ flashlight-text. `PrefixBeamDecoder` is written in readable Python and works eve
 chooses between them. Both get their scores from the same `LanguageModel` and prune the same hypotheses.
 
 The score of a transcript is
-log P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
+ln P(text | sound), summed over its paths, + `LM_WEIGHT` · log10 P(words) + `WORD_BONUS` · number of words.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class PrefixBeamDecoder:
         self.model, self.lexicon, self.vocabulary, self.beam = model, lexicon, vocabulary, beam
         self.words_spelt: dict[str, list[str]] = defaultdict(list)  # spelling → words
         self.next_letters: dict[str, set[str]] = defaultdict(set)  # beginning of a spelling → letters
-        # beginning of a spelling → LM score of its likeliest word
+        # beginning of a spelling → LM score of its likeliest word, as the first word of a sentence
         self.likeliest: dict[str, float] = {"": 0.0}
         for word, spelling in lexicon.items():
             self.words_spelt[spelling].append(word)

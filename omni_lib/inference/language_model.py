@@ -1,8 +1,8 @@
 """An n-gram language model over words, estimated from transcripts: `omni lm build`.
 
-Probabilities are smoothed after Witten & Bell 1991: a part of the probability after each history is given to
-the next shorter history. It is larger the more different words were seen after the history. `arpa.py` reads
-and writes such models as files.
+Probabilities are smoothed by the method of Witten & Bell (1991): a part of the probability after each history
+is given to the next shorter history. The more different words were seen after the history, the larger is this
+part. `arpa.py` reads and writes such models as files.
 """
 
 from __future__ import annotations

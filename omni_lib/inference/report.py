@@ -52,7 +52,7 @@ def final_report(checkpoint: Path, config: Config, seconds: float, examples: int
         lines.append(f"{split}, {name}: {error_rates(result).splitlines()[0]}")
     pairs = list(zip(greedy.utterances, greedy.hypotheses, strict=True))
     for row, hypothesis in pairs[:: max(1, len(pairs) // examples)][:examples]:
-        lines += [f"  said:  {row.text}", f"  heard: {hypothesis}"]
+        lines += [f"  said:    {row.text}", f"  written: {hypothesis}"]
     minutes, left_over = divmod(round(seconds), 60)
     memory = peak_memory()
     memory_note = f" Peak memory: {memory / 1e9:.1f} GB." if memory else ""

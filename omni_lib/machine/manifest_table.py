@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omni_lib.errors import UserError
+from omni_lib.machine.segment_times import refuse_unnamed_times
 from omni_lib.machine.tables import csv_rows, known_column
 
 REQUIRED = ("audio_path", "transcription")
+_OURS = ("speaker", "split", "kind", "accent")  # the other columns of a manifest, which are not times
+_COMPARED = 1000  # rows in which times under unknown names are looked for
 TableRow = dict[str | None, str]  # cells by the name of their column; None: surplus cells
 
 
@@ -81,12 +84,16 @@ def refuse_segments(path: Path, rows: Sequence[tuple[int, TableRow]]) -> None:
     """Refuse times of segments: a manifest would use the whole recording with the text of one segment.
 
     Raises:
-        UserError: a row has the start of a segment.
+        UserError: a row has the start of a segment, perhaps in a column with an unknown name.
     """
     headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
     columns = {name: column[0] for name in headed if (column := known_column(name))}
     times = {"start", "end", "duration"} & set(columns.values())
     if "start" not in times:
+        ours = {column: name for name, column in columns.items() if column in times}
+        names = {**ours, **{name: name for name in _OURS}, "path": REQUIRED[0], "text": REQUIRED[1]}
+        cells = [{name: row.get(name) or "" for name in headed} for _, row in rows[:_COMPARED]]
+        refuse_unnamed_times(path, names, cells, inside=False)
         return
     if len(times) == 1:
         name = next(name for name, column in columns.items() if column == "start")

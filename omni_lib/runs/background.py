@@ -205,7 +205,7 @@ class BackgroundRun:
             timeout: seconds.
 
         Raises:
-            UserError: the run died (the message says why), or the time was not enough.
+            UserError: the run ended early (the message says why), or the time was not enough.
         """
         began, looked = time.monotonic(), 0.0
         while self._goes_on(began, timeout):
@@ -330,8 +330,8 @@ class BackgroundRun:
         status = self.status()
         if status.state is State.DIED:
             console = self.folder / CONSOLE
-            printed = f"; all it said: {console}" if console.exists() else ""
-            raise UserError(f"the training in {self.folder} died, {status.reason}{printed}")
+            printed = f"; its whole output: {console}" if console.exists() else ""
+            raise UserError(f"the training in {self.folder} ended early: {status.reason}{printed}")
         return status.state
 
     def _exit_code(self) -> int | None:

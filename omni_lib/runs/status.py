@@ -19,7 +19,7 @@ class State(Enum):
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"  # saved, and can be resumed
-    DIED = "died"  # can be resumed from its newest checkpoint
+    DIED = "ended early"  # can be resumed from its newest checkpoint
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def how_it_ended(
 
     total = _total_steps(entries, progress or Progress())
     if total is not None and saved_step is not None and saved_step >= total:
-        report = f", but made no report: {_why_it_died(code, last)}" if code else ""
+        report = f", but made no report: {_why_it_ended(code, last)}" if code else ""
         return status(State.FINISHED, f"it trained to the end{report}")
     if saved_step is None and code in (0, None) and bool(entries) and entries[-1]["step"] == total:
         return status(State.FINISHED, "it trained to the end")
@@ -124,13 +124,13 @@ def how_it_ended(
         if saved_step is not None and saved_step >= logged:
             return status(State.STOPPED, f"it ended before its last step, and step {saved_step} is saved")
         lost = what_would_be_lost(saved_step)
-        return status(State.DIED, f"it ended, nobody recorded why, and {lost}")
+        return status(State.DIED, f"why it ended was not recorded, and {lost}")
     if last == KILLED:
         return status(State.DIED, f"it was ended without saving: {what_would_be_lost(saved_step)}")
-    return status(State.DIED, _why_it_died(code, last))
+    return status(State.DIED, _why_it_ended(code, last))
 
 
-def _why_it_died(code: int | None, last: str) -> str:
+def _why_it_ended(code: int | None, last: str) -> str:
     """The reason, from an exit code other than 0 and the last line that was printed."""
     memory = "the system ends processes when memory runs out; a person or another program can do it, too"
     if code is None:

@@ -28,7 +28,7 @@ class TensorBoard:
         if find_spec("tensorboard") is None:
             raise UserError(
                 "tensorboard is true, but it is not installed: "
-                "pip install omni-lib[tensorboard], or set it to false"
+                "pip install -c constraints.txt tensorboard, or set it to false"
             )
         self.folder = folder / FOLDER
         self._writer: SummaryWriter | None = None
@@ -45,6 +45,6 @@ class TensorBoard:
                 self._writer.add_scalar(f"{entry['type']}/{name}", value, entry["step"])
         for number, pair in enumerate(entry.get("transcripts", [])):
             self._writer.add_text(
-                f"dev/{number}", f"said: {pair['said']}  \nheard: {pair['heard']}", entry["step"]
+                f"dev/{number}", f"said: {pair['said']}  \nwritten: {pair['heard']}", entry["step"]
             )
         self._writer.flush()

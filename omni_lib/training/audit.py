@@ -17,6 +17,7 @@ from tqdm import tqdm
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.config import Config
 from omni_lib.corpora.sound_lengths import KnownSound, Sound
+from omni_lib.corpora.text_checks import lengths_note
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest, several_texts
@@ -108,7 +109,7 @@ def mending_frames_per_embedding(result: Audit, config: Config) -> int | None:
 
 
 def trainable(manifest: Manifest, config: Config, report: Callable[[str], None]) -> list[Utterance]:
-    """The training rows that can be learnt from; the others are listed through `report(line)`.
+    """The training rows that can be learned from; the others are listed through `report(line)`.
 
     Raises:
         UserError: more than `max_impossible` of the rows have no CTC path, or no row can be used.
@@ -138,7 +139,7 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
             report(f"{len(problems)} rows {title} and are left out:")
             for problem in problems:
                 report(f"  {problem}")
-    for note in result.notes:
+    for note in [*map(str, result.notes), *filter(None, [_lengths(result)])]:
         report(f"note, {note}")
     lost = {problem.line for problem in result.impossible}
     kept = [utterance for utterance in result.readable if utterance.line not in lost]
@@ -190,6 +191,13 @@ def rows_to_evaluate(
     return readable(manifest, config, split or ("test" if named else None), report)
 
 
+def _lengths(result: Audit) -> str:
+    """A note on the lengths of all texts and recordings; "" if they may belong together."""
+    characters = [len(utterance.text) for utterance in result.readable]
+    seconds = [result.samples[utterance] / SAMPLE_RATE for utterance in result.readable]
+    return lengths_note(characters, seconds)
+
+
 def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     """The audit in words."""
     rows = len(manifest.utterances) + len(manifest.problems)
@@ -215,7 +223,7 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     )
     lines += [f"cannot be read, {problem}" for problem in result.unreadable]
     lines += [f"holds no sound, {problem}" for problem in result.soundless]
-    lines += [f"note, {note}" for note in result.notes]
+    lines += [f"note, {note}" for note in [*result.notes, *filter(None, [_lengths(result)])]]
     for path, texts in several_texts(result.readable).items():
         lines.append(
             f"note, {path} has {len(texts)} different texts, such as {next(iter(texts))[:40]!r}: if each"

@@ -93,10 +93,11 @@ def diagnose(steps: Sequence[dict[str, Any]]) -> str | None:
     since_the_first_epoch = [entry["blank_rate"] for entry in steps if entry["epoch"] > 1]
     if last["epoch"] > PATIENCE and min(since_the_first_epoch) > PLATEAU_BLANK_RATE:
         return (
-            "on the blank plateau since the start: blank is the most probable symbol of "
-            f"{last['blank_rate']:.0%} of the frames, their entropy is {last['entropy']:.2f} nats. "
-            "Nothing is being learned yet. What usually helps: a higher learning_rate after a warm-up "
-            "(warmup_steps), a later spec_augment_from_epoch, intermediate_ctc above 0"
+            "on the blank plateau: since the first epoch, blank has been the most probable symbol of nearly "
+            f"every frame (now of {last['blank_rate']:.0%} of the frames; their mean entropy is "
+            f"{last['entropy']:.2f} nats). So hardly any text is decoded. What usually helps: a higher "
+            "learning_rate after a warm-up (warmup_steps), a later spec_augment_from_epoch, intermediate_ctc "
+            "above 0"
         )
     losses = _smoothed_losses(steps)
     lowest_step, lowest = min(losses, key=lambda pair: pair[1])

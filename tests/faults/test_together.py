@@ -72,7 +72,7 @@ def test_several_processes_that_build_one_corpus_end_with_one_good_corpus(tmp_pa
 SYNTHESISER = """
 import sys
 from omni_lib.corpora.synth import synthesise
-synthesise(sys.argv[1], counts={"train": 12, "dev": 3, "test": 3}, workers=2, progress=False)
+synthesise(sys.argv[1], counts={"train": 12}, workers=2, progress=False)
 print("done")
 """
 
@@ -81,7 +81,7 @@ def test_two_processes_that_synthesise_one_corpus(tmp_path):
     """They end with the corpus that one alone would have made, byte by byte."""
     both = [started(SYNTHESISER, tmp_path / "shared") for _ in range(2)]
     assert [one.communicate(timeout=300)[0] for one in both] == ["done\n"] * 2
-    alone = synthesise(tmp_path / "alone", counts={"train": 12, "dev": 3, "test": 3}, progress=False).parent
+    alone = synthesise(tmp_path / "alone", counts={"train": 12}, progress=False).parent
     files = sorted(path.relative_to(alone) for path in alone.rglob("*") if path.is_file())
     assert files == sorted(
         path.relative_to(tmp_path / "shared") for path in (tmp_path / "shared").rglob("*") if path.is_file()

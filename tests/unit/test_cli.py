@@ -28,7 +28,7 @@ def test_train_ends_with_error_rate_examples_and_checkpoint(config_file, tmp_pat
     out = capsys.readouterr().out
     assert "test, greedy: WER" in out and "test, prefix search, without a language model: WER" in out
     assert "test, beam search with a 3-gram" in out and "95% interval" in out
-    assert out.count("said:") == out.count("heard:") == 3
+    assert out.count("said:") == out.count("written:") == 3
     assert str(tmp_path / "run" / "audio_enc_step_6.pt") in out
 
 

@@ -73,7 +73,8 @@ def test_a_plateau_that_lasts_is_named_with_its_remedy():
 
 
 def test_random_weights_that_have_yet_to_reach_the_plateau_do_not_hide_it():
-    assert "blank plateau" in diagnose(entries(0.85, 0.99, 0.99))
+    message = diagnose(entries(0.85, 0.99, 0.99))
+    assert "blank plateau: since the first epoch" in message  # not since the start: that would be false
 
 
 def test_a_run_that_has_left_the_plateau_gets_no_warning():
@@ -87,7 +88,7 @@ def test_a_loss_that_diverges_is_named_with_the_step_of_its_lowest_value():
 
 
 def test_a_loss_near_zero_may_double():
-    losses = [50.0, 5.0, 0.2, 0.4]  # the end of a long training that has learnt its data by heart
+    losses = [50.0, 5.0, 0.2, 0.4]  # the end of a long training that has learned its data by heart
     assert diagnose(entries(0.7, 0.6, 0.5, 0.5, loss=lambda index: losses[index])) is None
 
 

@@ -13,9 +13,10 @@ from omni_lib.course import materials
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.layer_shapes import layer_calls
 from omni_lib.course.lessons import encoder as lesson
-from omni_lib.course.lessons import encoder_convolution_judge as convolution
+from omni_lib.course.lessons import encoder_convolution_slips as convolution
 from omni_lib.course.lessons import encoder_slips as slips
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons import encoder_whole_slips as whole_slips
 from omni_lib.course.lessons import encoder_wrong
 from omni_lib.course.lessons.encoder_building_judges import disturb_norms
 from omni_lib.course.lessons.encoder_plug_in import in_training
@@ -41,7 +42,7 @@ def test_the_references_of_the_slips_compute_without_a_slip_what_the_library_com
     wanted, counts = layers(x, lengths)
     assert torch.allclose(slips._subsampled(layers, x, lengths), wanted, atol=1e-6)
     encoder = AudioEncoder.from_config(SMALL).eval()
-    assert torch.allclose(slips._embedded(encoder, x, lengths), encoder(x, lengths)[0], atol=1e-6)
+    assert torch.allclose(whole_slips._embedded(encoder, x, lengths), encoder(x, lengths)[0], atol=1e-6)
     assert counts.tolist() == [15, 10]
     module, mask = ConvolutionModule(128, 15).eval(), valid_frames(lengths, 60)
     assert torch.allclose(convolution._convolved(module, x, mask), module(x, mask), atol=1e-6)

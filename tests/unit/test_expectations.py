@@ -77,6 +77,7 @@ WANTED = torch.arange(24.0).reshape(2, 3, 4)
         (WANTED + 1j, "complex"),
         ((WANTED, torch.tensor([1, 2])), "a tuple of length 2; return the one tensor that is wanted"),
         (WANTED.bfloat16() * 1.01, "bfloat16 has too few digits"),
+        ((WANTED * 1.0003).half(), "float16 has too few digits"),
         ("text", "a tensor with 3 axes (B, T, D) is wanted"),
     ],
 )
@@ -85,6 +86,12 @@ def test_a_wrong_tensor_is_told_in_three_numbers(got, fragment):
         expect_close(returning(got), (WANTED,), WANTED, axes="B T D", case="A batch")
     assert fragment in str(found.value)
     assert len(numbers_in(str(found.value))) <= MOST_NUMBERS
+
+
+def test_too_few_digits_are_named_before_what_a_case_may_show():
+    with pytest.raises(NotYet, match="float16 has too few digits") as found:
+        compare((WANTED / 3).half(), WANTED / 3, "Look at the signs.")
+    assert "signs" not in str(found.value)
 
 
 def test_what_is_close_is_returned_in_float64():

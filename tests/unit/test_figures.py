@@ -16,6 +16,7 @@ import omni_lib.encoder
 from omni_lib.audio import LogMel
 from omni_lib.course import encoder_figures, figures, mel_figures, palette
 from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
+from omni_lib.course.lessons.mel_features_solutions import frame_count
 from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 from omni_lib.course.spectra import Settings, mel_filters
 from omni_lib.encoder import AudioEncoder
@@ -96,6 +97,22 @@ def test_the_waveform_and_its_marked_frame(drawn):
     milliseconds, amplitude = near.lines[0].get_data()
     assert milliseconds[[0, -1]] == pytest.approx([500, 525], abs=0.1)
     assert np.array_equal(amplitude, SOUND[8000:8400])
+
+
+@pytest.mark.parametrize("samples", [400, 1000, 1120])
+def test_windows_are_as_many_as_the_solution_and_the_library_count(drawn, samples):
+    mel_figures.windows(samples, "words")
+    whole, centred = drawn[0].axes
+    for axes, is_centred in ((whole, False), (centred, True)):
+        bars = [bar for bar in axes.patches if bar.get_height() == pytest.approx(0.6)]
+        assert len(bars) == frame_count(samples, 400, 160, is_centred)
+        assert axes.get_title().endswith(f": {len(bars)} frames")
+        assert {bar.get_width() for bar in bars} == {400}
+        ends = [(bar.get_x(), bar.get_x() + 400) for bar in bars]
+        assert is_centred or all(0 <= start and end <= samples for start, end in ends)
+    middles = [line.get_xdata()[0] for line in centred.lines if line.get_marker() == "o"]
+    assert middles == list(range(0, samples + 1, 160))
+    assert len(middles) == len(LogMel()(torch.zeros(samples))) + 1, "the library leaves out the last"
 
 
 def test_one_frame_with_its_window_and_its_spectrum(drawn):

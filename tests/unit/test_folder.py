@@ -116,7 +116,7 @@ def test_bad_rows_are_listed_by_line_and_the_others_used(source, tmp_path, bad):
     soundfile.write(source / "empty.wav", np.zeros(0), 16_000)
     soundfile.write(source / "loud.wav", np.full(16_000, 20_000.0), 16_000, subtype="FLOAT")
     (source / "link.wav").symlink_to(tmp_path / "outside.wav")
-    (source / "d.wav").write_bytes((source / "c.wav").read_bytes())
+    soundfile.write(source / "d.wav", 0.5 * np.sin(np.arange(16_000) / 7), 16_000)
     (source / "t.csv").write_text(f"path,text\nc.wav,first\n{bad}\nd.wav,last\n", encoding="utf-8")
     rows, said = prepare(source, tmp_path / "out")
     assert [row["transcription"] for row in rows] == ["first", "last"]
@@ -165,8 +165,8 @@ def test_the_source_is_never_overwritten(source):
 
 @pytest.mark.parametrize("header", ["path,time,text", "path,channel,text"])
 def test_a_whole_recording_with_several_texts_is_noted(tmp_path, header):
-    for name in "ab":
-        soundfile.write(tmp_path / f"{name}.wav", 0.3 * np.sin(np.arange(16_000) / 9), 16_000)
+    for name, period in (("a", 9), ("b", 7)):
+        soundfile.write(tmp_path / f"{name}.wav", 0.3 * np.sin(np.arange(16_000) / period), 16_000)
     rows = "a.wav,0-1,the cat\na.wav,1-2,sat on the mat\nb.wav,0-1,Hello\nb.wav,0-1,hello\n"
     (tmp_path / "t.csv").write_text(f"{header}\n{rows}", encoding="utf-8")
     said: list[str] = []

@@ -190,6 +190,28 @@ def test_samples_that_were_written_in_another_format_are_not_taught(tmp_path, ki
     assert "is loud noise from end to end" in examine_audio(tmp_path / "a.wav").fault
 
 
+@pytest.mark.parametrize("kind", ["u2 as i2", "i1 as u1", "u1 as i2", "i2 as u1", "i3 as i2", "i2 as i3"])
+def test_samples_of_another_width_or_sign_are_not_taught(tmp_path, kind):
+    voice = np.clip(read_audio(Path(__file__).parents[2] / "data/clips/cat.flac").numpy(), -0.999, 0.999)
+    wide = (voice * 2**23).astype("<i4")
+    bytes_of = {
+        "u2": (voice * 32_768 + 32_768).astype("<u2").tobytes(),
+        "i2": (voice * 32_768).astype("<i2").tobytes(),
+        "i1": (voice * 128).astype("i1").tobytes(),
+        "u1": (voice * 128 + 128).astype("u1").tobytes(),
+        "i3": wide.view("u1").reshape(-1, 4)[:, :3].tobytes(),
+    }
+    true, read = kind.split(" as ")
+    width = int(read[1])
+    sound = bytes_of[true][: len(bytes_of[true]) // width * width]
+    (tmp_path / "a.wav").write_bytes(
+        wav(struct.pack("<HHIIHH", 1, 1, 16_000, 16_000 * width, width, 8 * width), sound)
+    )
+    assert (
+        "its samples were in another format than its header says" in examine_audio(tmp_path / "a.wav").fault
+    )
+
+
 @pytest.mark.parametrize("gain", [2, 10, 50, 1000])
 def test_loud_clipped_speech_is_not_taken_for_noise(tmp_path, gain):
     voice = read_audio(Path(__file__).parents[2] / "data/clips/cat.flac").numpy()

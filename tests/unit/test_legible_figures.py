@@ -160,6 +160,7 @@ def run_of_the_learner() -> closing.OwnRun:
 
 OF_MODULES: dict[str, Callable[[], Any]] = {
     "mel_figures.waveform": lambda: mel_figures.waveform(SOUND, 0.75, "words"),
+    "mel_figures.windows": lambda: mel_figures.windows(1000, "words"),
     "mel_figures.one_frame": lambda: mel_figures.one_frame(SOUND, 0.75, "words"),
     "mel_figures.filters": lambda: mel_figures.filters((400, 1024), 600, "words"),
     "mel_figures.log_mels": lambda: mel_figures.log_mels([("a clip", MEL), ("another", MEL)], "words"),
@@ -241,7 +242,12 @@ def of_canvases() -> dict[str, Callable[[], Any]]:
         made.clip.value = "command"
         made.transcript.value = "turn on the telecommunications"
 
+    def collapses() -> None:
+        for path in ("hhe_ll_loo", "_h" * 20, "_"):
+            ctc_explorer(path=path).still()
+
     return {
+        "CollapseCanvas": collapses,
         "EncoderDrawing": lambda: encoder_drawing.encoder_drawing().still(),
         "MelCanvas": empty_filters,
         "SpectrogramCanvas": remade,

@@ -1,5 +1,6 @@
 """Tables that look readable, and would teach wrong texts: each such row is refused or noted by name."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,18 @@ def test_what_programs_write_for_a_missing_text_is_refused(clips, missing):
     assert "which programs write for a missing text" in str(rows.problems[0])
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [(each, "stands for a missing text") for each in ("TBD", "[untranscribed]", "No transcript available.")]
+    + [(each, "may be a whole number that a program wrote") for each in ("42.0", "50.00%")],
+)
+def test_what_people_and_programs_write_in_place_of_a_text_is_refused(clips, cell, words):
+    rows = manifest(clips, f"audio_path,transcription\na.wav,{cell}\nb.wav,version two\n")
+    assert len(rows.utterances) == 1 and words in str(rows.problems[0])
+    found, said = imported(clips, f"path,text\na.wav,{cell}\nb.wav,version 2.0\n")
+    assert list(found) == ["version two point zero"] and words in "\n".join(said)
+
+
 @pytest.mark.parametrize("names", ["start_min,end_min", "start (h),end (h)", "start_ticks,end_ticks"])
 def test_a_unit_in_a_name_is_never_overlooked(clips, names):
     with pytest.raises(UserError, match="is not read: write seconds"):
@@ -128,6 +141,151 @@ def test_a_unit_in_a_name_is_never_overlooked(clips, names):
 )
 def test_lengths_clock_times_and_decimal_commas_cut_a_segment(clips, names, ends):
     assert imported(clips, f"path,text,{names}\na.wav,hello,{ends}\n")[0] == {"hello": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("0,500", "1,250"), ("0.5s", "1.25 s"), ("500ms", "1250 ms"), ("0.5 seconds", "1.25sec")],
+)
+def test_times_with_a_decimal_comma_or_a_unit_of_their_own(clips, start, end):
+    found, _ = imported(clips, f"path;start;end;text\na.wav;{start};{end};hello\nb.wav;{start};{end};yes\n")
+    assert found == {"hello": 0.75, "yes": 0.75}
+
+
+def test_a_comma_that_may_part_thousands_is_named(clips):
+    _, said = imported(clips, "path;start;end;text\na.wav;500;1,500;hello\nb.wav;0;1;yes\n")
+    assert "its end is '1,500', which may be 1.500 or 1500: correct start and end" in "\n".join(said)
+
+
+def test_a_column_end_that_holds_durations_is_refused(clips):
+    rows = "a.wav,0.5,1.0,hello\na.wav,1.4,0.5,yes\nb.wav,1.0,0.75,you\n"
+    with pytest.raises(UserError, match="end is before the start in 2 of 3 rows, .* rename it to duration"):
+        imported(clips, f"path,start,end,text\n{rows}")
+    found, _ = imported(clips, f"path,start,duration,text\n{rows}")
+    assert found == {"hello": 1.0, "yes": 0.5, "you": 0.75}
+
+
+def test_ends_alone_do_not_give_the_last_text_the_whole_recording(clips):
+    with pytest.raises(UserError, match="end says where a text ends, .* add a column start"):
+        imported(clips, "path,end,text\na.wav,1.0,hello\na.wav,2.0,yes\n")
+    assert list(imported(clips, "path,end,text\na.wav,2.0,hello\nb.wav,2.0,yes\n")[0]) == ["hello", "yes"]
+
+
+def test_segments_that_overlap_and_one_sound_with_two_texts_are_noted(clips):
+    rows = "a.wav,0.2,1.5,hello\na.wav,0.5,1.6,yes\na.wav,1.5,2.0,you\nb.wav,0,1,hello\nb.wav,0,1,hello\n"
+    _, said = imported(clips, f"path,start,end,text\n{rows}")
+    (note,) = [line for line in said if line.startswith("note")]
+    assert "line 3: its segment of" in note and "overlaps that of line 2 by more than half" in note
+    _, said = imported(clips, "path,text\na.wav,hello\nb.wav,yes\n")
+    (note,) = [line for line in said if line.startswith("note")]
+    assert "b.wav is the same sound as" in note and "has another text: correct one of them" in note
+
+
+def test_a_text_that_nobody_can_say_in_so_short_a_time_is_left_out(clips):
+    found, said = imported(clips, f"path,text\na.wav,{'hello there ' * 30}\nb.wav,yes\n")
+    assert list(found) == ["yes"] and "lasts 2 s, which is too short for 300 letters" in "\n".join(said)
+
+
+MOSTLY = {
+    "ann: hello there|bob: yes you": "a name before most of its texts",
+    "Ann - hello there|Bob - yes you": "a name before most of its texts",
+    "0.0 1.2 hello there|0.3 1.5 yes you": "times before most of its texts",
+    "hello there 0.95|yes you 0.87": "a score behind most of its texts",
+    "hello there (ann-01a)|yes you (ann-01b)": "a name in brackets beside most",
+    "HelloThere|yesYou": "no spaces between the words",
+    "w er l d|g uh d b ay": "texts in phones",
+    "train|test": "only names of splits",
+    "0.95|0.87": "only decimal numbers",
+    "1 hello there|2 yes you|3 and more": "the number of the row before each",
+    "Ich bin 30 Jahre alt|Das ist nicht gut": "German",
+    "Je ne sais pas où il est|Nous avons une maison": "French",
+    "No sé qué hacer por usted|El niño está en una casa": "Spanish",
+    "Ik weet het niet|Het huis is van mij": "Dutch",
+}
+
+
+@pytest.mark.parametrize("texts", MOSTLY)
+def test_texts_that_are_something_else_in_most_rows_are_refused(clips, texts):
+    rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
+    for header in ("path|text\n", ""):
+        with pytest.raises(UserError, match=MOSTLY[texts]):
+            imported(clips, header + "\n".join(rows) + "\n")
+    if MOSTLY[texts] in ("German", "French", "Spanish", "Dutch"):
+        rows = [f"{row}|en" for row in rows if "30" not in row]
+        assert imported(clips, "path|text|language\n" + "\n".join(rows))[0], "the remedy helps"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    ["hello there|two for 0.95|yes: you", "train|tests", "7|8", "1 hello|3 yes", "McDonald|go",
+     "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war",
+     "la la la|que sera sera|oh", "hello (again)|yes"],
+)  # fmt: skip
+def test_texts_that_only_resemble_something_else_are_read(clips, texts):
+    rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
+    found, said = imported(clips, "path|text\n" + "\n".join(rows) + "\n")
+    assert len(found) == len(rows) and not any(line.startswith("left") for line in said)
+
+
+def test_swapped_columns_are_named(clips):
+    with pytest.raises(UserError, match="names of files in its column text, .* swap the names"):
+        imported(clips, "path,text\nhello,a.wav\nworld,b.wav\n")
+    rows = "a.wav,ann,hello there you\nb.wav,bob,yes I am\na.wav,ann,no not now\n"
+    with pytest.raises(UserError, match="single words in its column text, and sentences in note: if those"):
+        imported(clips, f"path,text,note\n{rows}")
+
+
+def test_texts_that_may_be_right_are_noted(clips):
+    (clips / "c.wav").write_bytes((clips / "a.wav").read_bytes())
+    _, said = imported(clips, "path,text\na.wav,go\nb.wav,go\nc.wav,go\n")
+    assert "note, t.csv: all 3 rows have the text 'go': check that each was said" in said
+    _, said = imported(clips, "path,text\na.wav,h e l l o y o u\nb.wav,y e s y o u\n")
+    assert any("most texts are single letters" in line for line in said)
+    rows = "".join(
+        f"{name}.wav,this text has been {word}\n"
+        for name, word in {"a": "cut", "b": "put", "c": "let"}.items()
+    )
+    _, said = imported(clips, f"path,text\n{rows}")
+    assert any("3 texts have exactly 22 characters, and none has more" in line for line in said)
+
+
+@pytest.fixture
+def spoken_rows(tmp_path: Path) -> list[tuple[str, str]]:
+    """Twelve recordings with texts of different lengths, 15 characters a second."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(12):
+        text = " ".join(["hello", "you", "there", "morning"][n % 4] for n in range(rng.integers(1, 12)))
+        length = int(16_000 * (len(text) / 15 + 0.3 + 0.2 * rng.random()))
+        soundfile.write(tmp_path / f"{number}.wav", 0.3 * np.sin(np.arange(length) / (5 + number)), 16_000)
+        rows.append((f"{number}.wav", text))
+    return rows
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_texts_that_were_shifted_by_a_row_are_found_by_their_lengths(tmp_path, spoken_rows, shift):
+    names, texts = zip(*spoken_rows, strict=True)
+    texts = np.roll(texts, shift)
+    table = "".join(f"{name},{text}\n" for name, text in zip(names, texts, strict=True))
+    (tmp_path / "asr.csv").write_text(f"audio_path,transcription\n{table}")
+    rows = read_manifest(tmp_path / "asr.csv")
+    lines = describe(rows, audit(rows, Config()), Config())
+    if shift == 0:
+        assert "one row" not in lines
+        assert imported(tmp_path, f"path,text\n{table}")[0]
+        return
+    fits = f"fit the texts one row {'below' if shift > 0 else 'above'} theirs"
+    assert fits in lines
+    with pytest.raises(UserError, match=f"{fits}: check that texts and files belong together"):
+        imported(tmp_path, f"path,text\n{table}")
+
+
+def test_a_rate_that_makes_speech_too_fast_is_noted(tmp_path, spoken_rows):
+    for name, _ in spoken_rows:
+        samples, _ = soundfile.read(tmp_path / name)
+        soundfile.write(tmp_path / name, samples, 48_000)
+    _, said = imported(tmp_path, "path,text\n" + "".join(f"{name},{text}\n" for name, text in spoken_rows))
+    assert any("faster than people speak: check the sample rate of the files" in line for line in said)
 
 
 def test_two_columns_of_texts_must_not_differ(clips):
@@ -191,6 +349,49 @@ def test_times_of_one_segment_under_unknown_names(clips, names):
     row = f'{{"path": "a.wav", "text": "hello", "{first}": 0.5, "{second}": 1.5}}'
     with pytest.raises(UserError, match="rename them to start and end"):
         imported(clips, row, "t.jsonl")
+
+
+UNNAMED = {
+    "Anfang,Ende": "0.5,1.5", "Beginn,Ende": "0,1", "début,fin": "0.5,1.5", "inicio,fin": "0,1",
+    "início,término": "0.5,1.5", "inizio,fine": "0,1", "von,bis": "1,2", "начало,конец": "0,1",
+    "开始,结束": "0.5,1.5", "left,right": "0.5,1.5", "a1,a2": "0:00:00.5,0:00:01.5",
+    "startms,endms": "500,1500", "tb,te": "8000,24000", "seek,length": "0.25,1.5",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", UNNAMED)
+def test_times_under_names_of_any_language_are_found_by_what_they_hold(clips, names):
+    """Without them the whole recording would be taught with the text of a part of it."""
+    row = f"a.wav,hello you,{UNNAMED[names]}"
+    with pytest.raises(UserError, match="seem to say where in .* rename them to start and end, or remove"):
+        imported(clips, f"path,text,{names}\n{row}\n")
+    with pytest.raises(UserError, match="rename them to start and end, or remove them"):
+        manifest(clips, f"audio_path,transcription,{names}\n{row}\n")
+    first, second = names.split(",")
+    start, end = UNNAMED[names].split(",")
+    record = {"path": "a.wav", first: start, "text": "hello you", second: end}
+    with pytest.raises(UserError, match="rename them to start and end"):
+        imported(clips, json.dumps(record), "t.jsonl")
+
+
+OTHER_NUMBERS = {
+    "cer,wer": "0.05,0.25", "age,height": "31,172", "birth,year": "1985,2019", "snr,c50": "31.2,59.9",
+    "f0_min,f0_max": "80.5,212.4", "low,high": "0.5,0.93", "words,letters": "2,9", "lat,lon": "-1.5,50.1",
+    "x,whole": "0.0,5.0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", OTHER_NUMBERS)
+def test_other_pairs_of_numbers_are_not_taken_for_times(clips, names):
+    soundfile.write(clips / "long.wav", 0.5 * np.sin(np.arange(80_000) / 5), 16_000)
+    row = f"long.wav,hello you,{OTHER_NUMBERS[names]}"
+    assert list(imported(clips, f"path,text,{names}\n{row}\n")[0]) == ["hello you"]
+    assert len(manifest(clips, f"audio_path,transcription,{names}\n{row}\n").utterances) == 1
+
+
+def test_a_length_in_seconds_is_compared_with_the_recording(clips):
+    found, said = imported(clips, "path,text,length\na.wav,hello,2.04\nb.wav,yes,0.75\n")
+    assert list(found) == ["hello"] and "its duration is 0.75 and the recording lasts 2.00" in "\n".join(said)
 
 
 @pytest.mark.parametrize("columns", ["up_votes,down_votes", "from_room,to_room", "date_start,date_end"])

@@ -238,7 +238,7 @@ def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path
 def test_a_run_that_the_training_refuses_later_says_why(write_config, tmp_path, monkeypatch):
     monkeypatch.setattr(background, "refuse_early", lambda config, directory: None)
     run = TrainingRun.start(write_config(data_path=str(tmp_path / "nothing.csv")))
-    with pytest.raises(UserError, match=r"died, exit code 2: .*nothing\.csv"):
+    with pytest.raises(UserError, match=r"ended early: exit code 2: .*nothing\.csv"):
         run.wait()
     assert run.status().exit_code == 2
     training_process._children.clear()

@@ -139,6 +139,46 @@ def test_a_size_that_counts_the_header_in_is_noted(tmp_path):
     assert len(found.waveform) == RATE and "counts its header as sound" in found.notes[0]
 
 
+@pytest.mark.parametrize("form", ["wav", "rf64", "w64", "au", "aiff", "caf"])
+@pytest.mark.parametrize("missing", [1, 2, 3, 40, 64])
+def test_a_few_missing_bytes_are_noted_and_more_are_a_truncated_file(tmp_path, form, missing):
+    """Writers count a padding byte or a header that is not there; a file cut by 2 ms is whole, too."""
+    contents = written(tmp_path / "a.wav", format=form.upper(), subtype="PCM_16")
+    (tmp_path / "a.wav").write_bytes(contents[:-missing])
+    found = examine_audio(tmp_path / "a.wav")
+    assert len(found.waveform) == RATE - -(-missing // 2) and not found.fault
+    (note,) = found.notes
+    lacking = "byte" if missing == 1 else f"{missing} bytes"
+    assert f"a.wav lacks the last {lacking} that its header promises" in note
+    assert np.abs(found.waveform.numpy() - SINE[: len(found.waveform)]).max() < 1e-4
+    (tmp_path / "a.wav").write_bytes(contents[:-65])
+    assert "is truncated" in refusal(tmp_path / "a.wav")
+
+
+def test_sound_that_stops_within_a_wave_before_exact_zeros_is_noted(tmp_path):
+    quiet = SINE * np.linspace(1, 0, RATE, dtype=np.float32) ** 4
+    for samples, seconds in (
+        (np.concatenate([SINE[:8000], np.zeros(8000)]), "0.50 s of"),
+        (np.concatenate([SINE[:8000], np.zeros(2000), SINE[:8000]]), "0.13 s of"),
+        (np.concatenate([SINE[:8000], np.zeros(1000), SINE[:8000]]), ""),
+        (np.concatenate([quiet, np.zeros(8000)]), ""),
+        (np.concatenate([np.zeros(8000), SINE]), ""),
+    ):
+        written(tmp_path / "a.wav", samples)
+        notes = examine_audio(tmp_path / "a.wav").notes
+        if not seconds:
+            assert not notes
+            continue
+        assert f"stops within a wave at 0.50 s and goes on with {seconds} exact zeros" in notes[0]
+
+
+def test_an_offset_far_larger_than_its_sound_is_noted(tmp_path):
+    written(tmp_path / "a.wav", SINE * 0.01 + 0.5, subtype="FLOAT")
+    assert "has an offset of 0.5, far larger than its sound" in examine_audio(tmp_path / "a.wav").notes[0]
+    written(tmp_path / "a.wav", SINE + 0.5, subtype="FLOAT")
+    assert not examine_audio(tmp_path / "a.wav").notes
+
+
 def test_bytes_after_the_sound_are_noted_and_chunks_are_not(tmp_path):
     contents = written(tmp_path / "a.wav")
     (tmp_path / "a.wav").write_bytes(contents + b"LIST\4\0\0\0INFO")

@@ -58,6 +58,6 @@ def test_where_it_is_not_installed_the_run_is_refused_before_it_begins(
     make_tiny_config, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install omni-lib\[tensorboard\]"):
+    with pytest.raises(UserError, match=r"pip install -c constraints.txt tensorboard"):
         train(make_tiny_config(tmp_path / "run", tensorboard=True), report=lambda line: pytest.fail(line))
     assert not (tmp_path / "run").exists()

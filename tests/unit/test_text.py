@@ -50,6 +50,16 @@ from omni_lib.text import BLANK, Vocabulary, normalise
         ),
         ("Jan met Dr. May (a friend", "jan met doctor may a friend"),
         ("b'y", "by"),
+        (
+            "The DEC machine had an APR of ten percent; she works at DEC.",
+            "the dec machine had an apr of ten percent she works at dec",
+        ),
+        (
+            "an MT file, the FT, the wizard of oz, mm hmm, just a min",
+            "an mt file the ft the wizard of oz mm hmm just a min",
+        ),
+        ("Yes Dr. Smith, hello Dr May", "yes doctor smith hello doctor may"),
+        ("B D F G, oh K", "b d f g oh k"),  # letters that are spelled, not phones
         ("", ""),
     ],
 )
@@ -136,6 +146,21 @@ def test_normalise(written, said):
         ("(hello/hallo)", "hello/hallo"),
         ("he::llo", "inside a word"),
         ("b'hello world'", "Python"),
+        ("['hello', 'world']", "list of texts"),
+        ("clips/one.WAV", "name of a file"),
+        ("a1/b.txt", "name of a file"),
+        ("See you in DEC", "'dec'"),
+        ("DEC the company, dec the month", "'dec'"),
+        ("THE DEC MACHINE", "'dec'"),
+        ("Ten FT", "'ft'"),
+        ("Elm Dr.", "Elm Dr."),
+        ("I live on Oak Dr", "Oak Dr"),
+        ("Ten kms", "'kms'"),
+        ("Five oz", "'five oz'"),
+        ("Twenty GB", "'twenty gb'"),
+        ("SIL hello sil", "'SIL'|'sil'"),
+        ("HH ah l ow", "in phones"),
+        ("K ae t", "in phones"),
     ],
 )
 def test_what_a_to_z_cannot_spell_is_refused_by_name(written, named):

@@ -87,7 +87,7 @@ def test_the_panels_buttons_stop_resume_and_show_the_log(long_run):
         assert panel._kill.layout.display == "" and panel._kill.description == "End without saving"
         panel._kill.click()
     assert long_run.process() is None and panel._kill.layout.display == "none"
-    assert f"died</b>: it was ended without saving: {lost}" in panel._title.value
+    assert f"ended early</b>: it was ended without saving: {lost}" in panel._title.value
 
 
 def test_a_finished_run_is_trained_again_beside_it_and_compared(write_config, tmp_path):

@@ -160,12 +160,12 @@ def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
 def test_a_killed_run_is_reported_and_can_be_resumed(long_run):
     long_run.process().kill()
     with pytest.raises(
-        UserError, match="died, killed by SIGKILL: the system ends processes when memory runs out"
+        UserError, match="ended early: killed by SIGKILL: the system ends processes when memory runs out"
     ):
         long_run.wait()
     assert long_run.status().exit_code == -signal.SIGKILL
     training_process._children.clear()  # as after a restart of the kernel: the exit code is lost
-    with pytest.raises(UserError, match="died, killed without a message"):
+    with pytest.raises(UserError, match="ended early: killed without a message"):
         long_run.wait()
     with RunLock(long_run.folder):
         pass
@@ -218,7 +218,7 @@ def test_a_run_that_was_asked_to_stop_and_then_killed_does_not_claim_to_be_saved
         assert status.reason == (
             "it was ended without saving: all its steps are lost, because there is no checkpoint yet"
         )
-        with pytest.raises(UserError, match="died, it was ended without saving"):
+        with pytest.raises(UserError, match="ended early: it was ended without saving"):
             long_run.wait()
         training_process._children.clear()
 
@@ -249,7 +249,7 @@ def test_the_state_tells_what_was_saved(code, said, state, reason):
         (18, None, "", State.FINISHED, "it trained to the end"),
         (18, -9, "", State.FINISHED, "it trained to the end, but made no report: killed by SIGKILL"),
         (15, None, "Epoch 3/3:", State.DIED, "killed without a message"),  # before the last save
-        (15, None, "", State.DIED, "it ended, nobody recorded why, and the steps after 15, its newest"),
+        (15, None, "", State.DIED, "why it ended was not recorded, and the steps after 15, its newest"),
         (15, -9, "", State.DIED, "killed by SIGKILL"),
     ],
 )
@@ -270,6 +270,6 @@ def test_a_run_that_was_not_started_by_a_notebook_is_stopped_if_its_last_step_is
     assert run.status().reason == "it ended before its last step, and step 4 is saved"
     periodic_checkpoints(run.folder)[-1].unlink()
     with pytest.raises(
-        UserError, match="died, it ended, nobody recorded why, and all its steps are lost.*yet$"
+        UserError, match="ended early: why it ended was not recorded, and all its steps are lost.*yet$"
     ):
         run.wait()

@@ -28,7 +28,7 @@ def hear(trained):
 
 @pytest.fixture
 def clip(tones_csv):
-    """A clip that the model has learnt."""
+    """A clip that the model has learned."""
     return read_manifest(tones_csv).split("train")[0]
 
 

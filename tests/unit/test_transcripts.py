@@ -56,7 +56,7 @@ FIGURES = "B52|3/4|10:30|555-1234|1914-18|007|2th|50s|10,00|1,00,000|12345678901
 SPACED = "5 m|100 g|2 L|20 dB|60 fps|555 1234|1 500 people|5 – 6|5\u20116|1914—1918|$0.50|£0.99"
 NAMING = "Dec 25|5 Dec.|December 25, 2019|25 December|call 911|room 305|Boeing 747|10.30 am"
 COUNTS = "1985 dollars|2019 people|4 x 4|4x4|1.000|2.500|USD 5|5 EUR|US$5|Rs. 500|Fig. 2|pp. 9"
-OTHERS = "$|$5.5|$1.5 million|½|пока|日本|#1|a = b|10°"
+OTHERS = "No 5|bus no 5|12 Elm Dr.|5 OCT|$|$5.5|$1.5 million|½|пока|日本|#1|a = b|10°"
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,21 @@ def test_names_of_speakers_and_numbers_of_lines_are_not_words(transcript):
     assert spoken("The answer: nothing") == "the answer nothing"
 
 
-@pytest.mark.parametrize("letters", ["i don t know", "it s fine", "ten km", "chapter ii", "st louis"])
+@pytest.mark.parametrize(
+    "letters",
+    ["i don t know", "it s fine", "ten km", "chapter ii", "st louis", "five oz", "ten pct", "sil hello sil"],
+)
 def test_a_table_of_bare_letters_may_have_lost_something(letters):
     with pytest.raises(UserError, match="lost its apostrophe|is not a word"):
         spoken(letters)
     assert normalise(letters) == letters  # a manifest is taken as it is
+
+
+def test_a_transcript_in_phones_is_refused():
+    for phones in ("hh ah l ow", "sh iy hv dx", "b ae d"):
+        with pytest.raises(UserError, match="is written in phones: write it in words"):
+            spoken(phones)
+    assert spoken("b c d e") == "b c d e" and spoken("uh ah er") == "uh ah er"
 
 
 def test_a_year_before_the_twelfth_century_is_not_read_as_a_number():

@@ -46,6 +46,7 @@ def test_a_path_collapses_step_by_step(explorer):
         ("cat", "ccaaa__ttt", "spells &#x27;cat&#x27;, and so do"),
         ("cat", "dog", "spells &#x27;dog&#x27;, not &#x27;cat&#x27;"),
         ("cat", "", "spells &#x27;&#x27;, not"),
+        ("cat", "c", "No path of 1 frame can spell &#x27;cat&#x27;"),
         ("", "__", "spells &#x27;&#x27;. No other path of 2 frames does"),
         ("a", "a", "spells &#x27;a&#x27;. No other path of 1 frame does"),
         ("cat", "c4t", "⚠ write a path with a-z"),
@@ -58,6 +59,21 @@ def test_any_text_and_path_get_an_answer(explorer, text, path, words):
     explorer.text.value = text
     explorer.path.value = path
     assert words in explorer.summary.value
+
+
+def test_the_static_figure_shows_the_chosen_view_as_it_was_left(explorer):
+    pictures = []
+    for view, words in zip(
+        VIEWS, ("The collapse of 'hhe_ll_loo'", "Trellis of 'hello'", "the clip"), strict=True
+    ):
+        explorer.view.value = view
+        pictures.append(explorer.still())
+        assert words in pictures[-1].description
+    assert len({picture.png for picture in pictures}) == 3
+    assert "'hello world' in 48 CTC frames" in pictures[2].description
+    assert "spells 'hello', and so do 1,000 others of 10 frames" in pictures[0].description
+    explorer.view.value, explorer.path.value = VIEWS[0], "c4t"  # not a path: the last one stays
+    assert "hhe_ll_loo" in explorer.still().description
 
 
 def test_the_button_writes_paths_that_spell_the_text(explorer):
@@ -102,10 +118,10 @@ def test_the_trellis_of_a_clip(explorer):
     assert picture.sound and picture.axis_end == pytest.approx(48 * 0.08 / 3)
     assert len(picture.notes) == 48 and all("blank" in note or "%" in note for note in picture.notes)
     images = [picture.image]
-    for mass in ("backward", "both"):
+    for mass, label in (("backward", "β: all ways to go on"), ("both", "α · β: all whole paths")):
         explorer.mass.value = mass
         images.append(picture.image)
-        assert f"({mass} mass)" in picture.alt
+        assert f"({label})" in picture.alt
     explorer.best.value = False
     images.append(picture.image)
     assert len(set(images)) == 4
@@ -135,11 +151,6 @@ def test_only_the_chosen_view_is_shown(explorer):
         explorer.view.value = view
         shown = [name for name, section in explorer._sections.items() if section.layout.display != "none"]
         assert shown == [view]
-
-
-def test_the_static_figure_is_the_trellis(explorer):
-    data, _ = explorer.still_bundle()
-    assert "'hello world' in 48 CTC frames" in data["text/plain"] and len(data["image/png"]) > 5000
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def seconds(wav: bytes) -> float:
 
 def test_another_embedding_changes_picture_and_sound(explorer):
     images, sound = {explorer.picture.image}, explorer.picture.sound
-    assert "Embedding 8 of 16 stands for 0.64–0.72 s" in explorer.summary.value
+    assert "Embedding 8 (of those from 0 to 15) stands for 0.64–0.72 s" in explorer.summary.value
     assert "frames 55 to 77, 23 of them" in explorer.picture.alt and seconds(sound) == pytest.approx(
         0.245, abs=1e-3
     )
@@ -88,10 +88,14 @@ def test_another_clip(explorer):
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
-        (38, "38 frames → 19 → 10 → 5: 0.38 s of sound make 5 embeddings, and at k = 3, 15 CTC frames"),
+        (
+            38,
+            "38 frames → 19 → 10 → 5: 0.38 s of sound make 5 embeddings. From each, the CTC head makes 3 "
+            "predictions: 15 in all.",
+        ),
         (100, "100 frames → 50 → 25 → 12: 1.00 s of sound make 12 embeddings"),
-        (8, "8 frames → 4 → 2 → 1: 0.08 s of sound make 1 embedding,"),
-        (1, "1 frames → 1 → 1 → 0: 0.01 s of sound make 0 embeddings"),
+        (8, "8 frames → 4 → 2 → 1: 0.08 s of sound make 1 embedding."),
+        (1, "1 frame → 1 → 1 → 0: 0.01 s of sound make 0 embeddings"),
     ],
 )
 def test_stepping_through_lengths(explorer, frames, words):
@@ -108,7 +112,7 @@ def test_a_frame_without_a_partner_is_marked_and_mentioned():
 def test_the_static_figure_and_a_clip_that_does_not_exist(explorer):
     data, _ = explorer.still_bundle()
     assert (
-        "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 of 16" in data["text/plain"]
+        "Subsampling explorer. Log-mel of the clip 'hello'. Embedding 8 (of" in data["text/plain"]
         and data["image/png"]
     )
     with pytest.raises(UserError, match="no clip 'helo'"):

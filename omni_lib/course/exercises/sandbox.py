@@ -97,8 +97,10 @@ class Attempt:
         """The argument at a place by its name; as it is written where it has none or is the only one."""
         if len(arguments) == 1:
             return f" ({as_written(arguments)})"
+        # a module is called through a method of torch that takes `*args`
+        function = self.function.forward if isinstance(self.function, torch.nn.Module) else self.function
         try:
-            return f" `{list(inspect.signature(self.function).parameters)[place]}`"
+            return f" `{list(inspect.signature(function).parameters)[place]}`"
         except (TypeError, ValueError, IndexError):  # it takes `*arguments`, or has no signature
             return f" ({as_written(arguments[place : place + 1])})"
 

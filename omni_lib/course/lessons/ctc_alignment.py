@@ -87,10 +87,10 @@ count_alignments = CodeExercise(
         "those of s-1, plus, if allowed, those of s-2.",
         "Begin with one way in the first blank *before* the first frame, and none elsewhere. After "
         "`frames` rounds, add the last two states: a path may end in the last letter or in the blank "
-        "behind it.",
+        "after it.",
     ),
-    praise="Five symbols in 16 frames make 152,587,890,625 sequences; your function visits each "
-    "state once a frame. With probabilities in place of the counts it becomes the forward "
+    praise="Five symbols in 16 frames make 152,587,890,625 sequences. The recursion computes each "
+    "state only once a frame. With probabilities in place of the counts it becomes the forward "
     "recursion.",
 )
 

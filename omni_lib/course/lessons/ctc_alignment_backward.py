@@ -62,8 +62,8 @@ ctc_gradient = CodeExercise(
     judge=judges.ctc_gradient,
     answer=solutions.ctc_gradient,
     hints=(
-        "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame, but "
-        "it has occupancies: a soft one.",
+        "Cross-entropy's gradient is softmax minus one-hot label. CTC has no label in a frame. "
+        "The occupancies take its place, as a soft label.",
         "Occupancies belong to states, and the gradient to symbols. The blank has L + 1 states, "
         "and a letter one for each place where it occurs. Add them up.",
         "Start with `torch.softmax(logits, dim=1)` and subtract `gamma[:, s]` from column "

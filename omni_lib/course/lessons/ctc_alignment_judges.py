@@ -84,8 +84,9 @@ def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> N
             why = "Every run of a letter must stay, in the order of the path."
             if len(right) > 1 and mine == right[0]:
                 why = "That is the first letter alone: is the `return` inside the loop?"
-        raise NotYet(f"{case}: your function spells {mine!r}, and it should spell {right!r}. {why}")
-    expect_equal(attempt, (path,), wanted, why, case)
+        begins = f"{case}: your function spells {mine!r}, and it should spell {right!r}."
+        raise NotYet(f"{begins} {why}".rstrip())
+    expect_equal(attempt, (path,), wanted, "Class indices are whole numbers.", case)
 
 
 def count_alignments(attempt: Attempt) -> None:

@@ -34,7 +34,7 @@ hell_lo = Choice(
     replies={
         "a": "That takes both l of the first run as letters. What happens to equal neighbours before any "
         "blank is dropped?",
-        "b": "The run of two l is one letter, the blank keeps it apart from the next l: two l in all.",
+        "b": "The run of two l is one letter. The blank keeps it apart from the next l: two l in all.",
         "c": "That is what comes out when the blank is dropped before the runs are merged.",
         "d": "The blank is not a space: it writes nothing at all. The space has a class of its own.",
     },
@@ -47,7 +47,7 @@ frames_for_hello = Number(
         "One frame for each letter, and one more between two equal letters.",
     ),
     prompt="The chapter spells hello from 38 mel frames, which are 5 embeddings, at one CTC frame each. How "
-    "many CTC frames does hello need?",
+    "many CTC frames does hello need at least?",
     right=6,
     unit="frames",
     tolerance=0,
@@ -84,7 +84,7 @@ what_blank_means = Choice(
 sum_or_best = Choice(
     key="03.sum_or_best",
     hints=("How would you score a text that has 15 alignments, each with a probability of its own?",),
-    prompt="'Optimises the best alignment automatically', says the chapter. What is the CTC loss?",
+    prompt="'Optimizes best alignment automatically', says the chapter. What is the CTC loss?",
     options={
         "a": "Minus the log-probability of the best path that spells the text.",
         "b": "The cross-entropy of each frame with the letter that forced alignment gives it.",
@@ -95,8 +95,8 @@ sum_or_best = Choice(
     replies={
         "a": "That is the score of the best path alone. One path has less probability than all "
         "of them together; the next cell computes both.",
-        "b": "That is how hybrid systems are trained, with an alignment from elsewhere. CTC needs none.",
-        "c": "Logarithms of a sum and sums of logarithms differ: with a mean, every unlikely path "
+        "b": "Some recognisers are trained in that way, with an alignment from elsewhere. CTC needs none.",
+        "c": "The logarithm of a sum is not the sum of the logarithms: with a mean, every unlikely path "
         "would make the loss larger.",
         "d": "The probabilities of all paths are added up. The next cell does this by listing the paths, and "
         "compares the result with torch's.",
@@ -130,7 +130,7 @@ initial_loss = Number(
         "Each path has the probability (1/29)^8. How much do all of them have together?",
         "The loss is minus the logarithm of that sum: 8 ln 29 - ln 36.",
     ),
-    prompt="A network that has learned nothing gives each of 29 symbols the probability 1/29 in "
+    prompt="Suppose that a network gives each of 29 symbols the probability 1/29 in "
     "every frame. A text of one letter has 36 paths in 8 frames. What is its CTC loss, in "
     "nats? (One decimal will do.)",
     right=8 * math.log(29) - math.log(36),
@@ -156,7 +156,7 @@ letters_per_second = Number(
         "Twice 1000 / 80.",
     ),
     prompt="An embedding lasts 80 ms. With two CTC frames from each (k = 2), at most how many letters a "
-    "second can be spelled, none of them doubled?",
+    "second can be spelled, if none of them is doubled?",
     right=25,
     unit="letters",
     tolerance=0.01,
@@ -175,10 +175,10 @@ peaky = Choice(
         "Any path that collapses to the text is right for the loss. Does the loss then say where in "
         "its sound a letter must be written?",
     ),
-    prompt="Trained on CTC alone, an encoder writes most letters for a single frame. What follows?",
+    prompt="Trained with CTC losses alone, an encoder writes most letters for a single frame. What follows?",
     options={
         "a": "The start of a written letter tells exactly when its sound begins, its end when it ends.",
-        "b": "The model is overfitted: a good model writes each letter for as long as it sounds.",
+        "b": "The model is overfitted: after more clips it would write each letter as long as it sounds.",
         "c": "The letter marks one moment near its sound, and not where that begins or ends.",
         "d": "Blank frames hold no speech and can be cut away from the clip.",
     },
@@ -187,8 +187,8 @@ peaky = Choice(
         "a": "The loss accepts every path that collapses to the text, wherever its peaks are. "
         "Compare the width of the peaks with that of the sounds.",
         "b": "It is not a fault of this model: Zeyer et al. (2021) show that the loss itself leads there.",
-        "c": "The loss does not require a letter to last as long as its sound. Word times from "
-        "CTC can be off by a few frames.",
+        "c": "The loss does not require a letter to last as long as its sound, or to begin with it. This "
+        "encoder writes the first letter at 0.32 s, and the pretrained encoder (Figure 3.4) at 0.19 s.",
         "d": "Some blanks are in the middle of words. If you cut them away, you cut away parts of the words.",
     },
 )

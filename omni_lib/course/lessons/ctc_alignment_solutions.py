@@ -58,7 +58,7 @@ def forward_recursion(log_probs: Tensor, target: list[int]) -> Tensor:
     one.
 
     Args:
-        log_probs: (T, symbols), natural logarithms.
+        log_probs: (T, symbols), natural logarithms; T may be too small for `target`.
         target: L class indices, without blanks; at least one.
 
     Returns:
@@ -85,7 +85,7 @@ def feasible(target: list[int], mel_frames: int, frames_per_embedding: int) -> b
     Compared exactly: True or False (a bool of Python, NumPy or torch).
 
     Args:
-        target: class indices, without blanks; it may be empty.
+        target: class indices, without blanks; it may be empty. The empty text needs no frame.
         mel_frames: at least 1. The encoder makes `embedding_lengths(mel_frames)` embeddings of them.
         frames_per_embedding: k, the CTC frames that the head makes of each embedding.
     """
@@ -100,7 +100,7 @@ def backward_recursion(log_probs: Tensor, target: list[int]) -> Tensor:
     one. The probability of the cell's own frame is not part of beta.
 
     Args:
-        log_probs: (T, symbols), natural logarithms.
+        log_probs: (T, symbols), natural logarithms; T may be too small for `target`.
         target: L class indices, without blanks; at least one.
 
     Returns:
@@ -177,7 +177,8 @@ def prefix_search(log_probs: Tensor, beam: int) -> tuple[list[int], float]:
     """The likeliest text of one utterance, and ln of its probability, summed over its paths.
 
     The text is compared exactly: a list, a tuple, or a tensor with one axis. The logarithm is compared to
-    four digits where `beam` is large enough for all prefixes.
+    four digits where `beam` is large enough for all prefixes. With a smaller beam, paths are lost: then it
+    must not be above that of all paths of the text, and not far below.
 
     Args:
         log_probs: (T, symbols), natural logarithms; some may be -inf. Class 0 is the blank, and all other

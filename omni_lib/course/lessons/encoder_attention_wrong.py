@@ -119,6 +119,10 @@ WRONG: list[tuple[Any, str]] = [
     (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
     (_adds_to_what_is_real, "the wrong way round"),
     (
+        lambda q, k, v, mask: _torchs(0 * q, k, v, mask),
+        "the scores are not used",
+    ),
+    (
         lambda q, k, v, mask: _scores(q, k).masked_fill(mask[:, None, None], -math.inf).softmax(-1) @ v,
         "the wrong way round",
     ),
@@ -150,7 +154,26 @@ OTHER_RIGHT: list[Any] = [
     lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
 ]
 
+
+def _changed(*changes: tuple[str, str]) -> Any:
+    return with_changes(solutions.SelfAttention, *changes)
+
+
 WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
+    (_changed(("self.key(x)", "self.key(x.detach())")), "the gradient of the input is not"),
+    (
+        _changed(
+            ("self.key(x)", "self.key(x.detach())"), ("self.query_value(x)", "self.query_value(x.detach())")
+        ),
+        "no gradient reaches the input",
+    ),
+    (
+        _changed(
+            ("attended = attention(", "attended = F.scaled_dot_product_attention("),
+            ("value, mask)", "value, attn_mask=~mask[:, None, None])"),
+        ),
+        "the mask is the wrong way round",
+    ),
     (with_changes(solutions.SelfAttention, (", value, mask)", ", value, ~mask)")), "the wrong way round"),
     (
         with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),

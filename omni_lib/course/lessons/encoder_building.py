@@ -14,6 +14,7 @@ from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.lessons import encoder_building_judges as judges
 from omni_lib.course.lessons import encoder_convolution_judge, encoder_plug_in
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons import encoder_subsampler_judge as subsampler_judge
 
 subsampler = CodeExercise(
     key="02.subsampler",
@@ -21,7 +22,7 @@ subsampler = CodeExercise(
     "library's weights fit into your class.",
     difficulty=3,
     minutes=8,
-    judge=judges.subsampler,
+    judge=subsampler_judge.subsampler,
     answer=solutions.Subsampler,
     hints=(
         "The last cell before the exercise prints the shapes. First multiply `x` by `padding_mask(lengths, "
@@ -124,7 +125,7 @@ block = CodeExercise(
         "`x = x + self.attention(self.attention_norm(x), mask)`, and in the same way for the other two.",
         "The feed-forward part works on each frame alone, so it takes no mask.",
     ),
-    praise="Since each part only adds to its input, the gradient has a straight way back through all blocks.",
+    praise="Since each part only adds to its input, the gradient has a direct path back through all blocks.",
 )
 
 

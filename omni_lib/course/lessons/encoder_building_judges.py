@@ -22,6 +22,8 @@ from omni_lib.course import materials
 from omni_lib.course.exercises.expectations import compare, require, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, described
 from omni_lib.course.lessons import encoder_slips as slips
+from omni_lib.course.lessons import encoder_whole_slips as whole_slips
+from omni_lib.course.lessons.encoder_gradients_judge import expect_gradients
 from omni_lib.course.lessons.encoder_slips import Slips
 from omni_lib.encoder import apply_rotary, valid_frames
 
@@ -48,30 +50,6 @@ def rotate(attempt: Attempt) -> None:
         compare(got, wanted, why, "B heads T D", case=case)
 
 
-def subsampler(attempt: Attempt) -> None:
-    with seeded(5):
-        layers = library.Subsampler(24)
-        disturb_norms(layers)
-    x = batch(3, 45, 128)
-    lengths = torch.tensor([45, 28, 25])  # odd, also when halved: so kernels reach the padding
-    part = built(attempt, (24,), layers, (x, lengths))
-    for training in (False, True):
-        mine, layers = part.train(training), copy.deepcopy(layers).train(training)
-        case = "In training mode" if training else "A padded batch"
-        wanted, counts = layers(x, lengths)
-        got, got_lengths = _pair(Attempt(mine), (x, lengths), case)
-        compare(got_lengths, counts, _LENGTHS, "B", 1e-6, f"{case}, the lengths")
-        known = {} if training else slips.subsampler(layers, x, lengths)
-        why = "The shapes are right. Compare your steps with those of the docstring, one by one."
-        if training:  # evaluation was right
-            why = "Each norm counts the frames of its mask: give it the mask of the lengths at that point."
-        expect_real_rows(got, wanted, counts, known, why, case)
-    expect_gradients(part, (x, lengths))
-
-
-_LENGTHS = "These are the lengths after the subsampler: each stride over time halves and rounds up."
-
-
 def self_attention(attempt: Attempt) -> None:
     x, lengths = batch(2, 9, 24), torch.tensor([9, 5])
     mask = valid_frames(lengths, 9)
@@ -83,7 +61,7 @@ def self_attention(attempt: Attempt) -> None:
         got = result_of(Attempt(part), (x, mask), case)
         why = "The order is: the maps, `split`, `rotate`, `attention`, and the joined heads through `output`."
         expect_real_rows(got, wanted, lengths, slips.self_attention(layers, x, mask), why, case)
-        expect_gradients(part, (x, mask))
+        expect_gradients(part, layers, (x, mask), lengths)
 
 
 _PADDED = "A padded batch"
@@ -102,11 +80,14 @@ def block(attempt: Attempt) -> None:
         wanted = layers(x, mask)
         got = result_of(Attempt(mine), (x, mask), case)
         known = {} if training else slips.block(layers, x, mask)
-        why = "Each part has a norm of its own in front of it, and no dropout."
+        why = (
+            "Each part has a norm of its own in front of it and the sizes that `Block` is given, and its "
+            "result is added once."
+        )
         if training:  # evaluation was right
             why = "In evaluation mode it was right: there must be no dropout, and no `eval()` inside."
         expect_real_rows(got, wanted, lengths, known, why, case)
-    expect_gradients(part, (x, mask))
+    expect_gradients(part, layers, (x, mask), lengths)
 
 
 def audio_encoder(attempt: Attempt) -> None:
@@ -121,7 +102,8 @@ def audio_encoder(attempt: Attempt) -> None:
     sizes = (192, len(trained.blocks), 3, 768, trained.blocks_before_pool)
     mel, lengths = _two_clips()
     part = _expect_embeddings(attempt, trained, sizes, mel, lengths, "The trained encoder, two clips")
-    expect_gradients(part, (mel, lengths))
+    counts = torch.as_tensor(trained.output_lengths(lengths))
+    expect_gradients(part, trained, (mel, lengths), counts, of_input=False)
 
 
 def _expect_embeddings(
@@ -135,10 +117,10 @@ def _expect_embeddings(
     part = built(attempt, sizes, layers, (mel, lengths)).eval()
     with torch.no_grad():
         wanted, counts = layers(mel, lengths)
-        got, got_lengths = _pair(Attempt(part), (mel, lengths), case)
+        got, got_lengths = pair(Attempt(part), (mel, lengths), case)
         why = "The pool halves the lengths too, and rounds down."
         compare(got_lengths, counts, why, "B", 1e-6, f"{case}, the lengths")
-        _recognise(got, wanted, slips.audio_encoder(layers, mel, lengths), case)
+        _recognise(got, wanted, whole_slips.audio_encoder(layers, mel, lengths), case)
     compare(got, wanted, "The order of the parts is in the docstring.", "B T D", 1e-5, case)
     return part
 
@@ -218,7 +200,7 @@ def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
     return f"the library's weights do not fit: your `{name}` has another shape. Check the sizes of its layer"
 
 
-def _pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any, Any]:
+def pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any, Any]:
     """What a part returns that gives lengths, too."""
     got = result_of(attempt, arguments, case)
     if not isinstance(got, (tuple, list)) or len(got) != 2:
@@ -257,22 +239,3 @@ def _alike(one: Tensor, other: Tensor) -> bool:
         return False
     scale = max(1.0, float(other.detach().abs().max()))
     return bool(torch.allclose(one.detach().double(), other.detach().double(), rtol=1e-5, atol=1e-5 * scale))
-
-
-def expect_gradients(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-    """Training must reach each weight: a `.detach()` or `no_grad` on the way would stop it."""
-    part.zero_grad()
-    result = Attempt(part)(*arguments)
-    result = result[0] if isinstance(result, (tuple, list)) else result
-    stopped = "the values are right, but no gradient reaches"
-    require(bool(result.requires_grad), f"{stopped} the weights. Is there a `detach` or `no_grad`?")
-    try:
-        (result * batch(*result.shape)).sum().backward()
-    except RuntimeError as error:
-        raise NotYet(
-            f"the values are right, but `backward` fails ({str(error).split(', which is')[0]}). "
-            "Training needs it: work without `+=` and other changes in place"
-        ) from error
-    for name, weight in part.named_parameters():
-        reached = weight.grad is not None and bool((weight.grad != 0).any())
-        require(reached, f"{stopped} `{name}`. Is there a `detach` or `no_grad`?")

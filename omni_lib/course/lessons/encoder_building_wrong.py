@@ -13,6 +13,7 @@ from torch import Tensor
 from omni_lib.course.lessons import encoder_attention_wrong as attention
 from omni_lib.course.lessons import encoder_rotation_wrong as rotation
 from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons import encoder_subsampler_wrong as subsampler
 from omni_lib.course.lessons.encoder_rotation_wrong import with_changes
 
 
@@ -30,91 +31,7 @@ class _OneLoop(solutions.AudioEncoder):
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
-    "subsampler": [
-        (
-            with_changes(
-                solutions.Subsampler, ("        x = x * padding_mask(lengths, x.shape[1])[..., None]\n", "")
-            ),
-            "multiply `x` by its mask before",
-        ),
-        (
-            with_changes(solutions.Subsampler, ("x = x + F.relu(", "x = F.relu(")),
-            "must be added to its input",
-        ),
-        (
-            with_changes(
-                solutions.Subsampler,
-                ("F.relu(norm(", "(norm("),
-            ),
-            "a ReLU is missing after the norms",
-        ),
-        (
-            with_changes(solutions.Subsampler, ("F.relu(self.res", "(self.res")),
-            "a ReLU is missing after the residual",
-        ),
-        (
-            with_changes(
-                solutions.Subsampler, ("unflatten(2, (8, 2)).mean(dim=3)", "unflatten(2, (2, 8)).mean(dim=2)")
-            ),
-            "two neighbouring bands",
-        ),
-        (
-            with_changes(solutions.Subsampler, ("x.flatten(2)", "x.transpose(2, 3).flatten(2)")),
-            "stay together",
-        ),
-        (with_changes(solutions.Subsampler, ("lengths + 1", "lengths")), "halves and rounds up"),
-        (with_changes(solutions.Subsampler, (", lengths  # (B", "  # (B")), "a pair is wanted"),
-        (
-            with_changes(
-                solutions.Subsampler,
-                ("return self.project(x.flatten(2)), lengths", "return lengths, self.project(x.flatten(2))"),
-            ),
-            "the lengths first",
-        ),
-        (with_changes(solutions.Subsampler, ("self.project", "self.linear")), "has no `project.weight`"),
-        (with_changes(solutions.Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
-        (
-            with_changes(solutions.Subsampler, ("x.flatten(2)", "x.detach().flatten(2)")),
-            "no gradient reaches",
-        ),
-        (solutions.Subsampler(24), "without brackets"),
-        (
-            with_changes(
-                solutions.Subsampler,
-                (
-                    "F.relu(norm(x, padding_mask(lengths, x.shape[1])))",
-                    "norm(F.relu(x), padding_mask(lengths, x.shape[1]))",
-                ),
-            ),
-            "comes after the norm",
-        ),
-        (
-            with_changes(
-                solutions.Subsampler,
-                (
-                    "norm(x, padding_mask(lengths, x.shape[1]))",
-                    "norm(x, torch.ones(x.shape[:2], dtype=torch.bool))",
-                ),
-            ),
-            "make a new mask",
-        ),
-        (
-            with_changes(
-                solutions.Subsampler,
-                ("x = x + F.relu(self.residual_norm(", "x = F.relu(x + self.residual_norm("),
-            ),
-            "the ReLU comes before the addition",
-        ),
-        (
-            with_changes(
-                solutions.Subsampler,
-                ("(self.residual, x), mask))", "(self.residual, x), torch.ones_like(mask)))"),
-            ),
-            "Each norm counts the frames of its mask",
-        ),
-        (with_changes(solutions.Subsampler, (".mean(dim=3)", ".sum(dim=3)")), "twice their mean"),
-        (with_changes(solutions.Subsampler, (".mean(dim=3)", ".amax(dim=3)")), "Compare your steps"),
-    ],
+    "subsampler": subsampler.WRONG,
     "rotate": rotation.WRONG,
     "self_attention": attention.WRONG_PARTS,
     "block": [
@@ -122,7 +39,16 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             with_changes(
                 solutions.Block, ("x = x + self.attention", "x = x.clone()\n        x += self.attention")
             ),
-            "`backward` fails",
+            "a change in place (`+=`",
+        ),
+        (
+            with_changes(solutions.Block, ("x = x + self.convolution", "x = x.detach() + self.convolution")),
+            "the gradient of `attention_norm.weight` is not the library's",
+        ),
+        (with_changes(solutions.Block, ("x = x + self.attention", "x += self.attention")), "its input `x`"),
+        (
+            with_changes(solutions.Block, ("SelfAttention(d_model, n_heads)", "SelfAttention(d_model, 3)")),
+            "the sizes that `Block` is given",
         ),
         (
             with_changes(
@@ -291,6 +217,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
+    "subsampler": subsampler.OTHER_RIGHT,
     "rotate": rotation.OTHER_RIGHT,
     "self_attention": attention.OTHER_RIGHT_PARTS,
     "audio_encoder": [_OneLoop],

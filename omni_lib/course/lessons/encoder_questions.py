@@ -8,16 +8,17 @@ why_8x = Reflection(
     key="02.why_8x",
     hints=(
         "The gain grows with the square of the number of frames. For the limit, think of quick "
-        "speech: how many letters does a person say in a second?",
+        "speech: how many letters does a person say in a second, and how many embeddings are there?",
     ),
     prompt="Why does the encoder make one embedding of eight frames, and why not of sixteen? Write down what"
     " is gained, and what limits it.",
-    model="With an eighth of the frames, the attention of the model that reads them has a 64th of the pairs"
-    " to compare, and memory and time shrink. But one embedding every 80 ms is less than one for "
-    "every letter of quick speech, and CTC needs at least one frame for each letter.",
+    model="An eighth of the frames means a 64th of the pairs for attention, and so less time and memory. But "
+    "the letters are written from the embeddings. Quick speech has more than 12.5 letters a second, so "
+    "some embeddings of 80 ms must contain two letters. At 160 ms an embedding would have to contain two or "
+    "three all the time.",
     points=(
-        "fewer embeddings make attention, time and memory cheaper",
-        "with too few embeddings there is not one frame for each letter, which CTC needs",
+        "fewer embeddings make attention cheaper, in time and memory",
+        "the letters are written from the embeddings, and quick speech has many letters a second",
     ),
 )
 
@@ -79,7 +80,7 @@ projection_inputs = Number(
     tolerance=0.5,
     praise="128 filters become 16 bands and then 8, and 8 bands of 64 channels are 512 numbers.",
     slips=(
-        (1024, "that is without the mean of two neighbouring bands"),
+        (1024, "the means of two neighbouring bands leave 8 of the 16 bands, each with 64 channels"),
         (8192, "each of the three strides over frequency halves the number of bands"),
         (4096, "each of the three strides over frequency halves the number of bands"),
         (2048, "over frequency there are three strides of 2, and over time two"),
@@ -148,8 +149,8 @@ how_many_blocks = Number(
     right=18,
     unit="blocks",
     tolerance=0.5,
-    praise="(10.5 million - the other parts) / 559,488 is about 18.3. The chapter's 4 layers "
-    "cannot have so many.",
+    praise="(10.5 million - the other parts) / 559,488 is about 18.3. Four layers of the chapter's sizes "
+    "cannot have 10.5 million parameters.",
     slips=(
         (4, "that is how many there are, and together with the rest they make about 2.5 million"),
         (

@@ -134,6 +134,8 @@ def _subsampled(
 
 
 def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Slips:
+    open_keys = mask[:, None, None, :]
+
     def same(values: Tensor) -> Tensor:
         return values
 
@@ -141,7 +143,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         query_turned: Any = apply_rotary,
         key_turned: Any = apply_rotary,
         value_turned: Any = same,
-        masked: bool = True,
+        masked: bool | str = True,
         split: str = "by channel",
         exchanged: bool = False,
     ) -> Callable[[], Tensor]:
@@ -158,7 +160,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
                 query if split == "after" else query_turned(query),
                 key if split == "after" else key_turned(key),
                 value_turned(value),
-                attn_mask=mask[:, None, None, :] if masked else None,
+                attn_mask=None if masked is False else ~open_keys if masked == "inverted" else open_keys,
             )
             joined = result.reshape(x.shape) if split == "joined" else result.transpose(1, 2).flatten(2)
             output: Tensor = layers.output(joined)
@@ -175,6 +177,7 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         "rotate after the `split`: the pairs are those of the channels of one head": run(split="after"),
         "the values must not be rotated": run(value_turned=apply_rotary),
         "the padding is attended to: hand the mask to `attention`": run(masked=False),
+        "the mask is the wrong way round: true means real": run(masked="inverted"),
         "the first half of `query_value` are the queries, the second half the values": run(exchanged=True),
         "the heads are not split by channel: `unflatten` the last axis, then exchange T and heads": run(
             split="by frame"
@@ -260,60 +263,3 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
         x + sum(computed(name, normed(name, x)) for name in names)
     )
     return slips
-
-
-def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) -> Slips:
-    def run(**flags: Any) -> Callable[[], Tensor]:
-        return lambda: _embedded(layers, mel, lengths, **flags)
-
-    def other(before_pool: int) -> Callable[[], Tensor]:
-        return lambda: _embedded(layers, mel, lengths, before_pool=before_pool)
-
-    return {
-        "the log-mels are not normalised": run(mean=False, deviation=False),
-        "the mean is not subtracted from the log-mels": run(mean=False),
-        "the log-mels are not divided by their deviation": run(deviation=False),
-        "subtract the mean before you divide by the deviation": run(mean="after the division"),
-        "the layer norm at the end is missing": run(norm=False),
-        "the embeddings of the padding must be zero: multiply by the mask of the new lengths": run(
-            zeros=False
-        ),
-        "the layer norm has a bias, which writes into the padding: multiply by the mask after it": run(
-            zeros="before the norm"
-        ),
-        "the pool stands before the first block": other(0),
-        "the pool stands after the last block": other(len(layers.blocks)),
-        "the pool stands one block too late": other(layers.blocks_before_pool + 1),
-        "the blocks are not masked: give each the mask of the lengths at that point": run(masked=False),
-    }
-
-
-def _embedded(
-    layers: library.AudioEncoder,
-    mel: Tensor,
-    lengths: Tensor,
-    *,
-    mean: bool | str = True,
-    deviation: bool = True,
-    norm: bool = True,
-    zeros: bool | str = True,
-    masked: bool = True,
-    before_pool: int | None = None,
-) -> Tensor:
-    """The embeddings (B, T', C) of mel (B, T, 128), as the library's unless a flag says otherwise."""
-    before_pool = layers.blocks_before_pool if before_pool is None else before_pool
-    x = mel - layers.feature_mean if mean is True else mel
-    x = x / layers.feature_deviation if deviation else x
-    x = x - layers.feature_mean if mean == "after the division" else x
-    x, lengths = layers.subsampler(x, lengths)
-    for place in range(len(layers.blocks) + 1):
-        if place == before_pool:
-            assert layers.pool is not None
-            x, lengths = layers.pool(x), library.halve_down(lengths)
-        if place < len(layers.blocks):
-            mask = valid_frames(lengths, x.shape[1])
-            x = layers.blocks[place](x, mask if masked else torch.ones_like(mask))
-    mask = valid_frames(lengths, x.shape[1])[..., None]
-    x = x * mask if zeros == "before the norm" else x
-    x = layers.norm(x) if norm else x
-    return torch.where(mask, x, 0.0) if zeros is True else x

@@ -151,7 +151,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("d", "nothing is cut off"),
     ],
     "projection_inputs": [
-        (1024, "without the mean"),
+        (1024, "leave 8 of the 16 bands"),
         (8192, "halves the number of bands"),
         (8, "each has 64 channels"),
         (64, "how many are there"),

@@ -136,7 +136,7 @@ def _over_corpora(attempt: Attempt) -> list[set[str]]:
 def _slips_of_corpus(references: list[str], heard: list[str], counts: list[ErrorCount]) -> _Slips:
     """What the usual mistakes make of a test set."""
     count, pairs = total(counts), list(zip(references, heard, strict=True))
-    yield min(1.0, count.rate), "Nothing stops it at 100%: insertions can take it further."
+    yield min(1.0, count.rate), "It is not limited to 100%: with insertions it may be larger."
     yield count.errors, "That is the number of errors: divide it by the words of all references."
     yield (
         count.errors / len(counts),
@@ -224,7 +224,7 @@ def _slips_of_characters(reference: str, hypothesis: str, found: ErrorCount) -> 
     """What the usual mistakes make of two texts."""
     letters = reference.replace(" ", "")
     spaces = "You leave the spaces out; they count, as errors and among the characters of the reference."
-    yield min(1.0, found.rate), "You cap it at 100%; insertions can take it further."
+    yield min(1.0, found.rate), "You cap it at 100%; with insertions it may be larger."
     yield found.errors, "That is the number of errors: divide it by the characters of the reference."
     for characters in (len(hypothesis), max(len(reference), len(hypothesis))):
         yield (

@@ -163,7 +163,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_percent, "return the fraction"),
         (_one_long_text, "You join all utterances"),
         (_over_the_hypotheses, "words of the *references*"),
-        (_at_most_one, "Nothing stops it at 100%"),
+        (_at_most_one, "not limited to 100%"),
         (_without_insertions, "inserted into the second"),
         (_substitutions_only, "substitutions only"),
         (lambda *given: total(_counts(*given)).errors, "the number of errors"),

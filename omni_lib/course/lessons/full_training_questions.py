@@ -11,8 +11,9 @@ loss_scale = Choice(
         "differ between two corpora?",
     ),
     prompt=(
-        "Two runs begin. The first log line of one says ctc_loss=270, that of the other ctc_loss=82; "
-        "both encoders are untrained, and both print nats per utterance. What do you conclude?"
+        "Two untrained encoders with the same settings are measured before their first step, each on a "
+        "corpus of its own. The loss of the first is 270 nats per utterance, that of the second 82. What do "
+        "you conclude?"
     ),
     options={
         "a": "The clips of the first are longer on average",
@@ -48,13 +49,14 @@ overfit_first = Choice(
     },
     right="c",
     replies={
-        "a": "It cannot even learn by heart what it has. More of it will not help.",
-        "b": "To learn four clips by heart is the easiest task that it will ever have. What fails here "
-        "fails there too, only later.",
+        "a": "The model does not even learn by heart the clips that it has. More clips make the task harder.",
+        "b": "To learn four clips by heart is the easiest task that a model can have. What fails on one "
+        "batch fails on the whole corpus too, only later.",
         "c": "Yes: in targets, lengths, masks, the sign of the loss, a frozen layer, the rate. A "
         "model that cannot learn four clips by heart has such a mistake, and here a new try "
         "takes a minute.",
-        "d": "Both make learning by heart harder. They are for a model that learns too well.",
+        "d": "Both make it harder to learn clips by heart. They help a model that does this too well, and "
+        "fails on other clips.",
     },
 )
 
@@ -149,9 +151,9 @@ one_change = Reflection(
     prompt="Which one setting do you change, what do you expect of the loss and of the WER, and what would "
     "show that you were wrong?",
     model="I set muon_rate to 0, so that AdamW alone trains the matrices of the blocks, too. I expect the "
-    "loss to fall more slowly, and the WER to reach 0 later, because Muon takes a step of the same length in "
-    "every direction, and AdamW mostly along a few. I am wrong if the loss at step 40 is as low as the "
-    "library's, within what another seed changes.",
+    "loss to fall more slowly, and the WER to reach 0 later, because Muon takes steps of "
+    "similar length in many directions, and AdamW mostly in a few. I am wrong if the loss at step 40 is as "
+    "low as the library's, within what another seed changes.",
     points=(
         "one setting, and its new value",
         "what the loss and the WER will do",
@@ -177,7 +179,7 @@ recipe_refused = Choice(
     },
     right="b",
     replies={
-        "a": "Then the same rows stand in fewer batches, and their loss is still infinite.",
+        "a": "Then the same rows are in fewer batches, and their loss is still infinite.",
         "b": "Yes: most texts have more letters than their clips have CTC frames, about 16 a second "
         "against 12.5. Two frames from each embedding are enough here. Our recipe takes 3, because it "
         "also trains on faster copies of the clips.",
@@ -201,14 +203,14 @@ log_one = Choice(
         "Look at the share of blanks, epoch by epoch.",
         "Compare it with the healthy log at the same epoch.",
     ),
-    prompt="Log 1: what is wrong with it?",
+    prompt="Log 1: what is wrong with this training?",
     options=_ILLNESSES,
     right="c",
     replies={
         "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
         "used. What does the share of blanks do?",
-        "b": "After its first steps the loss goes up and down only with the length of the batches. What does "
-        "the share of blanks do?",
+        "b": "The loss goes up and down, mostly with the length of the clips in the last ten steps, but its "
+        "trend is downwards. What does the share of blanks do?",
         "c": "Yes: nearly every frame is blank, still in epoch 3. One setting causes this. You will find it "
         "below the last log.",
         "d": "Compare its share of blanks with the healthy log's, epoch by epoch: here it stays near 100%.",
@@ -218,7 +220,7 @@ log_one = Choice(
 log_two = Choice(
     key="05.log_two",
     hints=("Look at the loss in the first fifty steps.",),
-    prompt="Log 2: what is wrong with it?",
+    prompt="Log 2: what goes wrong first in this training?",
     options=_ILLNESSES,
     right="b",
     replies={
@@ -226,21 +228,22 @@ log_two = Choice(
         "used. What does the loss do in its first fifty steps?",
         "b": "Yes: the loss falls, and within ten steps more than doubles. From step 90 on, nearly every "
         "frame is blank.",
-        "c": "It ends there, but that is not how it began: what does the loss do in its first fifty steps?",
-        "d": "No healthy loss more than doubles within ten steps.",
+        "c": "Nearly every frame is blank from step 90 on, but something went wrong before: what does the "
+        "loss do in its first fifty steps?",
+        "d": "A healthy loss does not rise by so much: here it more than doubles within ten steps.",
     },
 )
 
 log_three = Choice(
     key="05.log_three",
     hints=("How many steps does an epoch have? How many clips is that, in batches of 8?",),
-    prompt="Log 3: what is wrong with it?",
+    prompt="Log 3: what is wrong with this training?",
     options=_ILLNESSES,
     right="a",
     replies={
         "a": "Yes: 23 steps an epoch are at most 184 of 1000 clips. The training loss falls on those, but on "
         "dev nearly every word stays wrong.",
-        "b": "Its loss falls all the way. Count its steps an epoch: how many clips are that?",
+        "b": "Its loss falls from each point to the next. Count its steps an epoch: how many clips is that?",
         "c": "It has hardly any blanks, because its clips have hardly more CTC frames than "
         "letters. Count its steps an epoch.",
         "d": "The training loss falls, but the WER on dev never goes clearly below 100%. Count its steps an "

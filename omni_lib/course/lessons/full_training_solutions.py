@@ -96,7 +96,8 @@ def train_step(
 ) -> Loss:
     """One step of a training. The result is what `model` returned.
 
-    Compared with the library's step in all weights and in their average, after one step and after three.
+    Compared with the library's step, after one step and after three: all weights, their average, and the
+    running statistics of the norms, to a hundredth of what the steps change.
 
     Args:
         model: `model(batch, share)` is the forward pass and the loss; minimise its `objective`.

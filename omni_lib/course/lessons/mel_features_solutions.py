@@ -34,7 +34,8 @@ def hertz_to_mel(hertz: float) -> float:
 def empty_filters(n_fft: int, n_mels: int) -> list[int]:
     """The numbers, from 0, of the mel filters that contain no bin of a transform of `n_fft` points.
 
-    The sample rate is 16 kHz, and the filters span 0 to 8000 Hz on HTK's mel scale.
+    The sample rate is 16 kHz, and the filters span 0 to 8000 Hz on HTK's mel scale. A bin
+    on the edge of a triangle has the weight 0 there, and does not count.
 
     Compared exactly, in ascending order; a list, a tuple, or a tensor with one axis.
     """
@@ -50,7 +51,7 @@ def log_mel(waveform: Tensor) -> Tensor:
     (`pad_mode="constant"`), not its mirror image (torch's default, "reflect"). Each frame is 1024 samples,
     times a periodic Hann window of 400 in their middle (`torch.hann_window(400)`; `np.hanning` is
     symmetric), then Fourier transformed. The power is the squared absolute value. It is added up in 128 mel
-    filters from 0 to 8000 Hz, on HTK's scale and without a norm (torchaudio's default). The values are
+    filters from 0 to 8000 Hz, triangles of height 1 on HTK's scale (torchaudio's default). The values are
     ln(power in a filter + 1e-6).
 
     Compared to four digits (a pure tone to three); float32 and float64 will do.

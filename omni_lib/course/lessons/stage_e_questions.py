@@ -44,7 +44,8 @@ why_freeze = Choice(
     },
     right="b",
     replies={
-        "a": "It recognises as well as before. What would the first gradients of Stage E do to it?",
+        "a": "It recognises speech exactly as well as before: dropout is off in evaluation mode anyway. What "
+        "would the first gradients of Stage E do to it?",
         "b": "Yes. It is cheaper, too: it needs no gradient. Once the projector has been "
         "trained, the encoder can be trained too, at a low rate.",
         "c": "Freezing saves the memory of gradients and optimiser, but that of the weights is needed "
@@ -100,10 +101,10 @@ voices_forgotten = Choice(
     prompt="A probe predicts the voice far better from untrained embeddings than from trained "
     "ones. What happened in training?",
     options={
-        "a": "The trained encoder is worse in every way: it has learnt the clips by heart",
+        "a": "The trained encoder is worse in every way: it has learned the clips by heart",
         "b": "The probe of the trained embeddings was not fitted long enough",
         "c": "CTC rewards what was said, not who said it",
-        "d": "The dev voices were heard in training",
+        "d": "The dev voices were in the training data",
     },
     right="c",
     replies={
@@ -146,10 +147,10 @@ few_or_many = Choice(
     "uses 1000, each 20 times; the third 4000, each 5 times; and the fourth 20,000, each once. Which has the "
     "lowest error rate on its training batches, and the highest on unknown voices and sentences?",
     options={
-        "a": "that on 20,000 utterances, each once",
-        "b": "that on 4000 utterances, each 5 times",
-        "c": "that on 1000 utterances, each 20 times",
-        "d": "that on 250 utterances, each 80 times",
+        "a": "The one on 20,000 utterances, each once",
+        "b": "The one on 4000 utterances, each 5 times",
+        "c": "The one on 1000 utterances, each 20 times",
+        "d": "The one on 250 utterances, each 80 times",
     },
     right="d",
     replies={

@@ -25,10 +25,10 @@ def load_encoder(path: Path) -> AudioEncoder:
 
 
 def freeze(encoder: AudioEncoder) -> AudioEncoder:
-    """The same encoder, which training can no longer change: neither its weights nor its running statistics.
+    """The encoder in a state that training cannot change: neither its weights nor its running statistics.
 
-    Compared: no parameter requires a gradient, no module in it is in training mode, and a forward pass
-    leaves every parameter and buffer as it was.
+    Compared: the weights are those that were given, no parameter requires a gradient, no module in the
+    encoder is in training mode, and a forward pass leaves every parameter and buffer as it was.
     """
     for parameter in encoder.parameters():
         parameter.requires_grad_(False)

@@ -29,7 +29,7 @@ def _judge_seconds(attempt: Attempt) -> None:
         why = ""
         single = torch.is_tensor(got) and got.numel() == 1 and not got.is_complex()
         number = float(got) if single or isinstance(got, (int, float, np.number)) else None
-        if number is not None and samples and number != wanted:
+        if number and samples and number != wanted:  # 0 for one sample has too many explanations
             for value, slip in (
                 (
                     samples * SAMPLE_RATE,
@@ -81,9 +81,11 @@ pipeline_order = Choice(
     key="00.pipeline_order",
     hints=(
         "Which of these is a recording, and which is computed from it?",
-        "A second has 16,000 samples and 100 frames of 128 numbers each; eight frames make one embedding.",
+        "Two seconds are 200 frames of 10 ms. How many groups of eight frames are that?",
     ),
-    prompt="Two seconds of sound become text. In which order, and with which shapes?",
+    prompt="A second of sound has 16,000 samples. The log-mel has a frame of 128 numbers every 10 ms. The "
+    "encoder turns every eight frames into one embedding of 192 numbers. Two seconds of sound become text: "
+    "in which order, and with which shapes?",
     options={
         "a": "waveform (32000,) → embeddings (25, 192) → log-mel (200, 128) → log-probabilities → text",
         "b": "waveform (32000,) → log-mel (200, 128) → embeddings (25, 192) → log-probabilities → text",

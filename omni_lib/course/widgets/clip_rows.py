@@ -122,8 +122,8 @@ def from_sound_to_text(clip: str = "digits", caption: str = "") -> ClipRows:
             "the embeddings, in colours",
             end=SECONDS_PER_EMBEDDING * len(reading.embeddings),
         ),
-        Row("letters", "from the CTC head", 22, marks=letter_marks(reading)),
-        Row("words", "as the network writes them", 6, words=True),
+        Row("letters", "as the network writes them", 22, marks=letter_marks(reading)),
+        Row("words", "click one to hear it", 6, words=True),
     )
     return ClipRows(reading, rows, f"the clip '{clip}'", caption)
 
@@ -165,7 +165,7 @@ def words_of(reading: Reading, label: str, caption: str = "") -> ClipRows:
 def mel_row(reading: Reading, height: int, words: bool = False) -> Row:
     """The log-mel as a row."""
     image = matrix_image(reading.mel, "magma")
-    detail, end = "128 mel filters, every 10 ms", HOP_LENGTH / SAMPLE_RATE * len(reading.mel)
+    detail, end = "128 numbers, every 10 ms", HOP_LENGTH / SAMPLE_RATE * len(reading.mel)
     return Row("log-mel", detail, height, image, "the log-mel", end, smooth=True, words=words)
 
 

@@ -33,7 +33,12 @@ from omni_lib.course.trellis import (
 )
 from omni_lib.course.widgets.explorer import Explorer, button, controls
 from omni_lib.course.widgets.sound_picture import SoundPicture
-from omni_lib.course.widgets.trellis_pictures import RegionCanvas, TrellisCanvas, collapse_table
+from omni_lib.course.widgets.trellis_pictures import (
+    CollapseCanvas,
+    RegionCanvas,
+    TrellisCanvas,
+    collapse_table,
+)
 from omni_lib.ctc import frames_needed
 from omni_lib.encoder import embedding_lengths
 from omni_lib.errors import UserError
@@ -41,9 +46,9 @@ from omni_lib.text import normalise
 
 VIEWS = ("collapse a path", "feasible region", "trellis of a clip")
 MASSES = {
-    "forward: all beginnings": "forward",
-    "backward: all endings": "backward",
-    "both: all complete paths": "both",
+    "α: all beginnings": "forward",
+    "β: all ways to go on": "backward",
+    "α · β: all whole paths": "both",
 }
 LONGEST_TEXT = 90  # characters; the longest clip has 81
 LONGEST_PATH = 40  # frames that fit into a legible table
@@ -82,12 +87,14 @@ class CTCExplorer(Explorer):
         self.clips = materials.clips()
         self.clip = widgets.Dropdown(options=list(self.clips), description="clip")
         self.transcript = widgets.Text(self.clips[self.clip.value].text, description="its text")
-        self.mass = widgets.Dropdown(options=MASSES, description="mass")
+        self.mass = widgets.Dropdown(options=MASSES, description="probability of")
         self.best = widgets.Checkbox(True, description="show the best path", indent=False)
         self.trellis_picture = SoundPicture()
         self.trellis_picture.add_class("omni-trellis")
 
         self._draws = 0
+        self._collapsed = Collapse([]), ""  # the path that was shown last, and what was said about it
+        self._collapse_canvas = CollapseCanvas()
         self._region_canvas, self._trellis_canvas = RegionCanvas(), TrellisCanvas()
         self._recogniser, self._config = materials.pretrained()
         self._outputs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
@@ -123,11 +130,12 @@ class CTCExplorer(Explorer):
         {VIEWS[0]: self._collapse, VIEWS[1]: self._region, VIEWS[2]: self._trellis}[self.view.value]()
 
     def still(self) -> Picture:
-        words = self.summary.value
-        if not self.trellis_picture.image:
-            self._trellis()
-        self.summary.value = words
-        return Picture(self.trellis_picture.image, f"CTC explorer. {self.trellis_picture.alt}")
+        """The chosen view as it was last drawn; of a path, all steps of its collapse."""
+        picture = {VIEWS[1]: self.region_picture, VIEWS[2]: self.trellis_picture}.get(self.view.value)
+        if picture is not None and picture.image:
+            return Picture(picture.image, f"CTC explorer. {picture.alt}")
+        path, words = self._collapsed
+        return Picture(self._collapse_canvas.draw(path), f"CTC explorer. {words}")
 
     def _target(self, text: str) -> tuple[str, list[int]]:
         """The normalised text and its class indices."""
@@ -148,7 +156,9 @@ class CTCExplorer(Explorer):
             )
         self.steps.value = collapse_table(path, self.step.value)
         text, target = self._target(self.text.value)
-        self.announce(_judged(path, text, target))
+        words = _judged(path, text, target)
+        self._collapsed = path, f"The collapse of {self.path.value!r}, step by step. {words}"
+        self.announce(words)
 
     def _another_path(self) -> None:
         _, target = self._target(self.text.value)
@@ -222,7 +232,7 @@ class CTCExplorer(Explorer):
             f"loss of {-whole:.1f} nats together; the best path alone has {_percent(alone - whole)} of their "
             f"probability. Greedy decoding gives '{greedy}'."
         )
-        title = f"Trellis of the clip '{self.clip.value}' ({self.mass.value} mass) above the posteriors."
+        title = f"Trellis of the clip '{self.clip.value}' ({self.mass.label}) above the posteriors."
         with picture.hold_sync():
             picture.set_image(image, f"{title} {words}")
             picture.set_axis(self._trellis_canvas.time_span(), 0.0, frames * seconds)
@@ -234,15 +244,15 @@ class CTCExplorer(Explorer):
 def _judged(path: Collapse, text: str, target: list[int]) -> str:
     """Whether a path spells the text, and why not."""
     frames, needed = len(path.path), frames_needed(target)
+    length = f"{frames} frame{'s' * (frames != 1)}"
     if path.text == text:
         spells, others = f"This path spells '{text}'", count_alignments(target, frames) - 1
-        length = f"{frames} frame{'s' * (frames != 1)}"
         if not others:
             return f"{spells}. No other path of {length} does."
         verb = "does one other" if others == 1 else f"do {number(others)} others"
         return f"{spells}, and so {verb} of {length}."
     if frames < needed:
-        why = f" No path of {frames} frames can spell '{text}': it needs {needed}."
+        why = f" No path of {length} can spell '{text}': it needs {needed}."
     elif needed > len(target) and path.text == "".join(letter for letter, _ in groupby(text)):
         why = " A path needs a blank between two equal letters, otherwise they merge into one."
     else:

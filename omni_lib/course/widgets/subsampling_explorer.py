@@ -89,7 +89,7 @@ class SubsamplingExplorer(Explorer):
         start, end = field.samples(len(self._waveform))
         inside = float(weights[field.first : field.last + 1].sum())
         words = (
-            f"Embedding {index} of {self.embedding.max + 1} stands for "
+            f"Embedding {index} (of those from 0 to {self.embedding.max}) stands for "
             f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through subsampler and pool it "
             f"depends on frames {field.first} to {field.last}, {field.frames} of them: the sound from "
             f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the "
@@ -173,14 +173,18 @@ def length_steps(frames: int, k: int) -> str:
             f'<td style="white-space: nowrap; line-height: 0; padding: 2px 0">{boxes}</td></tr>'
         )
     odd = " The last 40 ms frame (orange) has no partner and is dropped." if left_over else ""
-    plural = "" if counts[3] == 1 else "s"
+    made = _counted(counts[3], "embedding")
     words = (
-        f"{frames} frames → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound make "
-        f"{counts[3]} embedding{plural}, and at k = {k}, {counts[3] * k} CTC frames; halves are rounded up, "
-        f"up and down.{odd}"
+        f"{_counted(frames, 'frame')} → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound "
+        f"make {made}. From each, the CTC head makes {_counted(k, 'prediction')}: {counts[3] * k} in all. "
+        f"The halves are rounded up, up and down.{odd}"
     )
     status = f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
     return table(rows, words) + status
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 class FieldCanvas(Canvas):

@@ -1,4 +1,4 @@
-"""The pictures of the CTC and trellis explorers: the table of a path, the feasible region, and trellises."""
+"""Pictures of the CTC and trellis explorers: a path that collapses, the feasible region, and trellises."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgba
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from torch import Tensor
 
 from omni_lib.course.figures import MATRIX, page_style
-from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE
+from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE
 from omni_lib.course.trellis import VOCABULARY, Collapse, Region, name_of, sign_of, states_of
 from omni_lib.course.widgets.explorer import DPI, Canvas, label_rows, table
 from omni_lib.course.widgets.trellis_drawing import ShortTrellis
@@ -22,6 +22,17 @@ from omni_lib.text import BLANK
 DEEPEST = 12.0  # nats below the best cell of a frame: cells below e^-12 are drawn black
 LONGEST_LABEL = 24  # characters of a word on the axis
 MOST_LETTERS = 26  # labels of states that fit on the axis; of a longer text only the words are labelled
+COLLAPSE_ROWS = (
+    "path, one symbol for each frame",
+    "step 1: merge repeated symbols",
+    "step 2: remove the blanks",
+    "the text",
+)
+NAMES, BOX, LINE = (
+    260,
+    30,
+    44,
+)  # pixels: the names of the rows, the widest box of a symbol, the height of a row
 
 
 def collapse_table(path: Collapse, step: int) -> str:
@@ -34,15 +45,12 @@ def collapse_table(path: Collapse, step: int) -> str:
         [_cell(symbol, frames, width, dropped=symbol == BLANK) for symbol, frames in runs],
         [f'<td colspan="{max(len(path.path), 1)}" style="padding: 4px 8px"><b>{text}</b></td>'],
     ]
-    names = (
-        "path, one symbol for each frame",
-        "step 1: merge repeated symbols",
-        "step 2: remove the blanks",
-        "step 3: the text",
-    )
     style = "text-align: left; padding-right: 12px; white-space: nowrap; font-weight: normal"
     header = f'<th scope="row" style="{style}">{{}}</th>'
-    rows = [f"<tr>{header.format(name)}{''.join(row)}</tr>" for name, row in zip(names, cells, strict=True)]
+    rows = [
+        f"<tr>{header.format(name)}{''.join(row)}</tr>"
+        for name, row in zip(COLLAPSE_ROWS, cells, strict=True)
+    ]
     return table(rows[: step + 1], f"a path of {len(path.path)} frames collapses to '{path.text}'")
 
 
@@ -54,6 +62,48 @@ def _cell(symbol: int, frames: int, width: int, dropped: bool = False) -> str:
     style = f"border: 2px {line} {colour}; text-align: center; min-width: {width}px; height: 26px; "
     style += "padding: 0 3px; font-family: monospace"
     return f'<td colspan="{frames}" title="{title}" style="{style}">{sign}</td>'
+
+
+class CollapseCanvas(Canvas):
+    """The table of `collapse_table` with all its rows, as a picture for places without a kernel."""
+
+    def __init__(self) -> None:
+        super().__init__(9.6, (LINE * len(COLLAPSE_ROWS) + 12) / DPI)
+        with page_style():
+            self.axes = self.figure.add_axes((0, 0, 1, 1))
+
+    def draw(self, path: Collapse) -> bytes:
+        """The picture of one path as a PNG."""
+        width = min(BOX, (960 - NAMES - 12) / max(len(path.path), 1))
+        with page_style():
+            self.axes.clear()
+            self.axes.axis("off")
+            self.axes.set(xlim=(0, 960), ylim=(LINE * len(COLLAPSE_ROWS) + 12, 0))  # a unit is a pixel
+            for row, name in enumerate(COLLAPSE_ROWS):
+                self.axes.text(12, _middle(row), name, va="center", color=INK)
+            for row, runs in enumerate([[(symbol, 1) for symbol in path.path], path.runs, path.runs]):
+                left = float(NAMES)
+                for symbol, frames in runs:
+                    self._box(row, left, frames * width, symbol)
+                    left += frames * width
+            text = path.text or "(nothing)"
+            self.axes.text(NAMES + 4, _middle(3), text, va="center", color=INK, weight="bold")
+        return self.png()
+
+    def _box(self, row: int, left: float, width: float, symbol: int) -> None:
+        """A symbol and its frames; from row 2 on, a blank is a dashed and empty box."""
+        colour, dropped = GREY if symbol == BLANK else BLUE, row == 2 and symbol == BLANK
+        corner, line = (left + 1, _middle(row) - 14), "--" if dropped else "-"
+        style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": 1.5}
+        self.axes.add_patch(Rectangle(corner, width - 2, 28, **style))
+        if not dropped:
+            place: dict[str, Any] = {"va": "center", "ha": "center", "family": "monospace"}
+            self.axes.text(left + width / 2, _middle(row), sign_of(symbol), color=INK, **place)
+
+
+def _middle(row: int) -> float:
+    """The middle of a row of the picture, in pixels from its top."""
+    return 6 + (row + 0.5) * LINE
 
 
 def state_labels(target: Sequence[int]) -> list[tuple[int, str]]:

@@ -14,6 +14,9 @@ from itertools import islice
 
 from omni_lib.machine.sound.parts import AGAIN, Bytes, Contents, Part, UnreadableSound, refuse_many, replaced
 
+# Bytes that may be missing at the end, 2 ms at 16 kHz: writers count a header or a padding byte that is not
+# there. Whether a file was cut by so little makes no difference to what is said in it.
+_FEW = 64
 _MOST_TRAILING = 50  # chunks after the samples
 _MOST_CHUNKS = 10_000  # a file with more is not a recording
 _MP3 = 0x55  # in the place where 1 stands for PCM
@@ -74,7 +77,11 @@ def contents(data: Bytes, start: int) -> Contents | None:
     at = start
     while at < data.size and (find := _container(data, at)) and (sound := find(data, at)):
         whole_file = sound.size in (data.size - at, data.size - at - 8)  # as if the header were sound, too
-        if sound.size is None or whole_file:
+        lacking = 0 if sound.size is None else sound.start + sound.size - data.size
+        if few := bool(sound.fields) and not whole_file and 0 < lacking <= min(_FEW, data.size - sound.start):
+            last = "byte" if lacking == 1 else f"{lacking} bytes"
+            notes.append(f"lacks the last {last} that its header promises: it is read up to its end")
+        if sound.size is None or whole_file or few:
             end = _next_header(data, at, sound.start)
             patches = [field.patch(end - sound.start) for field in sound.fields]
             pieces = _padded(replaced(at, end, patches), sound.unpadded)

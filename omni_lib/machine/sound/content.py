@@ -1,11 +1,12 @@
 """Whether the content of a recording is usable. Every command that reads sound makes this check.
 
-Left out by name, because no word can be learnt from them or recognised in them:
+Left out by name, because no word can be learned from them or recognised in them:
 
 - silence, and a constant: nothing was recorded
 - samples that were read in a wrong format. With their bytes in the wrong order, or with bytes inserted in a
   transfer, they are as loud and irregular as uniform random numbers. Floats that are read as integers are
-  loud, and hardly ever near zero
+  loud, and hardly ever near zero. Unsigned samples that are read as signed ones, or the reverse, jump from
+  one end of the scale to the other and are never near zero; 8 bits that are read as 16 stay at one end
 - samples far beyond full scale: integers that were taken for floats. Scaled down they might be sound, but
   only whoever made the file can know the factor.
 
@@ -15,6 +16,8 @@ Kept, with a note:
   "Effects of differentiation, integration, and infinite peak clipping upon the intelligibility of speech"),
   but it is not what a model should mostly be trained on
 - over full scale, but not by far: a copy as 16-bit PCM cuts the peaks off
+- an offset far larger than the sound
+- sound that stops within a wave and goes on as exact zeros, as where a part of a download is missing
 - channels that cancel when they are averaged: one of them is read instead, which loses nothing
 """
 
@@ -35,6 +38,14 @@ _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speec
 _LOUD, _IRREGULAR = 0.4, 0.5  # RMS, and the correlation of neighbouring samples
 _UNCLIPPED = 0.05  # share of the samples near the peak
 _NEAR_ZERO, _RARELY = 0.1, 0.02  # amplitude, and the share of samples below it: no wave has so few
+# RMS, and correlation of neighbours: that of speech clipped to its sign, at 8 kHz, was never below 0.18
+_RATHER_LOUD, _UNCORRELATED = 0.28, 0.1
+_NEVER = 0.001  # the share of samples near zero of a wave that jumps; clipped speech has all near the peak
+_ALL_CLIPPED = 0.98
+_OFFSET = 0.75  # the mean, of full scale, of no recording
+_BESIDE_OFFSET = 0.1  # the share of a constant that its sound should have at least
+# seconds of exact zeros, and the amplitude in the last samples before them
+_HOLE, _STOPS, _LAST = 0.1, 0.03, 16
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
 _CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
@@ -52,6 +63,11 @@ class Content:
         self.lowest, self.highest = 0.0, 0.0
         self._near_peak = self._near_zero = 0
         self._sum = self._power = self._next = 0.0  # of samples, their squares, products of neighbours
+        self._zeros, self._before_zeros = 0, 0.0  # exact zeros at the end so far, and the peak before them
+        self._hole = (
+            0,
+            0,
+        )  # the longest stretch of zeros after a loud sample: its first sample and its length
         self._notes = list(notes)
 
     @property
@@ -73,7 +89,29 @@ class Content:
         self._sum += float(wide.sum())
         self._power += float(wide @ wide)
         self._next += float(wide[1:] @ wide[:-1])
+        self._add_zeros(block)
         self.samples += len(block)
+
+    def _add_zeros(self, block: np.ndarray) -> None:
+        """Find the stretches of exact zeros that follow a loud sample, also across blocks."""
+        sound = np.flatnonzero(block)
+        if len(sound) == 0:
+            self._zeros += len(block)
+            return
+
+        def peak(last: int) -> float:
+            return float(np.abs(block[max(0, last + 1 - _LAST) : last + 1]).max())
+
+        self._note_hole(self.samples - self._zeros, self._zeros + int(sound[0]))
+        gaps = np.diff(sound) - 1
+        for gap in np.flatnonzero(gaps > max(self._hole[1], _LAST)).tolist():
+            self._before_zeros = peak(int(sound[gap]))
+            self._note_hole(self.samples + int(sound[gap]) + 1, int(gaps[gap]))
+        self._before_zeros, self._zeros = peak(int(sound[-1])), len(block) - 1 - int(sound[-1])
+
+    def _note_hole(self, first: int, length: int) -> None:
+        if self._before_zeros >= _STOPS and length > self._hole[1]:
+            self._hole = (first, length)
 
     def remark(self, note: str) -> None:
         """Add a note that was found in another way; its words follow the file's name."""
@@ -81,11 +119,16 @@ class Content:
 
     @property
     def fault(self) -> str:
-        """Why nothing can be learnt from it, or ""; the words follow the file's name."""
+        """Why nothing can be learned from it, or ""; the words follow the file's name."""
         if self._is_misread():
             return (
                 "is loud noise from end to end, as if its samples were in another format than its header"
                 " says: export it again"
+            )
+        if self.samples >= 1000 and abs(self._sum) > _OFFSET * self.samples:
+            return (
+                f"stays near {self._sum / self.samples:.2g}, at one end of the scale, as if its samples were"
+                " in another format than its header says: export it again"
             )
         if self.samples < 2 or self.highest - self.lowest >= 2 * SILENCE:
             return ""
@@ -99,18 +142,33 @@ class Content:
         power, neighbours = self._power / count - square, self._next / count - square
         unclipped = self._near_peak < _UNCLIPPED * count
         noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY * count
-        return self.samples >= 1000 and power >= _LOUD**2 and noise and unclipped
+        jumps = self._near_zero < _NEVER * count and self._near_peak < _ALL_CLIPPED * count
+        random = power >= _RATHER_LOUD**2 and neighbours < _UNCORRELATED * power
+        return self.samples >= 1000 and (random or (power >= _LOUD**2 and (noise and unclipped or jumps)))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What should be said about it, though it is used."""
         found = list(self._notes)
         share = self._near_peak / max(1, self.samples)
-        if not self.fault and share >= _CLIPPED and self.peak >= _QUIET:
+        mean = abs(self._sum) / max(1, self.samples)
+        if mean > _QUIET and self.highest - self.lowest < _BESIDE_OFFSET * mean and not self.fault:
+            found.append(
+                f"has an offset of {mean:.2g}, far larger than its sound: remove it with a high-pass"
+            )
+        elif not self.fault and share >= _CLIPPED and self.peak >= _QUIET:
             found.append(f"is clipped in {share:.0%} of its samples: record it again with less gain")
         if self.peak > _OVERSHOOT:
             found.append(
                 f"reaches {self.peak:.3g}, over full scale (1), where it may be clipped: turn it down"
+            )
+        first, length = self._hole
+        if self._before_zeros >= _STOPS and self._zeros > length:  # those at the end of the file
+            first, length = self.samples - self._zeros, self._zeros
+        if not self.fault and self.rate and length >= _HOLE * self.rate:
+            found.append(
+                f"stops within a wave at {first / self.rate:.2f} s and goes on with"
+                f" {length / self.rate:.2f} s of exact zeros: copy it again if a part is missing"
             )
         return tuple(found)
 

@@ -1,0 +1,219 @@
+"""Texts of a whole table that look like words and are something else, or belong to other recordings.
+
+One text alone cannot show it: `2 yes` may be said, but not in a table whose rows begin with 1, 2, 3. What
+nearly always is a mistake is refused, with the remedy. What may be right is noted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, median, pstdev
+
+from omni_lib.corpora.table_reader import Row
+from omni_lib.errors import UserError
+from omni_lib.manifest import SPLITS, split_hint
+from omni_lib.text_patterns import PHONE
+
+_NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
+_TIMES = re.compile(r"\[?\d+\.\d+[\s,:-]+\d+\.\d+\]?\s+\D")
+_SCORE = re.compile(r"\D\s[01]\.\d+")
+_UTTERANCE_NAME = re.compile(r".*\s\([\w.-]+\)|\([\w.-]+\)\s.*")  # as in the files of NIST's sclite
+_GLUED = re.compile(r"[A-Za-z]{26,}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
+_SPELLED = re.compile(r"(?:[A-Za-z] ){4,}[A-Za-z]")
+# Frequent words of other languages, without accents; those that are English words too do not count
+_FOREIGN = {
+    "German": "und der das nicht ist ich wir sie ein eine mit auf fur dem zu auch sich werden aber wie noch"
+    " nach bei oder wenn haben sind wird dass diese keine dir dich es",
+    "French": "les des et est une dans que qui pas vous nous je il elle avec ce cette sont mais ou au aux ne"
+    " suis etes avons sais le",
+    "Spanish": "que y es una por con para como pero su mas esta lo muy tambien hay hacer usted esto no se una"
+    " son del",
+    "Italian": "che di non una sono con del della gli anche questo ma piu come il e per cosa molto so",
+    "Portuguese": "que nao uma com os mas foi ele seu voce isso muito esta um para eu por",
+    "Dutch": "het een van niet dat ik zijn voor met aan ook maar wat deze naar heeft bij weet",
+    "Swedish or Danish": "och att det inte jag ar pa med for ett har ikke jeg er til af vad",
+    "Polish": "nie sie na jest jak ale czy po dla tego przez ze jestem wiem to",
+    "Turkish": "bir ve bu icin ne cok daha gibi ama var ben",
+}
+_ENGLISH = frozenset(
+    "the of and to in is that it he was for on are with his they i at be this have from or had by not but"
+    " what all were we when your can said there an which she do how their if will up about out many then them"
+    " these so some her would make him into has look two more you my no yes me us am go see way could people"
+    " than been who its now down did get come may hello a as one like time".split()
+)
+_FOREIGN_WORDS = {name: frozenset(words.split()) - _ENGLISH for name, words in _FOREIGN.items()}
+_FEWEST = 6  # rows from which the lengths of texts and recordings are compared
+# Fisher's z of a correlation, in its standard errors: beyond 4 it is not chance (one in 30,000)
+_SURE, _UNSURE = 4.0, 1.6
+_LOOSE = 30  # rows from which a missing correlation is noted
+_TOO_FAST = 25.0  # characters a second, in the median of all rows: readers say 12 to 18
+
+
+def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
+    """Notes on the texts of a table, which may be right.
+
+    Args:
+        path: the file of the table, for messages.
+        rows: all rows; those with a problem are skipped.
+
+    Raises:
+        UserError: most of the texts are not the words of an English transcript, or hold something besides.
+    """
+    used = [row for row in rows if not row.problem and row.cells.get("text")]
+    texts = [row.cells["text"] for row in used]
+    if len(texts) > 1:
+        for judge in (_is_split, _is_decimal):
+            if all(map(judge, texts)) and len(set(texts)) > 1:
+                what = "names of splits" if judge is _is_split else "decimal numbers"
+                raise UserError(
+                    f"{path} has only {what}, such as {texts[0][:40]!r}, in its column of texts: rename the"
+                    " column with what was said to transcription"
+                )
+        for pattern, words in _MOSTLY:
+            found = [
+                match[0] if pattern is _NAMED else text for text in texts if (match := pattern.match(text))
+            ]
+            if len(found) > 1 and 2 * len(found) > len(texts):
+                raise UserError(f"{path} {words.format(repr(found[0][:40]))}")
+        _refuse_counted(path, texts)
+    _refuse_foreign(path, [row for row in used if not row.cells.get("language")])
+    return _notes(used)
+
+
+_MOSTLY = (  # what most texts of a table must not match, and the message
+    (
+        _NAMED,
+        "has a name before most of its texts, such as {}: write the names into a column speaker, and only"
+        " what was said into the texts",
+    ),
+    (_TIMES, "has times before most of its texts, such as {}: write them into columns start and end"),
+    (
+        re.compile(rf"{_SCORE.pattern}$|.*{_SCORE.pattern}$"),
+        "has a number such as a score behind most of its texts, as in {}: remove it",
+    ),
+    (
+        re.compile(rf"(?:{_UTTERANCE_NAME.pattern})$"),
+        "has a name in brackets beside most of its texts, such as {}: remove it if nobody said it",
+    ),
+    (
+        re.compile(rf"(?:{_GLUED.pattern})$"),
+        "has no spaces between the words of most of its texts, such as {}: write them with spaces",
+    ),
+    (
+        re.compile(
+            rf"(?=.*\b(?:a[aehowxy]|e[hry]|i[hxy]|o[wy]|u[hwx])\b)(?:{PHONE}(?: |$)){{3,}}$", re.IGNORECASE
+        ),
+        "has texts in phones, such as {}: write them in words",
+    ),
+)
+
+
+def _is_split(text: str) -> bool:
+    return text.lower() in SPLITS or bool(split_hint(text))
+
+
+def _is_decimal(text: str) -> bool:
+    return re.fullmatch(r"-?\d*[.,]\d+", text) is not None
+
+
+def _refuse_counted(path: Path, texts: Sequence[str]) -> None:
+    """Refuse texts that are numbered.
+
+    Raises:
+        UserError: they begin with 1, 2, 3 … (or with other numbers that grow by one).
+    """
+    numbers = [int(found[1]) for text in texts if (found := re.match(r"(\d{1,7})[\s:.)-]+\D", text))]
+    if len(texts) > 2 and len(numbers) == len(texts) and all(b - a == 1 for a, b in pairwise(numbers)):
+        raise UserError(
+            f"{path} has the number of the row before each text, such as {texts[0][:40]!r}: remove the"
+            " numbers"
+        )
+
+
+def _refuse_foreign(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse texts of another language; figures and abbreviations in them would be read as English.
+
+    Raises:
+        UserError: they hold several of its frequent words, and hardly any of English.
+    """
+    plain = unicodedata.normalize("NFKD", " ".join(row.cells["text"] for row in rows).lower())
+    words = re.findall("[a-z]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    english = sum(word in _ENGLISH for word in words)
+    for language, known in _FOREIGN_WORDS.items():
+        found = [word for word in words if word in known]
+        if len(set(found)) > 2 and len(found) > 2 * english and 8 * len(found) > len(words):
+            raise UserError(
+                f"{path} seems to hold {language} texts ({', '.join(sorted(set(found))[:4])}), and the rules"
+                " for transcripts are for English; if the texts are English, add a column language with en"
+            )
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    texts = [row.cells["text"] for row in rows]
+    notes = []
+    if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2:
+        notes.append(f"all {len(texts)} rows have the text {texts[0][:40]!r}: check that each was said")
+    spelled = [text for text in texts if _SPELLED.fullmatch(text)]
+    if len(spelled) > 1 and 2 * len(spelled) > len(texts):
+        notes.append(
+            f"most texts are single letters, such as {spelled[0][:40]!r}: if they are words, remove the"
+            " spaces between the letters"
+        )
+    longest = max(map(len, texts), default=0)
+    cut = {text for text in texts if len(text) == longest}
+    if longest >= 20 and len(cut) > 2 and 5 * len(cut) >= len(set(texts)):
+        notes.append(
+            f"{len(cut)} texts have exactly {longest} characters, and none has more: check that they were not"
+            " cut off"
+        )
+    return notes
+
+
+def lengths_note(letters: Sequence[int], seconds: Sequence[float]) -> str:
+    """A note on characters and seconds of the rows, in order, that hardly belong together; "" if they may."""
+    if len(letters) < _FEWEST:
+        return ""
+    if shift := shifted(letters, seconds):
+        return (
+            f"the lengths of the recordings fit the texts one row {'below' if shift > 0 else 'above'} theirs:"
+            " check that texts and files belong together"
+        )
+    speed = median(count / max(each, 1e-3) for count, each in zip(letters, seconds, strict=True))
+    if speed > _TOO_FAST:
+        return (
+            f"half of the texts have {speed:.0f} characters a second or more, faster than people speak: check"
+            " the sample rate of the files, and that texts and files belong together"
+        )
+    varied = all(pstdev(values) > 0.2 * mean(values) for values in (letters, seconds))
+    if len(letters) >= _LOOSE and varied and _certainty(letters, seconds) < _UNSURE:
+        return "longer texts do not have longer recordings: check that texts and files belong together"
+    return ""
+
+
+def shifted(letters: Sequence[int], seconds: Sequence[float]) -> int:
+    """Whether the texts of a table were shifted by a row: 1 or -1 if each recording fits the next or the
+    previous text and not its own; 0 otherwise.
+
+    The longer a text, the longer it takes to say it. So the lengths of a table correlate; those of a shifted
+    one correlate only when the shift is undone.
+    """
+    if len(letters) < _FEWEST or _certainty(letters, seconds) > _UNSURE:
+        return 0
+    if _certainty(letters[1:], seconds[:-1]) > _SURE:
+        return 1
+    return -1 if _certainty(letters[:-1], seconds[1:]) > _SURE else 0
+
+
+def _certainty(first: Sequence[float], second: Sequence[float]) -> float:
+    """Fisher's z of the correlation of two sequences, divided by its standard error."""
+    deviations = pstdev(first) * pstdev(second)
+    if len(first) < 4 or deviations == 0:
+        return 0.0
+    middle, other = mean(first), mean(second)
+    covariance = mean((a - middle) * (b - other) for a, b in zip(first, second, strict=True))
+    return math.atanh(max(-0.9999, min(0.9999, covariance / deviations))) * math.sqrt(len(first) - 3)
