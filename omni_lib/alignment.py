@@ -40,7 +40,7 @@ def best_path(log_probs: Tensor, target: Sequence[int]) -> list[int]:
     next, a path stays in its state, moves on by one state, or skips the blank between two different symbols.
 
     Args:
-        log_probs: (T, symbols), natural logarithms, of one utterance without padding.
+        log_probs: (T, symbols), natural logarithms, of one utterance without padding, on the CPU.
         target: class indices.
 
     Returns:

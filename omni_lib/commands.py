@@ -18,6 +18,7 @@ from omni_lib.errors import UserError
 
 
 def data_synth(options: argparse.Namespace) -> int:
+    """`omni data synth`: synthesise the embedded corpus."""
     from omni_lib.corpora.synth import synthesise
 
     counts = {split: getattr(options, split) for split in ("train", "dev", "test")}
@@ -27,6 +28,7 @@ def data_synth(options: argparse.Namespace) -> int:
 
 
 def data_an4(options: argparse.Namespace) -> int:
+    """`omni data an4`: import CMU AN4, or show its address."""
     from omni_lib.corpora import an4
 
     if options.source is None:
@@ -38,6 +40,7 @@ def data_an4(options: argparse.Namespace) -> int:
 
 
 def data_voice(options: argparse.Namespace) -> int:
+    """`omni data voice`: build the corpus for a recogniser of a learner's own voice."""
     from omni_lib.corpora import voice
 
     print(f"Manifest: {voice.prepare(options.an4, options.synth, options.out, options.seed, report=print)}")
@@ -45,6 +48,7 @@ def data_voice(options: argparse.Namespace) -> int:
 
 
 def data_published(options: argparse.Namespace) -> int:
+    """`omni data librispeech`, `ljspeech`, `commonvoice`: import a corpus, or show its address."""
     from omni_lib.corpora import commonvoice, librispeech, ljspeech
 
     corpus = {"librispeech": librispeech, "ljspeech": ljspeech, "commonvoice": commonvoice}[options.corpus]
@@ -56,6 +60,7 @@ def data_published(options: argparse.Namespace) -> int:
 
 
 def data_folder(options: argparse.Namespace) -> int:
+    """`omni data folder`: import recordings and their table of texts."""
     from omni_lib.corpora import folder
 
     print(f"Manifest: {folder.prepare(options.source, options.out, report=print)}")
@@ -63,6 +68,7 @@ def data_folder(options: argparse.Namespace) -> int:
 
 
 def data_cache(options: argparse.Namespace) -> int:
+    """`omni data cache`: show the cache folder and its size, or clear it."""
     from omni_lib.machine.cache import bytes_in, cache_folder, clear
 
     if options.clear:
@@ -73,6 +79,7 @@ def data_cache(options: argparse.Namespace) -> int:
 
 
 def data_check(options: argparse.Namespace) -> int:
+    """`omni data check`: audit a manifest."""
     from omni_lib.config import Config, load_config
     from omni_lib.manifest import read_manifest
     from omni_lib.training.audit import audit, describe
@@ -84,6 +91,7 @@ def data_check(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
+    """`omni train`: train, and report the error rates at the end of the schedule."""
     from omni_lib.machine.waiting import choose_threads
 
     plan = choose_threads()  # before torch is imported
@@ -119,6 +127,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
+    """`omni evaluate`: print the error rates of a checkpoint on a manifest."""
     from omni_lib.inference import evaluation
     from omni_lib.inference.beam_search import make_decoder
     from omni_lib.inference.report import error_rates
@@ -147,6 +156,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def lm_build(options: argparse.Namespace) -> int:
+    """`omni lm build`: estimate a language model of transcripts."""
     from omni_lib.inference.arpa import write_arpa
     from omni_lib.inference.language_model import estimate
     from omni_lib.manifest import read_manifest
@@ -159,6 +169,7 @@ def lm_build(options: argparse.Namespace) -> int:
 
 
 def transcribe(options: argparse.Namespace) -> int:
+    """`omni transcribe`: print the text of each file; those that cannot be read are named."""
     from omni_lib.inference import transcription
     from omni_lib.recogniser import load_recogniser
 
@@ -180,6 +191,7 @@ def transcribe(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
+    """`omni export`: write a small checkpoint with its error rates, or the encoder alone."""
     from omni_lib.inference import evaluation
     from omni_lib.inference.export import export_encoder, export_for_inference, record
     from omni_lib.inference.report import error_rates
@@ -216,12 +228,14 @@ def export(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
+    """`omni doctor`: print what is missing on this machine."""
     from omni_lib.machine.doctor import examine, report
 
     return report(examine())
 
 
 def lab(options: argparse.Namespace) -> int:
+    """`omni lab`: open JupyterLab on the learner's copies of the notebooks."""
     from omni_lib.course.lab import open_lab
 
     return open_lab(options.workspace)

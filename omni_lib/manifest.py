@@ -198,11 +198,19 @@ def assign_splits(
     One or two speakers cannot fill three splits. With so few, the audio files are assigned one by one, and a
     speaker can be in several splits.
     """
+    # the speakers whose split is given
     settled = {
         utterance.speaker: utterance.split
         for utterance in reversed(utterances)
         if utterance.speaker and utterance.split
     }
+    splits = {
+        index: settled[utterance.speaker]
+        for index, utterance in enumerate(utterances)
+        if utterance.speaker in settled
+    }
+
+    # the other rows, in groups that must stay together: by speaker, or by file
     open_rows = [
         index
         for index, utterance in enumerate(utterances)
@@ -217,15 +225,12 @@ def assign_splits(
         folder = folders.setdefault(utterance.path.parent, os.path.realpath(utterance.path.parent))
         file = f"\0{os.path.join(folder, utterance.path.name)}"
         groups.setdefault((by_voice and utterance.speaker) or file, []).append(index)
+
+    # deal the groups: each to the split that lacks the most, as a share of what it needs
     names = sorted(groups)
     random.Random(0).shuffle(names)
     dealt = {"test": 0, "dev": 0}  # utterances so far
     wanted = {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)}
-    splits = {
-        index: settled[utterance.speaker]
-        for index, utterance in enumerate(utterances)
-        if utterance.speaker in settled
-    }
     largest = max(names, key=lambda name: len(groups[name]), default=None)
     for name in names:
         lacking = [split for split in dealt if dealt[split] < wanted[split] and name != largest]
@@ -233,6 +238,7 @@ def assign_splits(
         splits |= dict.fromkeys(groups[name], split)
         if split in dealt:
             dealt[split] += len(groups[name])
+
     if dealt["test"] and not dealt["dev"] and "dev" not in settled.values():
         # only two clips: training needs a dev set, but no test set
         splits = {

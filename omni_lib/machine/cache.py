@@ -6,6 +6,7 @@ removed whenever no training runs: a training whose log-mels do not fit into mem
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -37,16 +38,21 @@ def cache_folder() -> Path:
 
 def bytes_in(folder: Path) -> int:
     """What the files below `folder` take, in bytes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # removed meanwhile
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def clear() -> int:
-    """Remove everything in the cache folder; how many bytes that was."""
+    """Remove everything in the cache folder but files in use, on Windows; how many bytes were removed."""
     folder = cache_folder()
     size = bytes_in(folder)
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
-    return size
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    return size - bytes_in(folder)

@@ -29,7 +29,7 @@ import psutil
 from omni_lib.config import Config, config_from_dict, load_config
 from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
-from omni_lib.runs.console import CONSOLE, append, last_lines
+from omni_lib.runs.console import CONSOLE, append_line, last_lines
 from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
 from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
 from omni_lib.runs.launch import Launch
@@ -272,7 +272,7 @@ class BackgroundRun:
                     "this kernel itself is training, in `train(…)`: interrupt the cell, and it saves first"
                 )
             kill(process)
-            append(self.folder, KILLED)  # for `status`, in any kernel
+            append_line(self.folder, KILLED)  # for `status`, in any kernel
 
     # Inside
 

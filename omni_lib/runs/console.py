@@ -20,10 +20,10 @@ def begin_session(folder: Path, command: Sequence[str]) -> None:
         OSError: the file cannot be written.
     """
     header = f"{_SESSION}{time.strftime('%Y-%m-%d %H:%M:%S')} {subprocess.list2cmdline(command)}"
-    append(folder, header)
+    append_line(folder, header)
 
 
-def append(folder: Path, line: str) -> None:
+def append_line(folder: Path, line: str) -> None:
     """Write a line of our own behind what the process has printed.
 
     Raises:

@@ -15,6 +15,8 @@ from omni_lib.runs.lock import has_ended
 
 # Started by this kernel: only of its own children does the system report the exit code.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+# Started through a go-between. A number alone may by now be that of another process.
+_grandchildren: dict[int, psutil.Process] = {}
 
 
 def exit_code(pid: int) -> int | None:
@@ -28,7 +30,8 @@ def lives(pid: int) -> bool:
     if child := _children.get(pid):
         return child.poll() is None
     try:
-        return not has_ended(psutil.Process(pid))
+        process = _grandchildren.get(pid) or psutil.Process(pid)
+        return process.is_running() and not has_ended(process)
     except psutil.Error:
         return False
 
@@ -96,4 +99,7 @@ def spawn_through_a_go_between(
         creationflags=flags,
         check=True,
     )
-    return int(go_between.stdout)
+    pid = int(go_between.stdout)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        _grandchildren[pid] = psutil.Process(pid)
+    return pid

@@ -78,7 +78,8 @@ def periodic_checkpoints(folder: Path) -> list[Path]:
 def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:
     """Delete all but the newest `keep` periodic checkpoints; `audio_enc_best.pt` always stays.
 
-    If all of those `keep` are damaged, the newest older one that is not stays too.
+    If all of those `keep` are damaged, the newest older one that is not stays too. One that cannot be deleted
+    now, because another program on Windows reads it, is deleted at a later save.
     """
     paths = periodic_checkpoints(folder)
     older, kept = paths[:-keep], paths[-keep:]
@@ -86,7 +87,8 @@ def delete_old_checkpoints(folder: Path, keep: int = 3) -> None:
         kept = [path for path in reversed(older) if not damage(path)][:1]
     for path in older:
         if path not in kept:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def remove_half_written(folder: Path) -> None:

@@ -79,44 +79,11 @@ def forward_backward(
     advance = _advance(emitted, valid, states)  # (B, 1)
     may_skip = may_skip * advance**2
 
-    # from the beginning; two columns on the left are the states before the first, with probability 0
-    forward = emitted.new_zeros(frames + 1, batch, emitted.shape[2] + 2)
-    sums = emitted.new_ones(frames, batch, 1)
-    forward[0, :, 1] = 1  # the state before the first, from which the first two are reached
-    same, previous, second = (forward[:, :, 2 - back : forward.shape[2] - back].unbind() for back in range(3))
-    for frame, emission in enumerate(emitted.unbind()):
-        reached = same[frame + 1]
-        torch.addcmul(same[frame], previous[frame], advance, out=reached)
-        reached.addcmul_(second[frame], may_skip).mul_(emission)
-        if frame % EVERY == 0:
-            reached.div_(torch.sum(reached, dim=-1, keepdim=True, out=sums[frame]))
-
-    # from the end; the last two states of each row end its text
-    ends = emitted.new_zeros(batch, emitted.shape[2])
-    ends[rows, (states - 2).clamp_min(0)] = advance[:, 0]
-    ends[rows, states - 1] = 1
-    ending: dict[int, list[int]] = defaultdict(list)  # frame → the rows whose last frame it is
-    for row, frame in enumerate(last.tolist()):
-        ending[frame].append(row)
-    may_be_skipped_to = F.pad(may_skip, (0, 2))[:, 2:].contiguous()
-    backward = torch.empty_like(emitted)  # the probability of the frames after this one
-    sums_behind = torch.ones_like(sums)
-    behind = emitted.new_zeros(batch, emitted.shape[2] + 2)  # two columns on the right, as above
-    same_behind, following, second_following = behind[:, :-2], behind[:, 1:-1], behind[:, 2:]
-    for frame, (here, emission) in reversed(
-        list(enumerate(zip(backward.unbind(), emitted.unbind(), strict=True)))
-    ):
-        torch.addcmul(same_behind, following, advance, out=here)
-        here.addcmul_(second_following, may_be_skipped_to)
-        if frame in ending:
-            here[ending[frame]] = ends[ending[frame]]
-        torch.mul(here, emission, out=same_behind)
-        if frame % EVERY == 0:
-            total = torch.sum(same_behind, dim=-1, keepdim=True, out=sums_behind[frame])
-            same_behind.div_(total.clamp_min_(1e-37))  # zero in the padding
+    forward, sums = _from_the_beginning(emitted, advance, may_skip)
+    backward, sums_behind = _from_the_end(emitted, advance, may_skip, states, last)
 
     # the probability of the text, once by each frame: all must agree
-    occupied = forward[1:, :, 2:].mul_(backward)
+    occupied = forward.mul_(backward)
     scale = occupied.sum(dim=-1, keepdim=True)  # (T, B, 1)
     occupied = torch.bmm(occupied.div_(scale).float().transpose(0, 1), symbol_of)  # (B, T, symbols)
     up_to, behind_it = (torch.where(valid, each[..., 0].T.double().log(), 0) for each in (sums, sums_behind))
@@ -128,6 +95,72 @@ def forward_backward(
     if not bool(difference <= TOLERANCE):  # NaN too
         return None
     return -at_the_end.to(log_probs.dtype), torch.where(valid[..., None], probs - occupied, 0)
+
+
+def _from_the_beginning(emitted: Tensor, advance: Tensor, may_skip: Tensor) -> tuple[Tensor, Tensor]:
+    """The forward recursion.
+
+    Args:
+        emitted: (T, B, S) the probability of the symbol of each state.
+        advance: (B, 1) the weight of a step to the next state.
+        may_skip: (B, S) the weight of a step to a state from the second before it.
+
+    Returns:
+        (T, B, S) the probability of all paths up to a frame that end in a state, divided by the sums so far;
+        (T, B, 1) these sums, 1 in frames in which nothing is divided.
+    """
+    frames, batch, states = emitted.shape
+    # two columns on the left are the states before the first, with probability 0
+    forward = emitted.new_zeros(frames + 1, batch, states + 2)
+    sums = emitted.new_ones(frames, batch, 1)
+    forward[0, :, 1] = 1  # the state before the first, from which the first two are reached
+    same, previous, second = (forward[:, :, 2 - back : states + 2 - back].unbind() for back in range(3))
+    for frame, emission in enumerate(emitted.unbind()):
+        reached = same[frame + 1]
+        torch.addcmul(same[frame], previous[frame], advance, out=reached)
+        reached.addcmul_(second[frame], may_skip).mul_(emission)
+        if frame % EVERY == 0:
+            reached.div_(torch.sum(reached, dim=-1, keepdim=True, out=sums[frame]))
+    return forward[1:, :, 2:], sums
+
+
+def _from_the_end(
+    emitted: Tensor, advance: Tensor, may_skip: Tensor, states: Tensor, last: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The backward recursion; arguments as above.
+
+    Args:
+        states: (B,) the number of states of each row; the last two end its text.
+        last: (B,) the number of its last frame.
+
+    Returns:
+        (T, B, S) the probability of the frames after this one, from a state on, divided by the sums behind;
+        (T, B, 1) these sums.
+    """
+    rows, most = torch.arange(len(states)), emitted.shape[2]
+    ends = emitted.new_zeros(len(states), most)
+    ends[rows, (states - 2).clamp_min(0)] = advance[:, 0]
+    ends[rows, states - 1] = 1
+    ending: dict[int, list[int]] = defaultdict(list)  # frame → the rows whose last frame it is
+    for row, frame in enumerate(last.tolist()):
+        ending[frame].append(row)
+    may_be_skipped_to = F.pad(may_skip, (0, 2))[:, 2:].contiguous()
+    backward = torch.empty_like(emitted)
+    sums = torch.ones_like(emitted[..., :1])
+    behind = emitted.new_zeros(len(states), most + 2)  # two columns on the right, for states after the last
+    same, following, second_following = behind[:, :-2], behind[:, 1:-1], behind[:, 2:]
+    for frame, (here, emission) in reversed(
+        list(enumerate(zip(backward.unbind(), emitted.unbind(), strict=True)))
+    ):
+        torch.addcmul(same, following, advance, out=here)
+        here.addcmul_(second_following, may_be_skipped_to)
+        if frame in ending:
+            here[ending[frame]] = ends[ending[frame]]
+        torch.mul(here, emission, out=same)
+        if frame % EVERY == 0:
+            total = torch.sum(same, dim=-1, keepdim=True, out=sums[frame])
+            same.div_(total.clamp_min_(1e-37))  # zero in the padding
+    return backward, sums
 
 
 def _advance(emitted: Tensor, valid: Tensor, states: Tensor) -> Tensor:

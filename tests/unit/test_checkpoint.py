@@ -5,6 +5,7 @@ import os
 import pickle
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +17,13 @@ from omni_lib.machine import files
 from omni_lib.machine.files import write_atomically
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.text import Vocabulary
-from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
+from omni_lib.training.checkpoint import (
+    BEST,
+    delete_old_checkpoints,
+    periodic_checkpoints,
+    save_checkpoint,
+    step_of,
+)
 from omni_lib.weights import checkpoint_config, load_checkpoint, load_weights
 
 SMALL = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
@@ -265,3 +272,22 @@ def test_everything_is_opened_with_weights_only(tmp_path, monkeypatch):
     save_checkpoint(tmp_path / "a.pt", contents())
     load_checkpoint(tmp_path / "a.pt")
     assert asked["weights_only"] is True
+
+
+def test_an_old_checkpoint_that_another_program_reads_is_deleted_at_a_later_save(tmp_path, monkeypatch):
+    """Windows deletes no file that is open. That must not end a training whose new checkpoint is saved."""
+    for step in range(1, 6):
+        write_atomically(tmp_path / f"audio_enc_step_{step}.pt", b"")
+    unlink, in_use = Path.unlink, [tmp_path / "audio_enc_step_1.pt"]
+
+    def refused(path, missing_ok=False):
+        if path in in_use:
+            raise PermissionError(errno.EACCES, "used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    delete_old_checkpoints(tmp_path, keep=2)
+    assert [step_of(path) for path in periodic_checkpoints(tmp_path)] == [1, 4, 5]
+    in_use.clear()
+    delete_old_checkpoints(tmp_path, keep=2)
+    assert [step_of(path) for path in periodic_checkpoints(tmp_path)] == [4, 5]

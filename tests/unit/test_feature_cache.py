@@ -14,6 +14,7 @@ from omni_lib import cli
 from omni_lib.config import Config
 from omni_lib.corpora.sound_lengths import KnownSound
 from omni_lib.errors import UserError
+from omni_lib.machine.cache import clear
 from omni_lib.manifest import read_manifest
 from omni_lib.trainer import train
 from omni_lib.training import feature_cache, feature_files, features
@@ -268,3 +269,21 @@ def test_the_command_lists_the_cache_and_clears_it(folder, rows, capsys):
     assert str(folder.parent) in told and "MB" in told
     assert cli.main(["data", "cache", "--clear"]) == 0
     assert not list(folder.parent.rglob("*.f32"))
+
+
+def test_clearing_the_cache_counts_what_is_removed_and_leaves_what_is_in_use(tmp_path, monkeypatch):
+    """Windows deletes no file that is open."""
+    monkeypatch.setenv("OMNI_CACHE", str(tmp_path))
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "a.f32").write_bytes(b"1" * 300)
+    (tmp_path / "open").write_bytes(b"1" * 20)
+    (tmp_path / "shut").write_bytes(b"1" * 1)
+    unlink = Path.unlink
+
+    def refused(path, missing_ok=False):
+        if path.name == "open":
+            raise PermissionError(13, "used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert clear() == 301 and [path.name for path in tmp_path.iterdir()] == ["open"]

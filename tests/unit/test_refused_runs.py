@@ -93,7 +93,7 @@ def test_a_process_that_is_ending_is_waited_for_although_its_record_is_gone_alre
     ending = "import time; time.sleep(1); print('omni: the disk is full'); raise SystemExit(2)"
     run._pid = training_process.spawn([sys.executable, "-c", ending], tmp_path, tmp_path / CONSOLE)
     assert run.process() is not None and run.status().state is State.RUNNING
-    with pytest.raises(UserError, match="died, exit code 2: the disk is full"):
+    with pytest.raises(UserError, match="exit code 2: the disk is full"):
         run.wait()
     assert run.process() is None
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -155,6 +156,14 @@ def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
         assert int(said.group(1)) != os.getpid() and training_process.lives(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_another_process_with_the_number_of_one_that_has_ended_is_not_taken_for_it(monkeypatch):
+    """Windows soon gives a number to another process."""
+    gone = SimpleNamespace(is_running=lambda: False)  # psutil compares the time of the start
+    assert training_process.lives(os.getpid())
+    monkeypatch.setitem(training_process._grandchildren, os.getpid(), gone)
+    assert not training_process.lives(os.getpid())
 
 
 def test_a_killed_run_is_reported_and_can_be_resumed(long_run):

@@ -66,42 +66,7 @@ class TrainingPanel(widgets.VBox):
         self._neighbours, self._note = widgets.HTML(), widgets.HTML()
         self._comparison = widgets.HTML(layout=widgets.Layout(display="none"))
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
-        self._stop = self._button(
-            "Stop",
-            "omni-stop",
-            "Save and end after the current step; Resume goes on from that step",
-            self._press_stop,
-        )
-        self._resume = self._button(
-            "Resume",
-            "omni-resume",
-            "Continue from the newest checkpoint, if there is one",
-            self._press_resume,
-        )
-        self._again = self._button(
-            "Train again",
-            "omni-again",
-            "Train once more, into another folder; this run stays as it is",
-            self._press_again,
-        )
-        self._compare = self._button(
-            "Compare", "omni-compare", "The curves of this run and of those beside it", self._press_compare
-        )
-        self._open = self._button(
-            "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
-        )
-        # Last in the row and hidden until a stop is requested: no second click on Stop can reach it.
-        self._kill = self._button(
-            "End without saving",
-            "omni-kill",
-            "End at once, without saving",
-            self._press_kill,
-        )
-        self._kill.layout.display = "none"
-        buttons = widgets.HBox(
-            [self._stop, self._resume, self._again, self._compare, self._open, self._kill],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
+        buttons = self._make_buttons()
         super().__init__(
             [
                 self._title,
@@ -250,6 +215,45 @@ class TrainingPanel(widgets.VBox):
                 self._say(failure)
 
     # Buttons
+
+    def _make_buttons(self) -> widgets.HBox:
+        """The row of buttons; `_show` enables and hides them."""
+        self._stop = self._button(
+            "Stop",
+            "omni-stop",
+            "Save and end after the current step; Resume goes on from that step",
+            self._press_stop,
+        )
+        self._resume = self._button(
+            "Resume",
+            "omni-resume",
+            "Continue from the newest checkpoint, if there is one",
+            self._press_resume,
+        )
+        self._again = self._button(
+            "Train again",
+            "omni-again",
+            "Train once more, into another folder; this run stays as it is",
+            self._press_again,
+        )
+        self._compare = self._button(
+            "Compare", "omni-compare", "The curves of this run and of those beside it", self._press_compare
+        )
+        self._open = self._button(
+            "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
+        )
+        # Last in the row and hidden until a stop is requested: no second click on Stop can reach it.
+        self._kill = self._button(
+            "End without saving",
+            "omni-kill",
+            "End at once, without saving",
+            self._press_kill,
+        )
+        self._kill.layout.display = "none"
+        return widgets.HBox(
+            [self._stop, self._resume, self._again, self._compare, self._open, self._kill],
+            layout=widgets.Layout(flex_flow="row wrap"),
+        )
 
     def _button(self, label: str, css_class: str, tooltip: str, pressed: Any) -> widgets.Button:
         button = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"))

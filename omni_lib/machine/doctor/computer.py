@@ -19,6 +19,7 @@ MEMORY = 5 * GIGABYTE  # a training of configs/audio_enc_tiny.json takes 4.3 at 
 
 
 def disk_and_memory(root: Path) -> Iterator[Finding]:
+    """Whether there is room to install and to train."""
     needed = DISK_TO_WORK if packages.installed("torch") else DISK_TO_INSTALL
     free = shutil.disk_usage(root).free
     if free < needed:
@@ -75,6 +76,7 @@ def _size(count: int) -> str:
 
 
 def folders(root: Path) -> Iterator[Finding]:
+    """Whether the folders to which the project writes can be written."""
     remedies = {
         "data": "give `omni data … --out` a folder of yours",
         "checkpoints": "train with `--set save_dir=FOLDER`",
@@ -88,6 +90,7 @@ def folders(root: Path) -> Iterator[Finding]:
 
 
 def corpus(root: Path) -> Iterator[Finding]:
+    """Whether the embedded corpus has been made."""
     corpus = Path("data") / "audio" / "asr.csv"
     if (root / corpus).is_file():
         with (root / corpus).open("rb") as file:

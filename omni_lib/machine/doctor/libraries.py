@@ -66,6 +66,7 @@ print(json.dumps({"version": espeak.espeak_Info(None).decode(), "rate": rate}))
 
 
 def espeak() -> Iterator[Finding]:
+    """Whether espeak-ng starts and finds its voices."""
     answer = probe(ESPEAK_PROBE)
     if isinstance(answer, str):
         remedy = (
@@ -104,6 +105,7 @@ def _first_line(error: Exception) -> str:
 
 
 def libsndfile() -> Iterator[Finding]:
+    """Whether libsndfile loads, and which formats it can read."""
     try:
         soundfile = importlib.import_module("soundfile")
         readable = soundfile.available_formats()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,12 @@ def _project(root: Path) -> dict[str, Any]:
 
 
 def python_version(root: Path) -> Iterator[Finding]:
+    """Whether this Python is one that the project supports."""
     version = platform.python_version()
     wanted = _project(root).get("requires-python", "")
     try:
         from packaging.specifiers import SpecifierSet
-    except ImportError:  # _packages reports that it is missing
+    except ImportError:  # `packages_found` reports that it is missing
         fits = True
     else:
         fits = SpecifierSet(wanted).contains(version, prereleases=True)
@@ -75,21 +76,21 @@ def packages_found(root: Path) -> Iterator[Finding]:
                 continue
             yield _package(requirement, pins.pop(canonicalize_name(requirement.name), None), required)
 
-    # Packages that only the dependencies need get a line only if a version differs.
-    others = [(pin, installed(pin.name)) for pin in pins.values()]
+    yield _further_packages(list(pins.values()))
+
+
+def _further_packages(pins: Sequence[Requirement]) -> Finding:
+    """The packages that only the dependencies need: one line, with the versions that differ."""
+    others = [(pin, installed(pin.name)) for pin in pins]
     strays = [
         f"{pin.name} {version}"
         for pin, version in others
         if version and not pin.specifier.contains(version, prereleases=True)
     ]
     if strays:
-        yield Finding("odds", "versions", f"not as in constraints.txt: {', '.join(strays)}", INSTALL)
-    else:
-        yield Finding(
-            "ok",
-            f"{sum(version is not None for _, version in others)} further packages",
-            "as in constraints.txt",
-        )
+        return Finding("odds", "versions", f"not as in constraints.txt: {', '.join(strays)}", INSTALL)
+    count = sum(version is not None for _, version in others)
+    return Finding("ok", f"{count} further packages", "as in constraints.txt")
 
 
 def _package(requirement: Requirement, pin: Requirement | None, required: bool) -> Finding:
