@@ -158,6 +158,12 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     notes = []
     if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2:
         notes.append(f"all {len(texts)} rows have the text {texts[0][:40]!r}: check that each was said")
+    folders = {part.lower() for row in rows for part in Path(row.cells["path"]).parts[:-1]} & {*SPLITS}
+    if len(folders) > 1 and not any(row.cells.get("split") for row in rows):
+        notes.append(
+            f"its files lie in folders {' and '.join(sorted(folders))}, which do not become splits: write a"
+            " column split to keep them apart"
+        )
     spelled = [text for text in texts if _SPELLED.fullmatch(text)]
     if len(spelled) > 1 and 2 * len(spelled) > len(texts):
         notes.append(
