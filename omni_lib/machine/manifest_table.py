@@ -91,9 +91,9 @@ def refuse_segments(path: Path, rows: Sequence[tuple[int, TableRow]]) -> None:
     times = {"start", "end", "duration"} & set(columns.values())
     if "start" not in times:
         ours = {column: name for name, column in columns.items() if column in times}
-        names = {**ours, **{name: name for name in _OURS}, "path": REQUIRED[0], "text": REQUIRED[1]}
-        cells = [{name: row.get(name) or "" for name in headed} for _, row in rows[:_COMPARED]]
-        refuse_unnamed_times(path, names, cells, inside=False)
+        theirs = {**ours, **{name: name for name in _OURS}, "path": REQUIRED[0], "text": REQUIRED[1]}
+        first = [{name: row.get(name) or "" for name in headed} for _, row in rows[:_COMPARED]]
+        refuse_unnamed_times(path, theirs, first, inside=False)
         return
     if len(times) == 1:
         name = next(name for name, column in columns.items() if column == "start")

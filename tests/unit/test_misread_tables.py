@@ -192,6 +192,7 @@ MOSTLY = {
     "0.0 1.2 hello there|0.3 1.5 yes you": "times before most of its texts",
     "hello there 0.95|yes you 0.87": "a score behind most of its texts",
     "hello there (ann-01a)|yes you (ann-01b)": "a name in brackets beside most",
+    "hello there (a)|yes you (b)": "the name of the sound file in brackets",
     "HelloThere|yesYou": "no spaces between the words",
     "w er l d|g uh d b ay": "texts in phones",
     "train|test": "only names of splits",
@@ -219,7 +220,7 @@ def test_texts_that_are_something_else_in_most_rows_are_refused(clips, texts):
     "texts",
     ["hello there|two for 0.95|yes: you", "train|tests", "7|8", "1 hello|3 yes", "McDonald|go",
      "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war",
-     "la la la|que sera sera|oh", "hello (again)|yes"],
+     "la la la|que sera sera|oh", "hello (again)|yes", "hello (laughs)|(coughs) yes", "(uh) hello|(um) yes"],
 )  # fmt: skip
 def test_texts_that_only_resemble_something_else_are_read(clips, texts):
     rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
