@@ -216,7 +216,22 @@ def _forward_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share
     return solutions.train_step(model, batch, optimizers, averaged, share, norm)
 
 
+def _by_autograd(
+    model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any, like: Any = None
+) -> Any:
+    """`torch.autograd.grad` leaves the gradient of a convolution in another order than its weight."""
+    loss = model(batch, share)
+    weights = list(model.parameters())
+    for weight, gradient in zip(weights, torch.autograd.grad(loss.objective, weights), strict=True):
+        weight.grad = gradient if like is None else like(weight).copy_(gradient)
+    nn.utils.clip_grad_norm_(weights, norm)
+    optimizers.step(share)
+    averaged.update_parameters(model.recogniser)
+    return loss
+
+
 WRONG: list[tuple[Any, str]] = [
+    (_by_autograd, "lies in memory in another order than the weight"),
     (_uphill, "without a minus sign"),
     (_stepped_twice, "two steps with one gradient"),
     (_divided_by_the_batch, "not divided by anything"),
@@ -241,4 +256,8 @@ WRONG: list[tuple[Any, str]] = [
     (_copied_into_the_average, "`averaged.update_parameters(model.recogniser)`"),
 ]
 
-OTHER_RIGHT: list[Any] = [_clipped_by_hand, _cleared_at_the_end]
+OTHER_RIGHT: list[Any] = [
+    _clipped_by_hand,
+    _cleared_at_the_end,
+    lambda *given: _by_autograd(*given, like=torch.empty_like),
+]

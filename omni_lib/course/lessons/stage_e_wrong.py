@@ -20,6 +20,7 @@ from omni_lib.course.lessons.stage_e_questions import (
     why_freeze,
 )
 from omni_lib.encoder import AudioEncoder
+from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.weights import load_checkpoint
 
@@ -221,6 +222,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_without_buffers, "feature_mean"),
         (_assigned, "without `assign=True`"),
         (lambda path: of_the_library(path).double(), "float64"),
+        (lambda path: of_the_library(path).half(), "holds float16; float32 is wanted"),
         (_from_a_dictionary, "`config_from_dict`"),
         (_what_load_state_dict_returns, "`load_state_dict` returns"),
         (_catches_everything, "must raise"),
@@ -270,7 +272,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "load_encoder": [_through_a_loop, of_the_library],
+    "load_encoder": [_through_a_loop, of_the_library, lambda path: load_recogniser(path)[0].encoder],
     "freeze": [
         lambda encoder: copy.deepcopy(encoder).requires_grad_(False).eval(),
         lambda encoder: encoder.requires_grad_(False).train(False),
