@@ -174,9 +174,14 @@ def freeze(attempt: Attempt) -> None:
         raise NotYet(f"your function returns {described(got)}; the encoder is wanted")
     if not isinstance(got, AudioEncoder):
         raise NotYet(f"your function returns {described(got)}; the encoder itself is wanted")
+    changed, another = _changed(before, got), got is not encoder and not _changed(before, encoder)
     require(
-        all(_identical(value, got.state_dict()[name]) for name, value in before.items()),
-        "your function changes the weights themselves; they must stay as they are",
+        not (changed and another),
+        "your function returns another encoder, with other weights; return the one that it is given",
+    )
+    require(
+        not changed,
+        f"your function changes the weights or the statistics, such as {changed}; they must stay as they are",
     )
     learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
     total = len(list(got.parameters()))
@@ -209,8 +214,13 @@ def freeze(attempt: Attempt) -> None:
     )
 
 
-def _identical(one: Tensor, other: Tensor) -> bool:
-    return one.dtype == other.dtype and torch.equal(one, other)
+def _changed(before: dict[str, Tensor], encoder: nn.Module) -> str:
+    """The name of a tensor that is not in an encoder as it was before; empty if all are."""
+    now = encoder.state_dict()
+    for name, value in before.items():
+        if name not in now or now[name].dtype != value.dtype or not torch.equal(now[name], value):
+            return name
+    return ""
 
 
 def thinker_input(attempt: Attempt) -> None:
