@@ -162,8 +162,7 @@ def viterbi_path(attempt: Attempt) -> None:
             (
                 "a",
                 1,
-                "With one frame and one letter there is one path only. Give the classes that the states "
-                "emit, not the numbers of the states.",
+                "With one frame and one letter there is one path only: the letter.",
             ),
             ("a", 4, "Stay or move on, whichever is likelier."),
             ("aa", 5, "A blank must stand between the two."),
@@ -204,9 +203,16 @@ def viterbi_path(attempt: Attempt) -> None:
             "numbers of the states",
         )
         spelled = VOCABULARY.decode(library_collapse(path))
+        if spelled != text and path == log_probs.argmax(dim=1).tolist():
+            why = (
+                "That is the likeliest symbol of each frame, whatever they spell: only paths that collapse "
+                "to `target` count."
+            )
+        elif (text, frames, path) == ("a", 1, [1]):
+            why = "Give the classes that the states emit, not the numbers of the states."
         if spelled != text and frames > frames_needed(target) and _goes_round(attempt):
             why = WRAPPED
-        if _is_best(path[::-1], log_probs, target) and not _is_best(path, log_probs, target):
+        if not _is_best(path, log_probs, target) and _is_reversed(attempt):
             why = "It is the best path the wrong way round: reverse it after you have gone back."
         require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
         mine, best = (
@@ -225,6 +231,21 @@ def _is_best(path: list[int], log_probs: Tensor, target: list[int]) -> bool:
         for each in (path, best_path(log_probs, target))
     )
     return library_collapse(path) == target and mine >= best - 1e-6
+
+
+def _is_reversed(attempt: Attempt) -> bool:
+    """Whether the answer gives the best paths the wrong way round, in two cases with one explanation."""
+    for text, frames in (("hello", 12), ("aba", 9)):
+        log_probs, target = posteriors(frames, 3), indices(text)
+        try:
+            path = [int(symbol) for symbol in attempt(log_probs, target)]
+        except (TypeError, ValueError, NotYet):
+            return False
+        if len(path) != frames or not all(0 <= symbol < len(VOCABULARY) for symbol in path):
+            return False
+        if not _is_best(path[::-1], log_probs, target) or _is_best(path, log_probs, target):
+            return False
+    return True
 
 
 def _goes_round(attempt: Attempt) -> bool:
