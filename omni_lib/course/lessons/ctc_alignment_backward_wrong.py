@@ -12,6 +12,7 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.course.lessons.ctc_alignment_viterbi_slips import Rules as ViterbiRules
 from omni_lib.ctc import frames_needed
 
 
@@ -274,6 +275,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_best_state_of_each_frame, "collapses to 'aa'. Stay or move on"),
         (_even_shares, "there is one of"),
         (_always_ends_in_the_blank, "there is one of"),
+        (ViterbiRules(may_skip=lambda symbol, left: False).path, "never skip a blank"),
+        (ViterbiRules(may_skip=lambda symbol, left: symbol != 0).path, "between two equal letters, which"),
+        (ViterbiRules(may_skip=lambda symbol, left: True).path, "some paths skip a letter"),
+        (ViterbiRules(ends=(None, None)).path, "from the likeliest of all states"),
+        (ViterbiRules(ends=(-1, None)).path, "always go back from the last blank"),
+        (ViterbiRules(ends=(-2, -1)).path, "always go back from the last letter"),
     ],
 }
 
