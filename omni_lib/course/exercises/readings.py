@@ -78,14 +78,25 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
     Raises:
         NotANumber: the text lacks a number, or holds words that are not part of the question or the unit.
     """
-    text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text.strip(), flags=re.IGNORECASE)
-    text = _REMARK.sub("", _RESULT.split(text)[-1].strip() or text)
+    text = _REMARK.sub("", text.strip().rstrip(" .!"))
+    sides = [side for side in _RESULT.split(text) if side.strip()] or [text]
+    try:
+        return _read_side(sides[-1], unit, prompt)
+    except NotANumber:
+        if len(sides) == 1:
+            raise
+        return _read_side(sides[0], unit, prompt)  # 574 = ceil(573.48)
+
+
+def _read_side(text: str, unit: str, prompt: str) -> Reading:
+    """The number on one side of an equals sign."""
+    text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", _REMARK.sub("", text.strip()), flags=re.IGNORECASE)
     while found := _BEFORE.match(text):
         text = text[found.end() :]
     text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text, flags=re.IGNORECASE).rstrip(" .!")
     if re.fullmatch(r"-?(?:inf|infinity|nan)", text, re.IGNORECASE):
         return Reading((float(text),))
-    if unit == "h" and (found := _HOURS.fullmatch(text.replace(",", "."))):
+    if unit == "h" and (found := _HOURS.fullmatch(re.sub(r",(?!\d)", "", text).replace(",", "."))):
         hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return Reading((hours + minutes / 60 + seconds / 3600,))
     if (found := _OF_HOW_MANY.fullmatch(text)) and re.search(rf"\b[A-Z]\w+ \d+/{found[2]}\b", prompt):

@@ -80,7 +80,9 @@ def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> N
             "".join("_" if symbol == 0 else VOCABULARY.symbols[symbol] for symbol in text)
             for text in (symbols, wanted)
         )
-        if "_" not in mine and "(index 0)" in why:
+        if set(symbols) - set(path):
+            why = "Your text contains a symbol that the path does not contain."
+        elif "_" not in mine and "(index 0)" in why:
             why = "Every run of a letter must stay, in the order of the path."
             if len(right) > 1 and mine == right[0]:
                 why = "That is the first letter alone: is the `return` inside the loop?"

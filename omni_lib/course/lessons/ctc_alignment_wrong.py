@@ -185,6 +185,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda path: solutions.collapse(path)[::-1], "in the order of the path"),
         (lambda path: sorted(set(path) - {0}), "Every run of a letter"),
         (_returns_in_the_loop, "is the `return` inside the loop?"),
+        (lambda path: [symbol - 1 for symbol in solutions.collapse(path)], "that the path does not contain"),
+        (lambda path: [symbol + 0.4 for symbol in solutions.collapse(path)], "are whole numbers"),
         (lambda path: [solutions.collapse(path)], "a list of lists"),
         (_drops_spaces, "The space is a symbol like any other"),
         (_last_before_the_first, "is the *last* frame where i is 0"),
