@@ -146,6 +146,7 @@ class Config:
 # data_path may hold the same data; training/fingerprint.py compares the data itself.
 MAY_DIFFER = ("data_path", "save_dir", "device", "compile", "tensorboard", "accept_changed_data")
 
+_ALIASES = {"lr": "learning_rate", "bs": "batch_size", "hidden_size": "d_model", "data": "data_path"}
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
@@ -166,6 +167,10 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
         value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
+    if kind is str and any(ord(character) < 32 for character in value) and "\0" not in value:
+        raise UserError(
+            f"{name} is {_shown(value)}, with a control character: write a backslash twice, or / in its place"
+        )
     if kind is str and not _can_name_a_file(value):
         raise UserError(f"{name} is {_shown(value)}: no file can have that name")
     return value
@@ -235,7 +240,7 @@ def config_from_dict(settings: dict[str, Any]) -> Config:
     known = {field.name for field in fields(Config)}
     for key in settings:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
+            near = [_ALIASES[key]] if key in _ALIASES else difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
             raise UserError(f"unknown setting {key!r}: {hint}")
     return Config(**settings)
@@ -266,6 +271,16 @@ def _json_hint(text: str, place: int) -> str:
         return ' (write names and texts in straight double quotes, ")'
     if rest.startswith(("#", "/*")):
         return " (write a comment as // up to the end of its line)"
+    if "\\" in text[max(0, place - 1) : place + 1]:
+        return " (in a path, write a backslash twice, or / in its place)"
+    if re.match(r"[+.]\d", rest) or (re.search(r"\d,?$", before) and re.match(r"[\d._a-zA-Z]", rest)):
+        return " (write numbers as in 1000, 0.001 or 1e-3)"
+    if rest.startswith("{") or (before.endswith(("}", "]")) and rest):
+        return " (keep one object of settings in a file)"
+    if rest.startswith('"') and before[-1:] not in ("", "{", "[", ",", ":"):
+        return " (a comma is missing before it)"
+    if before and not rest:
+        return " (a bracket } is missing at the end)"
     if word := re.match(r"(?:True|False|None)\b", rest):
         return f" (write {word[0].lower().replace('none', 'null')})"
     if re.match(r"[A-Za-z_]\w*\s*[:=]", rest):

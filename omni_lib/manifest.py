@@ -145,12 +145,13 @@ def _utterance(sounds: Sounds, line: int, cells: TableRow) -> Utterance:
 def split_hint(name: str) -> str:
     """The end of an error message, with the split that was probably meant; "" if that is unclear."""
     meant = {
-        "train": ("train", "training", "tr"),
-        "dev": ("dev", "development", "valid", "validation", "val"),
-        "test": ("test", "testing", "tst"),
-        "dev or test": ("eval", "evaluation", "held-out", "heldout", "holdout"),
+        "train": ("train", "training", "tr", "trn", "entrenamiento", "treino"),
+        "dev": ("dev", "devel", "development", "valid", "validation", "val", "vld", "validierung"),
+        "test": ("test", "testing", "tst", "teste", "prueba"),
+        "dev or test": ("eval", "evaluation", "held", "heldout", "holdout"),
     }
-    return next((f": write {ours}" for ours, names in meant.items() if name.strip().lower() in names), "")
+    given = re.split(r"[-_. ]", name.strip().lower())[0]  # train-clean-100, dev_other
+    return next((f": write {ours}" for ours, names in meant.items() if given in names), "")
 
 
 def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:

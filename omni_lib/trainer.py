@@ -51,7 +51,7 @@ from omni_lib.training.data import RunData
 from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
-from omni_lib.training.outlook import Outlook
+from omni_lib.training.outlook import Outlook, never_reached
 from omni_lib.training.prefetch import on_device
 from omni_lib.training.resumption import ACCEPT, Resumption, load_to_resume
 from omni_lib.weights import load_weights
@@ -148,6 +148,8 @@ class Trainer:
         self.data = RunData.load(config, earlier, self.report, self.progress.computing)
         self.batches = self.data.batches
         self.total_steps = len(self.batches) * config.num_epochs
+        for note in never_reached(config, self.total_steps):
+            self.report(f"note, {note}")
         self._build_model(earlier)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         if earlier:

@@ -6,6 +6,7 @@ writes it.
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -32,6 +33,15 @@ class DamagedCheckpoint(UserError):
         self.reason = reason
 
 
+class ForeignFile(DamagedCheckpoint):
+    """A file of another program is in the place of a checkpoint."""
+
+    def __init__(self, path: Path, form: str) -> None:
+        remedy = "name an audio_enc_….pt of a run"
+        UserError.__init__(self, f"{path} is {form}, not a checkpoint of omni train: {remedy}")
+        self.reason = form
+
+
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint on the CPU.
 
@@ -46,6 +56,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is a folder: name a checkpoint in it, such as {path / 'audio_enc_best.pt'}")
     if not path.is_file():
         raise UserError(f"{path} does not exist: train first ('omni train'), or name a checkpoint")
+    if foreign := _foreign(path):
+        raise ForeignFile(path, foreign)
     if reason := damage(path):
         raise DamagedCheckpoint(path, reason)
     try:
@@ -62,6 +74,35 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if tuple(contents["vocabulary"]) != Vocabulary().symbols:
         raise UserError(f"{path} has other symbols than <blank>, space, a to z and <eos>: train again")
     return contents
+
+
+def _foreign(path: Path) -> str:
+    """What a file is whose first bytes are those of another format; "" for any other."""
+    with open(path, "rb") as file:
+        start = file.read(512)
+    known = (  # of the first bytes, and what such a file is
+        (rb".{8}\{", "a file of safetensors"),
+        (rb"GGUF|ggml|lmgg", "a model of GGML"),
+        (rb"\x89HDF", "an HDF5 file, as Keras writes it"),
+        (rb"\x93NUMPY", "an array of NumPy"),
+        (rb"\x08[\x01-\x0f][\x12\x1a:]", "a model of ONNX"),
+        (rb"version https://git-lfs", "a pointer of Git LFS (fetch the file with git lfs pull)"),
+        (rb"\s*<(?:!doctype|html|\?xml)", "a web page"),
+        (rb"\x1f\x8b|BZh|\xfd7zXZ", "packed (unpack it)"),
+        (rb".{257}ustar", "an archive, as NeMo writes it"),
+        (rb"\x80[\x02-\x05]", "a pickle, as other programs and PyTorch before 1.6 write it"),
+        (rb"RIFF|fLaC|OggS|ID3", "sound"),
+    )
+    if form := next((form for first, form in known if re.match(first, start, re.DOTALL | re.IGNORECASE)), ""):
+        return form
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # zipfile raises a dozen types
+        return ""
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "a model of TorchScript"
+    return "" if any(name.endswith("/data.pkl") for name in names) else "a ZIP archive of something else"
 
 
 def damage(path: Path) -> str | None:

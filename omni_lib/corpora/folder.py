@@ -36,6 +36,11 @@ from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_h
 VERSION = 7  # of the output: a change rebuilds existing corpora
 
 
+_ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
+    r"en(?:g(?:lish)?)?(?:[-_ (].*)?|[a-z ]+ english|englisch.*|anglais.*|ingl[eé]s.*|engels.*", re.IGNORECASE
+)
+
+
 class _Recordings:
     """The sound of the table's rows. The last file is kept, since segments of one recording are adjacent."""
 
@@ -243,7 +248,7 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
     if row.problem:
         raise UserError(row.problem)
     language = row.cells.get("language", "")
-    if language and not re.fullmatch(r"en(?:g(?:lish)?)?(?:[-_ (].*)?", language, re.IGNORECASE):
+    if language and not _ENGLISH.fullmatch(language):
         raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are for English")
     path = recordings.find(row.cells["path"])
     recordings.refuse_channel(path, row.cells.get("channel", ""))

@@ -24,12 +24,27 @@ _FORMS = (  # the beginning of a file that holds the transcript of one recording
     ),
     (re.compile(r"\s*<(?:\?xml[^>]*>\s*<)?ANNOTATION_DOCUMENT"), "a file of ELAN"),
     (re.compile(r"\d+[.,]\d+\t\d+[.,]\d+\t[^\t\n]*(?:\n|$)"), "a label track of Audacity"),
+    (re.compile(r"\d+\.\d+([,;])\d+\.\d+\1(?![^\n]*\.(?:wav|flac|mp3|ogg)\b)"), "a list of times and texts"),
+    (re.compile(r"SPEAKER \S+ \d+ \d"), "a list of speaker turns (RTTM)"),
+    (re.compile(r"(?:;;.*\n)*[^\s,;|]+ [\dABab] \d+\.\d+ +\d+\.\d+ \S"), "a transcript in the form CTM"),
+    (re.compile(r"\d+ \d+ [A-Za-z][^,;\t|\n]*(?:\n|$)"), "a transcript of TIMIT"),
+    (re.compile(r"#!MLF!#"), "a label file of HTK"),
+    (
+        re.compile(r"\d+:\d\d:\d\d\.\d+,\d+:\d\d:\d\d\.\d+\s*\n|\[\d+:\d\d[.:]\d+\]|\[Script Info\]"),
+        "a file of subtitles",
+    ),
+    (
+        re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE (?!html)[^>]*>\s*)?<(?:tt|Trans)\b"),
+        "a transcript in XML",
+    ),
+    (re.compile(r"@(?:UTF8|Begin)\b"), "a transcript in the form CHAT"),
+    (re.compile(r"[^,;\t|\n]*\S \([\w.-]+\)[ \t]*(?:\n|$)"), "a transcript in the form TRN"),
     (
         re.compile(r"(?:;;.*\n)*[^\s,;|]+ [^\s,;|]+ [^\s,;|]+ \d+\.\d+ +\d+\.\d+ "),
         "a transcript in the form STM",
     ),
 )
-_WRITE = "write a table with a header audio_path,start,end,transcription and a line for each segment"
+WRITE = "write a table with a header audio_path,start,end,transcription and a line for each segment"
 _KALDI = ("wav.scp", "text", "segments", "utt2spk", "spk2utt")
 
 
@@ -58,7 +73,7 @@ def find_table(source: Path) -> Path:
         remedy = (
             f"save {sheets[0]} as CSV (UTF-8)"
             if sheets
-            else f"{transcripts[0]} is not a table of recordings: {_WRITE}"
+            else f"{transcripts[0]} is not a table of recordings: {WRITE}"
             if transcripts
             else "write one with a path and a text in each line"
         )
@@ -79,7 +94,7 @@ def refuse_transcript(path: Path, text: str) -> None:
     """
     for beginning, form in _FORMS:
         if beginning.match(text):
-            raise UserError(f"{path} is {form}, not a table of recordings: {_WRITE}")
+            raise UserError(f"{path} is {form}, not a table of recordings: {WRITE}")
 
 
 def _is_table(path: Path) -> bool:

@@ -182,12 +182,12 @@ def add_split(
 ) -> None:
     """Add to the known columns one of another name that holds only names of splits, such as set or usage."""
     for name in () if "split" in names else header:
-        values = {row.get(name, "").strip().lower() for row in rows}
-        if (
-            len(values) > 1
-            and "train" in values
-            and all(each in SPLITS or split_hint(each) for each in values)
-        ):
+        values = {row.get(name, "").strip().lower() for row in rows} - {""}
+        several = len(values) > 1 and any(
+            each == "train" or "write train" in split_hint(each) for each in values
+        )
+        named = values and name.strip().lower() in ("set", "usage", "dataset", "data_set", "phase")
+        if (several or named) and all(each in SPLITS or split_hint(each) for each in values):
             names["split"], units["split"] = name, ""
             return
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from omni_lib.corpora.table_finder import refuse_transcript
+from omni_lib.corpora.table_finder import WRITE, refuse_transcript
 from omni_lib.corpora.table_header import (
     add_length,
     add_split,
@@ -29,6 +29,13 @@ from omni_lib.errors import UserError
 from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, known_column, split_text, too_many_cells
 
 _TORN = "its text goes on in the next line: write each text in one line"
+_PACKED = {  # the first bytes of a file that is not text, and what it is
+    b"PK\3\4": "an Excel workbook or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "packed with gzip",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3": "a database",
+}
 _LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
@@ -58,7 +65,11 @@ def read_rows(path: Path) -> Table:
         UserError: it is not UTF-8, is malformed, or its columns cannot be identified.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        contents = path.read_bytes()
+        for beginning, form in _PACKED.items():
+            if contents.startswith(beginning):
+                raise UserError(f"{path} is {form}, not text: save it as CSV (UTF-8)")
+        text = contents.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -68,7 +79,11 @@ def read_rows(path: Path) -> Table:
     if not text.strip():
         raise UserError(f"{path} is empty: write a path and a text in each line")
     refuse_transcript(path, text)
-    if text.lstrip()[0] in "{[" and path.suffix.lower() not in (".csv", ".tsv"):
+    if (
+        re.match(r'\s*(?:\{\s*"|\[\s*\{)', text)
+        or text.lstrip()[0] in "{["
+        and path.suffix.lower() not in (".csv", ".tsv")
+    ):
         return _from_json(path, text)
     return _from_csv(path, text)
 
@@ -226,6 +241,8 @@ def _from_json(path: Path, text: str) -> Table:
     if objects and not keys:
         raise UserError(f"{path} line {objects[0][0]}: {objects[0][1]}: write one JSON object in each line")
     names, units = known_columns(path, keys)
+    if "segments" in keys and "path" not in names:
+        raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
     if "path" not in names or "text" not in names:
         raise UserError(
             f"{path} has the keys {', '.join(repr(key[:40]) for key in keys[:12]) or 'of nothing'}: name the"

@@ -22,7 +22,8 @@ from omni_lib.text_patterns import PHONE
 _NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
 _TIMES = re.compile(r"\[?\d+\.\d+[\s,:-]+\d+\.\d+\]?\s+\D")
 _SCORE = re.compile(r"\D\s[01]\.\d+")
-_UTTERANCE_NAME = re.compile(r".*\s\([\w.-]+\)|\([\w.-]+\)\s.*")  # as in the files of NIST's sclite
+# as in files of NIST's sclite: a name with a figure or a hyphen, unlike (laughs)
+_UTTERANCE_NAME = r"\([\w.-]*[-_\d][\w.-]*\)"
 _GLUED = re.compile(r"[A-Za-z]{26,}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
 _SPELLED = re.compile(r"(?:[A-Za-z] ){4,}[A-Za-z]")
 # Frequent words of other languages, without accents; those that are English words too do not count
@@ -74,6 +75,12 @@ def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
                     f"{path} has only {what}, such as {texts[0][:40]!r}, in its column of texts: rename the"
                     " column with what was said to transcription"
                 )
+        names = [row.cells["text"] for row in used if _holds_name(row)]
+        if len(names) > 1 and 2 * len(names) > len(texts):
+            raise UserError(
+                f"{path} has the name of the sound file in brackets in most of its texts, such as"
+                f" {names[0][:40]!r}: remove it"
+            )
         for pattern, words in _MOSTLY:
             found = [
                 match[0] if pattern is _NAMED else text for text in texts if (match := pattern.match(text))
@@ -97,7 +104,7 @@ _MOSTLY = (  # what most texts of a table must not match, and the message
         "has a number such as a score behind most of its texts, as in {}: remove it",
     ),
     (
-        re.compile(rf"(?:{_UTTERANCE_NAME.pattern})$"),
+        re.compile(rf"(?:.*\s{_UTTERANCE_NAME}|{_UTTERANCE_NAME}\s.*)$"),
         "has a name in brackets beside most of its texts, such as {}: remove it if nobody said it",
     ),
     (
@@ -111,6 +118,11 @@ _MOSTLY = (  # what most texts of a table must not match, and the message
         "has texts in phones, such as {}: write them in words",
     ),
 )
+
+
+def _holds_name(row: Row) -> bool:
+    stem = re.escape(Path(row.cells["path"].replace("\\", "/")).stem)
+    return re.search(rf"(?:^|\s)\({stem}\)(?:\s|$)", row.cells["text"]) is not None
 
 
 def _is_split(text: str) -> bool:
@@ -127,7 +139,7 @@ def _refuse_counted(path: Path, texts: Sequence[str]) -> None:
     Raises:
         UserError: they begin with 1, 2, 3 … (or with other numbers that grow by one).
     """
-    numbers = [int(found[1]) for text in texts if (found := re.match(r"(\d{1,7})[\s:.)-]+\D", text))]
+    numbers = [int(found[1]) for text in texts if (found := re.match(r"(\d{1,7})[\s:.)-]+[A-Za-z]", text))]
     if len(texts) > 2 and len(numbers) == len(texts) and all(b - a == 1 for a, b in pairwise(numbers)):
         raise UserError(
             f"{path} has the number of the row before each text, such as {texts[0][:40]!r}: remove the"
@@ -158,6 +170,12 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     notes = []
     if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2:
         notes.append(f"all {len(texts)} rows have the text {texts[0][:40]!r}: check that each was said")
+    folders = {part.lower() for row in rows for part in Path(row.cells["path"]).parts[:-1]} & {*SPLITS}
+    if len(folders) > 1 and not any(row.cells.get("split") for row in rows):
+        notes.append(
+            f"its files lie in folders {' and '.join(sorted(folders))}, which do not become splits: write a"
+            " column split to keep them apart"
+        )
     spelled = [text for text in texts if _SPELLED.fullmatch(text)]
     if len(spelled) > 1 and 2 * len(spelled) > len(texts):
         notes.append(

@@ -1,4 +1,4 @@
-"""Figures of lesson 02: effects of padding and of rotary positions, kernels and gates, parameter counts."""
+"""Figures of lesson 02: padding, rotary positions, attention weights, kernels and gates, parameter counts."""
 
 from __future__ import annotations
 
@@ -48,6 +48,41 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
             axes.grid(False)
         panels[0].set_ylabel("position of the query")
         figure.colorbar(image, ax=panels.tolist(), label="score")
+    return shown(figure, description)
+
+
+def attention_weights(
+    named: Mapping[str, tuple[Tensor, float]], neighbours: int, description: str
+) -> Picture:
+    """Attention weights, side by side: a row for each query and a column for each key.
+
+    Dashed lines enclose the frames that are at most `neighbours` before or after the query. The few largest
+    weights share one colour, so that the others can be told apart.
+
+    Args:
+        named: title → weights (T, T) of one head, and the duration of a frame in seconds.
+        neighbours: number of frames.
+        description: the alternative text.
+    """
+    with page_style():
+        figure, panels = plt.subplots(1, len(named), figsize=(9, 3.9), layout="constrained", squeeze=False)
+        for axes, (title, (weights, seconds)) in zip(panels[0], named.items(), strict=True):
+            end = len(weights) * seconds
+            image = axes.imshow(
+                weights.numpy(),
+                cmap="cividis",
+                vmin=0,
+                vmax=float(weights.quantile(0.995)),
+                extent=(0, end, end, 0),
+                interpolation="nearest",
+            )
+            for side in (-1, 1):
+                offset = side * (neighbours + 0.5) * seconds
+                axes.plot((offset, end + offset), (0, end), color=ORANGE, linestyle="--", linewidth=1.5)
+            axes.set(xlabel="time of the key (s)", ylabel="time of the query (s)", title=title)
+            axes.set(xlim=(0, end), ylim=(end, 0))
+            axes.grid(False)
+            figure.colorbar(image, ax=axes, label="weight", shrink=0.8, extend="max")
     return shown(figure, description)
 
 

@@ -7,6 +7,7 @@ transcripts of the corpora.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -84,7 +85,24 @@ def note_foreign_words(
 
 def note_odd_probabilities(model: LanguageModel, name: str, report: Callable[[str], None]) -> None:
     """Report if the probabilities of the single words do not add up to about 1: are they log10?"""
-    total = sum(10**value for gram, value in model.probability.items() if len(gram) == 1 and gram != (START,))
+    logarithms = [value for gram, value in model.probability.items() if len(gram) == 1 and gram != (START,)]
+    total = sum(10**value for value in logarithms)
+    if model.order > 1 and not model.backoff:
+        report(
+            one_line(
+                f"{name}: it has no back-off weights, so word sequences that it has not seen get too high a"
+                " probability; build it again"
+            )
+        )
+    for base, kind in ((math.e, "natural ones"), (2.0, "those of base 2")):
+        if abs(sum(base**value for value in logarithms) - 1) < 0.02 < abs(total - 1):
+            report(
+                one_line(
+                    f"{name}: its numbers may not be logarithms of base 10, but {kind}: multiply"
+                    f" them by {math.log10(base):.5f}, or build it again"
+                )
+            )
+            return
     if not _LEAST <= total <= _MOST:
         report(
             one_line(

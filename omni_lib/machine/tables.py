@@ -50,7 +50,10 @@ _NAMES = {
         "xmax", "tmax",
     ),
     "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
-    "language": ("language", "lang", "locale", "language_code", "lang_id", "lang_code", "language_id"),
+    "language": (
+        "language", "lang", "locale", "language_code", "lang_id", "lang_code", "language_id", "language_name",
+        "sprache", "langue", "idioma", "lingua", "taal",
+    ),
     "channel": ("channel", "channel_id"),
 }  # fmt: skip
 COLUMNS = {name: (ours, rank) for ours, names in _NAMES.items() for rank, name in enumerate(names)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Self
 
+from omni_lib.config import Config
 from omni_lib.ctc import frames_needed
 from omni_lib.subsampling import embedding_lengths
 from omni_lib.text import Vocabulary
@@ -42,6 +43,24 @@ class Outlook:
             frames_per_step=frames / len(batches),
             first_loss=fmean(finite) if finite else None,
         )
+
+
+def never_reached(config: Config, total_steps: int) -> list[str]:
+    """Notes on settings for steps and epochs that lie behind the end of a training."""
+    notes = []
+    if 0 < total_steps <= config.warmup_steps:
+        notes.append(
+            f"warmup_steps is {config.warmup_steps} and the training has {total_steps} steps: it ends before"
+            " the rate is learning_rate: lower warmup_steps"
+        )
+    if config.spec_augment and config.spec_augment_from_epoch > config.num_epochs:
+        notes.append(
+            f"spec_augment_from_epoch is {config.spec_augment_from_epoch} and the training has"
+            f" {config.num_epochs} epochs, so nothing is masked: lower it"
+        )
+    if config.learning_rate == 0 and config.muon_rate == 0:
+        notes.append("learning_rate is 0, so nothing is learnt: raise it")
+    return notes
 
 
 def uniform_loss(frames: int, target: Sequence[int], symbols: int) -> float:

@@ -207,6 +207,39 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
     assert "omni train" in refused(tmp_path / "none.pt")
 
 
+@pytest.mark.parametrize(
+    ("contents", "form"),
+    [
+        (b"\x02\0\0\0\0\0\0\0{}", "a file of safetensors"),
+        (b"GGUF\3\0\0\0", "a model of GGML"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"\x08\7\x12\7pytorch", "a model of ONNX"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"\x1f\x8b\x08\0", "packed"),
+        (b"./model_config.yaml" + bytes(238) + b"ustar", "an archive, as NeMo writes it"),
+        (b"\x80\2\x8a\nl\xfc", "a pickle"),
+    ],
+)
+def test_files_of_other_programs_are_named_by_what_they_are(tmp_path, contents, form):
+    (tmp_path / "a.pt").write_bytes(contents)
+    with pytest.raises(
+        UserError, match=f"a.pt is {form}.*, not a checkpoint of omni train: name an audio_enc"
+    ):
+        load_checkpoint(tmp_path / "a.pt")
+
+
+def test_other_archives_are_named_by_what_they_are(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("model/constants.pkl", b"")
+    with pytest.raises(UserError, match="is a model of TorchScript, not a checkpoint"):
+        load_checkpoint(tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("arr_0.npy", b"")
+    with pytest.raises(UserError, match="is a ZIP archive of something else, not a checkpoint"):
+        load_checkpoint(tmp_path / "a.pt")
+
+
 def test_other_peoples_files_are_refused_by_what_they_lack(tmp_path):
     torch.save({"enc": {}, "step": 1}, tmp_path / "a.pt")
     assert "lacks head, config, vocabulary, feature_stats, metrics" in refused(tmp_path / "a.pt")

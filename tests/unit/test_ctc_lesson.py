@@ -10,6 +10,7 @@ from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import ctc_alignment as lesson
 from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.course.lessons import ctc_alignment_viterbi_slips as viterbi_slips
 from omni_lib.course.lessons.ctc_alignment_decoding_slips import SLIPS, Rules
 from omni_lib.ctc import ctc_loss
 from omni_lib.text import Vocabulary
@@ -109,6 +110,13 @@ def test_each_mistake_in_a_prefix_search_can_be_told_from_every_other():
             text != another or abs(score - its) > 1e-3
             for (text, score), (another, its) in zip(one, other, strict=True)
         )
+
+
+def test_each_mistake_in_a_forced_alignment_can_be_told_from_every_other():
+    rules = [viterbi_slips.Rules(), *(rules for rules, _ in viterbi_slips.SLIPS)]
+    found = [[each.path(*given) for given in viterbi_slips.TELLING] for each in rules]
+    assert found[0] == [solutions.viterbi_path(*given) for given in viterbi_slips.TELLING]
+    assert all(one != other for one, other in combinations(found, 2))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
+from omni_lib.config import Config
 from omni_lib.course.experiments import log_of
 from omni_lib.text import BLANK, Vocabulary
 from omni_lib.training.diagnosis import Posteriors, diagnose, posteriors
+from omni_lib.training.outlook import never_reached
 
 VOCABULARY = Vocabulary()
 
@@ -27,6 +29,14 @@ def entries(*blank_rates: float, loss=lambda index: 50.0) -> list[dict]:
         {"step": 100 * (i + 1), "epoch": i + 1, "ctc_loss": loss(i), "blank_rate": rate, "entropy": 0.4}
         for i, rate in enumerate(blank_rates)
     ]
+
+
+def test_settings_for_steps_behind_the_end_are_noted():
+    late = Config(warmup_steps=100, spec_augment=True, spec_augment_from_epoch=30, learning_rate=0.0)
+    notes = "; ".join(never_reached(late, 100))
+    for words in ("lower warmup_steps", "nothing is masked", "nothing is learnt"):
+        assert words in notes
+    assert not never_reached(Config(warmup_steps=99, spec_augment=True), 100)
 
 
 def test_counts_stop_at_the_end_of_each_utterance():

@@ -199,6 +199,19 @@ def test_scores_share_one_scale(drawn):
         assert axes.images[0].get_clim() == pytest.approx((float(after.min()), float(after.max())))
 
 
+def test_attention_weights_with_lines_around_the_neighbours_of_each_query(drawn):
+    first, last = torch.rand(20, 20), torch.rand(10, 10)
+    encoder_figures.attention_weights({"a": (first, 0.04), "b": (last, 0.08)}, 3, "words")
+    for axes, weights, seconds in zip(drawn[0].axes, (first, last), (0.04, 0.08), strict=False):
+        assert labels(axes) == ("time of the key (s)", "time of the query (s)")
+        assert np.array_equal(axes.images[0].get_array(), weights)
+        assert axes.images[0].get_extent() == pytest.approx([0, 0.8, 0.8, 0])
+        for line, side in zip(axes.lines, (-1, 1), strict=True):
+            key, query = line.get_data()
+            assert np.allclose(np.subtract(key, query), side * 3.5 * seconds), "half a frame beyond the third"
+            assert line.get_linestyle() == "--" and line.get_color() == ORANGE
+
+
 def test_kernels_stand_at_the_frames_that_they_read_and_gates_at_their_times(drawn):
     encoder = AudioEncoder(d_model=24, n_layers=1, n_heads=3, d_ff=8).eval()
     kernels, gates = {"a": 3, "b": 5}, {"c": 7}

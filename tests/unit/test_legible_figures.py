@@ -169,6 +169,9 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
         {"without masks": torch.rand(16), "with masks": torch.zeros(16)}, "words"
     ),
     "encoder_figures.scores": lambda: encoder_figures.scores(torch.rand(9, 9), torch.rand(9, 9), "words"),
+    "encoder_figures.attention_weights": lambda: encoder_figures.attention_weights(
+        {"first": (torch.rand(90, 90), 0.04), "last": (torch.rand(45, 45), 0.08)}, 7, "words"
+    ),
     "encoder_figures.kernels_and_gates": lambda: encoder_figures.kernels_and_gates(
         materials.pretrained()[0].encoder,
         MEL,

@@ -107,3 +107,13 @@ def test_probabilities_that_do_not_add_up_are_reported(factor, noted):
     lines: list[str] = []
     note_odd_probabilities(LanguageModel(1, probability, {}), "lm.arpa", lines.append)
     assert bool(lines) == noted and all("may not be logarithms of base 10" in line for line in lines)
+    natural = any("but natural ones: multiply them by 0.43429" in line for line in lines)
+    assert natural == (factor == 2.302585)
+
+
+def test_a_model_without_back_off_weights_is_reported():
+    grams = {(START,): -99.0, (UNKNOWN,): -1.0, (END,): -0.5, ("cab",): -0.24, (START, "cab"): -0.3}
+    for backoff, noted in (({}, True), ({("cab",): -0.2}, False)):
+        lines: list[str] = []
+        note_odd_probabilities(LanguageModel(2, grams, backoff), "lm.arpa", lines.append)
+        assert any("no back-off weights" in line for line in lines) == noted

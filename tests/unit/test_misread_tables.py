@@ -192,6 +192,7 @@ MOSTLY = {
     "0.0 1.2 hello there|0.3 1.5 yes you": "times before most of its texts",
     "hello there 0.95|yes you 0.87": "a score behind most of its texts",
     "hello there (ann-01a)|yes you (ann-01b)": "a name in brackets beside most",
+    "hello there (a)|yes you (b)": "the name of the sound file in brackets",
     "HelloThere|yesYou": "no spaces between the words",
     "w er l d|g uh d b ay": "texts in phones",
     "train|test": "only names of splits",
@@ -219,7 +220,7 @@ def test_texts_that_are_something_else_in_most_rows_are_refused(clips, texts):
     "texts",
     ["hello there|two for 0.95|yes: you", "train|tests", "7|8", "1 hello|3 yes", "McDonald|go",
      "B D F|uh ah er", "Los Angeles|Las Vegas|El Paso", "die|man|war",
-     "la la la|que sera sera|oh", "hello (again)|yes"],
+     "la la la|que sera sera|oh", "hello (again)|yes", "hello (laughs)|(coughs) yes", "(uh) hello|(um) yes"],
 )  # fmt: skip
 def test_texts_that_only_resemble_something_else_are_read(clips, texts):
     rows = [f"{'ab'[number % 2]}.wav|{text}" for number, text in enumerate(texts.split("|"))]
@@ -426,6 +427,51 @@ def test_names_of_speakers_before_the_texts_are_not_words(clips):
     assert list(imported(clips, "path,text\na.wav,Note: hello\nb.wav,Yes\n")[0]) == ["note hello", "yes"]
 
 
+@pytest.mark.parametrize("names", ["training,validation", "trn,vld", "train-clean-100,dev_other"])
+@pytest.mark.parametrize("column", ["split", "set", "my part"])
+def test_splits_of_other_names_are_not_dropped(clips, names, column):
+    first, second = names.split(",")
+    said: list[str] = []
+    (clips / "t.csv").write_text(f"path,text,{column}\na.wav,hello,{first}\nb.wav,yes,{second}\n")
+    with pytest.raises(UserError, match=f"split '{first}' must be one of train, dev, test: write train"):
+        folder.prepare(clips, clips.parent / "out", said.append)
+    assert f"'{second}' must be one of train, dev, test: write dev" in "\n".join(said)
+
+
+def test_a_column_of_splits_may_have_gaps_or_one_split(clips):
+    for cells, splits in ((("train", "", "test"), ["train", "", "test"]), (("Test",) * 3, ["test"] * 3)):
+        rows = "".join(f"{'aba'[n]}.wav,hello,{cell}\n" for n, cell in enumerate(cells))
+        (clips / "t.csv").write_text(f"path,text,usage\n{rows}")
+        path = folder.prepare(clips, clips.parent / f"out_{cells[1]}")
+        assert [row.split for row in read_manifest(path, deal_splits=False).utterances] == splits
+
+
+def test_folders_named_as_splits_are_noted(clips):
+    for name in ("train", "test"):
+        (clips / name).mkdir()
+        (clips / "a.wav").rename(clips / name / "a.wav") if name == "train" else None
+    (clips / "b.wav").rename(clips / "test/b.wav")
+    _, said = imported(clips, "path,text\ntrain/a.wav,hello\ntest/b.wav,hello\n")
+    assert any("its files lie in folders test and train, which do not become splits" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["Sprache", "langue", "Language Name"])
+def test_languages_in_other_words(clips, name):
+    rows = "a.wav,hello,British English\nb.wav,yes,Englisch\nb.wav,ja,Deutsch\n"
+    found, said = imported(clips, f"path,text,{name}\n{rows}")
+    assert list(found) == ["hello", "yes"] and "its language is 'Deutsch'" in "\n".join(said)
+
+
+def test_files_that_are_not_text_and_json_of_any_name(clips):
+    for contents, form in ((b"PK\3\4\x14\0", "an Excel workbook"), (b"\x1f\x8b\x08", "packed with gzip")):
+        (clips / "t.csv").write_bytes(contents)
+        with pytest.raises(UserError, match=f"t.csv is {form}.*, not text: save it as CSV"):
+            folder.prepare(clips, clips.parent / "out")
+    assert list(imported(clips, '{"path": "a.wav", "text": "hello"}\n', "t.csv")[0]) == ["hello"]
+    with pytest.raises(UserError, match="is a transcript of one recording, not a table of recordings: write"):
+        imported(clips, '{"text": "hello", "segments": [{"start": 0.0, "end": 1.5}]}', "w.json")
+
+
 @pytest.mark.parametrize("name", ["set", "Dataset", "usage"])
 def test_a_column_of_splits_is_known_by_its_cells(clips, name):
     (clips / "t.csv").write_text(f"path,text,{name}\na.wav,hello,Train\nb.wav,yes,test\n")
@@ -477,6 +523,17 @@ def test_json_lines_with_commas_and_without_json(clips):
         ("WEBVTT\n\n00:00.500 --> 00:01.500\nhello, you\n", "file of subtitles"),
         ('File type = "ooTextFile"\nObject class = "TextGrid"\n', "TextGrid of Praat"),
         (";; a comment\na 1 ann 0.50 1.50 <o,f0> hello\n", "in the form STM"),
+        ("a 1 0.10 0.30 hello 0.9\n", "in the form CTM"),
+        ("SPEAKER a 1 0.10 0.30 <NA> <NA> ann <NA> <NA>\n", "list of speaker turns .RTTM."),
+        ("0 46797 She had your dark suit\n", "transcript of TIMIT"),
+        ('#!MLF!#\n"*/a.lab"\nhello\n', "label file of HTK"),
+        ("<s> HELLO </s> (a)\n", "in the form TRN"),
+        ("0:00:00.500,0:00:01.500\nhello\n", "file of subtitles"),
+        ("[00:00.50]hello\n", "file of subtitles"),
+        ('<tt xmlns="http://www.w3.org/ns/ttml"><body>', "transcript in XML"),
+        ('<?xml version="1.0"?>\n<!DOCTYPE Trans SYSTEM "trans-14.dtd">\n<Trans>', "transcript in XML"),
+        ("@UTF8\n@Begin\n*CHI:\thello .\n", "in the form CHAT"),
+        ("0.5,1.5,hello\n", "list of times and texts"),
     ],
 )
 def test_transcripts_that_are_not_tables_are_named(clips, text, form):

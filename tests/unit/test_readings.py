@@ -48,11 +48,37 @@ PROMPT = "How many letters a second can be spelled, if an embedding lasts 80 ms?
         ("50 per cent", "%", 50),
         ("fifty percent", "%", 50),
         ("half", "%", 0.5),
+        ("one half", "%", 0.5),
+        ("one and a half", "", 1.5),
+        ("3 out of 6", "%", 0.5),
+        ("1 in 20", "%", 0.05),
+        ("The answer is 2304.", "numbers", 2304),
+        ("answer: 2304", "numbers", 2304),
+        ("2304 in total", "numbers", 2304),
+        ("2304 (12 × 192)", "numbers", 2304),
+        ("12 times 192", "numbers", 2304),
+        ("512 features", "", 512),
+        ("5 vectors", "embeddings", 5),
+        ("25 characters per second", "letters", 25),
+        ("16 to 1", "times", 16),
+        ("≥ 574", "points", 574),
+        ("no. 8", "", 8),
+        ("16 kHz / 400", "Hz", 40),
+        ("10 s / 0.08 s", "positions", 125),
+        ("ln 1e-6", "", -13.815510558),
+        ("ln (29)", "nats", 3.36729583),
+        ("8·ln 29 − ln 36", "nats", 23.354848015),
+        ("26.938 - 3.584", "nats", 23.354),
     ],
 )
 def test_a_number_is_read(text, unit, value):
     found = read(text, unit, PROMPT)
     assert found.values[0] == pytest.approx(value) and found.unit_fits
+
+
+@pytest.mark.parametrize("text", ["8/20", "Epoch 8/20", "epoch 8 of 20", "8 out of 20"])
+def test_a_number_may_be_written_as_in_the_listing_of_its_question(text):
+    assert read(text, "", "The listing says 'Epoch 1/20'. In which epoch is it?").values == (8.0,)
 
 
 def test_three_digits_behind_a_comma_may_be_decimals():

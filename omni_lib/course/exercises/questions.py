@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.checking import Exercise
 from omni_lib.course.exercises.progress import Progress
@@ -138,6 +140,8 @@ class Number(Exercise):
 
     def _read(self, answer: Any) -> Reading:
         """What an answer can mean: in percent, a number without a percent sign may be a fraction."""
+        if isinstance(answer, np.ndarray) and answer.size == 1:
+            answer = answer.item()
         found = read(answer, self.unit, self.prompt) if isinstance(answer, str) else Reading((float(answer),))
         if found.doubtful and (self.right % 1 or self.right >= 1000):  # "2,257" for 2.257, "2.304" for 2304
             found = replace(found, values=(*found.doubtful, *found.values), doubtful=())

@@ -24,14 +24,19 @@ _SPELLINGS = {
     "numbers": ("value",),
     "points": ("pt",),
     "positions": ("embedding", "token"),
+    "embeddings": ("vector",),
+    "letters": ("character", "char", "symbol"),
 }
+_COUNTED = {"value", "number", "feature", "input"}  # what a number without a unit may count
 _OTHER_UNITS = {"s", "sec", "second", "min", "minute", "ms", "error", "sample", "frame", "embedding"}
 _GLUE = set("a an and as at each every for in is it many much number of on one per so that the".split())
+_IN_ALL = {"in", "total", "all", "altogether"}
 _ORDINALS = {"st", "nd", "rd", "th"}
 
 _BEFORE = re.compile(
     r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|in|"
-    r"the|epoch|(?:a )?factor(?: of)?)\b\.?|[~≈=]|[x×](?=\s*\d))\s*",
+    r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found)|number|no|"
+    r"the|epoch|(?:a )?factor(?: of)?)(?:\b|(?<=:))\.?|[~≈=≥≤]|[x×](?=\s*\d))\s*",
     re.IGNORECASE,
 )
 _RESULT = re.compile(r"[=≈→]|->")  # "12 · 192 = 2304": what counts stands behind the last of them
@@ -44,7 +49,9 @@ _HOURS = re.compile(  # 2h 15m, 2:15, 2 hours and 15 minutes, 2 h 15 min 25 s
     r"(?:\s*(?::|and)?\s*(\d+(?:\.\d+)?)\s*(?:s|sec|seconds?)?)?",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"\d[\d.,]*\s*[-–]\s*\d[\d.,]*")  # 2.1-2.4, which is not one number
+_RANGE = re.compile(r"(\d[\d.,]*)\s*[-–]\s*(\d[\d.,]*)")  # 2.1-2.4, which is not one number
+_REMARK = re.compile(r"(?<=[\w%)])(?<!ln)(?<!log)(?<!log10)(?<!log2)(?<!sqrt)\s+\([^()]*\)$")  # 6 (5 + 1)
+_OF_HOW_MANY = re.compile(r"(\d+)\s*(?:/|(?:out )?of)\s*(\d+)")  # 8/20, where a listing says 'Epoch 1/20'
 _MIXED = re.compile(r"(\d+)\s+(\d+\s*/\s*\d+)")  # 2 1/4
 
 
@@ -72,7 +79,7 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
         NotANumber: the text lacks a number, or holds words that are not part of the question or the unit.
     """
     text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text.strip(), flags=re.IGNORECASE)
-    text = _RESULT.split(text)[-1].strip() or text
+    text = _REMARK.sub("", _RESULT.split(text)[-1].strip() or text)
     while found := _BEFORE.match(text):
         text = text[found.end() :]
     text = re.sub(r"^(?:minus\s+|[-−–]\s*)", "-", text, flags=re.IGNORECASE).rstrip(" .!")
@@ -81,7 +88,13 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
     if unit == "h" and (found := _HOURS.fullmatch(text.replace(",", "."))):
         hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return Reading((hours + minutes / 60 + seconds / 3600,))
-    number, behind = _parted(text)
+    if (found := _OF_HOW_MANY.fullmatch(text)) and re.search(rf"\b[A-Z]\w+ \d+/{found[2]}\b", prompt):
+        return Reading((float(found[1]),))
+    if unit == "%":
+        text = re.sub(r"(?<=\d)\s+(?:in|(?:out )?of)\s+(?=\d+$)", "/", text)
+    if unit == "times":
+        text = re.sub(r"(?<=\d)\s+to\s+(?=\d)", ":", text)
+    number, behind = _parted(_without_units(text, unit))
     values, doubtful = _values(number)
     fits, factor = _unit(behind, unit, prompt)
     percent = bool(re.search(r"%|\bper\s?cent|\bpct", behind, re.IGNORECASE))
@@ -90,6 +103,18 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
     return Reading(
         tuple(factor * value for value in values), tuple(factor * value for value in doubtful), fits, percent
     )
+
+
+def _without_units(text: str, unit: str) -> str:
+    """A calculation without the units of its numbers, if all have one: "10 s / 0.08 s", "16 kHz / 400"."""
+    if not re.search(r"\d\s*[a-z]+\s*[-+*/·×÷]", text, re.IGNORECASE):
+        return text
+    if unit == "Hz":
+        text = re.sub(r"(?<=\d)\s*khz\b", "*1000", text, flags=re.IGNORECASE)
+        return re.sub(r"(?<=\d)\s*(?:hz|hertz)\b", "", text, flags=re.IGNORECASE)
+    if set(re.findall(r"\d\s*([a-z]+)\s*(?:[-+*/·×÷]|$)", text)) == {"s"}:
+        return re.sub(r"(?<=\d)\s*s\b", "", text)
+    return text
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -118,8 +143,10 @@ def _unit(behind: str, unit: str, prompt: str) -> tuple[bool, float]:
         return True, 1000.0
     if not words or names & set(words) or (words == ["%"] and unit != "%"):
         return True, 1.0
+    if set(words) <= _IN_ALL:
+        return True, 1.0
     asked = {_singular(word) for word in re.findall(r"[^\W\d_]+", prompt)} | _GLUE | _ORDINALS
-    if set(words) <= asked and not unit:
+    if set(words) <= asked | _COUNTED and not unit:
         return True, 1.0
     if (words[0] in ("per", "a") or behind.startswith("/")) and set(words) <= asked | {"s"}:
         return True, 1.0  # "25 per second", if letters per second are asked for
@@ -139,8 +166,10 @@ def _values(number: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return (_in_words(number),), ()
     if found := _MIXED.fullmatch(number):
         return (float(found[1]) + _calculated(found[2]),), ()
-    if _RANGE.fullmatch(number):
-        raise NotANumber(number)
+    if found := _RANGE.fullmatch(number):
+        low, high = (float(_COMMA.sub(".", _THOUSANDS.sub("", end)).rstrip(".")) for end in found.groups())
+        if low < high:  # else it is a difference
+            raise NotANumber(number)
     if re.fullmatch(r"-?0,\d+", number):  # no thousands begin with 0
         return (float(number.replace(",", ".")),), ()
     plain = _COMMA.sub(".", _THOUSANDS.sub("", number))
@@ -175,10 +204,10 @@ def _calculated(text: str) -> float:
     if len(text) > _LONGEST:
         raise NotANumber(text)
     text = re.sub(r"\b(?:math|np|numpy|torch)\.", "", text)
-    text = re.sub(r"(?<=[\d)])\s*[x×·⋅]\s*(?=[\d(])", "*", text)
+    text = re.sub(r"(?<=[\d)])\s*(?:[x×·⋅]|\btimes\b)\s*(?=[\d(]|ln\b|log|sqrt)", "*", text)
     for written, meant in (("÷", "/"), (":", "/"), ("^", "**"), ("²", "**2"), ("³", "**3"), ("−", "-")):
         text = text.replace(written, meant)
-    text = re.sub(r"\b(ln|log10|log2|log|sqrt)\s+(\d+(?:\.\d+)?)", r"\1(\2)", text)
+    text = re.sub(r"\b(ln|log10|log2|log|sqrt)\s+(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", r"\1(\2)", text)
     text = re.sub(r"(?<=[\d)])\s+(?=(?:ln|log|sqrt)\b)|(?<=\d)(?=\()(?<!log10)(?<!log2)", "*", text)
     try:
         return _value_of(ast.parse(text.strip(), mode="eval").body)
@@ -222,11 +251,14 @@ _WORDS = {*_SMALL, *_SHARES, "hundred", "thousand", "million", "a", "and", "minu
 def _in_words(text: str) -> float:
     """The value of "two thousand three hundred and four", "a half" or "two and a quarter"."""
     total = current = 0.0
-    words = [word for word in text.split() if word not in ("and", "minus")]
+    written = text.split()
+    words = [word for word in written if word not in ("and", "minus")]
     for place, word in enumerate(words):
         if word in _SMALL:
             current += _SMALL[word]
-        elif word in _SHARES:
+        elif word in _SHARES and written[written.index(word) - 1] in _SMALL:  # one half
+            current *= _SHARES[word]
+        elif word in _SHARES:  # a half, two and a half
             current += _SHARES[word]
         elif word == "hundred":
             current = 100 * (current or 1)

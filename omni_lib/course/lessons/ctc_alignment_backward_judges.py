@@ -13,16 +13,16 @@ from omni_lib.course.exercises.expectations import compare, expect_close, requir
 from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.course.lessons.ctc_alignment_judges import (
     SKIPS,
-    WRAPPED,
     expect_infinities,
     in_frames,
     same_cells,
     skips_everywhere,
     why_not_close,
 )
+from omni_lib.course.lessons.ctc_alignment_viterbi_slips import slip_of
 from omni_lib.course.lessons.ctc_examples import VOCABULARY, indices, posteriors
 from omni_lib.ctc import collapse as library_collapse
-from omni_lib.ctc import ctc_loss, frames_needed
+from omni_lib.ctc import ctc_loss
 
 
 def backward_recursion(attempt: Attempt) -> None:
@@ -162,8 +162,7 @@ def viterbi_path(attempt: Attempt) -> None:
             (
                 "a",
                 1,
-                "With one frame and one letter there is one path only. Give the classes that the states "
-                "emit, not the numbers of the states.",
+                "With one frame and one letter there is one path only: the letter.",
             ),
             ("a", 4, "Stay or move on, whichever is likelier."),
             ("aa", 5, "A blank must stand between the two."),
@@ -204,10 +203,18 @@ def viterbi_path(attempt: Attempt) -> None:
             "numbers of the states",
         )
         spelled = VOCABULARY.decode(library_collapse(path))
-        if spelled != text and frames > frames_needed(target) and _goes_round(attempt):
-            why = WRAPPED
-        if _is_best(path[::-1], log_probs, target) and not _is_best(path, log_probs, target):
-            why = "It is the best path the wrong way round: reverse it after you have gone back."
+        if not _is_best(path, log_probs, target):
+            if spelled != text and path == log_probs.argmax(dim=1).tolist():
+                why = (
+                    "That is the likeliest symbol of each frame, whatever they spell: only paths that "
+                    "collapse to `target` count."
+                )
+            elif (text, frames, path) == ("a", 1, [1]):
+                why = "Give the classes that the states emit, not the numbers of the states."
+            elif _is_reversed(attempt):
+                why = "It is the best path the wrong way round: reverse it after you have gone back."
+            else:
+                why = slip_of(attempt) or why
         require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
         mine, best = (
             float(sum(log_probs[t, symbol] for t, symbol in enumerate(each))) for each in (path, expected)
@@ -227,30 +234,16 @@ def _is_best(path: list[int], log_probs: Tensor, target: list[int]) -> bool:
     return library_collapse(path) == target and mine >= best - 1e-6
 
 
-def _goes_round(attempt: Attempt) -> bool:
-    """Whether the answer is that of `_wrapped_viterbi` in a case that no other mistake explains."""
-    log_probs, target = posteriors(12, 3), indices("hello")
-    try:
-        return [int(symbol) for symbol in attempt(log_probs, target)] == _wrapped_viterbi(log_probs, target)
-    except (TypeError, ValueError, NotYet):
-        return False
-
-
-def _wrapped_viterbi(log_probs: Tensor, target: list[int]) -> list[int]:
-    """The path of a search whose s-1 and s-2 read from the end of the list for the first states."""
-    states = trellis.states_of(target)
-    score = [float(log_probs[0, symbol]) if s < 2 else -math.inf for s, symbol in enumerate(states)]
-    came_from: list[list[int]] = []
-    for frame in log_probs[1:].tolist():
-        origins = []
-        for s, symbol in enumerate(states):
-            reach = [s, s - 1] + [s - 2] * (symbol != 0 and symbol != states[s - 2])
-            origins.append(max(reach, key=lambda candidate: score[candidate]))
-        score = [score[origin] + frame[symbol] for origin, symbol in zip(origins, states, strict=True)]
-        came_from.append(origins)
-    state = max(len(states) - 2, len(states) - 1, key=lambda candidate: score[candidate])
-    path = [states[state]]
-    for origins in reversed(came_from):
-        state = origins[state]
-        path.append(states[state])
-    return path[::-1]
+def _is_reversed(attempt: Attempt) -> bool:
+    """Whether the answer gives the best paths the wrong way round, in two cases with one explanation."""
+    for text, frames in (("hello", 12), ("aba", 9)):
+        log_probs, target = posteriors(frames, 3), indices(text)
+        try:
+            path = [int(symbol) for symbol in attempt(log_probs, target)]
+        except (TypeError, ValueError, NotYet):
+            return False
+        if len(path) != frames or not all(0 <= symbol < len(VOCABULARY) for symbol in path):
+            return False
+        if not _is_best(path[::-1], log_probs, target) or _is_best(path, log_probs, target):
+            return False
+    return True

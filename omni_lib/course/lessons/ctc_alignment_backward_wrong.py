@@ -12,6 +12,7 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons import ctc_alignment_solutions as solutions
+from omni_lib.course.lessons.ctc_alignment_viterbi_slips import Rules as ViterbiRules
 from omni_lib.ctc import frames_needed
 
 
@@ -207,6 +208,26 @@ def _by_torchaudio(log_probs: Tensor, target: list[int]) -> Any:
     return forced_align(log_probs[None].float(), torch.tensor([target]), blank=0)[0][0]
 
 
+def _notes_of_the_frame_before(log_probs: Tensor, target: list[int]) -> list[int]:
+    """On the way back, it reads the note of the frame before."""
+    states = [0] + [each for symbol in target for each in (symbol, 0)]
+    score = [float(log_probs[0, symbol]) if s < 2 else -math.inf for s, symbol in enumerate(states)]
+    notes = [[0] * len(states)]
+    for frame in log_probs[1:].tolist():
+        reach = [
+            [s] + [s - 1] * (s > 0) + [s - 2] * (s > 1 and symbol not in (0, states[s - 2]))
+            for s, symbol in enumerate(states)
+        ]
+        notes.append([max(each, key=lambda s: score[s]) for each in reach])
+        score = [score[s] + frame[symbol] for s, symbol in zip(notes[-1], states, strict=True)]
+    state = max(len(states) - 1, len(states) - 2, key=lambda s: score[s])
+    path = []
+    for t in range(len(notes) - 1, -1, -1):
+        path.append(states[state])
+        state = notes[t - 1][state]
+    return path[::-1]
+
+
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "backward_recursion": [
         (_with_its_own_frame, "which alpha contains already"),
@@ -241,7 +262,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_subtracts_states_from_symbols, "raises RuntimeError"),
     ],
     "viterbi_path": [
-        (_greedy, "your path collapses to"),
+        (_greedy, "the likeliest symbol of each frame"),
+        (_notes_of_the_frame_before, "Stay or move on"),
         (_numbers_of_states, "not the numbers of the states"),
         (_backwards, "the wrong way round: reverse it"),
         (
@@ -253,6 +275,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_best_state_of_each_frame, "collapses to 'aa'. Stay or move on"),
         (_even_shares, "there is one of"),
         (_always_ends_in_the_blank, "there is one of"),
+        (ViterbiRules(may_skip=lambda symbol, left: False).path, "never skip a blank"),
+        (ViterbiRules(may_skip=lambda symbol, left: symbol != 0).path, "between two equal letters, which"),
+        (ViterbiRules(may_skip=lambda symbol, left: True).path, "some paths skip a letter"),
+        (ViterbiRules(ends=(None, None)).path, "from the likeliest of all states"),
+        (ViterbiRules(ends=(-1, None)).path, "always go back from the last blank"),
+        (ViterbiRules(ends=(-2, -1)).path, "always go back from the last letter"),
     ],
 }
 

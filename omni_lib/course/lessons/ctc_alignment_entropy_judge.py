@@ -18,16 +18,20 @@ TOLERANCE = 1e-4
 
 
 def entropic_loss(attempt: Attempt) -> None:
-    for number, (text, frames, weight, case, why) in enumerate(
+    for number, (text, frames, weight, clear, case, why) in enumerate(
         (
-            ("hi", 3, 0.0, "'hi' in three frames, without a bonus", "Without a bonus it is the CTC loss."),
-            ("hi", 3, 0.6, "'hi' in three frames", "Give the recursion the logarithms of all p^β."),
-            ("hello", 9, 0.6, "'hello'", "Give the recursion the logarithms of all p^β."),
-            ("hello", 9, 3.0, "'hello', a large weight", ""),
-            ("the cat sat on the mat", 40, 0.25, "A sentence", ""),
+            ("hi", 3, 0.0, 0, "'hi' in three frames, without a bonus", "Without a bonus it is the CTC loss."),
+            ("hi", 3, 0.6, 0, "'hi' in three frames", "Give the recursion the logarithms of all p^β."),
+            ("hello", 9, 0.6, 0, "'hello'", "Give the recursion the logarithms of all p^β."),
+            ("hello", 9, 3.0, 0, "'hello', a large weight", ""),
+            ("the cat sat on the mat", 40, 0.25, 0, "A sentence", ""),
+            ("hi", 2, 0.6, 8, "'hi' in two frames, with little doubt", ""),  # rounding shows in a small loss
         )
     ):
         log_probs, target = posteriors(frames, 80 + number), indices(text)
+        if clear:  # the logit by which the letter of each frame is likelier
+            letters = torch.nn.functional.one_hot(torch.tensor(target), log_probs.shape[1])
+            log_probs = (log_probs + clear * letters).log_softmax(dim=-1)
         wanted = _entropic(log_probs, target, weight)
         with slow_or_endless(case):
             got = result_of(attempt, (log_probs, target, weight), case)

@@ -144,7 +144,7 @@ WRONG: list[tuple[Any, str]] = [
     (lambda log_probs, target: list(_forward(log_probs, target)), "`torch.stack` makes one of a list"),
     (_forward_only_the_end, "(T, states) is wanted"),
     (_forward_skips_everything, "from blank to blank"),
-    (lambda log_probs, target: _forward(log_probs.half(), target), "in the precision of `log_probs`"),
+    (lambda log_probs, target: _forward(log_probs.half(), target), "float16 has too few digits"),
 ]
 
 OTHER_RIGHT: list[Any] = [

@@ -163,6 +163,12 @@ WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
     (_changed(("self.key(x)", "self.key(x.detach())")), "the gradient of the input is not"),
     (
         _changed(
+            ("super().__init__()", "super().__init__()\n        self.register_buffer('table', torch.ones(9))")
+        ),
+        "is not saved with `persistent=False`",
+    ),
+    (
+        _changed(
             ("self.key(x)", "self.key(x.detach())"), ("self.query_value(x)", "self.query_value(x.detach())")
         ),
         "no gradient reaches the input",
@@ -245,4 +251,12 @@ WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
     ),
 ]
 
-OTHER_RIGHT_PARTS: list[Any] = [_TorchsAttention]
+OTHER_RIGHT_PARTS: list[Any] = [
+    _TorchsAttention,
+    _changed(
+        (
+            "super().__init__()",
+            "super().__init__()\n        self.register_buffer('table', torch.ones(9), persistent=False)",
+        )
+    ),
+]

@@ -177,7 +177,8 @@ def built(
     except (RuntimeError, AttributeError):
         with contextlib.suppress(NotYet):
             Attempt(part)(*arguments)  # a blank `forward` is not attempted yet, whatever its weights are
-        raise NotYet(_other_weights(part.state_dict(), wanted)) from None
+        buffers = {name for name, _ in part.named_buffers()}
+        raise NotYet(_other_weights(part.state_dict(), wanted, buffers)) from None
     trained = {name for name, _ in layers.named_parameters()}
     for name, _ in part.named_parameters():
         require(
@@ -188,14 +189,18 @@ def built(
     return part.eval()
 
 
-def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor], buffers: set[str]) -> str:
     """In which name or size the weights of a learner's part differ from those of the library's."""
     missing = [name for name in wanted if name not in mine]
     unknown = [name for name in mine if name not in wanted]
     if missing:
         return f"the library's weights do not fit: your class has no `{missing[0]}`. Are all names as given?"
     if unknown:
-        return f"the library's weights do not fit: they have no `{unknown[0]}`"
+        remedy = "; a buffer that is computed is not saved with `persistent=False`"
+        return (
+            f"the library's weights do not fit: they have no `{unknown[0]}`"
+            f"{remedy if unknown[0] in buffers else ''}"
+        )
     name = next(name for name in wanted if mine[name].shape != wanted[name].shape)
     return f"the library's weights do not fit: your `{name}` has another shape. Check the sizes of its layer"
 

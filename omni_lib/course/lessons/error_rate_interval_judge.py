@@ -86,7 +86,11 @@ def bootstrap_interval(attempt: Attempt) -> None:
             and got[1] - got[0] < 0.5
         ):
             why = "Do you round the two ends? Return them as they are."
-        raise NotYet(f"the {'upper' if close[0] else 'lower'} end of your interval is wrong. {why}")
+        end = 1 if close[0] else 0
+        raise NotYet(
+            f"many made-up utterances: the {('lower', 'upper')[end]} end of your interval is {got[end]:.4f}, "
+            f"and it should be near {wanted[end]:.4f}. {why}"
+        )
     # Six utterances of ten words, all errors in one of them: the rate depends on how often it is drawn.
     for place in (2, 0, 5):
         errors = [5 * (number == place) for number in range(6)]
@@ -158,7 +162,7 @@ def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[t
     )
     yield (
         (float(np.quantile(rates, 0.00025)), float(np.quantile(rates, 0.00975))),
-        "`np.percentile` takes percent, 2.5 and 97.5; `np.quantile` takes fractions.",
+        "`np.percentile` takes percent, and `np.quantile` fractions.",
     )
 
 
@@ -189,4 +193,7 @@ def _by_width(got: _Ends, wanted: _Ends) -> str:
             "Yours is too wide: do you draw fewer utterances than the test set has, or leave out too little "
             "at an end?"
         )
-    return "Is it 2.5% and 97.5% of the sorted rates, from `resamples` resamples as large as the test set?"
+    return (
+        "Are they the two percentiles of the sorted rates, from `resamples` resamples as large as the test "
+        "set?"
+    )

@@ -43,6 +43,7 @@ class Left:
     averaged: Tensor
     statistics: Tensor  # the buffers, which a forward pass changes
     gradients: bool  # whether any are there
+    reordered: str  # a weight whose gradient lies in memory in another order; empty if there is none
 
 
 @cache
@@ -92,7 +93,18 @@ def _left_by(trainer: Trainer) -> Left:
     gradients = any(parameter.grad is not None for parameter in trainer.model.parameters())
     buffers = [value.flatten().double() for value in trainer.model.buffers()]
     averaged = _as_vector(trainer.averaged.module)
-    return Left(_as_vector(trainer.model), averaged, torch.cat(buffers), gradients)
+    reordered = _reordered(trainer.model)
+    return Left(_as_vector(trainer.model), averaged, torch.cat(buffers), gradients, reordered)
+
+
+def _reordered(model: nn.Module) -> str:
+    """The name of a weight whose gradient lies in memory in another order than the weight; else empty."""
+    for name, weight in model.named_parameters():
+        if weight.grad is not None and weight.grad.shape == weight.shape:
+            axes = [axis for axis, size in enumerate(weight.shape) if size > 1]
+            if any(weight.grad.stride(axis) != weight.stride(axis) for axis in axes):
+                return name
+    return ""
 
 
 def _as_vector(module: nn.Module) -> Tensor:
@@ -162,6 +174,8 @@ def train_step(attempt: Attempt) -> None:
                 "the weights differ from the library's",
                 {LARGE: _ORDER, SMALL: _CLIPPING, MIDDLE: _AS_IT_IS}[largest_norm],
             )
+        if left.reordered:
+            why = _REORDERED.format(left.reordered)
         # The other norms have shown that nothing is wrong with the order, or with the clipping.
         slip = "" if largest_norm == MIDDLE else _slip(left, before, largest_norm, steps)
         raise NotYet(f"{case}: {what}. {slip or why}")
@@ -187,6 +201,12 @@ _ONE_FORWARD = (
 )
 _ONE_UPDATE = (
     "In each step it is updated once, after the weights: `averaged.update_parameters(model.recogniser)`."
+)
+_REORDERED = (
+    "The gradient of `{}` lies in memory in another order than the weight (its `stride()`), and the fused "
+    "AdamW of torch then gives each weight the gradient of another. `backward` keeps the order. With "
+    "`torch.autograd.grad`, copy each gradient into one that is laid out like its weight: "
+    "`torch.empty_like(weight).copy_(gradient)`."
 )
 _NO_STEP = "The gradients are there: `optimizers.step(share)` changes the weights with them."
 _NO_GRADIENT = (

@@ -216,7 +216,27 @@ def _forward_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share
     return solutions.train_step(model, batch, optimizers, averaged, share, norm)
 
 
+def _stepped_with(laid_out: Any) -> Any:
+    """A step whose gradients come from `torch.autograd.grad` through `laid_out(weight, gradient)`.
+
+    That of a convolution lies in memory in another order than its weight.
+    """
+
+    def step(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+        loss = model(batch, share)
+        weights = list(model.parameters())
+        for weight, gradient in zip(weights, torch.autograd.grad(loss.objective, weights), strict=True):
+            weight.grad = laid_out(weight, gradient)
+        nn.utils.clip_grad_norm_(weights, norm)
+        optimizers.step(share)
+        averaged.update_parameters(model.recogniser)
+        return loss
+
+    return step
+
+
 WRONG: list[tuple[Any, str]] = [
+    (_stepped_with(lambda weight, gradient: gradient), "lies in memory in another order than the weight"),
     (_uphill, "without a minus sign"),
     (_stepped_twice, "two steps with one gradient"),
     (_divided_by_the_batch, "not divided by anything"),
@@ -241,4 +261,8 @@ WRONG: list[tuple[Any, str]] = [
     (_copied_into_the_average, "`averaged.update_parameters(model.recogniser)`"),
 ]
 
-OTHER_RIGHT: list[Any] = [_clipped_by_hand, _cleared_at_the_end]
+OTHER_RIGHT: list[Any] = [
+    _clipped_by_hand,
+    _cleared_at_the_end,
+    _stepped_with(lambda weight, gradient: torch.empty_like(weight).copy_(gradient)),
+]

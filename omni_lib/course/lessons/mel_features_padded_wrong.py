@@ -130,10 +130,27 @@ WRONG: list[tuple[Any, str]] = [
     (lambda x, lengths: _by_sums(x, _mask(x, lengths - 1)), "one frame too few"),
     (lambda x, lengths: (_a_loop(x, lengths), x.mean()), "return the one tensor that is wanted"),
     (_inverted, "the wrong way round"),
+    (lambda x, lengths: _a_loop(x, lengths).half(), "returns float16; float32 or float64 is wanted"),
+    (lambda x, lengths: _by_sums(x, (x != 0).any(-1, keepdim=True)), "of them are padding"),
+    (lambda x, lengths: [row[:length] for row, length in zip(x, lengths, strict=True)], "a list of length 2"),
     (_without_the_root, "the root is missing"),
     (_adds_outside_the_root, "under the root"),
     (lambda x, lengths: x * _mask(x, lengths).squeeze(-1), "Two clips without padding: called with"),
     (lambda x, lengths: x.mean(dim=0), "An axis is missing"),
 ]
 
-OTHER_RIGHT = [_a_loop, lambda x, lengths: _a_loop(x, lengths).numpy()]
+
+def _by_batch_norm(x: Tensor, lengths: Tensor) -> Tensor:
+    """torch's own batch norm of the real frames, put back into rows."""
+    real = torch.cat([row[:length] for row, length in zip(x, lengths.tolist(), strict=True)])
+    rows = torch.nn.functional.batch_norm(real, None, None, training=True).split(lengths.tolist())
+    out = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    return torch.nn.functional.pad(out, (0, 0, 0, x.shape[1] - out.shape[1]))
+
+
+OTHER_RIGHT = [
+    _a_loop,
+    lambda x, lengths: _a_loop(x, lengths).numpy(),
+    lambda x, lengths: _a_loop(x, lengths).tolist(),
+    _by_batch_norm,
+]

@@ -14,16 +14,8 @@ from torch import Tensor
 from omni_lib.audio import LogMel
 from omni_lib.course.lessons import mel_features_frames_wrong as frames
 from omni_lib.course.lessons import mel_features_padded_wrong as padded_wrong
-
-
-def _filters(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
-    return torchaudio.functional.melscale_fbanks(
-        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
-    )
-
-
-def _empty(n_fft: int, n_mels: int) -> Any:
-    return (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
+from omni_lib.course.lessons import mel_features_scale_wrong as scale
+from omni_lib.course.lessons.mel_features_scale_wrong import filters_of
 
 
 def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
@@ -41,7 +33,7 @@ def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
 
 
 def _mel_power(waveform: Tensor) -> Any:
-    return (_spectrum(waveform).abs() ** 2 @ _filters(1024, 128))[: len(waveform) // 160]
+    return (_spectrum(waveform).abs() ** 2 @ filters_of(1024, 128))[: len(waveform) // 160]
 
 
 def _numpy_log_mel(waveform: Tensor) -> Any:
@@ -51,13 +43,13 @@ def _numpy_log_mel(waveform: Tensor) -> Any:
         np.abs(np.fft.rfft(samples[start : start + 1024] * window)) ** 2
         for start in range(0, len(waveform) // 160 * 160, 160)
     ]
-    return np.log(np.array(rows) @ _filters(1024, 128).double().numpy() + 1e-6)
+    return np.log(np.array(rows) @ filters_of(1024, 128).double().numpy() + 1e-6)
 
 
 def _early_window(waveform: Tensor) -> Any:
     frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160, :400]
     return torch.log(
-        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ filters_of(1024, 128) + 1e-6
     )
 
 
@@ -65,7 +57,7 @@ def _short_frames(waveform: Tensor) -> Any:
     """The power does not depend on where in the transform the window lies, if it is centred on the sound."""
     frames = torch.nn.functional.pad(waveform, (200, 200)).unfold(0, 400, 160)[: len(waveform) // 160]
     return torch.log(
-        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+        torch.fft.rfft(frames * torch.hann_window(400), n=1024).abs() ** 2 @ filters_of(1024, 128) + 1e-6
     )
 
 
@@ -84,7 +76,7 @@ def _without_zeros(waveform: Tensor) -> Any:
     """Only the windows that fit into the clip as a whole."""
     frames = torch.nn.functional.pad(waveform, (0, max(0, 1024 - len(waveform)))).unfold(0, 1024, 160)
     window = torch.nn.functional.pad(torch.hann_window(400), (312, 312))
-    return torch.log(torch.fft.rfft(frames * window).abs() ** 2 @ _filters(1024, 128) + 1e-6)
+    return torch.log(torch.fft.rfft(frames * window).abs() ** 2 @ filters_of(1024, 128) + 1e-6)
 
 
 def _almost(waveform: Tensor) -> Any:
@@ -93,82 +85,19 @@ def _almost(waveform: Tensor) -> Any:
     frames = torch.nn.functional.pad(waveform, (512, 512)).unfold(0, 1024, 160)[: len(waveform) // 160]
     frames = frames * torch.nn.functional.pad(torch.hann_window(400), (312, 312))
     power = (frames @ angles.cos().T) ** 2 + (frames @ angles.sin().T) ** 2
-    return torch.log(power @ _filters(1024, 128) + 1e-6)
+    return torch.log(power @ filters_of(1024, 128) + 1e-6)
 
 
 def _raises(waveform: Tensor) -> Any:
-    return waveform @ _filters(1024, 128)
+    return waveform @ filters_of(1024, 128)
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "frame_count": frames.WRONG,
-    "hertz_to_mel": [
-        (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
-        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency is divided"),
-        (lambda hertz: 2595 * math.log(1 + hertz / 700), "natural logarithm"),
-        (lambda hertz: 1127 * math.log10(1 + hertz / 700), "belongs to the natural logarithm"),
-        (lambda hertz: 2595 * math.log2(1 + hertz / 700), "base two"),
-        (lambda hertz: 2595 * math.log10(hertz / 700), "raises ValueError"),
-        (
-            lambda hertz: (
-                hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4)
-            ),
-            "Slaney",
-        ),
-        (lambda hertz: hertz, "still hertz"),
-        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency"),
-        (lambda hertz: 700 * (10 ** (hertz / 2595) - 1), "the way back"),
-        (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing"),
-        (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
-        (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
-        (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
-    ],
-    "empty_filters": [
-        (
-            lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0).nonzero().flatten().tolist(),
-            "the filters that do contain a bin",
-        ),
-        (
-            lambda n_fft, n_mels: np.where(_filters(n_fft, n_mels).sum(dim=0).numpy() == 0),
-            "a tuple with one array",
-        ),
-        (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
-            "sum over the bins (axis 0)",
-        ),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
-            "it should have length 4",
-        ),
-        (
-            lambda n_fft, n_mels: (
-                (_filters(n_fft, n_mels, mel_scale="slaney").sum(dim=0) == 0).nonzero().flatten().tolist()
-            ),
-            "empty filters of the Slaney scale",
-        ),
-        (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
-            "a plain list of filter numbers",
-        ),
-        (lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0) == 0, "true or false for each filter"),
-        (
-            lambda n_fft, n_mels: [each + 1 for each in _empty(n_fft, n_mels)],
-            "start at zero",
-        ),
-        (lambda n_fft, n_mels: _empty(n_fft, n_mels)[::-1], "ascending"),
-        (lambda n_fft, n_mels: torch.where(_filters(n_fft, n_mels).sum(dim=0) == 0), "`[0]`"),
-        (
-            lambda n_fft, n_mels: _empty(n_fft, n_mels) if n_fft != 512 else 0,
-            "The next power of two: your function returns the number 0",
-        ),
-        (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
-        (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
-    ],
+    **scale.WRONG,
     "log_mel": [
         (
-            lambda waveform: torch.log(_spectrum(waveform).abs() @ _filters(1024, 128) + 1e-6)[
+            lambda waveform: torch.log(_spectrum(waveform).abs() @ filters_of(1024, 128) + 1e-6)[
                 : len(waveform) // 160
             ],
             "square it first",
@@ -180,13 +109,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda waveform: torch.log1p(_mel_power(waveform)), "`log1p` adds 1"),
         (lambda waveform: LogMel()(waveform).T, "in another order"),
         (
-            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6),
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ filters_of(1024, 128) + 1e-6),
             "leave out the last",
         ),
         (lambda waveform: LogMel(400)(waveform), "four filters are empty"),
         (
             lambda waveform: torch.log(
-                _spectrum(waveform, window=1024).abs() ** 2 @ _filters(1024, 128) + 1e-6
+                _spectrum(waveform, window=1024).abs() ** 2 @ filters_of(1024, 128) + 1e-6
             )[: len(waveform) // 160],
             "your window spans all 1024 points",
         ),
@@ -204,25 +133,25 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda waveform: torch.log(_mel_power(waveform).clamp(min=1e-10)), "your floor is 1e-10"),
         (lambda waveform: torch.log2(_mel_power(waveform) + 1e-6), "to base two"),
         (
-            lambda waveform: (torch.log(_spectrum(waveform).abs() ** 2 + 1e-6) @ _filters(1024, 128))[
+            lambda waveform: (torch.log(_spectrum(waveform).abs() ** 2 + 1e-6) @ filters_of(1024, 128))[
                 : len(waveform) // 160
             ],
             "before the filters",
         ),
         (
-            lambda waveform: torch.log((_spectrum(waveform).abs() ** 2 + 1e-6) @ _filters(1024, 128))[
+            lambda waveform: torch.log((_spectrum(waveform).abs() ** 2 + 1e-6) @ filters_of(1024, 128))[
                 : len(waveform) // 160
             ],
             "after the filters",
         ),
         (
-            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6)[
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ filters_of(1024, 128) + 1e-6)[
                 1 : len(waveform) // 160 + 1
             ],
             "not the first",
         ),
         (
-            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ _filters(1024, 128) + 1e-6).T,
+            lambda waveform: torch.log(_spectrum(waveform).abs() ** 2 @ filters_of(1024, 128) + 1e-6).T,
             "time comes first",
         ),
         (_by_torchaudio(window_fn=torch.hamming_window), "a Hamming window"),
@@ -280,18 +209,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 
 OTHER_RIGHT: dict[str, list[Any]] = {
     "frame_count": frames.OTHER_RIGHT,
-    "hertz_to_mel": [
-        lambda hertz: 1127 * math.log1p(hertz / 700),
-        lambda hertz: torch.tensor(2595.0) * torch.log10(torch.tensor(1 + hertz / 700)),
-        lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
-    ],
-    "empty_filters": [
-        lambda n_fft, n_mels: [
-            index for index in range(n_mels) if not _filters(n_fft, n_mels)[:, index].any()
-        ],
-        lambda n_fft, n_mels: (_filters(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
-        lambda n_fft, n_mels: tuple(np.flatnonzero(~_filters(n_fft, n_mels).numpy().any(axis=0))),
-    ],
+    **scale.OTHER_RIGHT,
     "log_mel": [
         lambda waveform: torch.log(_mel_power(waveform) + 1e-6),
         lambda waveform: LogMel()(waveform),

@@ -14,21 +14,23 @@ from omni_lib.config import Config
 from omni_lib.course.exercises.expectations import expect_close, require, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, call, described
 from omni_lib.course.materials import PRETRAINED
+from omni_lib.ctc import CTCHead
 from omni_lib.encoder import AudioEncoder, valid_frames
 from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.text import Vocabulary
 from omni_lib.training.checkpoint import save_checkpoint
 
 
-def _small_encoder(**changes: Any) -> tuple[AudioEncoder, Config]:
-    """A small encoder whose weights and statistics differ from those of a new one."""
+def _small_encoder(**changes: Any) -> tuple[AudioEncoder, CTCHead, Config]:
+    """A small encoder whose weights and statistics differ from those of a new one, and a head."""
     config = Config(d_model=16, n_layers=2, n_heads=2, d_ff=32, dropout=0.5, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder = AudioEncoder.from_config(config)
         encoder.get_buffer("feature_mean").uniform_(-8, -4)
         encoder(torch.randn(2, 60, 128), torch.tensor([60, 40]))  # changes its running statistics
-    return encoder, config
+        head = CTCHead(config.d_model, len(Vocabulary()), config.ctc_frames_per_embedding)
+    return encoder, head, config
 
 
 class _Noticed:
@@ -57,11 +59,11 @@ def load_encoder(attempt: Attempt) -> None:
     _require_a_function(attempt)
     with tempfile.TemporaryDirectory() as folder:
         for changes in ({"downsample_time": 4}, {"blocks_before_pool": 1}):
-            encoder, config = _small_encoder(**changes)
+            encoder, head, config = _small_encoder(**changes)
             path = Path(folder) / "audio_enc_step_7.pt"
             contents = {
                 "enc": encoder.state_dict(),
-                "head": {},
+                "head": head.state_dict(),
                 "config": config.to_dict(),
                 "vocabulary": list(Vocabulary().symbols),
                 "feature_stats": {},
@@ -113,17 +115,17 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
         mine.keys() == state.keys(),
         f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'",
     )
+    kinds = {str(value.dtype).removeprefix("torch.") for value in mine.values() if value.is_floating_point()}
+    require(
+        kinds <= {"float32"},
+        f"given {what}, your encoder holds {' and '.join(sorted(kinds))}; float32 is wanted. Where a file "
+        "holds float16, `load_state_dict` converts it, without `assign=True`",
+    )
     other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value)]
     require(
         not other,
         f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as "
         f"{(other or [''])[0]}",
-    )
-    kinds = {str(value.dtype).removeprefix("torch.") for value in mine.values() if value.is_floating_point()}
-    require(
-        kinds <= {"float32"},
-        f"given {what}, your encoder holds {' and '.join(sorted(kinds))}; float32 is wanted. The file holds "
-        "float16, which `load_state_dict` converts, without `assign=True`",
     )
     require(
         got.training or not any(module.training for module in got.modules()),
@@ -154,14 +156,14 @@ def _why_it_raises(error: BaseException | None) -> str:
         return " (`load_state_dict` returns the names that did not fit, and not the encoder)"
     if "size mismatch" in text or "blocks.2" in text:
         return " (the encoder is of another shape: build it from the checkpoint's own 'config')"
-    if "Error(s) in loading state_dict" in text:
+    if "Error(s) in loading state_dict for AudioEncoder" in text:
         return " (the weights of the encoder are checkpoint['enc'])"
     return ""
 
 
 def freeze(attempt: Attempt) -> None:
     _require_a_function(attempt)
-    encoder, _ = _small_encoder()
+    encoder, _, _ = _small_encoder()
     encoder.train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     got, _ = call(attempt.function, (encoder,), attempt.seconds, "an encoder")
@@ -172,9 +174,14 @@ def freeze(attempt: Attempt) -> None:
         raise NotYet(f"your function returns {described(got)}; the encoder is wanted")
     if not isinstance(got, AudioEncoder):
         raise NotYet(f"your function returns {described(got)}; the encoder itself is wanted")
+    changed, another = _changed(before, got), got is not encoder and not _changed(before, encoder)
     require(
-        all(_identical(value, got.state_dict()[name]) for name, value in before.items()),
-        "your function changes the weights themselves; they must stay as they are",
+        not (changed and another),
+        "your function returns another encoder, with other weights; return the one that it is given",
+    )
+    require(
+        not changed,
+        f"your function changes the weights or the statistics, such as {changed}; they must stay as they are",
     )
     learning = [name for name, parameter in got.named_parameters() if parameter.requires_grad]
     total = len(list(got.parameters()))
@@ -207,8 +214,13 @@ def freeze(attempt: Attempt) -> None:
     )
 
 
-def _identical(one: Tensor, other: Tensor) -> bool:
-    return one.dtype == other.dtype and torch.equal(one, other)
+def _changed(before: dict[str, Tensor], encoder: nn.Module) -> str:
+    """The name of a tensor that is not in an encoder as it was before; empty if all are."""
+    now = encoder.state_dict()
+    for name, value in before.items():
+        if name not in now or now[name].dtype != value.dtype or not torch.equal(now[name], value):
+            return name
+    return ""
 
 
 def thinker_input(attempt: Attempt) -> None:

@@ -20,6 +20,7 @@ from omni_lib.course.lessons.stage_e_questions import (
     why_freeze,
 )
 from omni_lib.encoder import AudioEncoder
+from omni_lib.recogniser import load_recogniser
 from omni_lib.stage_e import load_encoder as of_the_library
 from omni_lib.weights import load_checkpoint
 
@@ -221,6 +222,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_without_buffers, "feature_mean"),
         (_assigned, "without `assign=True`"),
         (lambda path: of_the_library(path).double(), "float64"),
+        (lambda path: of_the_library(path).half(), "holds float16; float32 is wanted"),
         (_from_a_dictionary, "`config_from_dict`"),
         (_what_load_state_dict_returns, "`load_state_dict` returns"),
         (_catches_everything, "must raise"),
@@ -233,11 +235,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_sets_training_of_it_alone, "you set `.training` of the encoder alone"),
         (_only_blocks, "such as subsampler"),
         (_nothing_returned, "is the `return` missing"),
-        (_zeroed, "changes the weights"),
+        (_zeroed, "changes the weights or the statistics, such as"),
+        (lambda encoder: AudioEncoder().requires_grad_(False).eval(), "returns another encoder"),
         (_as_an_attribute, "`requires_grad_(False)`"),
         (_children_only, "the encoder itself is still"),
         (_wrapped, "the encoder itself is wanted"),
-        (lambda encoder: encoder.double().requires_grad_(False).eval(), "changes the weights themselves"),
+        (lambda encoder: encoder.double().requires_grad_(False).eval(), "or the statistics"),
         (AudioEncoder(d_model=16), "itself, without brackets"),
     ],
     "why_freeze": _other_options(why_freeze),
@@ -270,7 +273,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 }
 
 OTHER_RIGHT: dict[str, list[Any]] = {
-    "load_encoder": [_through_a_loop, of_the_library],
+    "load_encoder": [_through_a_loop, of_the_library, lambda path: load_recogniser(path)[0].encoder],
     "freeze": [
         lambda encoder: copy.deepcopy(encoder).requires_grad_(False).eval(),
         lambda encoder: encoder.requires_grad_(False).train(False),

@@ -25,6 +25,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda samples: samples / 160, "frames of 10 ms"),
         (lambda samples: samples / 44_100, "it should be 1"),
         (lambda samples: print(samples / 16_000), "is the `return` missing?"),
+        (
+            lambda samples: samples / 16_000 if samples > 8_000 else 0.0,
+            "returns 0, and it should be 6.25e-05.",
+        ),
+        (lambda samples: max(1, samples) / 16_000, "No samples: your function returns 6.25e-05"),
+        (lambda samples: math.ceil(samples / 16_000), "That is rounded"),
+        (lambda samples: f"{samples / 16_000} s", "returns '1.0 s'; a number is wanted"),
     ],
     "pipeline_order": [
         ("a", "the log-mel comes first"),
@@ -50,6 +57,8 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda samples: np.float64(samples) / 16_000,
         lambda samples: torch.tensor(samples / 16_000),
         lambda samples: Fraction(samples, 16_000),
+        lambda samples: sum(divmod(samples, 16_000)[part] * (1, 1 / 16_000)[part] for part in (0, 1)),
+        lambda samples: np.float32(samples) / np.float32(16_000),
     ],
     "pipeline_order": ["B", "b)", "(b)", "b.", "option b", "b: waveform"],
     "numbers_left": [12 * 192, "2304", "2,304", "2 304", "2.304", "2304 numbers", "12 × 192"],

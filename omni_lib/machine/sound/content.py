@@ -143,7 +143,7 @@ class Content:
         unclipped = self._near_peak < _UNCLIPPED * count
         noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY * count
         jumps = self._near_zero < _NEVER * count and self._near_peak < _ALL_CLIPPED * count
-        random = power >= _RATHER_LOUD**2 and neighbours < _UNCORRELATED * power
+        random = power >= _RATHER_LOUD**2 and abs(neighbours) < _UNCORRELATED * power
         return self.samples >= 1000 and (random or (power >= _LOUD**2 and (noise and unclipped or jumps)))
 
     @property

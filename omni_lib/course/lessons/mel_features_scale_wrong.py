@@ -1,0 +1,106 @@
+"""Lesson 01, the mel scale: wrong answers, each with words of its reply, and other right ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torchaudio
+
+
+def filters_of(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
+    return torchaudio.functional.melscale_fbanks(
+        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
+    )
+
+
+def _empty(n_fft: int, n_mels: int) -> Any:
+    return (filters_of(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
+
+
+WRONG: dict[str, list[tuple[Any, str]]] = {
+    "hertz_to_mel": [
+        (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
+        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency is divided"),
+        (lambda hertz: 2595 * math.log(1 + hertz / 700), "natural logarithm"),
+        (lambda hertz: 1127 * math.log10(1 + hertz / 700), "belongs to the natural logarithm"),
+        (lambda hertz: 2595 * math.log2(1 + hertz / 700), "base two"),
+        (lambda hertz: 2595 * math.log10(hertz / 700), "raises ValueError"),
+        (
+            lambda hertz: (
+                hertz * 3 / 200 if hertz < 1000 else 15 + 27 * math.log(hertz / 1000) / math.log(6.4)
+            ),
+            "Slaney",
+        ),
+        (lambda hertz: hertz, "still hertz"),
+        (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency"),
+        (lambda hertz: 700 * (10 ** (hertz / 2595) - 1), "the way back"),
+        (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing"),
+        (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
+        (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
+        (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
+    ],
+    "empty_filters": [
+        (
+            lambda n_fft, n_mels: filters_of(n_fft, n_mels).sum(dim=0).nonzero().flatten().tolist(),
+            "the filters that do contain a bin",
+        ),
+        (
+            lambda n_fft, n_mels: np.where(filters_of(n_fft, n_mels).sum(dim=0).numpy() == 0),
+            "a tuple with one array",
+        ),
+        (
+            lambda n_fft, n_mels: len((filters_of(n_fft, n_mels).sum(dim=0) == 0).nonzero()),
+            "a list is wanted",
+        ),
+        (
+            lambda n_fft, n_mels: (filters_of(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
+            "sum over the bins (axis 0)",
+        ),
+        (
+            lambda n_fft, n_mels: (filters_of(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
+            "it should have length 4",
+        ),
+        (
+            lambda n_fft, n_mels: (
+                (filters_of(n_fft, n_mels, mel_scale="slaney").sum(dim=0) == 0).nonzero().flatten().tolist()
+            ),
+            "empty filters of the Slaney scale",
+        ),
+        (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
+        (
+            lambda n_fft, n_mels: (filters_of(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
+            "a plain list of filter numbers",
+        ),
+        (lambda n_fft, n_mels: filters_of(n_fft, n_mels).sum(dim=0) == 0, "true or false for each filter"),
+        (
+            lambda n_fft, n_mels: [each + 1 for each in _empty(n_fft, n_mels)],
+            "start at zero",
+        ),
+        (lambda n_fft, n_mels: _empty(n_fft, n_mels)[::-1], "ascending"),
+        (lambda n_fft, n_mels: torch.where(filters_of(n_fft, n_mels).sum(dim=0) == 0), "`[0]`"),
+        (
+            lambda n_fft, n_mels: _empty(n_fft, n_mels) if n_fft != 512 else 0,
+            "The next power of two: your function returns the number 0",
+        ),
+        (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
+        (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
+    ],
+}
+
+OTHER_RIGHT: dict[str, list[Any]] = {
+    "hertz_to_mel": [
+        lambda hertz: 1127 * math.log1p(hertz / 700),
+        lambda hertz: torch.tensor(2595.0) * torch.log10(torch.tensor(1 + hertz / 700)),
+        lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
+    ],
+    "empty_filters": [
+        lambda n_fft, n_mels: [
+            index for index in range(n_mels) if not filters_of(n_fft, n_mels)[:, index].any()
+        ],
+        lambda n_fft, n_mels: (filters_of(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
+        lambda n_fft, n_mels: tuple(np.flatnonzero(~filters_of(n_fft, n_mels).numpy().any(axis=0))),
+    ],
+}
