@@ -41,7 +41,7 @@ class CTCHead(nn.Module):
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
-    """Negative log-likelihood of each target, in nats: (B,).
+    """Negative log-likelihood of each target, in nats: (B,), on the device of `log_probs`.
 
     A target without a path has an infinite loss. PyTorch's option `zero_infinity` would hide that; instead,
     training checks all rows before its first step (`training/audit.py`).

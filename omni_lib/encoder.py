@@ -34,7 +34,7 @@ from omni_lib.subsampling import (
     valid_frames,
 )
 
-# what others import from here, also where it is defined in subsampling.py
+# the names that others import from here; some of them are defined in subsampling.py
 __all__ = [
     "AudioEncoder",
     "ConvolutionModule",

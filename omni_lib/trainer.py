@@ -32,12 +32,12 @@ from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_
 from omni_lib.machine.threads import threads, threads_of_run
 from omni_lib.machine.waiting import ThreadPlan
 from omni_lib.recogniser import Recogniser
-from omni_lib.runs.interruption import StopRequest, ignore_write_errors
+from omni_lib.runs.interruption import StopRequest
+from omni_lib.runs.journal import Journal
 from omni_lib.runs.lock import RunLock
-from omni_lib.runs.log import FILE_NAME, TrainingLog
+from omni_lib.runs.log import FILE_NAME
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
-from omni_lib.runs.tensorboard import TensorBoard
 from omni_lib.subsampling import MaskedBatchNorm
 from omni_lib.training.batching import Batch
 from omni_lib.training.checkpoint import (
@@ -48,7 +48,6 @@ from omni_lib.training.checkpoint import (
     save_checkpoint,
 )
 from omni_lib.training.data import RunData
-from omni_lib.training.diagnosis import diagnose
 from omni_lib.training.memory import refuse_what_does_not_fit
 from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
@@ -133,17 +132,16 @@ class Trainer:
     ) -> None:
         """`earlier` is the checkpoint to continue from, or None for a new run. Raises as `train` does."""
         self.config, self.folder = config, folder
-        self.report = ignore_write_errors(report) if distributed.is_writer() else lambda line: None
+        self.journal = Journal(folder, config, report)
+        self.report = self.journal.report
         remember_kernels()
         keep_freed_memory()
         self.device = choose_device(config.device)
-        self.board = TensorBoard(folder) if config.tensorboard and distributed.is_writer() else None
 
         self.step = 0
         self.window = Window()  # the steps that the next log line summarises
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
-        self.log = TrainingLog(folder, config.to_dict())
         self.progress = ProgressFile(folder)
         self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
 
@@ -172,12 +170,7 @@ class Trainer:
         self.model = Learner(self.recogniser, self.objective).to(self.device)
 
         # refuse a batch size whose largest batch does not fit into memory
-        shares = [
-            distributed.my_share(batch, [one.frames for one in batch]) for batch in self.batches.plan(1)
-        ]
-        refuse_what_does_not_fit(
-            self.model, [share for share in shares if share], self.data.rows, self.device
-        )
+        refuse_what_does_not_fit(self.model, self.batches.plan(1), self.data.rows, self.device)
 
         # the tensors that must stay finite, the model wrapped for several processes, and the averaged copy
         self.floats = [value for value in self.model.state_dict().values() if value.is_floating_point()]
@@ -291,25 +284,21 @@ class Trainer:
             if not (self.folder / BEST).exists():
                 self.best_wer = math.inf  # so that the next epoch saves a new best
             self.save()
-            self.log.write()
+            self.journal.log.write()
 
     def _log_window(self, epoch: int, seconds_per_step: float) -> None:
         """Report and log the steps since the last log line."""
         if not distributed.is_writer():
             return
-        figures = self.window.figures()
-        line = f"ctc_loss={figures['ctc_loss']:.2f} wer={figures['wer']:.1%} | {seconds_per_step:.2f}s/step"
-        self.report(f"[Step {self.step}/{self.total_steps}] {line}")
         rate = self.config.learning_rate * schedule(self.step - 1, self.total_steps, self.config)
-        pace = {"learning_rate": rate, "seconds_per_step": seconds_per_step, "total_steps": self.total_steps}
-        self._add_to_log(type="step", step=self.step, epoch=epoch, **figures, **pace)
-        if warning := diagnose([entry for entry in self.log.entries if entry["type"] == "step"]):
-            self.report(f"! Step {self.step}: {warning}")
-
-    def _add_to_log(self, **entry: Any) -> None:
-        self.log.add(**entry)
-        if self.board:
-            self.board.add(entry)
+        self.journal.add_steps(
+            self.window,
+            step=self.step,
+            epoch=epoch,
+            learning_rate=rate,
+            seconds_per_step=seconds_per_step,
+            total_steps=self.total_steps,
+        )
 
     def _evaluate_epoch(self, epoch: int) -> None:
         """Compute the error rates on the dev set, and save a checkpoint if the WER is the best so far."""
@@ -317,12 +306,11 @@ class Trainer:
         if not distributed.is_writer():
             return
         self.metrics = {"dev_wer": result.wer, "dev_cer": result.cer}
-        self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: wer={result.wer:.1%} cer={result.cer:.1%}")
         heard = dict(zip((row.path for row in result.utterances), result.hypotheses, strict=True))
         transcripts = [
             {"said": row.text, "heard": heard[row.path]} for row in self.data.dev.utterances[:TRANSCRIPTS]
         ]
-        self._add_to_log(type="epoch", step=self.step, epoch=epoch, **self.metrics, transcripts=transcripts)
+        self.journal.add_epoch(self.metrics, transcripts, step=self.step, epoch=epoch)
         if result.wer < self.best_wer:
             self.best_wer = result.wer
             save_checkpoint(self.folder / BEST, self.state())
@@ -396,4 +384,4 @@ class Trainer:
         self.step, self.metrics = saved["step"], dict(saved["metrics"])
         self.best_wer = float(resume["best_wer"])
         self.window = Window.of_state_dict(resume["window"])
-        self.log = TrainingLog.resumed(self.folder, self.config.to_dict(), self.step)
+        self.journal.go_on_from(self.step)

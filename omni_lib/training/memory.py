@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from omni_lib.audio import HOP_LENGTH, N_MELS, SAMPLE_RATE
 from omni_lib.errors import UserError
+from omni_lib.machine.distributed import my_share
 from omni_lib.machine.resources import free_memory
 from omni_lib.manifest import Utterance
 from omni_lib.training.batching import Batch, Rendition
@@ -56,17 +57,19 @@ def refuse_what_does_not_fit(
     """Refuse a plan whose largest batch does not fit into the memory of `device`.
 
     Args:
-        plan: the batches of an epoch, each with the utterances of one process.
+        plan: the batches of an epoch; of each, this process computes its share.
         rows: the utterances that the row numbers of the plan refer to.
 
     Raises:
         UserError: the largest batch takes more memory than is free.
     """
     per_frame = bytes_per_frame(model, device)  # by every process, because batch norms sum over all of them
-    if not plan:  # of more processes than a batch has utterances, some never get one
+    shares = [my_share(batch, [one.frames for one in batch]) for batch in plan]
+    shares = [share for share in shares if share]
+    if not shares:  # of more processes than a batch has utterances, some never get one
         return
     size, longest = max(
-        ((len(batch), max(batch, key=lambda one: one.frames)) for batch in plan),
+        ((len(share), max(share, key=lambda one: one.frames)) for share in shares),
         key=lambda pair: pair[0] * pair[1].frames,
     )
     each = per_frame * longest.frames

@@ -198,7 +198,7 @@ def training_steps(manifest: Path, muon_rate: float = 0.0) -> tuple[Step, ...]:
         state = {name: value for name, value in pretrained.state_dict().items() if name not in features}
         trainer.recogniser.load_state_dict(state, strict=False)
         trainer.run(max_steps=STEPS)
-        steps = [entry for entry in trainer.log.entries if entry["type"] == "step"]
+        steps = [entry for entry in trainer.journal.log.entries if entry["type"] == "step"]
         return tuple(Step(entry["ctc_loss"], entry["wer"]) for entry in steps)
 
 
