@@ -12,18 +12,10 @@ import torchaudio
 from torch import Tensor
 
 from omni_lib.audio import LogMel
+from omni_lib.course.lessons import mel_features_filters_wrong as filters_wrong
 from omni_lib.course.lessons import mel_features_frames_wrong as frames
 from omni_lib.course.lessons import mel_features_padded_wrong as padded_wrong
-
-
-def _filters(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
-    return torchaudio.functional.melscale_fbanks(
-        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
-    )
-
-
-def _empty(n_fft: int, n_mels: int) -> Any:
-    return (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
+from omni_lib.course.lessons.mel_features_filters_wrong import filters as _filters
 
 
 def _spectrum(waveform: Tensor, n_fft: int = 1024, window: int = 400) -> Tensor:
@@ -123,49 +115,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
         (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
     ],
-    "empty_filters": [
-        (
-            lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0).nonzero().flatten().tolist(),
-            "the filters that do contain a bin",
-        ),
-        (
-            lambda n_fft, n_mels: np.where(_filters(n_fft, n_mels).sum(dim=0).numpy() == 0),
-            "a tuple with one array",
-        ),
-        (lambda n_fft, n_mels: len((_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
-            "sum over the bins (axis 0)",
-        ),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
-            "it should have length 4",
-        ),
-        (
-            lambda n_fft, n_mels: (
-                (_filters(n_fft, n_mels, mel_scale="slaney").sum(dim=0) == 0).nonzero().flatten().tolist()
-            ),
-            "empty filters of the Slaney scale",
-        ),
-        (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
-        (
-            lambda n_fft, n_mels: (_filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
-            "a plain list of filter numbers",
-        ),
-        (lambda n_fft, n_mels: _filters(n_fft, n_mels).sum(dim=0) == 0, "true or false for each filter"),
-        (
-            lambda n_fft, n_mels: [each + 1 for each in _empty(n_fft, n_mels)],
-            "start at zero",
-        ),
-        (lambda n_fft, n_mels: _empty(n_fft, n_mels)[::-1], "ascending"),
-        (lambda n_fft, n_mels: torch.where(_filters(n_fft, n_mels).sum(dim=0) == 0), "`[0]`"),
-        (
-            lambda n_fft, n_mels: _empty(n_fft, n_mels) if n_fft != 512 else 0,
-            "The next power of two: your function returns the number 0",
-        ),
-        (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
-        (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
-    ],
+    "empty_filters": filters_wrong.WRONG,
     "log_mel": [
         (
             lambda waveform: torch.log(_spectrum(waveform).abs() @ _filters(1024, 128) + 1e-6)[
@@ -285,13 +235,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda hertz: torch.tensor(2595.0) * torch.log10(torch.tensor(1 + hertz / 700)),
         lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
     ],
-    "empty_filters": [
-        lambda n_fft, n_mels: [
-            index for index in range(n_mels) if not _filters(n_fft, n_mels)[:, index].any()
-        ],
-        lambda n_fft, n_mels: (_filters(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
-        lambda n_fft, n_mels: tuple(np.flatnonzero(~_filters(n_fft, n_mels).numpy().any(axis=0))),
-    ],
+    "empty_filters": filters_wrong.OTHER_RIGHT,
     "log_mel": [
         lambda waveform: torch.log(_mel_power(waveform) + 1e-6),
         lambda waveform: LogMel()(waveform),

@@ -1,0 +1,92 @@
+"""Lesson 01, the empty filters: wrong answers, each with words of its reply, and other right ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torchaudio
+
+
+def filters(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
+    return torchaudio.functional.melscale_fbanks(
+        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
+    )
+
+
+def _empty(n_fft: int, n_mels: int) -> Any:
+    return (filters(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
+
+
+def _by_hand(n_fft: int, n_mels: int, *, edges: bool = False, steps: int | None = None) -> list[int]:
+    """From the corners of the triangles; with `edges` a bin on a corner counts, too."""
+    highest, steps = math.log10(1 + 8000 / 700), steps or n_mels + 1
+    corners = [700 * (10 ** (highest * corner / steps) - 1) for corner in range(n_mels + 2)]
+    bins = [16_000 / n_fft * number for number in range(n_fft // 2 + 1)]
+    return [
+        number
+        for number in range(n_mels)
+        if not any(
+            corners[number] < each < corners[number + 2] or (edges and each == corners[number])
+            for each in bins
+        )
+    ]
+
+
+WRONG: list[tuple[Any, str]] = [
+    (
+        lambda n_fft, n_mels: filters(n_fft, n_mels).sum(dim=0).nonzero().flatten().tolist(),
+        "the filters that do contain a bin",
+    ),
+    (
+        lambda n_fft, n_mels: np.where(filters(n_fft, n_mels).sum(dim=0).numpy() == 0),
+        "a tuple with one array",
+    ),
+    (lambda n_fft, n_mels: len((filters(n_fft, n_mels).sum(dim=0) == 0).nonzero()), "a list is wanted"),
+    (
+        lambda n_fft, n_mels: (filters(n_fft, n_mels).sum(dim=1) == 0).nonzero().flatten().tolist(),
+        "sum over the bins (axis 0)",
+    ),
+    (
+        lambda n_fft, n_mels: (filters(n_fft, n_mels).sum(dim=0) != 0).nonzero().flatten().tolist(),
+        "it should have length 4",
+    ),
+    (
+        lambda n_fft, n_mels: (
+            (filters(n_fft, n_mels, mel_scale="slaney").sum(dim=0) == 0).nonzero().flatten().tolist()
+        ),
+        "empty filters of the Slaney scale",
+    ),
+    (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
+    (
+        lambda n_fft, n_mels: (filters(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
+        "a plain list of filter numbers",
+    ),
+    (lambda n_fft, n_mels: filters(n_fft, n_mels).sum(dim=0) == 0, "true or false for each filter"),
+    (
+        lambda n_fft, n_mels: [each + 1 for each in _empty(n_fft, n_mels)],
+        "start at zero",
+    ),
+    (lambda n_fft, n_mels: _empty(n_fft, n_mels)[::-1], "ascending"),
+    (lambda n_fft, n_mels: torch.where(filters(n_fft, n_mels).sum(dim=0) == 0), "`[0]`"),
+    (
+        lambda n_fft, n_mels: _empty(n_fft, n_mels) if n_fft != 512 else 0,
+        "The next power of two: your function returns the number 0",
+    ),
+    (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
+    (lambda n_fft, n_mels: _by_hand(n_fft, n_mels, edges=True), "The first filter is missing."),
+    (
+        lambda n_fft, n_mels: _by_hand(n_fft, n_mels, steps=n_mels + 2),
+        "17, and it should be 19. An empty filter is a triangle without any bin",
+    ),
+    (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
+]
+
+OTHER_RIGHT: list[Any] = [
+    _by_hand,
+    lambda n_fft, n_mels: [index for index in range(n_mels) if not filters(n_fft, n_mels)[:, index].any()],
+    lambda n_fft, n_mels: (filters(n_fft, n_mels).amax(dim=0) == 0).nonzero().flatten(),
+    lambda n_fft, n_mels: tuple(np.flatnonzero(~filters(n_fft, n_mels).numpy().any(axis=0))),
+]
