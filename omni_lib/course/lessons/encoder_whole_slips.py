@@ -36,10 +36,10 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the pool stands after the last block": other(len(layers.blocks)),
         "the pool stands one block too late": other(layers.blocks_before_pool + 1),
         "the blocks are not masked: give each the mask of the lengths at that point": run(masked=False),
-        "after the pool your mask has one frame too many where the number of frames was odd. The pool drops "
-        "such a frame: make the mask again, from the halved lengths": run(rounds_up=True),
-        "after the pool the blocks' mask has one frame too many where the number of frames was odd. The pool "
-        "drops such a frame: make the mask again, from the halved lengths": run(rounds_up="in the blocks"),
+        "after the pool your mask has one frame too many where a clip had an odd number of them: make it "
+        "again, from the halved lengths": run(rounds_up=True),
+        "after the pool the blocks' mask has one frame too many where a clip had an odd number of them: make "
+        "it again, from the halved lengths": run(rounds_up="in the blocks"),
     }
 
 
