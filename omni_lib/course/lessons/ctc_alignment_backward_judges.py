@@ -188,7 +188,7 @@ def viterbi_path(attempt: Attempt) -> None:
             if isinstance(got, str) or any(isinstance(symbol, str) for symbol in entries):
                 raise TypeError
             path = [int(symbol) for symbol in entries]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise NotYet(
                 "a list of class indices, one for each frame, is wanted; your function returns "
                 f"{described(got)}"

@@ -39,7 +39,7 @@ SHORT = (
     (
         ((1, 0, 9, 0), (2, 0, 8, 0)),
         "Two frames, in both of which a is likeliest",
-        "An a behind an a goes on with the run, and the prefix stays.",
+        "Three paths spell a, as before. An a behind an a goes on with the run, and the prefix stays.",
     ),
     (
         ((1, 0, 8, 1), (1, 0, 1, 8)),

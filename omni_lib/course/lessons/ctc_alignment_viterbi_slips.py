@@ -67,6 +67,6 @@ def slip_of(attempt: Attempt) -> str:
     """The words for a usual mistake, if it alone explains what the learner's function returns."""
     try:
         mine = [[int(symbol) for symbol in attempt(*given)] for given in TELLING]
-    except (TypeError, ValueError, NotYet):
+    except (TypeError, ValueError, OverflowError, NotYet):
         return ""
     return next((words for slip, words in SLIPS if [slip.path(*given) for given in TELLING] == mine), "")

@@ -160,6 +160,16 @@ def _changed(*changes: tuple[str, str]) -> Any:
 
 
 WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
+    (
+        _changed(
+            ("self.query_value(x).chunk(2, dim=-1)", "self.split(self.query_value(x)).chunk(2, dim=-1)"),
+            (
+                "self.split(query), self.split(self.key(x)), self.split(value)",
+                "query, self.split(self.key(x)), value",
+            ),
+        ),
+        "before the `split`, not after it",
+    ),
     (_changed(("self.key(x)", "self.key(x.detach())")), "the gradient of the input is not"),
     (
         _changed(

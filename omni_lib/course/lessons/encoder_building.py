@@ -141,7 +141,7 @@ audio_encoder = CodeExercise(
         "The beginning of the lesson names the parts in their order. Each block takes `x` and "
         "the mask of the lengths at that point: `padding_mask(lengths, x.shape[1])`.",
         "`self.blocks[: self.blocks_before_pool]` come before the pool, `self.blocks[self.blocks_before_pool "
-        ":]` after it. With the pool: `lengths = lengths // 2`.",
+        ":]` after it. The pool itself: `x = self.pool(x)` and `lengths = lengths // 2`.",
         "At the beginning `x = (mel - self.feature_mean) / self.feature_deviation`; at the end `self.norm(x) "
         "* padding_mask(lengths, x.shape[1])[..., None], lengths`.",
     ),

@@ -30,6 +30,11 @@ class _OneLoop(solutions.AudioEncoder):
         return self.norm(x).masked_fill(~solutions.padding_mask(lengths, x.shape[1])[..., None], 0), lengths
 
 
+_ROUNDS_UP_IN_THE_BLOCKS = (
+    ("x, lengths = self.pool(x)", "up = (lengths + 1) // 2\n        x, lengths = self.pool(x)"),
+    ("mask(lengths, x.shape[1]))\n        return", "mask(up, x.shape[1]))\n        return"),
+)
+
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "subsampler": subsampler.WRONG,
     "rotate": rotation.WRONG,
@@ -194,6 +199,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "The pool halves the lengths too",
         ),
         (with_changes(solutions.AudioEncoder, ("lengths // 2", "(lengths + 1) // 2")), "rounds down"),
+        (with_changes(solutions.AudioEncoder, *_ROUNDS_UP_IN_THE_BLOCKS), "after the pool the blocks' mask"),
+        (
+            with_changes(
+                solutions.AudioEncoder,
+                *_ROUNDS_UP_IN_THE_BLOCKS,
+                ("* padding_mask(lengths", "* padding_mask(up"),
+            ),
+            "after the pool your mask has one frame too many",
+        ),
         (
             with_changes(
                 solutions.AudioEncoder,

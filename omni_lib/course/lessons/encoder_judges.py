@@ -71,6 +71,11 @@ def padding_mask(attempt: Attempt) -> None:
                     "your mask has one frame too many in each row: the frames are counted from zero, "
                     "and the frame whose number is the length is padding"
                 )
+            if torch.equal(mask, torch.arange(frames) < length[:, None] - 1) and bool(wanted.any()):
+                raise NotYet(
+                    "your mask has one frame too few in each row: the frames are counted from zero, and "
+                    "the last real one has the number length - 1"
+                )
         compare(got, wanted, axes="B T", case=case)
 
 

@@ -150,6 +150,9 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         def attended() -> Tensor:
             query, value = layers.query_value(x).chunk(2, dim=-1)
             query, value = (value, query) if exchanged else (query, value)
+            if split == "before the halves":
+                halves = layers.query_value(x).unflatten(-1, (layers.n_heads, 2, -1))
+                query, value = halves[..., 0, :].flatten(2), halves[..., 1, :].flatten(2)
             each_head = (_by_head(each, layers.n_heads, split) for each in (query, layers.key(x), value))
             query, key, value = each_head
             if split == "after":  # the whole frame is rotated as if it were one head
@@ -179,6 +182,9 @@ def self_attention(layers: library.SelfAttention, x: Tensor, mask: Tensor) -> Sl
         "the padding is attended to: hand the mask to `attention`": run(masked=False),
         "the mask is the wrong way round: true means real": run(masked="inverted"),
         "the first half of `query_value` are the queries, the second half the values": run(exchanged=True),
+        "take the two halves of `query_value` before the `split`, not after it": run(
+            split="before the halves"
+        ),
         "the heads are not split by channel: `unflatten` the last axis, then exchange T and heads": run(
             split="by frame"
         ),

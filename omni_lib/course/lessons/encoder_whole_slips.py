@@ -36,6 +36,10 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the pool stands after the last block": other(len(layers.blocks)),
         "the pool stands one block too late": other(layers.blocks_before_pool + 1),
         "the blocks are not masked: give each the mask of the lengths at that point": run(masked=False),
+        "after the pool your mask has one frame too many where a clip had an odd number of them: make it "
+        "again, from the halved lengths": run(rounds_up=True),
+        "after the pool the blocks' mask has one frame too many where a clip had an odd number of them: make "
+        "it again, from the halved lengths": run(rounds_up="in the blocks"),
     }
 
 
@@ -49,6 +53,7 @@ def _embedded(
     norm: bool = True,
     zeros: bool | str = True,
     masked: bool = True,
+    rounds_up: bool | str = False,
     before_pool: int | None = None,
 ) -> Tensor:
     """The embeddings (B, T', C) of mel (B, T, 128), as the library's unless a flag says otherwise."""
@@ -60,10 +65,12 @@ def _embedded(
     for place in range(len(layers.blocks) + 1):
         if place == before_pool:
             assert layers.pool is not None
-            x, lengths = layers.pool(x), library.halve_down(lengths)
+            halved = library.halve_down(lengths)
+            x, lengths = layers.pool(x), (lengths + 1) // 2 if rounds_up else halved
         if place < len(layers.blocks):
             mask = valid_frames(lengths, x.shape[1])
             x = layers.blocks[place](x, mask if masked else torch.ones_like(mask))
+    lengths = halved if rounds_up == "in the blocks" else lengths
     mask = valid_frames(lengths, x.shape[1])[..., None]
     x = x * mask if zeros == "before the norm" else x
     x = layers.norm(x) if norm else x

@@ -93,6 +93,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "padding_mask": [
         (lambda lengths, frames: torch.arange(frames) >= lengths[:, None], "true means real"),
         (lambda lengths, frames: torch.arange(frames) <= lengths[:, None], "one frame too many"),
+        (lambda lengths, frames: torch.arange(1, frames + 1) < lengths[:, None], "one frame too few"),
         (
             lambda lengths, frames: (torch.arange(frames) < lengths[:, None]).float(),
             "true and false are wanted",

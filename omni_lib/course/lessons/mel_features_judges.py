@@ -144,7 +144,7 @@ def empty_filters(attempt: Attempt) -> None:
             (512, 128, "The next power of two"),
             (1024, 128, "As many points as `LogMel` uses"),
             (400, 40, "Fewer filters"),
-            (256, 128, "A short transform"),
+            (256, 128, _SHORT),
             (200, 80, "A very short transform"),
             (200, 237, "A short transform, and so many filters that a hertz matters"),
         ):
@@ -156,7 +156,10 @@ def empty_filters(attempt: Attempt) -> None:
                 raise NotYet(
                     f"{case}: those are the bins that lie in no filter; sum over the bins (axis 0) instead"
                 )
-            why = "An empty filter is a triangle without any bin of the transform inside."
+            why = (
+                "An empty filter is a triangle without any bin of the transform inside. Each triangle spans "
+                "two neighbouring steps in mel, and there is one step more than there are filters."
+            )
             if len(got) == n_mels and all(isinstance(each, bool) for each in got):
                 why = "Yours has true or false for each filter; the numbers of the true ones are wanted."
             elif got == sorted({*range(n_mels)} - {*empty}):
@@ -167,15 +170,33 @@ def empty_filters(attempt: Attempt) -> None:
                 why = "They must be in ascending order."
             elif got != empty and got == _empty(n_fft, n_mels, mel_scale="slaney") and _is_slaney(attempt):
                 why = "Those are the empty filters of the Slaney scale; those of HTK's mel scale are wanted."
-            elif got != empty and got in (_empty(n_fft - 2, n_mels), _empty(2 * n_fft - 2, n_mels)):
+            elif got != empty and _has_other_bins(attempt):
                 why = "A transform has half as many bins as points, and one more."
+            elif got != empty and got == [each for each in empty if each != 0]:
+                why = (
+                    "The first filter is missing. The bin on the edge of its triangle has no weight there, "
+                    "and does not count."
+                )
             expect_equal(attempt, (n_fft, n_mels), empty, why, case)
 
 
 def _is_slaney(attempt: Attempt) -> bool:
     """Whether the answer is that of the Slaney scale where that has empty filters, with a short transform."""
-    case = "A short transform"
-    return bool(_numbers(result_of(attempt, (256, 128), case), case) == _empty(256, 128, mel_scale="slaney"))
+    mine = _numbers(result_of(attempt, (256, 128), _SHORT), _SHORT)
+    return bool(mine == _empty(256, 128, mel_scale="slaney"))
+
+
+_SHORT = "A short transform"
+
+
+def _has_other_bins(attempt: Attempt) -> bool:
+    """Whether the answer is that of a transform with one bin too few, or with a bin for each point."""
+    lengths = (256, 100)  # with the second, triangles of another width give other empty filters
+    mine = [_numbers(result_of(attempt, (length, 128), _SHORT), _SHORT) for length in lengths]
+    return mine in (
+        [_empty(length - 2, 128) for length in lengths],
+        [_empty(2 * length - 2, 128) for length in lengths],
+    )
 
 
 def _empty(n_fft: int, n_mels: int, **changes: Any) -> list[int]:

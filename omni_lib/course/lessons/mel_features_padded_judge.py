@@ -92,6 +92,15 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
             alone = mask[row : row + 1, :length]
             clips[row, :length] = _normalised(x[row : row + 1, :length], alone)[0]
     yield clips, "each clip has a mean and a variance of its own; they must be taken over the whole batch"
+    filled = [row[:length].double() for row, length in zip(x, lengths.tolist(), strict=True) if length]
+    means, variances = (
+        torch.stack([each(clip) for clip in filled]).mean(dim=0) for each in (_mean, _variance)
+    )
+    yield (
+        (x.double() - means) / (variances + _EPSILON).sqrt(),
+        "you take the mean and the variance of each clip, and then their means over the clips; take them "
+        "over all real frames at once",
+    )
     rows = x.double()
     fewer = (torch.arange(x.shape[1]) < lengths[:, None] - 1)[..., None]
     yield (
@@ -131,8 +140,20 @@ def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tu
         f"your mean and variance count all {everything} frames of the batch, and {everything - count} of "
         "them are padding: add up the real frames only, and divide by their number"
     )
+    if bool(x[~mask.squeeze(-1)].any()):  # with zeros in the padding it was right
+        leaky = (
+            "with zeros in the padding it is right, and with other numbers there your mean and variance "
+            "count the padding: `lengths` says which frames are real, and not their values"
+        )
     yield _normalised(x, torch.ones_like(mask)), leaky
     yield _normalised(torch.where(mask, x, 0.0), torch.ones_like(mask)), leaky
+    shares = mask / lengths.clamp_min(1)[:, None, None] / int((lengths > 0).sum())
+    mean = (rows * shares).sum(dim=(0, 1))
+    yield (
+        (rows - mean) / (((rows - mean) ** 2 * shares).sum(dim=(0, 1)) + _EPSILON).sqrt(),
+        "you take the mean of each clip, and then the mean of these, so that a frame of a short clip counts "
+        "more: add up all real frames of the batch, and divide by their number",
+    )
     mean = (rows * mask).sum(dim=(0, 1)) / count
     squares = ((rows - mean) ** 2 * mask).sum(dim=(0, 1))
     yield (
@@ -155,6 +176,14 @@ def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tu
         "you count one frame too many in each clip: frame t is real where t < length, not where t <= length",
     )
     yield _normalised(x, ~mask), "the mask is the wrong way round: it keeps the padding"
+
+
+def _mean(clip: Tensor) -> Tensor:
+    return clip.mean(dim=0)
+
+
+def _variance(clip: Tensor) -> Tensor:
+    return clip.var(dim=0, unbiased=False)
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

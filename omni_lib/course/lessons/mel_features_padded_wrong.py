@@ -104,6 +104,24 @@ def _adds_outside_the_root(x: Tensor, lengths: Tensor) -> Tensor:
     return torch.where(_mask(x, lengths), scaled, 0.0)
 
 
+def _looks_for_zeros(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, (x != 0).any(dim=-1, keepdim=True))
+
+
+def _mean_of_means(x: Tensor, lengths: Tensor) -> Tensor:
+    mask, count = _mask(x, lengths), lengths[:, None].clamp_min(1)
+    mean = ((x * mask).sum(dim=1) / count).mean(dim=0)
+    variance = (((x - mean) ** 2 * mask).sum(dim=1) / count).mean(dim=0)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * mask
+
+
+def _means_of_both(x: Tensor, lengths: Tensor) -> Tensor:
+    clips = [row[: int(length)] for row, length in zip(x, lengths, strict=True)]
+    mean = torch.stack([clip.mean(dim=0) for clip in clips]).mean(dim=0)
+    variance = torch.stack([clip.var(dim=0, unbiased=False) for clip in clips]).mean(dim=0)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * _mask(x, lengths)
+
+
 def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
     valid = torch.cat([row[: int(length)] for row, length in zip(x, lengths, strict=True)]).double()
     mean, deviation = valid.mean(dim=0), torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
@@ -121,6 +139,9 @@ WRONG: list[tuple[Any, str]] = [
     (_without_epsilon, "as tiny as the constant under the root"),
     (_unbiased, "the unbiased one"),
     (_in_place, "changes its input"),
+    (_looks_for_zeros, "with zeros in the padding it is right"),
+    (_mean_of_means, "then the mean of these"),
+    (_means_of_both, "then their means over the clips"),
     (_clip_by_clip, "of its own"),
     (_over_the_channels, "over the channels"),
     (_masks_before_subtracting, "mask the squares"),

@@ -20,6 +20,21 @@ def _empty(n_fft: int, n_mels: int) -> Any:
     return (filters_of(n_fft, n_mels).sum(dim=0) == 0).nonzero().flatten().tolist()
 
 
+def _by_hand(n_fft: int, n_mels: int, *, edges: bool = False, steps: int | None = None) -> list[int]:
+    """From the corners of the triangles; with `edges` a bin on a corner counts, too."""
+    highest, steps = math.log10(1 + 8000 / 700), steps or n_mels + 1
+    corners = [700 * (10 ** (highest * corner / steps) - 1) for corner in range(n_mels + 2)]
+    bins = [16_000 / n_fft * number for number in range(n_fft // 2 + 1)]
+    return [
+        number
+        for number in range(n_mels)
+        if not any(
+            corners[number] < each < corners[number + 2] or (edges and each == corners[number])
+            for each in bins
+        )
+    ]
+
+
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "hertz_to_mel": [
         (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
@@ -87,6 +102,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (lambda n_fft, n_mels: _empty(2 * n_fft - 2, n_mels), "half as many bins as points"),
         (lambda n_fft, n_mels: _empty(n_fft - 2, n_mels), "half as many bins as points"),
+        (lambda n_fft, n_mels: _by_hand(n_fft, n_mels, edges=True), "The first filter is missing."),
+        (
+            lambda n_fft, n_mels: _by_hand(n_fft, n_mels, steps=n_mels + 2),
+            "17, and it should be 19. An empty filter is a triangle without any bin",
+        ),
     ],
 }
 
@@ -97,6 +117,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda hertz: 2595 * np.log10(1 + np.float32(hertz) / 700),
     ],
     "empty_filters": [
+        _by_hand,
         lambda n_fft, n_mels: [
             index for index in range(n_mels) if not filters_of(n_fft, n_mels)[:, index].any()
         ],
