@@ -1,4 +1,7 @@
-"""Figures of lesson 02: padding, rotary positions, attention weights, kernels and gates, parameter counts."""
+"""Figures of lesson 02: padding, rotary positions, attention weights, kernels and gates, parameter counts.
+
+The diagram of a block is in `block_figure.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from omni_lib.course.figures import DOTS, Picture, page_style, shown
-from omni_lib.course.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE
-from omni_lib.encoder import AudioEncoder, EncoderBlock
+from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY_BLUE
+from omni_lib.encoder import AudioEncoder, EncoderBlock, apply_rotary
 from omni_lib.subsampling import HIDDEN_TIME
 
 EMBEDDING = 0.08  # seconds
@@ -49,6 +53,54 @@ def scores(before: Tensor, after: Tensor, description: str) -> Picture:
         panels[0].set_ylabel("position of the query")
         figure.colorbar(image, ax=panels.tolist(), label="score")
     return shown(figure, description)
+
+
+def rotated_pair(
+    query: Tensor, key: Tensor, channel: int, places: Sequence[tuple[int, int]], description: str
+) -> Picture:
+    """One pair of channels of a query and of a key as arrows: as they are, and rotated for their positions.
+
+    Above each panel are the angle between the two arrows, and the product of the two pairs.
+
+    Args:
+        query, key: (D,) of one attention head.
+        channel: the first channel i of the pair (i, i + D/2).
+        places: positions of the query and of the key, a panel for each.
+        description: the alternative text.
+    """
+    pair = [channel, channel + len(query) // 2]
+    frames = 1 + max(map(max, places))
+    turned_query, turned_key = (apply_rotary(each.expand(1, 1, frames, -1))[0, 0] for each in (query, key))
+    drawn = [("not rotated", query[pair], key[pair])]
+    drawn += [(f"query {i}, key {j}", turned_query[i, pair], turned_key[j, pair]) for i, j in places]
+    reach = 1.15 * float(max(query[pair].norm(), key[pair].norm()))
+    with page_style():
+        figure, panels = plt.subplots(
+            1, len(drawn), figsize=(9.6, 3.2), layout="constrained", sharex=True, sharey=True
+        )
+        for axes, (title, first, second) in zip(panels, drawn, strict=True):
+            angle = _draw_arrows(axes, first, second)
+            product = float(first @ second)
+            axes.set_title(f"{title}\nangle {angle:.0f}°\nproduct {product:.2f}".replace("-", "−"))
+            axes.set(xlabel=f"channel {pair[0]}", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+            axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        panels[0].set_ylabel(f"channel {pair[1]}")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return shown(figure, description)
+
+
+def _draw_arrows(axes: Axes, query: Tensor, key: Tensor) -> float:
+    """Draw two points of the plane as arrows with an arc between them, and return its angle in degrees."""
+    for pair, colour, line, label in ((query, BLUE, "-", "query"), (key, ORANGE, "--", "key")):
+        x, y = pair.tolist()
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "linestyle": line}
+        axes.annotate("", (x, y), (0, 0), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
+        axes.plot([], [], color=colour, linestyle=line, linewidth=2, label=label)
+    start, end = (torch.atan2(pair[1], pair[0]) for pair in (query, key))
+    between = torch.remainder(end - start + torch.pi, 2 * torch.pi) - torch.pi  # the shorter way round
+    turn = start + between * torch.linspace(0, 1, 50)
+    axes.plot(0.35 * turn.cos(), 0.35 * turn.sin(), color=INK, linewidth=1.2)
+    return float(between.abs().rad2deg())
 
 
 def attention_weights(

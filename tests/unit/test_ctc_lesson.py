@@ -1,11 +1,13 @@
 """Lesson 03: a learner's forward recursion gives torch's loss and torch's gradient; the lesson's figures."""
 
-from itertools import combinations
+import math
+from itertools import combinations, product
 
 import pytest
 import torch
+from matplotlib.text import Annotation
 
-from omni_lib.course import ctc_figures, trellis
+from omni_lib.course import ctc_figures, prefix_figure, trellis
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import ctc_alignment as lesson
 from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
@@ -91,6 +93,87 @@ def test_the_strips_of_posteriors_are_as_opaque_as_the_symbols_are_probable():
         [False, True, False, False],
         [False, False, True, True],
     ]
+
+
+@pytest.mark.parametrize("text", ["ab", "aa", "bee"])
+def test_the_gradient_in_the_figure_is_that_of_autograd(text):
+    log_probs, target = trellis.short_log_probs(text), Vocabulary().encode(text)
+    symbols = [0, *sorted(set(target))]
+    logits = log_probs.clamp_min(-1e4).requires_grad_()
+    lengths = torch.tensor([len(logits)])
+    ctc_loss(logits.log_softmax(dim=-1)[None], lengths, [target]).sum().backward()
+    panels = ctc_figures.softmax_minus_occupancy(log_probs, target).axes
+    softmax, gradient = log_probs.exp()[:, symbols].T, logits.grad[:, symbols].T
+    for axes, values in zip(panels, (softmax, softmax - gradient, gradient), strict=True):
+        written = [float(cell.get_text().replace("−", "-")) for cell in axes.texts]
+        assert written == pytest.approx(values.flatten().tolist(), abs=0.0051)
+        assert axes.get_xlabel() == "frame"
+    assert all(cell.get_text()[0] in "+−" for cell in panels[2].texts), "colour is not the only difference"
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["blank", *sorted(set(text))]
+
+
+def test_the_prefixes_in_the_figure_have_the_probabilities_of_the_loss_and_of_the_search():
+    shares = {"_": 0.5, "a": 0.3, "b": 0.2}
+    symbols = trellis.read_path("_ab")
+    for count, sums in enumerate(prefix_figure.prefix_sums(shares, 3)):
+        assert sorted(path for paths, _ in sums.values() for path in paths) == sorted(
+            map("".join, product(shares, repeat=count))
+        )
+        assert sum(share for _, share in sums.values()) == pytest.approx(1)
+        if count:
+            log_probs = torch.full((count, 29), -1e4)
+            log_probs[:, symbols] = torch.tensor(list(shares.values())).log()
+            totals = {
+                prefix: sum(sums.get((prefix, blank), ([], 0.0))[1] for blank in (True, False))
+                for prefix, _ in sums
+            }
+            for prefix, share in totals.items():
+                loss = ctc_loss(log_probs[None], torch.tensor([count]), [Vocabulary().encode(prefix)])
+                assert loss.neg().exp().item() == pytest.approx(share, rel=1e-4)
+            text, score = solutions.prefix_search(log_probs, 100)
+            assert math.exp(score) == pytest.approx(max(totals.values()), rel=1e-4)
+            assert totals[Vocabulary().decode(text)] == pytest.approx(math.exp(score), rel=1e-4)
+
+
+def test_arrows_between_prefixes_add_up_to_the_numbers_in_the_boxes():
+    shares = {"_": 0.6, "a": 0.4}
+    (axes,) = prefix_figure.prefix_tree(shares, 3).axes
+    words = [text.get_text() for text in axes.texts]
+    assert [word for word in words if word.startswith("after")] == [
+        "after 0 frames",
+        "after 1 frame",
+        "after 2 frames",
+        "after 3 frames",
+    ]
+    for word in ("0.36", "0.24", "0.40", "0.64", "_a aa", "0.384", "0.304", "0.688", "0.096", "a_a"):
+        assert word in words, "the numbers of the table in the lesson, and of the frame after it"
+    names = ["the next frame is a blank (0.6)", "the next frame is the letter a (0.4)"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    of_line = {
+        line.get_linestyle(): share
+        for line, share in zip(axes.get_legend().get_lines(), shares.values(), strict=True)
+    }
+    assert len(of_line) == 2, "colour is not the only difference"
+
+    numbers = {}  # of each row, by its height and the left edge of its box
+    for text in axes.texts:
+        if text.get_text().startswith("ends in"):
+            left, height = text.get_position()
+            share = next(
+                float(other.get_text())
+                for other in axes.texts
+                if other.get_position()[1] == height and 0 < other.get_position()[0] - left < 1.2
+            )
+            numbers[round(left - 0.08, 3), round(height, 3)] = share
+    reached = dict.fromkeys(numbers, 0.0)
+    reached[min(numbers)] = 1.0
+    for arrow in axes.texts:
+        if isinstance(arrow, Annotation):
+            (x, y), (left, height) = arrow.xyann, arrow.xy
+            start = max(place for place in numbers if place[0] < x and place[1] == round(y, 3))
+            share = of_line[arrow.arrow_patch.get_linestyle()]
+            reached[round(left, 3), round(height, 3)] += numbers[start] * share
+    assert reached == pytest.approx(numbers)
 
 
 def test_a_right_forward_recursion_may_be_drawn_and_no_other():

@@ -14,12 +14,12 @@ from PIL import Image
 import omni_lib.course
 import omni_lib.encoder
 from omni_lib.audio import LogMel
-from omni_lib.course import encoder_figures, figures, mel_figures, palette
+from omni_lib.course import block_figure, encoder_figures, figures, mel_figures, palette
 from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
 from omni_lib.course.lessons.mel_features_solutions import frame_count
 from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 from omni_lib.course.spectra import Settings, mel_filters
-from omni_lib.encoder import AudioEncoder
+from omni_lib.encoder import AudioEncoder, EncoderBlock, apply_rotary
 
 SOUND = 0.1 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
 MEL = LogMel()(SOUND)
@@ -35,7 +35,7 @@ def drawn(monkeypatch):
         kept.append(figure)
         return shown(figure, description, dpi)
 
-    for module in (mel_figures, encoder_figures):
+    for module in (mel_figures, encoder_figures, block_figure):
         monkeypatch.setattr(module, "shown", keep)
     return kept
 
@@ -197,6 +197,72 @@ def test_scores_share_one_scale(drawn):
     for axes, values in ((left, before), (right, after)):
         assert np.array_equal(axes.images[0].get_array(), values)
         assert axes.images[0].get_clim() == pytest.approx((float(after.min()), float(after.max())))
+
+
+def tip(arrow):
+    return torch.tensor(arrow.xy, dtype=torch.float64)
+
+
+def test_a_rotated_pair_has_the_product_that_the_library_gives_it(drawn):
+    query, key = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
+    places, channel = [(0, 3), (6, 9), (9, 2)], 1
+    encoder_figures.rotated_pair(query, key, channel, places, "words")
+    before, *panels = drawn[0].axes
+    assert labels(before) == ("channel 1", "channel 5")
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["query", "key"]
+    assert torch.allclose(tip(before.texts[0]), query[[1, 5]].double())
+    assert torch.allclose(tip(before.texts[1]), key[[1, 5]].double())
+    turned = [apply_rotary(each.expand(1, 1, 10, 8))[0, 0] for each in (query, key)]
+    products = []
+    for axes, (i, j) in zip(panels, places, strict=True):
+        first, second = map(tip, axes.texts)
+        assert torch.allclose(first, turned[0][i, [1, 5]].double())
+        assert torch.allclose(second, turned[1][j, [1, 5]].double())
+        place, angle, product = axes.get_title().split("\n")
+        products.append(float(first @ second))
+        cosine = torch.cosine_similarity(first, second, dim=0)
+        assert place == f"query {i}, key {j}"
+        assert angle == f"angle {float(cosine.acos().rad2deg()):.0f}°"
+        assert product == f"product {products[-1]:.2f}".replace("-", "−")
+        arc = np.stack(axes.lines[-1].get_data(), axis=1)
+        for end, pair in ((arc[0], first), (arc[-1], second)):
+            assert np.allclose(end / np.linalg.norm(end), pair / pair.norm(), atol=1e-5)
+    assert products[0] == pytest.approx(products[1], rel=1e-4) and products[0] != pytest.approx(products[2])
+
+
+def test_the_diagram_of_a_block_has_the_order_the_masks_and_the_sums_of_its_forward(drawn):
+    block = EncoderBlock(24, 3, 48, dropout=0.0, kernel_size=7).eval()
+    calls, parts = [], {layer: name for name, layer in block.named_children()}
+
+    def note(layer, given, result):
+        calls.append((parts[layer], given, result))
+
+    for layer in parts:
+        if parts[layer] != "dropout":
+            layer.register_forward_hook(note)
+    x = torch.randn(1, 9, 24, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(1, 9, dtype=torch.bool)
+    returned = block(x, mask)
+    block_figure.residual_block(block, "words")
+    (axes,) = drawn[0].axes
+    texts = [(text.get_position()[0], text.get_text()) for text in axes.texts if text.get_text()]
+    boxes = [
+        text
+        for _, text in sorted(texts)
+        if text in ("layer\nnorm", "attention", "convolution", "feed-forward")
+    ]
+    called = [name for name, _, _ in calls]
+    assert boxes == ["layer\nnorm" if name.endswith("_norm") else name.replace("_", "-") for name in called]
+    masked = [x for x, text in texts if text == "mask"]
+    for (name, (_, *others), result), (_, (normed,), _) in zip(calls[1::2], calls[::2], strict=True):
+        middle = next(place for place, text in texts if text == name.replace("_", "-"))
+        assert (middle in masked) == any(each is mask for each in others)
+        assert torch.equal(normed, x), "each norm reads the line as it is there"
+        x = x + result
+    assert torch.equal(returned, x), "nothing else is added"
+    words = [text for _, text in texts]
+    assert words.count("+") == words.count("residual connection") == len(calls) / 2
+    assert "7 frames" in words and "input\n(B, T, 24)" in words and "output\n(B, T, 24)" in words
 
 
 def test_attention_weights_with_lines_around_the_neighbours_of_each_query(drawn):

@@ -24,6 +24,7 @@ from matplotlib.text import Text
 import omni_lib.course
 from omni_lib.audio import LogMel
 from omni_lib.course import (
+    block_figure,
     closing,
     ctc_figures,
     encoder_figures,
@@ -35,9 +36,12 @@ from omni_lib.course import (
     mel_figures,
     more_speech,
     optimizer_figures,
+    prefix_figure,
     probing,
+    trellis,
 )
 from omni_lib.course.widgets import clip_rows
+from omni_lib.encoder import EncoderBlock
 from omni_lib.metrics import ErrorCount
 from omni_lib.text import BLANK
 
@@ -169,6 +173,16 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
         {"without masks": torch.rand(16), "with masks": torch.zeros(16)}, "words"
     ),
     "encoder_figures.scores": lambda: encoder_figures.scores(torch.rand(9, 9), torch.rand(9, 9), "words"),
+    "encoder_figures.rotated_pair": lambda: encoder_figures.rotated_pair(
+        torch.tensor([-0.7, -0.1]),
+        torch.tensor([-0.7, 1.3]),
+        0,
+        [(0, 3), (10, 13), (50, 53), (50, 40)],
+        "words",
+    ),
+    "block_figure.residual_block": lambda: block_figure.residual_block(
+        EncoderBlock(192, 3, 768, dropout=0.0), "words"
+    ),
     "encoder_figures.attention_weights": lambda: encoder_figures.attention_weights(
         {"first": (torch.rand(90, 90), 0.04), "last": (torch.rand(45, 45), 0.08)}, 7, "words"
     ),
@@ -190,6 +204,10 @@ OF_MODULES: dict[str, Callable[[], Any]] = {
         ctc_figures.VOCABULARY.encode("hello world"),
         0.04,
     ),
+    "ctc_figures.softmax_minus_occupancy": lambda: ctc_figures.softmax_minus_occupancy(
+        trellis.short_log_probs("bee"), trellis.VOCABULARY.encode("bee")
+    ),
+    "prefix_figure.prefix_tree": lambda: prefix_figure.prefix_tree({"_": 0.6, "a": 0.4}, 3),
     "error_figures.rates_by_group": lambda: error_figures.rates_by_group(groups(), 0.09),
     "error_figures.resampled_rates": lambda: error_figures.resampled_rates(
         {"utterances drawn": np.linspace(0.05, 0.1, 99), "speakers drawn": np.linspace(0.03, 0.12, 99)}, 0.08
