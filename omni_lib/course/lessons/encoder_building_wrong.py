@@ -199,6 +199,14 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "The pool halves the lengths too",
         ),
         (with_changes(solutions.AudioEncoder, ("lengths // 2", "(lengths + 1) // 2")), "rounds down"),
+        (
+            with_changes(
+                solutions.AudioEncoder,
+                ("  # (B, T / 4, d_model)", "\n        mask = padding_mask(lengths, x.shape[1])"),
+                ("x = block(x, padding_mask(lengths, x.shape[1]))", "x = block(x, mask)"),
+            ),
+            "make a new mask there",
+        ),
         (with_changes(solutions.AudioEncoder, *_ROUNDS_UP_IN_THE_BLOCKS), "after the pool the blocks' mask"),
         (
             with_changes(
