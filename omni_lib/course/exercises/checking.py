@@ -143,7 +143,7 @@ class CodeExercise(Exercise):
     `judge` calls the learner's function through an `Attempt` and raises NotYet where a result is wrong.
     `solution()` shows the source of `answer`. `plug_in` names the places in the library that a right answer
     can take over for twenty real training steps, and `as_part` turns a right answer into what later exercises
-    call, where answers of several kinds are right. An `extra` is not part of the five and a half hours that
+    call, where answers of several kinds are right. An `extra` is not part of the six hours that
     the course takes, and no later exercise depends on it.
     """
 

@@ -177,7 +177,7 @@ def length_steps(frames: int, k: int) -> str:
     words = (
         f"{_counted(frames, 'frame')} → {' → '.join(map(str, counts[1:]))}: {frames * FRAME:.2f} s of sound "
         f"make {made}. From each, the CTC head makes {_counted(k, 'prediction')}: {counts[3] * k} in all. "
-        f"The halves are rounded up, up and down.{odd}"
+        f"The first two halvings round up, the third rounds down.{odd}"
     )
     status = f'<div role="status" aria-live="polite" style="line-height: 1.5">{html.escape(words)}</div>'
     return table(rows, words) + status
