@@ -113,17 +113,18 @@ def _expect_encoder(attempt: Attempt, path: Path, wanted: AudioEncoder, what: st
         mine.keys() == state.keys(),
         f"given {what}, your encoder is of another shape: build it from the checkpoint's own 'config'",
     )
+    kinds = {str(value.dtype).removeprefix("torch.") for value in mine.values() if value.is_floating_point()}
+    require(
+        kinds <= {"float32"},
+        f"given {what}, your encoder holds {' and '.join(sorted(kinds))}; float32 is wanted. "
+        "`load_state_dict` converts float16 to the float32 of a new encoder, without `assign=True`: convert "
+        "nothing yourself",
+    )
     other = [name for name, value in state.items() if not torch.equal(mine[name].float(), value)]
     require(
         not other,
         f"given {what}, {len(other)} of {len(state)} tensors are not those of checkpoint['enc'], such as "
         f"{(other or [''])[0]}",
-    )
-    kinds = {str(value.dtype).removeprefix("torch.") for value in mine.values() if value.is_floating_point()}
-    require(
-        kinds <= {"float32"},
-        f"given {what}, your encoder holds {' and '.join(sorted(kinds))}; float32 is wanted. The file holds "
-        "float16, which `load_state_dict` converts, without `assign=True`",
     )
     require(
         got.training or not any(module.training for module in got.modules()),
