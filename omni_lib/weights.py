@@ -165,7 +165,8 @@ def load_weights(module: nn.Module, state: dict[str, Tensor], path: str | Path) 
                 )
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= 200 else f"{reason[:199]}…"
         raise UserError(
             f"{path} does not fit this version of {type(module).__name__} ({reason}): train again"
         ) from None

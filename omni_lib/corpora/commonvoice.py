@@ -65,7 +65,8 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) ->
     header = first.split("\t")  # not CSV: a quotation mark is part of the text
     missing = [column for column in ("client_id", "path", "sentence") if column not in header]
     if missing:
-        raise UserError(f"{table} lacks the column {' and '.join(missing)}: fetch Common Voice again")
+        lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
+        raise UserError(f"{table} lacks the {lacking}: fetch Common Voice again")
     seen = set()
     for line, content in tqdm(lines, desc=f"{split}.tsv", unit="row", leave=False, disable=None):
         where, cells = f"{table.name} line {line}", content.split("\t")

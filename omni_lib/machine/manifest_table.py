@@ -45,7 +45,8 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
         raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
     missing = [column for column in REQUIRED if column not in header]
     if missing:
-        raise UserError(f"{path} lacks the column {' and '.join(missing)}: {_remedy(path, text, header)}")
+        lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
+        raise UserError(f"{path} lacks the {lacking}: {_remedy(path, text, header)}")
     found = []
     for line, cells in rows:
         row: TableRow = dict(zip(header, cells, strict=False))

@@ -231,7 +231,9 @@ class BackgroundRun:
             UserError: it is not running, or its folder cannot be written.
         """
         if self.process() is None:
-            raise UserError(f"nothing is running in {self.folder}: run.resume() goes on with it")
+            finished = self.status().state is State.FINISHED
+            rest = "the run is finished" if finished else "run.resume() goes on with it"
+            raise UserError(f"nothing is running in {self.folder}: {rest}")
         ask_to_stop(self.folder)
 
     def resume(self) -> None:

@@ -51,6 +51,10 @@ DOUBLE = CodeExercise(
 )
 
 
+def raises_a_long_message(x):
+    raise ValueError("long " * 100)
+
+
 def loops(x):
     while True:
         pass
@@ -92,6 +96,7 @@ def recurses(x):
         (lambda x, y: x, "raises TypeError"),
         (lambda x: 1 / 0, "raises ZeroDivisionError"),
         (leaves, "raises SystemExit"),
+        (raises_a_long_message, "long long…"),
         (recurses, "raises RecursionError"),
         (scribbles, "changes its input"),
         (3, "your function itself"),

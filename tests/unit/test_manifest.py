@@ -87,7 +87,7 @@ def test_bad_rows_are_listed_by_line_and_the_others_used(table, bad):
     ("contents", "words"),
     [
         (b"", "audio_path and transcription"),
-        (b"a.wav,one\n", "audio_path and transcription"),
+        (b"a.wav,one\n", "lacks the columns audio_path and transcription"),
         (b"audio_path\na.wav\n", "lacks the column transcription"),
         (HEADER, "no usable row"),
         (HEADER + b"c.wav,one,,\n", "no usable row; the first problem is at line 2: c.wav"),

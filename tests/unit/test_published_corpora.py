@@ -278,7 +278,7 @@ def test_what_is_wrong_in_commonvoice_is_named(tmp_path):
     ):
         assert line.startswith("left out, train.tsv line ") and words in line
     (root / "en" / "test.tsv").write_text("a\tb\n1\t2\n")
-    with pytest.raises(UserError, match="lacks the column client_id and path and sentence"):
+    with pytest.raises(UserError, match="lacks the columns client_id and path and sentence"):
         commonvoice.prepare([root], tmp_path / "out", said.append)
 
 

@@ -161,7 +161,7 @@ def test_an_invalid_row_is_not_written(tmp_path, hello, heard, text, words):
 
 def test_a_file_that_is_not_a_manifest_is_not_changed(tmp_path, hello, heard):
     (tmp_path / "asr.csv").write_text("name,price\ntea,2\n", encoding="utf-8")
-    with pytest.raises(UserError, match="lacks the column audio_path"):
+    with pytest.raises(UserError, match="lacks the columns audio_path and transcription"):
         add_recording(hello, "hello world", heard, tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["asr.csv"]
 

@@ -40,7 +40,7 @@ def test_a_run_is_started_watched_and_waited_for(write_config, tmp_path):
     assert (tmp_path / "run" / "audio_enc_step_12.pt").exists()
     assert [entry["epoch"] for entry in status.of_type("epoch")] == [1, 2]
     assert run.console(1) == "Ready for Stage E!" and "step 12/12" in repr(run)
-    with pytest.raises(UserError, match=r"nothing is running in .*run\.resume\(\)"):
+    with pytest.raises(UserError, match=r"nothing is running in .*: the run is finished$"):
         run.stop()
 
 
@@ -79,6 +79,8 @@ def test_stop_saves_and_resume_goes_on_to_the_end(write_config):
     assert (status.exit_code, status.step, status.saved_step) == (130, step, step)
     assert status.reason == f"it was asked to stop, and saved step {step} first"
     assert f"step {step}/60" in repr(run)
+    with pytest.raises(UserError, match=r"nothing is running in .*run\.resume\(\)"):
+        run.stop()
     run.resume()
     assert asyncio.run(run.ended()) is State.FINISHED
     assert f"Resuming at step {step}/60" in (run.folder / CONSOLE).read_text(encoding="utf-8")

@@ -161,7 +161,8 @@ def _work(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: dic
 def _first_line(error: BaseException) -> str:
     """The first line of a message (torch lists every tensor that does not fit); two of `load_state_dict`."""
     lines = [line.strip() for line in str(error).splitlines()] or [""]
-    return " ".join(lines[: 2 if lines[0].startswith("Error(s) in loading state_dict") else 1])[:200]
+    text = " ".join(lines[: 2 if lines[0].startswith("Error(s) in loading state_dict") else 1])
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def same_values(before: Any, after: Any) -> bool:

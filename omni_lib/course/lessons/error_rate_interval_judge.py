@@ -81,6 +81,8 @@ def bootstrap_interval(attempt: Attempt) -> None:
         likeliest = min(shares, key=lambda slip: shares[slip])
         if shares[likeliest] < 1:
             why = likeliest
+        if _ignores_resamples(attempt, errors, words):  # then chance alone may look like one of the slips
+            why = "From a single resample both ends are its rate, and yours differ: draw `resamples` times."
         if (
             any(got == tuple(round(end, digits) for end in got) for digits in (1, 2))
             and got[1] - got[0] < 0.5
@@ -164,6 +166,14 @@ def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[t
         (float(np.quantile(rates, 0.00025)), float(np.quantile(rates, 0.00975))),
         "`np.percentile` takes percent, and `np.quantile` fractions.",
     )
+
+
+def _ignores_resamples(attempt: Attempt, errors: list[int], words: list[int]) -> bool:
+    """Whether the ends for one resample differ, as they do where another number of them is drawn."""
+    with contextlib.suppress(NotYet):
+        low, high = _pair(attempt(errors, words, 1))
+        return high - low > 1e-6
+    return False
 
 
 def _sums(values: list[int], seed: int) -> np.ndarray:

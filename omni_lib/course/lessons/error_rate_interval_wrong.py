@@ -146,7 +146,12 @@ def _as_texts(errors: list[int], words: list[int], resamples: int) -> Any:
     return tuple(str(end) for end in _by_numpy(errors, words, resamples))
 
 
+def _always_a_hundred(errors: list[int], words: list[int], resamples: int) -> Any:
+    return _by_numpy(errors, words, 100)
+
+
 WRONG: list[tuple[Any, str]] = [
+    (_always_a_hundred, "draw `resamples` times"),
     (_ninety_percent, "a 90% interval"),
     (_without_replacement, "draw with replacement"),
     (_half_as_many, "fewer utterances than"),

@@ -16,7 +16,7 @@ mat_wer = Number(
     unit="%",
     tolerance=0.05,
     praise="'sat' is substituted, the second 'the' deleted, 'today' inserted: 3 errors over the 6 words "
-    "of the reference. (Word by word there are 3 substitutions, which are no more.)",
+    "of the reference. (Compared place by place, there are 3 substitutions: 3 errors as well.)",
     slips=(
         (100 / 3, "That is the chapter's pair. In this one a word is missing, and one is too many."),
         (

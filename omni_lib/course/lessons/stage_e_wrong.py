@@ -221,6 +221,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_only_the_weights, "an AudioEncoder is wanted"),
         (_without_buffers, "feature_mean"),
         (_assigned, "without `assign=True`"),
+        (lambda path: of_the_library(path).half(), "holds float16; float32 is wanted"),
         (lambda path: of_the_library(path).double(), "float64"),
         (lambda path: of_the_library(path).half(), "holds float16; float32 is wanted"),
         (_from_a_dictionary, "`config_from_dict`"),

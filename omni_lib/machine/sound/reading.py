@@ -90,7 +90,7 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
     """
     with _refusals(path), contextlib.ExitStack() as stack:
         if not path.is_file():
-            raise UserError(f"{path} does not exist or is not a file")
+            raise UserError(f"{path} does not exist or is not a file: correct the path")
         file = stack.enter_context(open(path, "rb"))
         found = _contents(Bytes(file))
         parts, rates, channels, notes = [], [], 1, list(found.notes)
