@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from omni_lib.course.exercises.checking import is_ours
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.layer_shapes import layer_calls
-from omni_lib.course.lessons import encoder_solutions
+from omni_lib.course.lessons.encoder import solutions as encoder_solutions
 from omni_lib.encoder import count_parameters
 
 # part → the exercises of lesson 02 that build it; the first one makes it the learner's own

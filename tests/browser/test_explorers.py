@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from omni_lib.course.exercises.checking import source_of
 from omni_lib.course.lessons import mel_features as lesson
-from omni_lib.course.lessons import mel_features_solutions
+from omni_lib.course.lessons.mel_features import solutions as mel_features_solutions
 from omni_lib.course.materials import CORPUS
 from omni_lib.metrics import character_errors
 from tests.browser.lab import Notebook

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_lib.course.lessons.error_rate_judges import optimal_counts
-from omni_lib.course.lessons.error_rate_solutions import character_error_rate, edit_counts
+from omni_lib.course.lessons.error_rate.judges import optimal_counts
+from omni_lib.course.lessons.error_rate.solutions import character_error_rate, edit_counts
 from omni_lib.metrics import character_errors, word_errors
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "dd"]), max_size=7)

@@ -10,10 +10,9 @@ from matplotlib.text import Annotation
 from omni_lib.course import ctc_figures, prefix_figure, trellis
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import ctc_alignment as lesson
-from omni_lib.course.lessons import ctc_alignment_decoding_judge as decoding
-from omni_lib.course.lessons import ctc_alignment_solutions as solutions
-from omni_lib.course.lessons import ctc_alignment_viterbi_slips as viterbi_slips
-from omni_lib.course.lessons.ctc_alignment_decoding_slips import SLIPS, Rules
+from omni_lib.course.lessons.ctc_alignment import decoding_judge as decoding
+from omni_lib.course.lessons.ctc_alignment import solutions, viterbi_slips
+from omni_lib.course.lessons.ctc_alignment.decoding_slips import SLIPS, Rules
 from omni_lib.ctc import ctc_loss
 from omni_lib.text import Vocabulary
 

@@ -9,7 +9,7 @@ from omni_lib.course import materials
 from omni_lib.course.encoder_parts import doc_and_code, parts_of, source_of_class
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.lessons import encoder as lesson
-from omni_lib.course.lessons import encoder_solutions as solutions
+from omni_lib.course.lessons.encoder import solutions
 from omni_lib.course.widgets.encoder_drawing import encoder_drawing
 from omni_lib.encoder import AudioEncoder, SelfAttention
 from omni_lib.errors import UserError

@@ -13,13 +13,11 @@ from omni_lib.course import materials
 from omni_lib.course.exercises.verdict import Outcome
 from omni_lib.course.layer_shapes import layer_calls
 from omni_lib.course.lessons import encoder as lesson
-from omni_lib.course.lessons import encoder_convolution_slips as convolution
-from omni_lib.course.lessons import encoder_slips as slips
-from omni_lib.course.lessons import encoder_solutions as solutions
-from omni_lib.course.lessons import encoder_whole_slips as whole_slips
-from omni_lib.course.lessons import encoder_wrong
-from omni_lib.course.lessons.encoder_building_judges import disturb_norms
-from omni_lib.course.lessons.encoder_plug_in import in_training
+from omni_lib.course.lessons.encoder import convolution_slips as convolution
+from omni_lib.course.lessons.encoder import slips, solutions, whole_slips
+from omni_lib.course.lessons.encoder import wrong as encoder_wrong
+from omni_lib.course.lessons.encoder.building_judges import disturb_norms
+from omni_lib.course.lessons.encoder.plug_in import in_training
 from omni_lib.encoder import AudioEncoder, ConvolutionModule, Subsampler, apply_rotary, valid_frames
 from omni_lib.errors import UserError
 

@@ -16,7 +16,7 @@ import omni_lib.encoder
 from omni_lib.audio import LogMel
 from omni_lib.course import block_figure, encoder_figures, figures, mel_figures, palette
 from omni_lib.course.figures import CHAPTER_TIMELINE, compared_curves, log_curves, shown, training_curves
-from omni_lib.course.lessons.mel_features_solutions import frame_count
+from omni_lib.course.lessons.mel_features.solutions import frame_count
 from omni_lib.course.palette import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE
 from omni_lib.course.spectra import Settings, mel_filters
 from omni_lib.encoder import AudioEncoder, EncoderBlock, apply_rotary

@@ -22,7 +22,7 @@ from omni_lib.course.notebooks import LESSONS, right_answer
 from omni_lib.encoder import AudioEncoder
 
 MODULES = {name: import_module(f"omni_lib.course.lessons.{name}") for name in LESSONS.values()}
-WRONG = {name: import_module(f"omni_lib.course.lessons.{name}_wrong") for name in LESSONS.values()}
+WRONG = {name: import_module(f"omni_lib.course.lessons.{name}.wrong") for name in LESSONS.values()}
 EXERCISES = [(name, exercise) for name, module in MODULES.items() for exercise in module.EXERCISES]
 everyone = pytest.mark.parametrize(
     ("lesson", "exercise"), EXERCISES, ids=[exercise.key for _, exercise in EXERCISES]

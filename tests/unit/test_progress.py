@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from omni_lib.course.lessons.full_training_solutions import initial_loss
+from omni_lib.course.lessons.full_training.solutions import initial_loss
 from omni_lib.encoder import embedding_lengths
 from omni_lib.manifest import read_manifest
 from omni_lib.runs import progress as progress_file

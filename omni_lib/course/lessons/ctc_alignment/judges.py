@@ -1,0 +1,286 @@
+"""Lesson 03 up to the forward recursion: how the learner's functions are judged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from omni_lib.course import trellis
+from omni_lib.course.exercises.expectations import (
+    compare,
+    expect_close,
+    expect_equal,
+    require,
+    result_of,
+    slow_or_endless,
+)
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
+from omni_lib.course.lessons.ctc_alignment.examples import VOCABULARY, indices, posteriors
+from omni_lib.ctc import collapse as library_collapse
+from omni_lib.ctc import ctc_loss
+
+WRAPPED = (
+    "A negative index does not fail in Python: it reads from the end of the list. Nothing stands before the "
+    "first state."
+)
+
+
+def collapse(attempt: Attempt) -> None:
+    for path, why in (
+        ("h_e_l_o", "Blanks (index 0) must be dropped."),
+        ("hheelloo", "A symbol that lasts several frames is one symbol: merge what repeats."),
+        (
+            "hello",
+            "Two equal neighbours are one symbol that lasts: only a blank between them doubles a letter.",
+        ),
+        (
+            "hel_lo",
+            "The blank between the two l keeps them apart. Merge first, then drop the blanks; the other "
+            "order loses the second l. The blank is the previous symbol of the second l, too.",
+        ),
+        ("hell_lo", "Two runs of l with a blank between are two letters, however long the runs are."),
+        ("h_ee_lll_oo___", "One run of l is one letter."),
+        ("_h___h_", "Two runs of one letter, with blanks between, are two letters."),
+        (
+            "abca",
+            "`path[i - 1]` is the *last* frame where i is 0: the first frame has no frame before it.",
+        ),
+        ("anna", "Only neighbours merge: a letter that comes back later is a new one."),
+        ("a  b", "The space is a symbol like any other: it merges with its neighbour and stays."),
+        (" a ", "The space is a symbol like any other, at the beginning and at the end, too."),
+        ("____", "Blanks alone spell the empty text: return an empty list."),
+        ("", "A path without frames spells the empty text: return an empty list."),
+    ):
+        _expect_spelled(attempt, trellis.read_path(path), f"The path {path!r}", why)
+    drawn = torch.randint(0, 4, (400,), generator=torch.Generator().manual_seed(0)).tolist()
+    _expect_spelled(attempt, drawn, "A long path of four symbols", "")
+    _expect_spelled(attempt, list(range(28, -1, -1)), "A path of all classes", "")
+
+
+def in_frames(text: str, frames: int) -> str:
+    """A case in words."""
+    return f"{text!r} in {frames} frame{'s' if frames != 1 else ''}"
+
+
+def _expect_spelled(attempt: Attempt, path: list[int], case: str, why: str) -> None:
+    wanted = library_collapse(path)
+    got = result_of(attempt, (path,), case)
+    try:
+        symbols = [int(symbol) for symbol in got] if not isinstance(got, str) else None
+    except (TypeError, ValueError):
+        symbols = None
+    if symbols is None or not all(0 <= symbol < len(VOCABULARY) for symbol in symbols) or len(path) > 30:
+        expect_equal(attempt, (path,), wanted, why, case)
+        return
+    if symbols != wanted:
+        mine, right = (
+            "".join("_" if symbol == 0 else VOCABULARY.symbols[symbol] for symbol in text)
+            for text in (symbols, wanted)
+        )
+        if set(symbols) - set(path):
+            why = "Your text contains a symbol that the path does not contain."
+        elif "_" not in mine and "(index 0)" in why:
+            why = "Every run of a letter must stay, in the order of the path."
+            if len(right) > 1 and mine == right[0]:
+                why = "That is the first letter alone: is the `return` inside the loop?"
+        begins = f"{case}: your function spells {mine!r}, and it should spell {right!r}."
+        raise NotYet(f"{begins} {why}".rstrip())
+    expect_equal(attempt, (path,), wanted, "Class indices are whole numbers.", case)
+
+
+def count_alignments(attempt: Attempt) -> None:
+    for text, frames, why in (
+        ("a", 1, "One frame, one letter."),
+        ("a", 3, "The a may last one, two or three frames, and blanks fill the rest."),
+        ("ab", 3, "Between a and b a blank may stand, but it need not."),
+        ("aa", 3, "There is one: without the blank in the middle the two would merge."),
+        ("aa", 4, "Between two equal letters the blank cannot be skipped."),
+        ("aa", 2, "Two frames are too few for a doubled letter."),
+        ("aba", 4, "The two a are not neighbours: both blanks may be skipped."),
+        ("", 4, "The empty text has one path: blanks."),
+        ("hello", 5, "With five frames there is no room for the blank between the two l."),
+        ("hello", 6, "Six frames are just enough."),
+        ("hello", 7, "One frame more than needed: a symbol lasts two frames, or there is one more blank."),
+        ("hello", 16, "Count by frame and state; enumerating all sequences is hopeless here."),
+        (
+            "the cat sat on the mat",
+            57,
+            "Count in Python's whole numbers: a float does not have enough digits for this one.",
+        ),
+        ("the cat sat on the mat", 90, "Count in Python's whole numbers, which have no largest one."),
+    ):
+        target = indices(text)
+        expected = trellis.count_alignments(target, frames)
+        case = in_frames(text, frames)
+        try:
+            with slow_or_endless(case):
+                got = result_of(attempt, (target, frames), case)
+        except NotYet as found:
+            if "Overflow" in str(found):  # NumPy or torch, given a number with more than 64 bits
+                raise NotYet(f"{found}. {_IN_PYTHON}") from found
+            raise
+        try:
+            value = int(got)
+            if isinstance(got, str) or value != got:
+                raise ValueError
+        except (TypeError, ValueError, OverflowError):
+            raise NotYet(f"a whole number is wanted; your function returns {described(got)}") from None
+        if value == expected:
+            continue
+        if (value - expected) % 2**64 == 0:
+            why = _IN_PYTHON
+        elif value == _wrapped_count(target, frames) and _counts_wrapped(attempt):
+            why = WRAPPED
+        raise NotYet(f"{case}: your function counts {value}, and it should be {expected}. {why}")
+
+
+_IN_PYTHON = "int64 (of NumPy or torch) has overflowed: count in Python's whole numbers."
+
+
+def _counts_wrapped(attempt: Attempt) -> bool:
+    """Whether the answer is that of `_wrapped_count` in a case that no other mistake explains."""
+    target = indices("hello")
+    try:
+        return bool(attempt(target, 9) == _wrapped_count(target, 9))
+    except NotYet:
+        return False
+
+
+def _wrapped_count(target: list[int], frames: int) -> int:
+    """The count of a recursion whose s-1 and s-2 read from the end of the list for the first states."""
+    states = trellis.states_of(target)
+    ways = [1] + [0] * (len(states) - 1)
+    for _ in range(frames):
+        skips = [states[s] != 0 and states[s] != states[s - 2] for s in range(len(states))]
+        ways = [ways[s] + ways[s - 1] + (ways[s - 2] if skips[s] else 0) for s in range(len(states))]
+    return sum(ways[-2:])
+
+
+def forward_recursion(attempt: Attempt) -> None:
+    for number, (text, frames, case, why) in enumerate(
+        (
+            (
+                "a",
+                1,
+                "'a' in one frame",
+                "A path begins in the first blank or in the first letter: in the first frame these two have "
+                "their log-probabilities, and all other states -inf.",
+            ),
+            (
+                "a",
+                2,
+                "'a' in two frames",
+                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what "
+                "this state emits.",
+            ),
+            ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
+            ("aa", 4, "'aa' in four frames", "Between two equal letters the blank must not be skipped."),
+            ("aba", 6, "'aba' in six frames", "Only neighbours count: both blanks may be skipped."),
+            ("hello", 9, "'hello'", "The double l again, within a word."),
+            ("hello", 3, "'hello' in too few frames", "Late states are out of reach: -inf."),
+            ("the cat sat on the mat", 40, "A sentence", ""),
+        )
+    ):
+        log_probs, target = posteriors(frames, number), indices(text)
+        wanted = trellis.forward_mass(log_probs, target)
+        with slow_or_endless(case):
+            got = result_of(attempt, (log_probs, target), case)
+        wrapped = _wrapped_forward(log_probs, target)
+        if same_cells(got, wrapped) and not same_cells(wrapped, wanted):
+            raise NotYet(f"{case}: some beginnings come from the last states. {WRAPPED}")
+        expect_infinities(got, wanted, case)
+        if same_cells(got, skips_everywhere(log_probs, target)) and not same_cells(got, wanted):
+            raise NotYet(f"{case}: {SKIPS}")
+        expect_close(attempt, (log_probs, target), wanted, why, "T states", case=case)
+    log_probs = posteriors(300, 9, sharpness=6.0).float()
+    target = indices("do you want to ride a bicycle on thursday")
+    wanted, case = trellis.forward_mass(log_probs, target), "A long clip in float32"
+    got = result_of(attempt, (log_probs, target), case)
+    alpha = compare(got, wanted, why_not_close(got, wanted), "T states", case=case)
+    loss = float(ctc_loss(log_probs[None], torch.tensor([300]), [target]))
+    require(
+        abs(loss + float(alpha[-1, -2:].logsumexp(0))) < 1e-3 * loss,
+        "the last two states of its last frame do not give torch's loss",
+    )
+
+
+def expect_infinities(got: Any, wanted: Tensor, case: str) -> None:
+    """Replies to the usual mistakes about the logarithm of zero, in a matrix of the shape of `wanted`.
+
+    Raises:
+        NotYet: `got` has a large negative number in place of -inf, or NaN.
+    """
+    try:
+        mine = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        return  # `compare` says what is wrong with it
+    if mine.is_complex() or mine.shape != wanted.shape:
+        return
+    unreachable = mine[wanted == -math.inf]
+    if bool((unreachable.isfinite() & (unreachable < -1e4)).any()):
+        raise NotYet(
+            f"{case}: where nothing can be, your function has a large negative number. The logarithm of zero "
+            "is -inf (`-math.inf`), which `logaddexp` and `logsumexp` can compute with"
+        )
+    if bool(mine.isnan().any()):
+        raise NotYet(
+            f"{case}: some values are NaN. Where all terms are -inf, a `logsumexp` of your own takes -inf "
+            "from -inf; torch's `logsumexp` and `logaddexp` give -inf there"
+        )
+
+
+def why_not_close(got: Any, wanted: Tensor) -> str:
+    """Why the values of a long clip may differ, although those of short ones were right."""
+    try:
+        mine = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        return ""
+    if mine.shape == wanted.shape and bool((mine.isfinite() != wanted.isfinite()).any()):
+        return "Do not multiply probabilities, since such products underflow: add their logarithms."
+    return "Rounding adds up over many frames: compute in the precision of `log_probs`, or in a higher one."
+
+
+SKIPS = (
+    "some paths skip a letter, from blank to blank, or the blank between two equal letters. Only the blank "
+    "between two unlike letters may be skipped."
+)
+
+
+def skips_everywhere(log_probs: Tensor, target: list[int]) -> Tensor:
+    """log alpha of a recursion in which every state may be skipped."""
+    emitted = log_probs[:, trellis.states_of(target)]
+    alpha = torch.full_like(emitted, -math.inf)
+    alpha[0, :2] = emitted[0, :2]
+    outside = alpha.new_full((2,), -math.inf)
+    for t in range(1, len(alpha)):
+        before = torch.cat([outside, alpha[t - 1]])
+        alpha[t] = emitted[t] + torch.stack([before[2:], before[1:-1], before[:-2]]).logsumexp(dim=0)
+    return alpha
+
+
+def same_cells(got: Any, wanted: Tensor) -> bool:
+    """Whether an answer is a tensor, an array or a list of these values."""
+    try:
+        mine = torch.as_tensor(got).detach()
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    if mine.is_complex() or mine.shape != wanted.shape:
+        return False
+    return bool(torch.allclose(mine.double(), wanted.double(), atol=1e-4))
+
+
+def _wrapped_forward(log_probs: Tensor, target: list[int]) -> Tensor:
+    """log alpha of a recursion whose s-1 and s-2 read from the end for the first states."""
+    states = torch.tensor(trellis.states_of(target))
+    skips = (states != 0) & (states != states.roll(2))
+    emitted = log_probs[:, states]
+    alpha = torch.full_like(emitted, -math.inf)
+    alpha[0, :2] = emitted[0, :2]
+    for t in range(1, len(alpha)):
+        before = alpha[t - 1]
+        ways = [before, before.roll(1), before.roll(2).masked_fill(~skips, -math.inf)]
+        alpha[t] = emitted[t] + torch.stack(ways).logsumexp(dim=0)
+    return alpha

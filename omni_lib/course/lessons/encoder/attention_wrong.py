@@ -1,0 +1,272 @@
+"""Lesson 02, attention and the part with it: wrong answers with words of the reply, and other right ones."""
+
+# The type of a layer in a module is known to torch only when it runs, and learners do not annotate it.
+# mypy: disable-error-code="no-any-return,operator"
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from omni_lib.course.lessons.encoder import rotation_wrong as rotation
+from omni_lib.course.lessons.encoder import solutions
+from omni_lib.course.lessons.encoder.rotation_wrong import with_changes
+
+
+def _scores(query: Tensor, key: Tensor) -> Tensor:
+    return query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+
+
+def _by_hand(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """In float64, with an exponential and a sum."""
+    query, key, value = query.double(), key.double(), value.double()
+    scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5
+    weights = (scores - scores.amax(dim=-1, keepdim=True)).exp() * mask[:, None, None, :]
+    return torch.einsum("bhqk,bhkd->bhqd", weights / weights.sum(dim=-1, keepdim=True), value)
+
+
+def _naive_exponential(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    weights = _scores(query, key).exp() * mask[:, None, None, :]
+    return weights / weights.sum(dim=-1, keepdim=True) @ value
+
+
+def _torchs(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+
+
+def _adds_to_what_is_real(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return (_scores(query, key) - 1e9 * mask[:, None, None]).softmax(-1) @ value
+
+
+def _large_numbers(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return _scores(query, key).masked_fill(~mask[:, None, None], -1e9).softmax(-1) @ value
+
+
+def _masks_both_axes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """NaN in the padding's own rows, all of whose keys are closed."""
+    both = mask[:, None, None] & mask[:, None, :, None]
+    return _scores(query, key).masked_fill(~both, -math.inf).softmax(-1) @ value
+
+
+def _closes_the_queries(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    return _scores(query, key).masked_fill(~mask[:, None, :, None], -math.inf).softmax(-1) @ value
+
+
+def _divides_by_heads(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[1])
+    return scores.masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ value
+
+
+def _times_infinity(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """0 · inf is NaN, also where the mask is right."""
+    return (_scores(query, key) + ~mask[:, None, None] * -math.inf).softmax(-1) @ value
+
+
+def _filled_with(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, low: float) -> Tensor:
+    return _scores(query, key).masked_fill(~mask[:, None, None], low).softmax(-1) @ value
+
+
+def _largest_of_all(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    scores = _scores(query, key)
+    weights = (scores - scores.max()).exp() * mask[:, None, None]
+    return weights / weights.sum(dim=-1, keepdim=True) @ value
+
+
+class _TorchsAttention(solutions.SelfAttention):
+    """With torch's attention, and the heads split by `view`."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        size = (*x.shape[:2], self.n_heads, -1)
+        query, value = self.query_value(x).tensor_split(2, dim=2)
+        heads = [each.reshape(size).permute(0, 2, 1, 3) for each in (query, self.key(x), value)]
+        mixed = _torchs(
+            rotation.as_complex_numbers(heads[0]), rotation.as_complex_numbers(heads[1]), heads[2], mask
+        )
+        return self.output(mixed.permute(0, 2, 1, 3).reshape(x.shape))
+
+
+WRONG: list[tuple[Any, str]] = [
+    (_closes_the_queries, "and not its keys"),
+    (_divides_by_heads, "the square root of the number of heads"),
+    (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),
+    (
+        lambda q, k, v, mask: (
+            (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v
+        ),
+        "not scaled",
+    ),
+    (
+        lambda q, k, v, mask: (
+            (q @ k.transpose(-1, -2) / q.shape[-1]).masked_fill(~mask[:, None, None], -math.inf).softmax(-1)
+            @ v
+        ),
+        "its square root is wanted",
+    ),
+    (lambda q, k, v, mask: _scores(q, k).softmax(-1) @ v, "the padding is attended to"),
+    (lambda q, k, v, mask: (_scores(q, k) * mask[:, None, None]).softmax(-1) @ v, "exp(0) = 1"),
+    (
+        lambda q, k, v, mask: (_scores(q, k).softmax(-1) * mask[:, None, None]) @ v,
+        "no longer add up to 1",
+    ),
+    (
+        lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v,
+        "over the queries",
+    ),
+    (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
+    (_adds_to_what_is_real, "the wrong way round"),
+    (
+        lambda q, k, v, mask: _torchs(0 * q, k, v, mask),
+        "the scores are not used",
+    ),
+    (
+        lambda q, k, v, mask: _scores(q, k).masked_fill(mask[:, None, None], -math.inf).softmax(-1) @ v,
+        "the wrong way round",
+    ),
+    (
+        lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -1e9).softmax(1) @ v,
+        "over the heads",
+    ),
+    (
+        lambda q, k, v, mask: _torchs(q * (q.shape[-1] / q.shape[-2]) ** 0.5, k, v, mask),
+        "number of frames",
+    ),
+    (
+        lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-1),
+        "along axis D",
+    ),
+    (_naive_exponential, "overflows"),
+    (_times_infinity, "do not multiply by `-math.inf`"),
+    (lambda q, k, v, mask: _filled_with(q, k, v, mask, -10.0), "The padding has a weight"),
+    (lambda q, k, v, mask: _filled_with(q, k, v, mask, -100.0), "The padding has a weight"),
+    (_largest_of_all, "its own largest score"),
+]
+
+OTHER_RIGHT: list[Any] = [
+    _by_hand,
+    _torchs,
+    _large_numbers,
+    _masks_both_axes,
+    lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
+    lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
+]
+
+
+def _changed(*changes: tuple[str, str]) -> Any:
+    return with_changes(solutions.SelfAttention, *changes)
+
+
+WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
+    (
+        _changed(
+            ("self.query_value(x).chunk(2, dim=-1)", "self.split(self.query_value(x)).chunk(2, dim=-1)"),
+            (
+                "self.split(query), self.split(self.key(x)), self.split(value)",
+                "query, self.split(self.key(x)), value",
+            ),
+        ),
+        "before the `split`, not after it",
+    ),
+    (_changed(("self.key(x)", "self.key(x.detach())")), "the gradient of the input is not"),
+    (
+        _changed(
+            ("super().__init__()", "super().__init__()\n        self.register_buffer('table', torch.ones(9))")
+        ),
+        "is not saved with `persistent=False`",
+    ),
+    (
+        _changed(
+            ("self.key(x)", "self.key(x.detach())"), ("self.query_value(x)", "self.query_value(x.detach())")
+        ),
+        "no gradient reaches the input",
+    ),
+    (
+        _changed(
+            ("attended = attention(", "attended = F.scaled_dot_product_attention("),
+            ("value, mask)", "value, attn_mask=~mask[:, None, None])"),
+        ),
+        "the mask is the wrong way round",
+    ),
+    (with_changes(solutions.SelfAttention, (", value, mask)", ", value, ~mask)")), "the wrong way round"),
+    (
+        with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
+        "positions are missing",
+    ),
+    (
+        with_changes(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")),
+        "must not be rotated",
+    ),
+    (
+        with_changes(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
+        "hand the mask to `attention`",
+    ),
+    (
+        with_changes(solutions.SelfAttention, ("query, value = self", "value, query = self")),
+        "second half the values",
+    ),
+    (
+        with_changes(
+            solutions.SelfAttention,
+            (
+                "x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
+                "x.reshape(x.shape[0], self.n_heads, x.shape[1], -1)",
+            ),
+        ),
+        "not split by channel",
+    ),
+    (
+        with_changes(
+            solutions.SelfAttention, ("attended.transpose(1, 2).flatten(2)", "attended.reshape(x.shape)")
+        ),
+        "not joined by channel",
+    ),
+    (
+        with_changes(solutions.SelfAttention, ("self.output(attended", "(attended")),
+        "`output`, is missing",
+    ),
+    (with_changes(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
+    (
+        with_changes(solutions.SelfAttention, ("(self.n_heads, -1)", "(3, -1)")),
+        "A padded batch, four heads",
+    ),
+    (
+        with_changes(
+            solutions.SelfAttention,
+            (
+                "return self.output(attended.transpose(1, 2).flatten(2))",
+                "return self.output(attended.transpose(1, 2).flatten(2)), attended",
+            ),
+        ),
+        "a tuple of length 2",
+    ),
+    (with_changes(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
+    (with_changes(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
+    (
+        with_changes(
+            solutions.SelfAttention,
+            ("self.split(query), self.split(self.key(x))", "rotate(query), rotate(self.key(x))"),
+            ("attention(rotate(query), rotate(key)", "attention(self.split(query), self.split(key)"),
+        ),
+        "rotate after the `split`",
+    ),
+    (with_changes(solutions.SelfAttention, ("return self.", "return x + self.")), "belongs to the block"),
+    (
+        with_changes(
+            solutions.SelfAttention, ("rotate(query), ", "rotate(query) / query.shape[-1] ** 0.5, ")
+        ),
+        "scaled twice",
+    ),
+]
+
+OTHER_RIGHT_PARTS: list[Any] = [
+    _TorchsAttention,
+    _changed(
+        (
+            "super().__init__()",
+            "super().__init__()\n        self.register_buffer('table', torch.ones(9), persistent=False)",
+        )
+    ),
+]
