@@ -148,7 +148,7 @@ def test_the_trellis_explorer(explorer):
     assert assert_every_slider_answers(notebook, part) == 1
     expect(figures).to_have_count(11)  # frames 0 to 2 are complete
     part.get_by_role("button", name="play").click()
-    expect(words).to_contain_text("a loss of 0.71 nats")
+    expect(words).to_contain_text("a loss of 0.71 nats", timeout=60_000)
     wider = part.evaluate("part => part.scrollWidth - part.clientWidth")
     assert wider <= 0, "nothing reaches beyond the cell"
     part.get_by_role("button", name="play").click()  # again, and another text stops it

@@ -180,14 +180,14 @@ def test_a_right_function_changes_nothing_and_the_library_is_restored():
     assert torch.equal(torch.rand(3), expected), "the caller's random numbers are as they were"
 
 
-def test_a_wrong_function_that_passes_its_check_is_found():
+def test_a_wrong_function_that_passes_its_check_is_found(few_steps):
     result = exercise().try_in_training(careless)
     assert isinstance(result, Comparison) and not result.same
     assert "From step 1 on the runs differ" in result.summary and "WER" in result.summary
     assert result.library[0].loss == result.yours[0].loss, "collapsing changes the WER and not the loss"
 
 
-def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding():
+def test_gradients_flow_through_a_learners_loss_and_differ_only_by_rounding(few_steps):
     def adapt(log_likelihood):
         def ctc_loss(log_probs, lengths, targets):
             return torch.stack(

@@ -152,7 +152,7 @@ WRONG: list[tuple[Any, str]] = [
     (lambda x, lengths: (_a_loop(x, lengths), x.mean()), "return the one tensor that is wanted"),
     (_inverted, "the wrong way round"),
     (lambda x, lengths: _a_loop(x, lengths).half(), "returns float16; float32 or float64 is wanted"),
-    (lambda x, lengths: _by_sums(x, (x != 0).any(-1, keepdim=True)), "of them are padding"),
+    (lambda x, lengths: _by_sums(x, (x != 0).any(-1, keepdim=True)), "`lengths` says which frames are real"),
     (lambda x, lengths: [row[:length] for row, length in zip(x, lengths, strict=True)], "a list of length 2"),
     (_without_the_root, "the root is missing"),
     (_adds_outside_the_root, "under the root"),
