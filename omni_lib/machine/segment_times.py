@@ -28,6 +28,18 @@ _ENDS = tuple(
     "end stop finish offset to out ends ending ende bis fin fim fine final termino hasta ate a tot einde"
     " koniec конец".split()
 )
+# words in the names of columns with other numbers, such as pitch_range, age and size
+_NO_TIMES = frozenset(
+    "age year size filesize bytes votes score confidence probability snr db f0 pitch hz frequency rate"
+    " bitrate rms energy loudness level volume gain wer cer rating height weight price temperature silence"
+    " date count".split()
+)
+# the same, unless the numbers have fractions: start_page counts pages, word_start may be a time
+_NO_TIMES_IF_WHOLE = frozenset(
+    "page line verse chapter paragraph row column index idx id words letters characters chars char word token"
+    " tokens shift session day month week".split()
+)
+_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}(?: .*)?")
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
 _MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
 _RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")
@@ -58,7 +70,7 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
     """
     if "start" in names or not rows:
         return
-    unknown = [name for name in rows[0] if name and name not in names.values()]
+    unknown = [name for name in rows[0] if name and name not in names.values() and not _is_other(name, rows)]
     ends = [names["end"]] if "end" in names else []
     for first, second in _named_ends([*unknown, *ends]):
         if any(0 <= _number(row, first) < _number(row, second) for row in rows):
@@ -86,6 +98,19 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
             raise UserError(
                 f"{path} has {_both(first, second)}: rename them to start and end, or remove them"
             )
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell of a column such as start holds a date: when the recording was made, not a segment."""
+    return _DATE.fullmatch(cell) is not None
+
+
+def _is_other(name: str, rows: Rows) -> bool:
+    """Whether a name says that its column holds other numbers than times."""
+    words = _in_words(name).split()
+    if _NO_TIMES_IF_WHOLE.isdisjoint(words):
+        return not _NO_TIMES.isdisjoint(words)
+    return not any(re.search(r"[.,]\d|:\d+:", row.get(name, "")) for row in rows)
 
 
 def _both(first: str, second: str) -> str:
@@ -149,7 +174,7 @@ def _lie_within(
         shortest = median(end - start for start, end, _, _ in times)
         speed = median(letters / (end - start) for start, end, _, letters in times)
         shares = max(end for _, end, _, _ in times) <= 1 and median(each[2] for each in times) > 2
-        whole = all(start < _SLACK and abs(end - seconds) < _SLACK for start, end, seconds, _ in times)
+        whole = all(abs(end - seconds) < _SLACK for _, end, seconds, _ in times)  # a duration
         if shortest >= _SHORTEST and _SPEEDS[0] <= speed <= _SPEEDS[1] and not (whole or shares):
             return True
     return False
