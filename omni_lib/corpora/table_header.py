@@ -25,7 +25,7 @@ _COMPARED = 50  # rows in which the columns of texts are compared
 # columns that hold sentences beside single words, and not what was said
 _EXPLAIN = re.compile(
     r"(?:.*[ _])?(?:definition|meaning|translation|gloss|example|description|comment|accent|device|location"
-    r"|address|emotion|title)s?(?:[ _].*)?",
+    r"|address|emotion|title|book|song|artist|author)s?(?:[ _].*)?",
     re.IGNORECASE,
 )
 

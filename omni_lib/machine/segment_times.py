@@ -32,12 +32,12 @@ _ENDS = tuple(
 _NO_TIMES = frozenset(
     "age year size filesize bytes votes score confidence probability snr db f0 pitch hz frequency rate"
     " bitrate rms energy loudness level volume gain wer cer rating height weight price temperature silence"
-    " date count".split()
+    " distance date count".split()
 )
 # the same, unless the numbers have fractions: start_page counts pages, word_start may be a time
 _NO_TIMES_IF_WHOLE = frozenset(
     "page line verse chapter paragraph row column index idx id words letters characters chars char word token"
-    " tokens shift session day month week".split()
+    " tokens shift session hour hours day month week room".split()
 )
 _DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}(?: .*)?")
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
@@ -77,10 +77,11 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
             raise UserError(
                 f"{path} has {_both(first, second)}: rename them to start and end, or remove them"
             )
+    length = _lengths(path.parent, inside)
     for name in unknown:
         cells = [row[name] for row in rows if row.get(name)]
         fine = any(re.search(r"\d[.,:]\d", cell) for cell in cells)  # 3-4 may be lines of a book
-        if _TIME.search(name) and fine and all(map(_is_range, cells)):
+        if _TIME.search(name) and fine and all(map(_is_range, cells)) and _may_fit(names, rows, name, length):
             raise UserError(
                 f"{path} has the column {name!r}, which seems to say where in its recording each text begins"
                 " and ends: write two columns, start and end, or remove it"
@@ -92,7 +93,6 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
                 " seem to say which part each belongs to: rename them to start and end"
             )
     numeric = [name for name in rows[0] if name in {*unknown, *ends} and _is_numeric(name, rows)]
-    length = _lengths(path.parent, inside)
     for first, second in pairwise(numeric):
         if _lie_within(names, rows, first, second, length):
             raise UserError(
@@ -171,6 +171,8 @@ def _lie_within(
     for unit, times in found.items():
         if not compared or len(times) < compared or (unit == "s") != fine:
             continue
+        if unit != "s" and all(start < _SLACK for start, _, _, _ in times):
+            continue  # small numbers beside large ones, such as 3 and 1200: of batches and clips
         shortest = median(end - start for start, end, _, _ in times)
         speed = median(letters / (end - start) for start, end, _, letters in times)
         shares = max(end for _, end, _, _ in times) <= 1 and median(each[2] for each in times) > 2
@@ -178,6 +180,21 @@ def _lie_within(
         if shortest >= _SHORTEST and _SPEEDS[0] <= speed <= _SPEEDS[1] and not (whole or shares):
             return True
     return False
+
+
+def _may_fit(
+    names: Mapping[str, str], rows: Rows, name: str, length: Callable[[str], tuple[float, int] | None]
+) -> bool:
+    """Whether a range of times lies within its recording, in seconds, in any row (or no recording is there).
+
+    A range such as 10:30-11:30 may be a time of the day.
+    """
+    known = [
+        (number_in(found[2]) or 0.0, of_file[0])
+        for row in rows[:_COMPARED]
+        if (found := _RANGE.fullmatch(row.get(name, ""))) and (of_file := length(row.get(names["path"], "")))
+    ]
+    return not known or any(end <= seconds + _SLACK for end, seconds in known)
 
 
 def _lengths(folder: Path, inside: bool) -> Callable[[str], tuple[float, int] | None]:

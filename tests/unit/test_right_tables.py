@@ -97,7 +97,9 @@ OTHER_COLUMNS = {
     "session_start|session_end": "09:00|09:30", "start_silence|end_silence": "0.2|0.3",
     "pitch_range": "80.5-210.2", "from|to": "Anna|Ben", "start_time": "2024-05-01 10:22",
     "start_time|duration": "2024-05-01T10:22:00Z|3.0", "start|end": "01.05.2024|02.05.2024", "locale": "US",
-    "channel": "BBC", "file size|votes": "30123|40000",
+    "channel": "BBC", "batch|clip_no": "3|1200",
+    "hours_from|hours_to": "09:00|17:00", "time": "10:30-11:30", "distance_from|distance_to": "0.5|1.5",
+    "room_in|room_out": "1|2", "file size|votes": "30123|40000",
 }  # fmt: skip
 
 
@@ -130,7 +132,7 @@ def test_a_channel_that_is_not_one_of_the_file_is_ignored(tmp_path, channel):
     assert len(read_manifest(folder.prepare(tmp_path / "t.csv", tmp_path / "out")).utterances) == 1
 
 
-@pytest.mark.parametrize("name", ["definition", "Translation", "speaker", "accents", "comments"])
+@pytest.mark.parametrize("name", ["definition", "Translation", "speaker", "accents", "comments", "book"])
 def test_single_words_beside_a_column_of_explanations_are_read(tmp_path, name):
     cells = ["a small furry pet", "the loyal old friend", "one large farm animal"]
     for number in range(3):
