@@ -90,8 +90,8 @@ def refuse_segments(path: Path, rows: Sequence[tuple[int, TableRow]]) -> None:
     headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
     columns = {name: column[0] for name in headed if (column := known_column(name))}
     for name in [name for name, column in columns.items() if column in ("start", "end")]:
-        cells = [cell for _, row in rows if (cell := (row.get(name) or "").strip())]
-        if cells and all(map(is_date, cells)):  # when the recording was made
+        filled = [cell for _, row in rows if (cell := (row.get(name) or "").strip())]
+        if filled and all(map(is_date, filled)):  # when the recording was made
             del columns[name]
     times = {"start", "end", "duration"} & set(columns.values())
     if "start" not in times:
