@@ -39,7 +39,10 @@ _NO_TIMES_IF_WHOLE = frozenset(
     "page line verse chapter paragraph row column index idx id words letters characters chars char word token"
     " tokens shift session hour hours day month week room".split()
 )
-_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?:[T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}(?: .*)?")
+_DATE = re.compile(  # 2024-05-01, 01.05.2024, 5/1/24; not 00.01.20, which is a time
+    r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d|\d{1,2}/\d{1,2}/\d\d)"
+    r"(?:[T ].*)?"
+)
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
 _MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
 _RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")

@@ -125,6 +125,11 @@ def test_fractions_in_columns_that_may_count_are_times(tmp_path, names):
         imported(tmp_path, ["hello there you"], names, "0.5|1.5")
 
 
+def test_times_with_full_stops_are_not_taken_for_dates(tmp_path):
+    with pytest.raises(UserError, match="its start is '00.00.01', which is not a number"):
+        imported(tmp_path, ["hello there you"], "start|end", "00.00.01|00.00.02")
+
+
 @pytest.mark.parametrize("channel", ["BBC", "stereo", "both"])
 def test_a_channel_that_is_not_one_of_the_file_is_ignored(tmp_path, channel):
     soundfile.write(tmp_path / "a.wav", 0.3 * np.sin(np.arange(64_000).reshape(-1, 2) / 5), 16_000)
