@@ -28,8 +28,9 @@ from omni_lib.text import normalise
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("audio_path", "transcription", "speaker", "split", "kind", "accent")
 _PLACEHOLDER = re.compile(  # a whole cell that people write where a text is to come
-    r"[\[(<{]?(?:tbd|to ?do|to be transcribed|un(?:transcribed|titled)|lorem ipsum.*|transcription failed"
-    r"|(?:no|missing) transcri(?:pt|ption)(?: available)?|not transcribed(?: yet)?)[\])>}]?[.!]?",
+    r"[\[(<{]?(?:tbd|todo|(?-i:TO DO)|to be transcribed|un(?:transcribed|titled)|lorem ipsum.*"
+    r"|transcription failed|(?:no|missing) transcri(?:pt|ption)(?: available)?"
+    r"|not transcribed(?: yet)?)[\])>}]?[.!]?",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -154,6 +155,11 @@ def split_hint(name: str) -> str:
     return next((f": write {ours}" for ours, names in meant.items() if given in names), "")
 
 
+def _said(word: str) -> str:
+    """A word with a capital if it is also what programs write for a missing text: Undefined, Nan."""
+    return word.capitalize() if word in ("undefined", "nan") else word
+
+
 def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
     """The words of a transcript, normalised by `read`.
 
@@ -163,8 +169,8 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
     written = cell.strip()
     if written in ("undefined", "NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
         mind = (
-            f" (if somebody said the word: {written.lower()})"
-            if written in ("NULL", "None", "undefined")
+            f" (if somebody said the word: {_said(written.lower())})"
+            if written in ("NULL", "None", "undefined", "nan")
             else ""
         )
         raise UserError(
@@ -268,6 +274,13 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
         else:
             shown = str(utterance.path.absolute())
         writer.writerow(
-            [shown, utterance.text, utterance.speaker, utterance.split, utterance.kind, utterance.accent]
+            [
+                shown,
+                _said(utterance.text),
+                utterance.speaker,
+                utterance.split,
+                utterance.kind,
+                utterance.accent,
+            ]
         )
     write_atomically(path, table.getvalue().encode())

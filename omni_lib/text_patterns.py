@@ -253,7 +253,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (
         re.compile(
-            r"^\s*(?:(?i:speaker|spk)[\s_-]*\w{0,3}\s*:|(?!PS|NB)[A-Z]+(?: [A-Z]+)?\s?\d*:(?=\s.*[a-z]))"
+            r"^\s*(?:(?i:speaker|spk)[\s_-]*\w{0,3}\s*:"
+            r"|(?!(?:P?PS|NB|OK|SOS|FYI|VIP|NASA)\b)[A-Z]+(?: [A-Z]+)?\s?\d*:(?=\s.*[a-z]))"
         ),
         "names a speaker: use a column speaker, and write only what was said",
     ),

@@ -33,12 +33,18 @@ from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 7  # of the output: a change rebuilds existing corpora
+VERSION = 8  # of the output: a change rebuilds existing corpora
 
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
-    r"en(?:g(?:lish)?)?(?:[-_ (].*)?|[a-z ]+ english|englisch.*|anglais.*|ingl[eé]s.*|engels.*", re.IGNORECASE
+    r"en(?:g(?:lish)?)?(?:[-_ (].*)?|usa?|gb|british|american|australian|[a-z ]+ english"
+    r"|englisch.*|anglais.*|ingl[eé]s.*|engels.*",
+    re.IGNORECASE,
 )
+
+
+# the name of one channel
+_CHANNEL = re.compile(r"(?:ch(?:annel)?[ _-]?)?(?:\d{1,2}|[a-h]|l|r|left|right|mono)", re.IGNORECASE)
 
 
 class _Recordings:
@@ -85,7 +91,7 @@ class _Recordings:
         Raises:
             UserError: the file has several channels, or cannot be read.
         """
-        if not channel:
+        if not _CHANNEL.fullmatch(channel):  # as BBC or stereo
             return
         with open_sound(path) as sound:
             if sound.channels > 1:
@@ -165,9 +171,9 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
             report(f"left out, {path.name} {problem}")
         for note, line in (notes | _contested(whole) | _overlapping(cut)).items():
             report(f"note, {path.name} {Problem(line, note)}")
-        characters = [len(utterance.text) for utterance in utterances]
-        if remark := lengths_note(characters, seconds):
-            if shifted(characters, seconds):
+        texts = [utterance.text for utterance in utterances]
+        if remark := lengths_note(texts, seconds):
+            if shifted(texts, seconds):
                 raise UserError(f"{path}: {remark}")
             remarks.append(remark)
         for remark in remarks:

@@ -15,13 +15,19 @@ from statistics import mean
 
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
-from omni_lib.machine.segment_times import number_in, refuse_unnamed_times
+from omni_lib.machine.segment_times import is_date, number_in, refuse_unnamed_times
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 from omni_lib.manifest import SPLITS, split_hint
 
 # Columns that hold a text. `words` is not among them, because it may hold the number of words.
 _TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
 _COMPARED = 50  # rows in which the columns of texts are compared
+# columns that hold sentences beside single words, and not what was said
+_EXPLAIN = re.compile(
+    r"(?:.*[ _])?(?:definition|meaning|translation|gloss|example|description|comment|accent|device|location"
+    r"|address|emotion|title|book|song|artist|author)s?(?:[ _].*)?",
+    re.IGNORECASE,
+)
 
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -50,6 +56,18 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
             for ours, theirs in (("start", first), ("end", second)):
                 best[ours] = (0, next(name for name in header if name.strip().lower() == theirs), "")
     return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
+
+
+def drop_other_ends(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Remove from the known columns those of a start and an end that hold dates, or of people and places.
+
+    A date says when a recording was made. Columns from and to may name who speaks to whom.
+    """
+    for ours in ("start", "end"):
+        cells = [row[names[ours]] for row in rows if row.get(names[ours])] if ours in names else []
+        persons = cells and names[ours].strip().lower() in ("from", "to")
+        if cells and (all(map(is_date, cells)) or (persons and not re.search(r"\d", "".join(cells)))):
+            del names[ours], units[ours]
 
 
 def refuse_lower_header(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> None:
@@ -140,9 +158,11 @@ def refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[
     if len(rows) < 3 or mean(len(row.get(names["text"], "").split()) for row in rows) > 1.5:
         return
     for name in rows[0]:
+        if name in names.values() or _EXPLAIN.fullmatch(name.strip()):
+            continue
         cells = [row.get(name, "") for row in rows]
         letters = all(re.fullmatch(r"[^\d/\\{}\[\]<>=_]*", cell) for cell in cells)
-        if name != names["text"] and letters and len(set(cells)) == len(cells):
+        if letters and len(set(cells)) == len(cells):
             if mean(len(cell.split()) for cell in cells) >= 2.5:
                 raise UserError(
                     f"{path} has single words in its column {names['text']}, and sentences in {name}: if"
@@ -181,7 +201,7 @@ def add_split(
     header: Sequence[str], names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]
 ) -> None:
     """Add to the known columns one of another name that holds only names of splits, such as set or usage."""
-    for name in () if "split" in names else header:
+    for name in () if "split" in names else [name for name in header if name not in names.values()]:
         values = {row.get(name, "").strip().lower() for row in rows} - {""}
         several = len(values) > 1 and any(
             each == "train" or "write train" in split_hint(each) for each in values

@@ -21,6 +21,7 @@ from omni_lib.corpora.table_header import (
     add_length,
     add_split,
     check_columns,
+    drop_other_ends,
     known_columns,
     refuse_lower_header,
     refuse_unknown_header,
@@ -105,6 +106,7 @@ def _from_csv(path: Path, text: str) -> Table:
     if "path" in names and "text" in names:
         filled = [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows[1:]]
         named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
+        drop_other_ends(names, units, [row for _, row in named])
         check_columns(path, names, named)
         add_split(header, names, units, [row for _, row in named])
         add_length(names, units, [row for _, row in named])
@@ -152,6 +154,14 @@ def _delimiter(path: Path, first_line: str) -> str:
         return best
     if "\t" in first_line:
         return "\t"
+    for mark in ";|":  # a comma behind the name of a file may belong to the text
+        first = first_line.partition(mark)[0]
+        if (
+            mark in first_line
+            and "," not in first
+            and Path(first.strip(' "')).suffix.lower() in SOUND_ENDINGS
+        ):
+            return mark
     if "," in first_line:  # a text may hold a semicolon or a |
         return "|" if first_line.count("|") >= 2 else ","
     return next((mark for mark in ";|" if mark in first_line), ",")
@@ -254,6 +264,7 @@ def _from_json(path: Path, text: str) -> Table:
         for number, each in objects
         if isinstance(each, dict)
     ]
+    drop_other_ends(names, units, [row for _, row in rows])
     check_columns(path, names, rows)
     add_split(keys, names, units, [row for _, row in rows])
     add_length(names, units, [row for _, row in rows])

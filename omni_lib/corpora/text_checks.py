@@ -21,10 +21,26 @@ from omni_lib.text_patterns import PHONE
 
 _NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
 _TIMES = re.compile(r"\[?\d+\.\d+[\s,:-]+\d+\.\d+\]?\s+\D")
-_SCORE = re.compile(r"\D\s[01]\.\d+")
+# words that begin a notice or a line of prose, and name nobody
+_NO_NAMES = frozenset(
+    "note notes notice warning caution attention danger remember reminder question answer title chapter part"
+    " section unit lesson scene step tip rule example exercise figure table number no yes well oh ah ok okay"
+    " hope because please thanks today tomorrow tonight first second third finally one two"
+    " three four five six seven eight nine ten".split()
+)
+# not behind these: "set the dose to 0.5", "open section 1.2"
+_SCORE = re.compile(
+    r"(?<!\bto)(?<!\bis)(?<!\bat)(?<!\bof)(?<!\bby)(?<!\bin)(?<!\bpoint)(?<!\bequals)(?<!\bplus)(?<!\bminus)"
+    r"(?<!\bversion)(?<!\bsection)(?<!\bchapter)(?<!\btable)(?<!\bfigure)(?<!\bexercise)(?<!\blevel)"
+    r"\s(?<!\d\s)[01]\.\d+",
+    re.IGNORECASE,
+)
 # as in files of NIST's sclite: a name with a figure or a hyphen, unlike (laughs)
 _UTTERANCE_NAME = r"\([\w.-]*[-_\d][\w.-]*\)"
-_GLUED = re.compile(r"[A-Za-z]{26,}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
+# not names such as McDonald, DeVito and iPhone
+_GLUED = re.compile(
+    r"[A-Za-z]{26,}|(?!(?:Ma?c|De|Di|Du|La|Le|Van|Von|Fitz|[a-z])[A-Z][a-z]+$)[A-Z]?[a-z]+(?:[A-Z][a-z]+)+"
+)
 _SPELLED = re.compile(r"(?:[A-Za-z] ){4,}[A-Za-z]")
 # Frequent words of other languages, without accents; those that are English words too do not count
 _FOREIGN = {
@@ -51,7 +67,8 @@ _FOREIGN_WORDS = {name: frozenset(words.split()) - _ENGLISH for name, words in _
 _FEWEST = 6  # rows from which the lengths of texts and recordings are compared
 # Fisher's z of a correlation, in its standard errors: beyond 4 it is not chance (one in 30,000)
 _SURE, _UNSURE = 4.0, 1.6
-_LOOSE = 30  # rows from which a missing correlation is noted
+_LOOSE = 30  # different texts from which a missing correlation is noted
+_SENTENCE = 12  # characters, in the mean, of texts whose lengths show in those of their recordings
 _TOO_FAST = 25.0  # characters a second, in the median of all rows: readers say 12 to 18
 
 
@@ -68,12 +85,15 @@ def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
     used = [row for row in rows if not row.problem and row.cells.get("text")]
     texts = [row.cells["text"] for row in used]
     if len(texts) > 1:
-        for judge in (_is_split, _is_decimal):
-            if all(map(judge, texts)) and len(set(texts)) > 1:
-                what = "names of splits" if judge is _is_split else "decimal numbers"
+        for what, found in (
+            ("names of splits", _are_splits(texts)),
+            ("decimal numbers", _are_decimals(texts)),
+        ):
+            if found and len(set(texts)) > 1:
+                said = "; if the numbers were said, write them in words" if what == "decimal numbers" else ""
                 raise UserError(
                     f"{path} has only {what}, such as {texts[0][:40]!r}, in its column of texts: rename the"
-                    " column with what was said to transcription"
+                    f" column with what was said to transcription{said}"
                 )
         names = [row.cells["text"] for row in used if _holds_name(row)]
         if len(names) > 1 and 2 * len(names) > len(texts):
@@ -82,38 +102,45 @@ def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
                 f" {names[0][:40]!r}: remove it"
             )
         for pattern, words in _MOSTLY:
-            found = [
-                match[0] if pattern is _NAMED else text for text in texts if (match := pattern.match(text))
-            ]
-            if len(found) > 1 and 2 * len(found) > len(texts):
-                raise UserError(f"{path} {words.format(repr(found[0][:40]))}")
+            found_in = [text for text in texts if pattern.match(text)]
+            if len(found_in) > 1 and 2 * len(found_in) > len(texts):
+                raise UserError(f"{path} {words.format(repr(found_in[0][:40]))}")
+        beginnings = _beginnings(texts)
+        names = [each for each in beginnings if _may_name(each)]
+        recur = len(set(names)) < len(names) or len(names) < 3  # titles differ, as in Macbeth: a tragedy
+        if len(names) > 1 and 2 * len(names) > len(texts) and recur:
+            raise UserError(
+                f"{path} has a name before most of its texts, such as {names[0][:40]!r}: write the names into"
+                " a column speaker, and only what was said into the texts; if they were said, remove the"
+                f" {'colons' if names[0].endswith(':') else 'dashes'}"
+            )
         _refuse_counted(path, texts)
     _refuse_foreign(path, [row for row in used if not row.cells.get("language")])
     return _notes(used)
 
 
 _MOSTLY = (  # what most texts of a table must not match, and the message
-    (
-        _NAMED,
-        "has a name before most of its texts, such as {}: write the names into a column speaker, and only"
-        " what was said into the texts",
-    ),
     (_TIMES, "has times before most of its texts, such as {}: write them into columns start and end"),
     (
-        re.compile(rf"{_SCORE.pattern}$|.*{_SCORE.pattern}$"),
-        "has a number such as a score behind most of its texts, as in {}: remove it",
+        re.compile(rf".*{_SCORE.pattern}$", re.IGNORECASE),
+        "has a number such as a score behind most of its texts, as in {}: remove it; if it was said, write it"
+        " in words",
     ),
     (
         re.compile(rf"(?:.*\s{_UTTERANCE_NAME}|{_UTTERANCE_NAME}\s.*)$"),
-        "has a name in brackets beside most of its texts, such as {}: remove it if nobody said it",
+        "has a name in brackets beside most of its texts, such as {}: remove it if nobody said it; if"
+        " somebody did, remove the brackets",
     ),
     (
         re.compile(rf"(?:{_GLUED.pattern})$"),
-        "has no spaces between the words of most of its texts, such as {}: write them with spaces",
+        "has no spaces between the words of most of its texts, such as {}: write them with spaces, and"
+        " names such as YouTube in small letters",
     ),
     (
         re.compile(
-            rf"(?=.*\b(?:a[aehowxy]|e[hry]|i[hxy]|o[wy]|u[hwx])\b)(?:{PHONE}(?: |$)){{3,}}$", re.IGNORECASE
+            rf"(?=.*\b(?:a[aehowxy]|e[hry]|i[hxy]|o[wy]|u[hwx])\b)(?=.*\b[b-hj-np-tv-z]\b)"
+            rf"(?:{PHONE}(?: |$)){{3,}}$",
+            re.IGNORECASE,
         ),
         "has texts in phones, such as {}: write them in words",
     ),
@@ -125,12 +152,25 @@ def _holds_name(row: Row) -> bool:
     return re.search(rf"(?:^|\s)\({stem}\)(?:\s|$)", row.cells["text"]) is not None
 
 
-def _is_split(text: str) -> bool:
-    return text.lower() in SPLITS or bool(split_hint(text))
+def _beginnings(texts: Sequence[str]) -> list[str]:
+    """What stands before a colon or a dash in the texts that begin with one or two words and such a sign."""
+    return [found[0] for text in texts if (found := _NAMED.match(text))]
 
 
-def _is_decimal(text: str) -> bool:
-    return re.fullmatch(r"-?\d*[.,]\d+", text) is not None
+def _may_name(beginning: str) -> bool:
+    """Whether a beginning such as "Ann:", "A:" or "Me:" may name a speaker, unlike "Note:" and "But -"."""
+    word = re.findall("[a-z]+", beginning.lower())[0]
+    return word not in _NO_NAMES and (beginning.endswith(":") or word not in _ENGLISH)
+
+
+def _are_splits(texts: Sequence[str]) -> bool:
+    """Whether all are names of splits: not "test one two", and not only the words test and testing."""
+    split = all(" " not in text and (text.lower() in SPLITS or split_hint(text)) for text in texts)
+    return split and any(not text.lower().startswith("test") for text in texts)
+
+
+def _are_decimals(texts: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"-?\d*[.,]\d+", text) for text in texts)
 
 
 def _refuse_counted(path: Path, texts: Sequence[str]) -> None:
@@ -143,7 +183,7 @@ def _refuse_counted(path: Path, texts: Sequence[str]) -> None:
     if len(texts) > 2 and len(numbers) == len(texts) and all(b - a == 1 for a, b in pairwise(numbers)):
         raise UserError(
             f"{path} has the number of the row before each text, such as {texts[0][:40]!r}: remove the"
-            " numbers"
+            " numbers; if they were said, write them in words"
         )
 
 
@@ -168,7 +208,8 @@ def _refuse_foreign(path: Path, rows: Sequence[Row]) -> None:
 def _notes(rows: Sequence[Row]) -> list[str]:
     texts = [row.cells["text"] for row in rows]
     notes = []
-    if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2:
+    speakers = len({row.cells.get("speaker") for row in rows})
+    if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2 and 2 * speakers < len(texts):
         notes.append(f"all {len(texts)} rows have the text {texts[0][:40]!r}: check that each was said")
     folders = {part.lower() for row in rows for part in Path(row.cells["path"]).parts[:-1]} & {*SPLITS}
     if len(folders) > 1 and not any(row.cells.get("split") for row in rows):
@@ -182,9 +223,17 @@ def _notes(rows: Sequence[Row]) -> list[str]:
             f"most texts are single letters, such as {spelled[0][:40]!r}: if they are words, remove the"
             " spaces between the letters"
         )
+    beginnings = _beginnings(texts)
+    if len(beginnings) > 1 and 2 * len(beginnings) > len(texts):
+        sign = "colon" if beginnings[0].endswith(":") else "dash"
+        notes.append(
+            f"most texts begin with a word and a {sign}, such as {beginnings[0][:40]!r}: if nobody said them,"
+            " remove them"
+        )
     longest = max(map(len, texts), default=0)
-    cut = {text for text in texts if len(text) == longest}
-    if longest >= 20 and len(cut) > 2 and 5 * len(cut) >= len(set(texts)):
+    cut = {text for text in texts if len(text) == longest and text[-1] not in '.?!"”'}
+    whole = len({text.split()[-1] for text in cut}) == 1  # as in "a timer for six minutes"
+    if longest >= 20 and len(cut) > 2 and 5 * len(cut) >= len(set(texts)) and not whole:
         notes.append(
             f"{len(cut)} texts have exactly {longest} characters, and none has more: check that they were not"
             " cut off"
@@ -192,11 +241,12 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def lengths_note(letters: Sequence[int], seconds: Sequence[float]) -> str:
-    """A note on characters and seconds of the rows, in order, that hardly belong together; "" if they may."""
+def lengths_note(texts: Sequence[str], seconds: Sequence[float]) -> str:
+    """A note on texts and seconds of the rows, in order, that hardly belong together; "" if they may."""
+    letters = [len(text) for text in texts]
     if len(letters) < _FEWEST:
         return ""
-    if shift := shifted(letters, seconds):
+    if shift := shifted(texts, seconds):
         return (
             f"the lengths of the recordings fit the texts one row {'below' if shift > 0 else 'above'} theirs:"
             " check that texts and files belong together"
@@ -208,30 +258,34 @@ def lengths_note(letters: Sequence[int], seconds: Sequence[float]) -> str:
             " the sample rate of the files, and that texts and files belong together"
         )
     varied = all(pstdev(values) > 0.2 * mean(values) for values in (letters, seconds))
-    if len(letters) >= _LOOSE and varied and _certainty(letters, seconds) < _UNSURE:
+    # pauses hide the lengths of single words
+    many = len(set(texts)) >= _LOOSE and mean(letters) >= _SENTENCE
+    if many and varied and _certainty(letters, seconds, len(letters)) < _UNSURE:
         return "longer texts do not have longer recordings: check that texts and files belong together"
     return ""
 
 
-def shifted(letters: Sequence[int], seconds: Sequence[float]) -> int:
+def shifted(texts: Sequence[str], seconds: Sequence[float]) -> int:
     """Whether the texts of a table were shifted by a row: 1 or -1 if each recording fits the next or the
     previous text and not its own; 0 otherwise.
 
     The longer a text, the longer it takes to say it. So the lengths of a table correlate; those of a shifted
-    one correlate only when the shift is undone.
+    one correlate only when the shift is undone. A text that returns in the same order is no further evidence:
+    only different texts count.
     """
-    if len(letters) < _FEWEST or _certainty(letters, seconds) > _UNSURE:
+    letters, different = [len(text) for text in texts], len(set(texts))
+    if different < _FEWEST or _certainty(letters, seconds, len(letters)) > _UNSURE:
         return 0
-    if _certainty(letters[1:], seconds[:-1]) > _SURE:
+    if _certainty(letters[1:], seconds[:-1], different - 1) > _SURE:
         return 1
-    return -1 if _certainty(letters[:-1], seconds[1:]) > _SURE else 0
+    return -1 if _certainty(letters[:-1], seconds[1:], different - 1) > _SURE else 0
 
 
-def _certainty(first: Sequence[float], second: Sequence[float]) -> float:
-    """Fisher's z of the correlation of two sequences, divided by its standard error."""
+def _certainty(first: Sequence[float], second: Sequence[float], count: int) -> float:
+    """Fisher's z of the correlation of two sequences, divided by its standard error for `count` values."""
     deviations = pstdev(first) * pstdev(second)
-    if len(first) < 4 or deviations == 0:
+    if count < 4 or deviations == 0:
         return 0.0
     middle, other = mean(first), mean(second)
     covariance = mean((a - middle) * (b - other) for a, b in zip(first, second, strict=True))
-    return math.atanh(max(-0.9999, min(0.9999, covariance / deviations))) * math.sqrt(len(first) - 3)
+    return math.atanh(max(-0.9999, min(0.9999, covariance / deviations))) * math.sqrt(count - 3)

@@ -28,6 +28,21 @@ _ENDS = tuple(
     "end stop finish offset to out ends ending ende bis fin fim fine final termino hasta ate a tot einde"
     " koniec конец".split()
 )
+# words in the names of columns with other numbers, such as pitch_range, age and size
+_NO_TIMES = frozenset(
+    "age year size filesize bytes votes score confidence probability snr db f0 pitch hz frequency rate"
+    " bitrate rms energy loudness level volume gain wer cer rating height weight price temperature silence"
+    " distance date count".split()
+)
+# the same, unless the numbers have fractions: start_page counts pages, word_start may be a time
+_NO_TIMES_IF_WHOLE = frozenset(
+    "page line verse chapter paragraph row column index idx id words letters characters chars char word token"
+    " tokens shift session hour hours day month week room".split()
+)
+_DATE = re.compile(  # 2024-05-01, 01.05.2024, 5/1/24; not 00.01.20, which is a time
+    r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d|\d{1,2}/\d{1,2}/\d\d)"
+    r"(?:[T ].*)?"
+)
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
 _MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
 _RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")
@@ -58,17 +73,18 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
     """
     if "start" in names or not rows:
         return
-    unknown = [name for name in rows[0] if name and name not in names.values()]
+    unknown = [name for name in rows[0] if name and name not in names.values() and not _is_other(name, rows)]
     ends = [names["end"]] if "end" in names else []
     for first, second in _named_ends([*unknown, *ends]):
         if any(0 <= _number(row, first) < _number(row, second) for row in rows):
             raise UserError(
                 f"{path} has {_both(first, second)}: rename them to start and end, or remove them"
             )
+    length = _lengths(path.parent, inside)
     for name in unknown:
         cells = [row[name] for row in rows if row.get(name)]
         fine = any(re.search(r"\d[.,:]\d", cell) for cell in cells)  # 3-4 may be lines of a book
-        if _TIME.search(name) and fine and all(map(_is_range, cells)):
+        if _TIME.search(name) and fine and all(map(_is_range, cells)) and _may_fit(names, rows, name, length):
             raise UserError(
                 f"{path} has the column {name!r}, which seems to say where in its recording each text begins"
                 " and ends: write two columns, start and end, or remove it"
@@ -80,12 +96,24 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
                 " seem to say which part each belongs to: rename them to start and end"
             )
     numeric = [name for name in rows[0] if name in {*unknown, *ends} and _is_numeric(name, rows)]
-    length = _lengths(path.parent, inside)
     for first, second in pairwise(numeric):
         if _lie_within(names, rows, first, second, length):
             raise UserError(
                 f"{path} has {_both(first, second)}: rename them to start and end, or remove them"
             )
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell of a column such as start holds a date: when the recording was made, not a segment."""
+    return _DATE.fullmatch(cell) is not None
+
+
+def _is_other(name: str, rows: Rows) -> bool:
+    """Whether a name says that its column holds other numbers than times."""
+    words = _in_words(name).split()
+    if _NO_TIMES_IF_WHOLE.isdisjoint(words):
+        return not _NO_TIMES.isdisjoint(words)
+    return not any(re.search(r"[.,]\d|:\d+:", row.get(name, "")) for row in rows)
 
 
 def _both(first: str, second: str) -> str:
@@ -146,13 +174,30 @@ def _lie_within(
     for unit, times in found.items():
         if not compared or len(times) < compared or (unit == "s") != fine:
             continue
+        if unit != "s" and all(start < _SLACK for start, _, _, _ in times):
+            continue  # small numbers beside large ones, such as 3 and 1200: of batches and clips
         shortest = median(end - start for start, end, _, _ in times)
         speed = median(letters / (end - start) for start, end, _, letters in times)
         shares = max(end for _, end, _, _ in times) <= 1 and median(each[2] for each in times) > 2
-        whole = all(start < _SLACK and abs(end - seconds) < _SLACK for start, end, seconds, _ in times)
+        whole = all(abs(end - seconds) < _SLACK for _, end, seconds, _ in times)  # a duration
         if shortest >= _SHORTEST and _SPEEDS[0] <= speed <= _SPEEDS[1] and not (whole or shares):
             return True
     return False
+
+
+def _may_fit(
+    names: Mapping[str, str], rows: Rows, name: str, length: Callable[[str], tuple[float, int] | None]
+) -> bool:
+    """Whether a range of times lies within its recording, in seconds, in any row (or no recording is there).
+
+    A range such as 10:30-11:30 may be a time of the day.
+    """
+    known = [
+        (number_in(found[2]) or 0.0, of_file[0])
+        for row in rows[:_COMPARED]
+        if (found := _RANGE.fullmatch(row.get(name, ""))) and (of_file := length(row.get(names["path"], "")))
+    ]
+    return not known or any(end <= seconds + _SLACK for end, seconds in known)
 
 
 def _lengths(folder: Path, inside: bool) -> Callable[[str], tuple[float, int] | None]:

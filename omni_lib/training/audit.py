@@ -193,9 +193,9 @@ def rows_to_evaluate(
 
 def _lengths(result: Audit) -> str:
     """A note on the lengths of all texts and recordings; "" if they may belong together."""
-    characters = [len(utterance.text) for utterance in result.readable]
+    texts = [utterance.text for utterance in result.readable]
     seconds = [result.samples[utterance] / SAMPLE_RATE for utterance in result.readable]
-    return lengths_note(characters, seconds)
+    return lengths_note(texts, seconds)
 
 
 def describe(manifest: Manifest, result: Audit, config: Config) -> str:
