@@ -62,6 +62,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
+LONGEST_FILE = "test_kills.py"
 _TRAINING_FIXTURES = {"trained", "tiny_config", "make_tiny_config", "bench"}  # bench: test_experiments.py
 
 
@@ -71,7 +72,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that train, so that `make check` can leave them out."""
+    """Mark the tests that train, so that `make check` can leave them out; start the longest file first.
+
+    No other worker can help with one long test: at the end of a run, all would wait for it.
+    """
+    items.sort(key=lambda item: item.path.name != LONGEST_FILE)  # a stable sort: the others keep their order
     for item in items:
         if _TRAINING_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.training)
