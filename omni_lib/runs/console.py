@@ -34,7 +34,7 @@ def append_line(folder: Path, line: str) -> None:
 
 
 def last_lines(folder: Path, lines: int) -> str:
-    """The last lines that the process has printed since its start; "" where there is no such file."""
+    """The last lines that the process has printed since its start; "" if it has no console file."""
     try:
         with open(folder / CONSOLE, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _READ))
