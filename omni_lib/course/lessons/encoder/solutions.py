@@ -194,7 +194,7 @@ class AudioEncoder(nn.Module):
     other blocks, the layer norm. The padding's embeddings are zero.
 
     Compared with the library's to 1e-5 of the largest value, padding included: a small encoder with random
-    weights, and the trained one on two clips of the course.
+    weights, and the pretrained one on two clips.
     """
 
     def __init__(self, d_model: int, n_layers: int, n_heads: int, d_ff: int, blocks_before_pool: int) -> None:

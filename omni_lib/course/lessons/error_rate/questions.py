@@ -129,7 +129,7 @@ difference_of_half_a_point = Choice(
     replies={
         "a": "On these 130, yes. The interval below shows how much either would vary with "
         "another 130 of the same kind.",
-        "b": "That no difference is shown does not make them equal. And both systems have the "
+        "b": "Wide intervals do not make two systems equal. And both systems have the "
         "same difficult utterances, so the interval of their *difference* may be much "
         "narrower.",
         "c": "Two separate intervals would overlap widely. Look at the difference utterance by "
