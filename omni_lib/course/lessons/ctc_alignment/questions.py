@@ -128,7 +128,7 @@ initial_loss = Number(
     key="03.initial_loss",
     hints=(
         "Each path has the probability (1/29)^8. How much do all of them have together?",
-        "The loss is minus the logarithm of that sum: 8 ln 29 - ln 36.",
+        "The loss is minus the natural logarithm of that sum.",
     ),
     prompt="Suppose that a network gives each of 29 symbols the probability 1/29 in "
     "every frame. A text of one letter has 36 paths in 8 frames. What is its CTC loss, in "
@@ -153,7 +153,7 @@ letters_per_second = Number(
     key="03.letters_per_second",
     hints=(
         "How many embeddings are there in a second?",
-        "Twice 1000 / 80.",
+        "Each of them gives two CTC frames, and a letter needs at least one.",
     ),
     prompt="An embedding lasts 80 ms. With two CTC frames from each (k = 2), at most how many letters a "
     "second can be spelled, if none of them is doubled?",

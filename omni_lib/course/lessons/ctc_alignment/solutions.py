@@ -177,8 +177,8 @@ def prefix_search(log_probs: Tensor, beam: int) -> tuple[list[int], float]:
     """The likeliest text of one utterance, and ln of its probability, summed over its paths.
 
     The text is compared exactly: a list, a tuple, or a tensor with one axis. The logarithm is compared to
-    four digits where `beam` is large enough for all prefixes. With a smaller beam, paths are lost: then it
-    must not be above that of all paths of the text, and not far below.
+    four digits where `beam` is large enough for all prefixes. With a smaller beam, paths are lost: then the
+    logarithm may be a little lower than that of all paths of the text, but not higher.
 
     Args:
         log_probs: (T, symbols), natural logarithms; some may be -inf. Class 0 is the blank, and all other

@@ -120,8 +120,9 @@ block = CodeExercise(
         "In `__init__`: `self.attention_norm = nn.LayerNorm(d_model)` and `self.attention = "
         "SelfAttention(d_model, n_heads)`. In the same way `ConvolutionModule(d_model, kernel_size)`, and "
         "`FeedForward(d_model, d_ff, dropout)` of the library.",
-        "`x = x + self.attention(self.attention_norm(x), mask)`, and in the same way for the other two.",
-        "The feed-forward part works on each frame alone, so it takes no mask.",
+        "`forward` has three lines of the form `x = x + part(norm(x))`. Which parts need the mask, too?",
+        "The first line is `x = x + self.attention(self.attention_norm(x), mask)`. The feed-forward part "
+        "works on each frame alone, so it takes no mask.",
     ),
     praise="Since each part only adds to its input, the gradient has a direct path back through all blocks.",
 )

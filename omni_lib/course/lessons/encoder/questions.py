@@ -71,7 +71,7 @@ projection_inputs = Number(
     key="02.projection_inputs",
     hints=(
         "Three strides of 2 over frequency: how many of the 128 filters remain as bands?",
-        "16 bands remain. The mean of every two neighbouring bands leaves 8, each with 64 channels.",
+        "16 bands remain. How many are left after the means, and how many channels does each of them have?",
     ),
     prompt="The subsampler's last convolution gives 64 channels in each frequency band. Then the subsampler "
     "takes the mean of every two neighbouring bands. How many numbers does its linear layer read for each "

@@ -37,12 +37,15 @@ def padding_mask(lengths: Tensor, frames: int) -> Tensor:
 
 
 class Subsampler(nn.Module):
-    """Normalised log-mels (B, T, 128), lengths (B,) → (B, T', d_model), lengths (B,); T' is T halved twice.
+    """Normalised log-mels (B, T, 128), lengths (B,) → (B, T', d_model), lengths (B,).
 
-    First set the padding of `x` to zero. Then, for each pair of `convs` and `norms`: convolve, norm with the
-    mask of the new lengths, ReLU. Then `residual` and `residual_norm` in the same way, and their result is
-    *added*. Then the mean of each two neighbouring bands, the numbers of all bands in one axis,
-    band after band, and `project`.
+    T' is T halved twice, and rounded up each time. The steps:
+
+    1. Set the padding of `x` to zero.
+    2. For each pair of `convs` and `norms`: convolve, norm with the mask of the new lengths, ReLU.
+    3. `residual` and `residual_norm` in the same way; their result is *added*.
+    4. The mean of every two neighbouring bands; then the numbers of all bands in one axis, band after band.
+    5. `project`.
 
     Compared with the library's to four digits, with its weights, on real frames only, in evaluation and in
     training mode.
@@ -134,9 +137,10 @@ class SelfAttention(nn.Module):
 class ConvolutionModule(nn.Module):
     """x (B, T, d_model), mask (B, T) → (B, T, d_model): gate, `depthwise`, `norm`, SiLU, `output`.
 
-    `expand` gives the values and then, in its second half, what a sigmoid turns into their gates. The padding
-    is zero before `depthwise`, and `norm` gets the mask, too. `depthwise` has one kernel for each channel,
-    and no bias. `kernel_size` is odd, and the kernel is centred: there are as many frames after it as before.
+    The first half of what `expand` gives is the values; a sigmoid turns the second half into their gates. The
+    padding is zero before `depthwise`, and `norm` gets the mask, too. `depthwise` has one kernel for each
+    channel, and no bias. `kernel_size` is odd, and the kernel is centred, so that the number of frames stays
+    the same.
 
     Compared with the library's to four digits, with its weights, on real frames only, in evaluation and in
     training mode, running statistics included.
@@ -190,7 +194,7 @@ class AudioEncoder(nn.Module):
     other blocks, the layer norm. The padding's embeddings are zero.
 
     Compared with the library's to 1e-5 of the largest value, padding included: a small encoder with random
-    weights, and the trained one on two clips of the course.
+    weights, and the pretrained one on two clips.
     """
 
     def __init__(self, d_model: int, n_layers: int, n_heads: int, d_ff: int, blocks_before_pool: int) -> None:

@@ -89,8 +89,8 @@ character_error_rate = CodeExercise(
     answer=solutions.character_error_rate,
     hints=(
         "It is the same distance, with characters in place of words: `list(text)` makes a list of them.",
-        "If your `edit_counts` passed, the errors are `sum(edit_counts(list(reference), list(hypothesis)))`.",
-        "Divide by `len(reference)`. Spaces are characters, on both sides.",
+        "If your `edit_counts` passed, it can count the errors in these two lists.",
+        "The errors are the sum of its three counts. Divide them by `len(reference)`, spaces included.",
     ),
     praise="A word with one wrong letter is a wrong word in the WER, and one wrong letter here. "
     "Together they tell what kind of errors there are.",

@@ -8,7 +8,7 @@ mat_wer = Number(
     key="04.mat_wer",
     hints=(
         "Put the words of one text under those of the other, so that as many as possible are equal.",
-        "One substitution, one deletion and one insertion.",
+        "Align 'mat' with 'mat'. What is missing before it, what is added after it, and what else differs?",
     ),
     prompt="Reference 'the cat sat on the mat', hypothesis 'the cat sit on mat today'. What is the WER, in "
     "percent? (One decimal will do.)",
@@ -51,7 +51,7 @@ mean_or_corpus = Number(
     key="04.mean_or_corpus",
     hints=(
         "Add up the errors of both utterances, and the words of both references.",
-        "1 error in 20 words.",
+        "How many words do the two references have together, and how many of them are wrong?",
     ),
     prompt="Two utterances: 'yes', transcribed as 'no', and one of 19 words, transcribed without "
     "a mistake. The mean of their rates is 50%. What is the corpus WER, in percent?",
@@ -72,7 +72,7 @@ most_errors = Number(
     key="04.most_errors",
     hints=(
         "How many words does the hypothesis have, and how many the reference?",
-        "Two substitutions and three insertions, over the two words of the reference.",
+        "Two of the written words stand in the place of those that were said. What are the others?",
     ),
     prompt="The reference is 'hello world'. A recogniser writes 'yell oh whirled peas now', of which no "
     "word is right. What is the WER, in percent?",
@@ -129,7 +129,7 @@ difference_of_half_a_point = Choice(
     replies={
         "a": "On these 130, yes. The interval below shows how much either would vary with "
         "another 130 of the same kind.",
-        "b": "That no difference is shown does not make them equal. And both systems have the "
+        "b": "Wide intervals do not make two systems equal. And both systems have the "
         "same difficult utterances, so the interval of their *difference* may be much "
         "narrower.",
         "c": "Two separate intervals would overlap widely. Look at the difference utterance by "

@@ -63,7 +63,8 @@ def bootstrap_interval(errors: list[int], words: list[int], resamples: int) -> t
 
     In each of `resamples` resamples, as many utterances are drawn as the test set has, with replacement.
     The interval goes from the 2.5th to the 97.5th percentile of their error rates; no normal distribution
-    is assumed. Compared with a long bootstrap, with room for chance: to a fifth of the standard deviation.
+    is assumed. Compared with a long bootstrap: each end may differ by a fifth of the standard deviation of
+    its rates.
 
     Args:
         errors: of each utterance.

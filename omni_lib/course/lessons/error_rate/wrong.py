@@ -239,7 +239,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ("c", "loses all its letters"),
         ("d", "length of a word"),
     ],
-    "difference_of_half_a_point": [("a", "On these 130"), ("b", "does not make them equal"), ("d", "A seed")],
+    "difference_of_half_a_point": [
+        ("a", "On these 130"),
+        ("b", "do not make two systems equal"),
+        ("d", "A seed"),
+    ],
     "whom_to_draw": [("a", "independent samples"), ("c", "answers neither"), ("d", "do not help")],
     "what_normalisation_hides": [("a", "a-z"), ("c", "before and after"), ("b", "A deletion")],
     "human_level": [("a", "On which recordings"), ("b", "A decoder"), ("d", "No threshold")],

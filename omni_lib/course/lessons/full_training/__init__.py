@@ -81,7 +81,7 @@ training_time = CodeExercise(
     answer=solutions.training_time,
     hints=(
         "An epoch has as many steps as batches, and the last batch may be smaller.",
-        "`math.ceil(utterances / batch_size)` rounds up; `steps * seconds_per_step / 3600` are hours.",
+        "`math.ceil` rounds up, and an hour has 3600 seconds. The number of steps is that of all epochs.",
     ),
     praise="Compute this before any training of your own, and check it in other people's reports.",
 )

@@ -40,10 +40,10 @@ def training_time(
 def learning_rate(step: int, total_steps: int, peak: float, warmup_steps: int) -> float:
     """The learning rate of step `step`; steps are counted from 0.
 
-    The warm-up is a straight line: a step before the first one would have the rate 0, and the last step of
-    the warm-up has the rate `peak`. Half a cosine follows: the first step after the warm-up has the rate
-    `peak` too, and step `total_steps`, one after the last, would have 0. The cosine may also begin one step
-    earlier, or end one step earlier, or both. Compared with an absolute tolerance of 1e-6 of the peak.
+    The warm-up is a straight line from `peak / warmup_steps` in step 0 to `peak` in step `warmup_steps - 1`.
+    Half a cosine follows, from `peak` in step `warmup_steps` to 0 in step `total_steps`, one after the last.
+    The cosine may also begin one step earlier, or end one step earlier, or both. Compared with an absolute
+    tolerance of 1e-6 of the peak.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps

@@ -12,7 +12,7 @@ bin_spacing = Number(
     hints=(
         "The bins divide the whole range of frequencies, up to the sampling rate, into as many steps "
         "as there are points.",
-        "16,000 Hz divided by the number of points.",
+        "The range is 16,000 Hz wide. Into how many steps do 400 points divide it?",
     ),
     prompt="A Fourier transform of 400 points at 16 kHz: how many hertz lie between two of its bins?",
     right=40,
@@ -80,7 +80,7 @@ log_floor = Number(
     key="01.log_floor",
     hints=(
         "How much power does digital silence have, before and after 1e-6 is added?",
-        "The natural logarithm of 1e-6: `math.log(1e-6)`.",
+        "In digital silence only the floor is left. The logarithm is the natural one, `math.log`.",
     ),
     prompt="What is the lowest value that a log-mel can have (with two decimals)?",
     right=math.log(LOG_FLOOR),

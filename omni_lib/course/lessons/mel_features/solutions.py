@@ -47,12 +47,14 @@ def empty_filters(n_fft: int, n_mels: int) -> list[int]:
 def log_mel(waveform: Tensor) -> Tensor:
     """waveform (samples,) at 16 kHz, in float32 → log-mel (samples // 160, 128).
 
-    A frame every 160 samples, centred on its sample. Zeros lie beyond the clip's ends
-    (`pad_mode="constant"`), not its mirror image (torch's default, "reflect"). Each frame is 1024 samples,
-    times a periodic Hann window of 400 in their middle (`torch.hann_window(400)`; `np.hanning` is
-    symmetric), then Fourier transformed. The power is the squared absolute value. It is added up in 128 mel
-    filters from 0 to 8000 Hz, triangles of height 1 on HTK's scale (torchaudio's default). The values are
-    ln(power in a filter + 1e-6).
+    - Frames of 1024 samples, centred on the samples 0, 160, 320, … Zeros lie beyond the clip's ends
+      (`pad_mode="constant"`), not its mirror image (torch's default, "reflect").
+    - Window: a periodic Hann window of 400 (`torch.hann_window(400)`; `np.hanning` is symmetric), in the
+      middle of the 1024.
+    - Power: the squared absolute value of the Fourier transform.
+    - Mel: the power is added up in 128 filters from 0 to 8000 Hz, triangles of height 1 on HTK's scale
+      (torchaudio's default).
+    - Logarithm: ln(power in a filter + 1e-6).
 
     Compared to four digits (a pure tone to three); float32 and float64 will do.
     """
@@ -69,8 +71,8 @@ def normalise_padded(x: Tensor, lengths: Tensor) -> Tensor:
     """Padded x (B, T, C), with `lengths` (B,) real frames in each row → the same shape, normalised.
 
     Each channel: minus its mean over all real frames of the batch, divided by sqrt(variance + 1e-5). The
-    variance is the biased one: the mean of the squared deviations, divided by their number and not by one
-    less (torch's `var` has `unbiased=False` for it).
+    variance is the biased one: the sum of the squared deviations, divided by their number and not by one
+    less (`unbiased=False` in torch's `var`).
 
     Compared everywhere, to three digits: the padding may hold any finite number before, and must be 0
     afterwards. `x` is float32; float32 and float64 will do. A clip may have no real frames at all.

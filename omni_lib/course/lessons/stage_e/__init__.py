@@ -54,8 +54,8 @@ freeze = CodeExercise(
     answer=solutions.freeze,
     hints=(
         "Two things change an encoder in training: gradients, and batch norms, which update their averages.",
-        "`parameter.requires_grad_(False)` for each of `encoder.parameters()`, and `encoder.eval()`, "
-        "which also stops dropout.",
+        "`requires_grad` of a parameter says whether it gets a gradient. In one of a module's two modes, "
+        "batch norms do not update their averages.",
     ),
     praise="If you later call `.train()` on the whole model, the encoder inside it is in "
     "training mode again.",

@@ -164,7 +164,7 @@ few_or_many = Choice(
 
 what_is_measured = Choice(
     key="06.what_is_measured",
-    hints=("Which rows of the table would somebody have seen happen?",),
+    hints=("Which rows were measured, and which were computed from others?",),
     prompt="The table below goes from one hour of speech to 10,000. Two trainings were run and timed, on 1.4 "
     "and on 0.6 hours; the rest is computed from their cost for each hour. On which rows can you rely?",
     options={

@@ -48,8 +48,8 @@ def thinker_input(embeddings: Tensor, lengths: Tensor, weight: Tensor, bias: Ten
 def linear_probe(x: Tensor, targets: Tensor, penalty: float) -> Tensor:
     """x (N, D), targets (N, K) → the weights W (D + 1, K) of ridge regression.
 
-    A column of ones is put behind x, so that the last row of W is the bias. W minimises
-    |[x 1] W - targets|² + penalty · |W|², the sum of squares over all rows and columns, the bias included.
+    x gets a last column of ones, so that the last row of W is the bias. W minimises
+    |[x 1] W - targets|² + penalty · |W|²; both are sums of squares over all rows and columns, bias included.
     `penalty` is 0 or more. Compared to three digits.
     """
     x = torch.cat([x, torch.ones(len(x), 1)], dim=1)

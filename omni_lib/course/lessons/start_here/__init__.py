@@ -104,7 +104,7 @@ pipeline_order = Choice(
 
 numbers_left = Number(
     key="00.numbers_left",
-    hints=("There are 12 embeddings, and each of them has 192 numbers.",),
+    hints=("The shape says how many embeddings there are, and how many numbers each of them has.",),
     prompt="One second of sound is 16,000 samples. Its embeddings are (12, 192): how many numbers is that?",
     right=2304,
     tolerance=0.5,
