@@ -164,7 +164,7 @@ def _declare_data(parsers: _Parsers) -> None:
         "--config",
         type=Path,
         metavar="JSON",
-        help="settings for counting rows without a CTC path (default: one CTC frame per embedding, one speed)",
+        help="settings that decide which rows have a CTC path (default: 1 CTC frame per embedding, speed 1)",
     )
     check.set_defaults(run=commands.data_check)
 
