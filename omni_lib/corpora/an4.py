@@ -245,7 +245,7 @@ def _read_raw(path: Path) -> Tensor:
             raise UserError(f"{path} cannot be read: {error}") from None
         orders.append(samples)
     if len(orders[0]) == 0:
-        raise UserError(f"{path} is empty: it holds no samples")
+        raise UserError(f"{path} is empty: fetch AN4 again")
     return torch.from_numpy(min(orders, key=lambda samples: numpy.abs(numpy.diff(samples)).sum()))
 
 

@@ -42,7 +42,7 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         UserError: the source is not English Common Voice, or `out` holds something else.
     """
     if len(sources) != 1:
-        raise UserError("Common Voice is one folder or one archive: name just that")
+        raise UserError("Common Voice is one folder or one archive: name only that one")
     (root,) = roots(sources, out, report)
     first = only_file(root, ("train.tsv", "en/train.tsv", "*/en/train.tsv"))
     if first is None or not (first.parent / "clips").is_dir():
