@@ -21,9 +21,9 @@ from omni_lib.machine.tables import is_litter
 WHERE = """\
 LJ Speech 1.1: 13,100 clips, 24 hours of one woman reading seven non-fiction books, 22.05 kHz WAV.
 Published at https://keithito.com/LJ-Speech-Dataset/ as LJSpeech-1.1.tar.bz2, 2.6 GB. Licence: public domain.
-Give the folder or the archive; or its address, and it is fetched:
+Name the folder or the archive. If you name its address, it is downloaded:
   omni data ljspeech https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2
-An interrupted download goes on when the same command is given again."""
+If the download is interrupted, the same command continues it."""
 
 VERSION = 4  # of the output
 SPEAKER = "lj"
