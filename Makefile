@@ -28,16 +28,16 @@ test: setup ## check the code and run every test: 16 to 26 minutes on two cores
 tests: setup
 	@$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal
 
-check: lint ## a faster `make test`: check the code and run the fast tests that train nothing
+check: lint ## check the code and run the fast tests that train nothing; faster than `make test`
 	@$(VENV_PYTHON) -m pytest --numprocesses auto -m "not slow and not training" tests/unit tests/property
 
-lint: setup ## check style, types, and which part of omni_lib imports which
+lint: setup ## check style, types, and the imports between the parts of omni_lib
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
 
-faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test` does 10 and 5,000)
+faults: setup ## kill 100 runs and try 100,000 damaged inputs (`make test`: 10 and 5,000)
 	@FAULTS_RUNS=$${FAULTS_RUNS:-100} FAULTS_INPUTS=$${FAULTS_INPUTS:-100000} \
 		$(VENV_PYTHON) -m pytest -s tests/faults
 
@@ -45,24 +45,24 @@ lab: setup ## open JupyterLab on your own copies of the notebooks
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) lab
 
-notebooks: setup ## run the notebooks again and store their outputs, after changing them
+notebooks: setup ## run the notebooks and store their outputs, after you have changed them
 	@$(OMNI) data synth --out data/audio
 	@$(VENV_PYTHON) -m omni_lib.course.notebooks
 
 book: EXTRA := book
-book: setup ## build web pages of the course from what the notebooks store, to read without running it
+book: setup ## build the course as web pages from the stored outputs, to read it without running it
 	@$(VENV_PYTHON) -m omni_lib.course.book
 
-doctor: setup ## report what is missing on this machine, and how to fix it
+doctor: setup ## check this machine: what is missing or does not match, and the remedy
 	@$(OMNI) doctor
 
-setup: ## create .venv and install the project into it, unless that is done already
+setup: ## create .venv and install the project into it, if that has not been done yet
 	@eval "$$SETUP"
 
 clean: ## remove .venv (trainings, corpora and your notebooks stay)
 	rm -rf .venv
 
-help: ## this list
+help: ## print this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## /  make \1	/p' Makefile
 
 # The set-up, in POSIX sh. `.venv/ready` records what was installed, and in which folder; while that is still
@@ -95,11 +95,11 @@ for candidate in $(PYTHONS); do
 done
 if [ -z "$$python" ]; then
     found=$$(version "$(PYTHON)")
-    refuse "$(PYTHON) is $${found:-not to be found}, and this needs Python 3.11, 3.12 or 3.13:" \
+    refuse "$(PYTHON) is $${found:-not to be found}, but the project needs Python 3.11, 3.12 or 3.13:" \
         "install one and name it, as in: $(strip make $(MAKECMDGOALS)) PYTHON=python3.11"
 fi
 "$$python" -c 'import ensurepip, venv' 2>/dev/null || \
-    refuse "$$python cannot make virtual environments; the remedy on Debian and Ubuntu:" \
+    refuse "$$python cannot make virtual environments; on Debian and Ubuntu, run" \
         "sudo apt-get install $$(basename "$$python")-venv"
 
 renew=
@@ -107,10 +107,10 @@ said=
 until ln -s $$$$ .venv-installing 2>/dev/null; do
     owner=$$(readlink .venv-installing || true)
     if [ -z "$$owner" ]; then
-        [ -w . ] || refuse "this folder cannot be written: copy the project to one of yours"
+        [ -w . ] || refuse "this folder cannot be written: copy the project to a folder that you can write to"
         sleep 1
     elif kill -0 "$$owner" 2>/dev/null; then
-        [ -n "$$said" ] || echo "process $$owner is installing into .venv: waiting for it"
+        [ -n "$$said" ] || echo "process $$owner is installing into .venv: waiting until it has ended"
         said=yes
         sleep 1
     else
@@ -123,7 +123,7 @@ if ready; then rm -f .venv-installing; exit 0; fi
 if [ -n "$$renew" ]; then :
 elif [ ! -d .venv ]; then renew="it does not exist yet"
 elif ! fits $(VENV_PYTHON) || ! $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then
-    renew="the one here does not work"
+    renew="the present one does not work"
 elif ! as_asked; then renew="$(PYTHON) was asked for"
 elif [ -f .venv/ready ] && [ "$$(sed 1q .venv/ready)" != "$$(pwd -P)" ]; then
     renew="the folder was moved or copied"
@@ -134,11 +134,11 @@ if [ -n "$$renew" ]; then
     echo "making .venv with Python $$(version "$$python"): $$renew"
     "$$python" -m venv --clear .venv
 fi
-echo "installing into .venv what constraints.txt names: some minutes and 6 GB the first time"
+echo "installing the packages of constraints.txt into .venv: the first time, this takes some minutes and 6 GB"
 if ! $(VENV_PYTHON) -m pip --disable-pip-version-check \
         install -c constraints.txt -e '.[dev$(EXTRA:%=,%)]'; then
     [ -n "$$renew" ] || rm -f .venv-installing
-    refuse "the installation failed, see above; once that is fixed, run make again"
+    refuse "the installation failed, see above: fix the cause, then run make again"
 fi
 for file in .venv/ready $$record; do state > "$$file"; done
 rm -f .venv-installing

@@ -131,7 +131,7 @@ def _mono_blocks(sound: OpenSound, size: int, content: Content) -> Iterator[np.n
         content.add(mono)
         yield mono
     if content.samples == 0:
-        raise UserError(f"{sound.path} is empty: it holds no samples")
+        raise UserError(f"{sound.path} is empty: record or export it again")
 
 
 def _refuse_impossible(path: Path, block: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omni_lib import commands
 from omni_lib.errors import UserError
@@ -64,71 +65,78 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _command(parsers: _Parsers, name: str, about: str, more: str = "", **options: Any) -> Any:
+    """A new command, whose own --help begins with `about`, its line in the list, and `more`."""
+    description = f"{about[0].upper()}{about[1:]}. {more}"
+    return parsers.add_parser(name, help=about, description=description, **options)
+
+
 def _declare_data(parsers: _Parsers) -> None:
-    data = parsers.add_parser("data", help="make, import or check a corpus").add_subparsers(
-        title="corpora", required=True
+    data = _command(parsers, "data", "make, import or check a corpus").add_subparsers(
+        title="commands", required=True
     )
-    about = (
-        "Synthesise the embedded corpus. Its first 1000 training, 100 dev and 200 test utterances are always "
-        "the same; with larger numbers, others follow them."
+    more = (
+        "The first 1000 training, 100 dev and 200 test utterances are the same in every corpus; if you ask "
+        "for more, further utterances follow."
     )
-    synth = data.add_parser(
-        "synth", help="synthesise the embedded corpus, or a larger one", description=about
-    )
+    synth = _command(data, "synth", "synthesise the embedded corpus, or a larger one", more)
     synth.add_argument("--out", type=Path, default=Path("data/audio"), metavar="DIR", help=_OUT)
-    synth.add_argument("--seed", type=int, default=0, help=f"of all random draws {_DEFAULT}")
+    synth.add_argument("--seed", type=int, default=0, help=f"seed of all random draws {_DEFAULT}")
     for split, count, name in (("train", 1000, "training"), ("dev", 100, "dev"), ("test", 200, "test")):
         utterances = f"number of {name} utterances {_DEFAULT}"
         synth.add_argument(f"--{split}", type=int, default=count, metavar="N", help=utterances)
-    texts = "number of different texts of the training utterances after the first 1000 (default: all differ)"
+    texts = "number of different texts in the training utterances after the first 1000 (default: all differ)"
     synth.add_argument("--texts", type=int, metavar="N", help=texts)
     voices = (
-        "number of voices drawn at random that speak these utterances, besides the named voices (default: a "
-        "new one each time)"
+        "number of random voices that speak these utterances, in addition to the named voices (default: a "
+        "new voice each time)"
     )
     synth.add_argument("--voices", type=int, metavar="N", help=voices)
     synth.set_defaults(run=commands.data_synth)
-    an4 = data.add_parser("an4", help="import CMU AN4 from its folder or archive")
+    an4 = _command(data, "an4", "import CMU AN4 from its folder or archive")
     an4.add_argument(
         "source",
         type=Path,
         nargs="?",
-        help="the folder or .tar.gz as it was published; without it, its address, size and licence are shown",
+        help="the published folder or .tar.gz; without one, the address, size and licence of AN4 are shown",
     )
     an4.add_argument("--out", type=Path, default=Path("data/an4"), metavar="DIR", help=_OUT)
     an4.add_argument(
         "--dev",
         choices=("usual", "confirmation"),
         default="usual",
-        help=f"which ten speakers of the training part become dev {_DEFAULT}",
+        help=f"the ten speakers of the training part that become dev {_DEFAULT}",
     )
     an4.set_defaults(run=commands.data_an4)
-    voice = data.add_parser(
-        "voice", help="AN4 as it is and in noisy rooms, and synthetic speech: to recognise a learner's voice"
+    voice = _command(
+        data,
+        "voice",
+        "build a corpus for recognising a learner's own voice",
+        "It consists of AN4, of AN4 in noisy rooms, and of synthetic speech.",
     )
     voice.add_argument(
         "--an4",
         type=Path,
         default=Path("data/an4"),
         metavar="DIR",
-        help=f"the folder that 'omni data an4' has made {_DEFAULT}",
+        help=f"folder that 'omni data an4' has made {_DEFAULT}",
     )
     voice.add_argument(
         "--synth",
         type=Path,
         default=Path("data/audio"),
         metavar="DIR",
-        help=f"the folder that 'omni data synth' has made {_DEFAULT}",
+        help=f"folder that 'omni data synth' has made {_DEFAULT}",
     )
     voice.add_argument("--out", type=Path, default=Path("data/voice"), metavar="DIR", help=_OUT)
-    voice.add_argument("--seed", type=int, default=0, help=f"of the rooms and the noise {_DEFAULT}")
+    voice.add_argument("--seed", type=int, default=0, help=f"seed of the rooms and the noise {_DEFAULT}")
     voice.set_defaults(run=commands.data_voice)
     for name, title in (
         ("librispeech", "LibriSpeech"),
         ("ljspeech", "LJ Speech"),
         ("commonvoice", "Common Voice (English)"),
     ):
-        published = data.add_parser(name, help=f"import {title} from its published folders or archives")
+        published = _command(data, name, f"import {title} from its published folders or archives")
         published.add_argument(
             "source",
             nargs="*",
@@ -137,42 +145,42 @@ def _declare_data(parsers: _Parsers) -> None:
         )
         published.add_argument("--out", type=Path, default=Path("data") / name, metavar="DIR", help=_OUT)
         published.set_defaults(run=commands.data_published, corpus=name)
-    folder = data.add_parser("folder", help="import your own recordings and the table of their texts")
+    folder = _command(data, "folder", "import your own recordings and the table of their texts")
     folder.add_argument(
-        "source", type=Path, help="a folder of sound files with their table: CSV, TSV, JSON or JSON lines"
+        "source", type=Path, help="folder of sound files with their table: CSV, TSV, JSON or JSON lines"
     )
     folder.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new corpus")
     folder.set_defaults(run=commands.data_folder)
-    cache = data.add_parser("cache", help="show where log-mels of large corpora are kept, and their size")
+    cache = _command(data, "cache", "show where log-mels of large corpora are kept, and their size")
     cache.add_argument(
         "--clear",
         action="store_true",
-        help="delete them, while no training runs; they are computed again when they are needed",
+        help="delete these log-mels, while no training runs; they are computed again when they are needed",
     )
     cache.set_defaults(run=commands.data_cache)
-    check = data.add_parser("check", help="audit a corpus before training")
-    check.add_argument("csv", type=Path, metavar="CSV", help="its manifest, asr.csv")
+    check = _command(data, "check", "audit a corpus before training")
+    check.add_argument("csv", type=Path, metavar="CSV", help="manifest of the corpus, asr.csv")
     check.add_argument(
         "--config",
         type=Path,
         metavar="JSON",
-        help="settings by which CTC paths are counted (default: one CTC frame per embedding, one speed)",
+        help="settings that decide which rows have a CTC path (default: 1 CTC frame per embedding, speed 1)",
     )
     check.set_defaults(run=commands.data_check)
 
 
 def _declare_train(parsers: _Parsers) -> None:
     # the recorded command is read again: its options must not be abbreviated
-    train = parsers.add_parser("train", help="train an encoder", allow_abbrev=False)
+    train = _command(parsers, "train", "train an encoder", allow_abbrev=False)
     train.add_argument(
-        "--config", type=Path, required=True, metavar="JSON", help="the file of settings; see configs/"
+        "--config", type=Path, required=True, metavar="JSON", help="file of settings; see configs/"
     )
     train.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="replace one setting of the file; may be given several times",
+        help="override one setting of the file; may be given several times",
     )
     train.add_argument(
         "--resume",
@@ -190,7 +198,7 @@ def _declare_train(parsers: _Parsers) -> None:
 
 
 def _declare_evaluate(parsers: _Parsers) -> None:
-    evaluate = parsers.add_parser("evaluate", help="measure the error rates of a checkpoint on a corpus")
+    evaluate = _command(parsers, "evaluate", "measure the error rates of a checkpoint on a corpus")
     evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
     evaluate.add_argument(
         "--data", type=Path, required=True, metavar="CSV", help="manifest of the corpus to transcribe"
@@ -202,7 +210,7 @@ def _declare_evaluate(parsers: _Parsers) -> None:
         choices=decoders,
         default="greedy",
         help="greedy: the text of the most probable path; prefix: the most probable text, found by prefix "
-        f"search; beam: with a language model, needs --lm {_DEFAULT}",
+        f"search; beam: beam search with a language model, which needs --lm {_DEFAULT}",
     )
     evaluate.add_argument(
         "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
@@ -212,8 +220,8 @@ def _declare_evaluate(parsers: _Parsers) -> None:
 
 
 def _declare_lm(parsers: _Parsers) -> None:
-    lm = parsers.add_parser("lm", help="build a language model").add_subparsers(title="models", required=True)
-    build = lm.add_parser("build", help="build an n-gram model of words from the transcripts of a corpus")
+    lm = _command(parsers, "lm", "build a language model").add_subparsers(title="commands", required=True)
+    build = _command(lm, "build", "build an n-gram model of words from the transcripts of a corpus")
     build.add_argument(
         "--data", type=Path, required=True, metavar="CSV", help="manifest that holds the transcripts"
     )
@@ -226,9 +234,9 @@ def _declare_lm(parsers: _Parsers) -> None:
 
 
 def _declare_transcribe(parsers: _Parsers) -> None:
-    transcribe = parsers.add_parser("transcribe", help="transcribe sound files of any length")
+    transcribe = _command(parsers, "transcribe", "transcribe sound files of any length")
     transcribe.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
-    transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a recording of speech")
+    transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recording of speech")
     transcribe.add_argument("--json", action="store_true", help="print JSON, with the times of the words")
     transcribe.add_argument(
         "--longest",
@@ -242,8 +250,11 @@ def _declare_transcribe(parsers: _Parsers) -> None:
 
 
 def _declare_export(parsers: _Parsers) -> None:
-    export = parsers.add_parser(
-        "export", help="write a small checkpoint for inference: half precision, with its error rates inside"
+    export = _command(
+        parsers,
+        "export",
+        "write a small checkpoint for inference",
+        "It holds the weights in half precision, and the error rates of the model.",
     )
     export.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
     kind = export.add_mutually_exclusive_group(required=True)
@@ -267,10 +278,11 @@ def _declare_export(parsers: _Parsers) -> None:
 
 
 def _declare_doctor_and_lab(parsers: _Parsers) -> None:
-    parsers.add_parser(
-        "doctor", help="check this machine: name what is missing or does not match, and the remedy"
-    ).set_defaults(run=commands.doctor)
-    lab = parsers.add_parser("lab", help="open JupyterLab on your own copies of the notebooks")
+    doctor = _command(
+        parsers, "doctor", "check this machine: what is missing or does not match, and the remedy"
+    )
+    doctor.set_defaults(run=commands.doctor)
+    lab = _command(parsers, "lab", "open JupyterLab on your own copies of the notebooks")
     lab.add_argument(
         "--workspace", type=Path, metavar="FOLDER", help="folder of your copies (default: notebooks/my)"
     )

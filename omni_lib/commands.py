@@ -136,7 +136,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
     if (options.decoder == "beam") != (options.lm is not None):
         raise UserError(
-            "--decoder beam and --lm ARPA go together: build a language model with 'omni lm build'"
+            "--decoder beam needs --lm ARPA, and --lm needs --decoder beam; 'omni lm build' makes a model"
         )
     recogniser, config = load_recogniser(options.checkpoint)
     decoders: dict[str, Callable[[], Any]] = {
@@ -203,7 +203,7 @@ def export(options: argparse.Namespace) -> int:
     if options.out.exists():
         raise UserError(f"{options.out} exists: remove it, or choose another name")
     if options.out.suffix == ".safetensors" and not options.safetensors:
-        raise UserError(f"{options.out}: choose an ending such as .pt, or --safetensors instead of --data")
+        raise UserError(f"{options.out}: choose an ending such as .pt, or use --safetensors for --data")
     if options.safetensors:
         if options.out.suffix != ".safetensors":
             raise UserError(f"{options.out}: the name must end in .safetensors")

@@ -169,10 +169,10 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
         raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
     if kind is str and any(ord(character) < 32 for character in value) and "\0" not in value:
         raise UserError(
-            f"{name} is {_shown(value)}, with a control character: write a backslash twice, or / in its place"
+            f"{name} is {_shown(value)}, which has a control character: write a backslash twice, or use /"
         )
     if kind is str and not _can_name_a_file(value):
-        raise UserError(f"{name} is {_shown(value)}: no file can have that name")
+        raise UserError(f"{name} is {_shown(value)}: no file can have that name, so choose another")
     return value
 
 
@@ -292,6 +292,6 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in pairs:
         if key in settings:
-            raise UserError(f"the setting {key!r} is given twice")
+            raise UserError(f"the setting {key!r} is given twice: remove one of the two")
         settings[key] = value
     return settings

@@ -47,7 +47,7 @@ def load_recogniser(path: str | Path) -> tuple[Recogniser, Config]:
     contents = load_checkpoint(path)
     config = checkpoint_config(contents, path)
     if not isinstance(contents["enc"], dict) or not isinstance(contents["head"], dict):
-        raise UserError(f"{path} does not fit: its enc or its head does not hold weights")
+        raise UserError(f"{path} does not fit: its enc or its head holds no weights, so name another file")
     parts = {"encoder": contents["enc"], "head": contents["head"]}
     state = {f"{part}.{name}": value for part, weights in parts.items() for name, value in weights.items()}
     return filled(lambda: Recogniser(config), state, path).eval(), config

@@ -40,11 +40,11 @@ CMU AN4, also called the census or alphanumeric database: 948 training and 130 t
 16 kHz.
 Published by Carnegie Mellon University, in the databases section of its speech group:
   http://www.speech.cs.cmu.edu/databases/an4/
-Size: 64 MB (an4_sphere.tar.gz). Any of its archives will do, packed or unpacked: NIST sphere, raw, or WAV.
+Size: 64 MB (an4_sphere.tar.gz). You can use any archive of it (NIST sphere, raw, or WAV), packed or unpacked.
 Licence: (c) 1991-2005 Carnegie Mellon University; free for any purpose, commercial or otherwise; whoever
 passes the data on must keep the copyright notice, the conditions and the disclaimer with them; without
 warranty.
-When you have it: omni data an4 SOURCE --out data/an4"""
+When you have the archive: omni data an4 SOURCE --out data/an4"""
 
 # The 74 speakers of the training part, sorted, shuffled by random.Random(0): the first ten, then the next
 # ten, each sorted.
@@ -245,7 +245,7 @@ def _read_raw(path: Path) -> Tensor:
             raise UserError(f"{path} cannot be read: {error}") from None
         orders.append(samples)
     if len(orders[0]) == 0:
-        raise UserError(f"{path} is empty: it holds no samples")
+        raise UserError(f"{path} is empty: fetch AN4 again")
     return torch.from_numpy(min(orders, key=lambda samples: numpy.abs(numpy.diff(samples)).sum()))
 
 

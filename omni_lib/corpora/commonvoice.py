@@ -24,9 +24,9 @@ WHERE = """\
 Common Voice, English: sentences read by volunteers at their own microphones, MP3. Published by Mozilla, a
 new version every few months, at https://commonvoice.mozilla.org/ (datasets). A version of English is an
 archive of tens of gigabytes; the delta segments between versions are small, but have no official splits.
-Licence: CC0 (public domain). You must agree on the site not to try to find out who the speakers are, and
-every download has an address of its own, so the site must give it to you: no command can.
-When you have it: omni data commonvoice cv-corpus-….tar.gz, or its folder"""
+Licence: CC0 (public domain). On the site, you must agree not to try to find out who the speakers are. It then
+gives you an address for your download alone, so no command can download the corpus.
+When you have the archive, run omni data commonvoice cv-corpus-….tar.gz, or name its folder."""
 
 VERSION = 4  # of the output
 _SPEAKER = 16  # of the 128 hexadecimal digits of a client_id, which tell a million people apart as a rule
@@ -42,7 +42,7 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
         UserError: the source is not English Common Voice, or `out` holds something else.
     """
     if len(sources) != 1:
-        raise UserError("Common Voice is one folder or one archive: name just that")
+        raise UserError("Common Voice is one folder or one archive: name only that one")
     (root,) = roots(sources, out, report)
     first = only_file(root, ("train.tsv", "en/train.tsv", "*/en/train.tsv"))
     if first is None or not (first.parent / "clips").is_dir():

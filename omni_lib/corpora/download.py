@@ -58,16 +58,18 @@ def download(url: str, folder: Path, report: Callable[[str], None] = print) -> P
                 part.replace(target)
                 state.unlink(missing_ok=True)
     except Timeout:
-        raise UserError(f"another process is fetching {target}: let it end") from None
+        raise UserError(f"another process is fetching {target}: wait until it has ended") from None
     except requests.RequestException as error:
         raise UserError(
-            f"{url} cannot be fetched ({_reason(error)}): when you are online, give the same command again"
+            f"{url} cannot be fetched ({_reason(error)}): when you are online, run the same command again,"
             " and it goes on; "
-            "or fetch the file by other means and name it instead"
+            "or download the file in another way and name it instead"
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise UserError(f"{folder} is on a full disk: make room, then the same command goes on") from None
+            raise UserError(
+                f"{folder} is on a full disk: free some space, and run the same command again"
+            ) from None
         raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
     return target
 
@@ -94,8 +96,8 @@ def _fetch(url: str, part: Path, state: Path) -> None:
         total = have + int(length) if length.isdigit() else None
         if total is not None and shutil.disk_usage(part.parent).free < total - have:
             raise UserError(
-                f"{part.parent} has no room for the {total - have:,} bytes of {url} that are lacking: make"
-                " room"
+                f"{part.parent} has no room for the {total - have:,} bytes of {url} that are missing:"
+                " free some space"
             )
         # A weak ETag does not guarantee equal bytes, so the download cannot be continued.
         strong = answer.headers.get("ETag") if not answer.headers.get("ETag", "W/").startswith("W/") else None
@@ -156,7 +158,7 @@ def _check(url: str, part: Path, state: Path, report: Callable[[str], None]) -> 
         part.unlink()
         state.unlink(missing_ok=True)
         raise UserError(
-            f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; give the same"
+            f"{url} arrived damaged (MD5 {found}, published {promised}): it was removed; run the same"
             " command again"
         )
     report(f"{name}: {part.stat().st_size:,} bytes, its MD5 sum is the published one")

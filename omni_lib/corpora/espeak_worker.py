@@ -153,9 +153,7 @@ def speak(espeak: Espeak, take: Take) -> Waveform:
     while len(speech) > longest * SAMPLE_RATE:
         rate = rate * 6 // 5
         if rate > FASTEST:
-            raise UserError(
-                f"'{take.spoken}' takes more than {LONGEST} s however fast it is said: shorten it"
-            )
+            raise UserError(f"'{take.spoken}' takes more than {LONGEST} s at the highest speed: shorten it")
         speech = say(rate)
     return speech
 

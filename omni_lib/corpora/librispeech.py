@@ -25,9 +25,9 @@ Each subset is an archive of its own:
   dev-clean 337 MB, dev-other 314 MB, test-clean 346 MB, test-other 328 MB
   train-clean-100 6.3 GB, train-clean-360 23 GB, train-other-500 30 GB
 Licence: CC BY 4.0; the recordings are of LibriVox, in the public domain.
-Give what you have, folders and archives, in one command; or addresses, and what is lacking is fetched, as in
+Name all the folders and archives that you have in one command. If you name an address, it is downloaded:
   omni data librispeech https://www.openslr.org/resources/12/dev-clean.tar.gz
-An interrupted download goes on when the same command is given again."""
+If the download is interrupted, the same command continues it."""
 
 SUBSETS = (
     "train-clean-100",

@@ -1,4 +1,4 @@
-"""LJSpeech (Ito & Johnson 2017): one reader, 24 hours of non-fiction. `omni data ljspeech SOURCE`
+"""LJ Speech (Ito & Johnson 2017): one reader, 24 hours of non-fiction. `omni data ljspeech SOURCE`
 
     LJSpeech-1.1/metadata.csv              LJ001-0001|as printed|with numbers written out
     LJSpeech-1.1/wavs/LJ001-0001.wav       22.05 kHz
@@ -21,9 +21,9 @@ from omni_lib.machine.tables import is_litter
 WHERE = """\
 LJ Speech 1.1: 13,100 clips, 24 hours of one woman reading seven non-fiction books, 22.05 kHz WAV.
 Published at https://keithito.com/LJ-Speech-Dataset/ as LJSpeech-1.1.tar.bz2, 2.6 GB. Licence: public domain.
-Give the folder or the archive; or its address, and it is fetched:
+Name the folder or the archive. If you name its address, it is downloaded:
   omni data ljspeech https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2
-An interrupted download goes on when the same command is given again."""
+If the download is interrupted, the same command continues it."""
 
 VERSION = 4  # of the output
 SPEAKER = "lj"
@@ -37,14 +37,14 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     `left_out.txt`.
 
     Raises:
-        UserError: the source is not LJSpeech, or `out` holds something else.
+        UserError: the source is not LJ Speech, or `out` holds something else.
     """
     if len(sources) != 1:
-        raise UserError("LJSpeech is one folder or one archive: name just that")
+        raise UserError("LJ Speech is one folder or one archive: name only that one")
     (root,) = roots(sources, out, report)
     table = only_file(root, ("metadata.csv", "*/metadata.csv"))
     if table is None or not (table.parent / "wavs").is_dir():
-        raise UserError(f"{root} is not LJSpeech: it holds no metadata.csv with a folder wavs beside it")
+        raise UserError(f"{root} is not LJ Speech: it holds no metadata.csv with a folder wavs beside it")
     rows, seen = Rows(), set()
     for line, content in read_lines(table):
         # not CSV: a quotation mark is part of the text

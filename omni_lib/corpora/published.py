@@ -183,7 +183,7 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
         if len(matches) > 1:
             raise UserError(
                 f"{folder} holds several: {', '.join(str(m.relative_to(folder)) for m in matches[:3])}: name"
-                " the folder of one"
+                " the folder of one corpus"
             )
         if matches:
             return matches[0]
@@ -218,7 +218,7 @@ def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> 
             # sound is compressed already: unpacked, an archive of it is a little larger, never smaller
             if free < archive.stat().st_size:
                 raise UserError(
-                    f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: make room"
+                    f"{folder.parent} has {free:,} bytes left, too few to unpack {archive}: free some space"
                 )
             report(f"unpacking {archive}")
             partial = folder.with_name(f".{folder.name}.partial")
@@ -231,7 +231,7 @@ def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> 
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except Timeout:
-        raise UserError(f"another process is unpacking into {folder}: let it end") from None
+        raise UserError(f"another process is unpacking into {folder}: wait until it has ended") from None
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
     return folder

@@ -49,7 +49,7 @@ class Segments:
         given = {table.units[name] for name in self.columns if table.units[name]}
         if unknown := sorted(given - {"s", "ms", "samples", "frames"}):
             raise UserError(
-                f"{self.shown}: the unit {unknown[0]} is not read: write seconds and rename to …_s"
+                f"{self.shown}: the unit {unknown[0]} is not read: write seconds and rename the column to …_s"
             )
         if "frames" in given:
             raise UserError(

@@ -41,7 +41,7 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
         if (column := known_column(name)) is not None:
             ours, unit, rank = column
             if ours in best and best[ours][1] == name:
-                raise UserError(f"{path} has the column {name} twice: which one is meant?")
+                raise UserError(f"{path} has the column {name} twice: remove one of them")
             best[ours] = min(best.get(ours, (rank, name, unit)), (rank, name, unit))
     named = {name.strip().lower() for name in header}
     if {"onset", "offset"} <= named:  # together they are the two ends of a segment

@@ -128,7 +128,7 @@ def recognise(waveform: Tensor, recogniser: Recogniser, config: Config) -> Readi
     if recogniser.encoder.output_lengths(len(waveform) // HOP_LENGTH) == 0:
         milliseconds = len(waveform) * 1000 // SAMPLE_RATE
         raise UserError(
-            f"the recording is too short ({milliseconds} ms): one embedding needs {shortest(recogniser)} ms"
+            f"the recording is too short ({milliseconds} ms): record at least {shortest(recogniser)} ms"
         )
     return read_clip(waveform, recogniser, config)
 

@@ -79,7 +79,7 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 raise UserError(f"{path} is encoded in UTF-16: save it as UTF-8")
             if start.startswith((b"BZh", b"\xfd7zXZ", b"PK\3\4", b"\x1f\x8b")):
                 raise UserError(
-                    f"{path} is packed in a way that is not read: unpack it, or pack it with gzip once"
+                    f"{path} is compressed in a way that is not read: decompress it, or use gzip once"
                 )
             if start.startswith(b"mmap"):
                 raise UserError(
@@ -118,8 +118,8 @@ class _Reader:
         for marker, place in ((START, "begins"), (END, "ends")):
             if (marker,) not in self.probability:
                 raise UserError(
-                    f"{self.path} has no {marker} among its 1-grams, the mark where a sentence {place}: "
-                    "build the model again with it ('omni lm build' writes it)"
+                    f"{self.path} has no {marker} among its 1-grams, but {marker} must mark where a sentence "
+                    f"{place}: build the model again, for example with 'omni lm build'"
                 )
         self.probability.setdefault((UNKNOWN,), NEVER)
         return LanguageModel(len(counts), self.probability, self.backoff)

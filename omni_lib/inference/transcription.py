@@ -76,6 +76,6 @@ def transcribe(
         return Transcript(path, "", [])
     if not symbols:
         length = content.samples * 1000 // content.rate
-        raise UserError(f"{path} is too short ({length} ms): one embedding needs {shortest(recogniser)} ms")
+        raise UserError(f"{path} is too short ({length} ms): the model needs {shortest(recogniser)} ms")
     words = word_times(symbols, recogniser.vocabulary, seconds_per_ctc_frame(config))
     return Transcript(path, " ".join(word.word for word in words), words)

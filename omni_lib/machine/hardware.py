@@ -25,7 +25,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
     MPS is used only if it is named, because this code has not been tested on it. The environment variable
     OMNI_DEVICE, if it is set, replaces "auto". Of several processes on one machine, each uses its own
-    graphics card. Several processes cannot train together on MPS.
+    GPU. Several processes cannot train together on MPS.
 
     Raises:
         UserError: the device does not exist, or this machine has fewer cards than processes.
@@ -47,7 +47,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
         raise UserError(f"{setting} is {wanted}, and {why}: set it to auto or cpu")
     if kind == "cuda" and local_rank() >= cards:
         raise UserError(
-            f"more processes on this machine than its {cards} graphics cards: start one per card, "
+            f"more processes on this machine than its {cards} GPUs: start one process per GPU, "
             "or set device to cpu"
         )
     if kind == "cuda":
@@ -78,7 +78,7 @@ def compile_blocks(
 ) -> None:
     """Compile each block once for all lengths and batch sizes. The names in checkpoints stay the same.
 
-    This is meant for graphics cards; the gain there was not measured. On a CPU torch compiles C++ and needs a
+    This is meant for GPUs; the gain there was not measured. On a CPU torch compiles C++ and needs a
     C++ compiler: the first step takes minutes, the code of a depthwise convolution fits a single length, and
     torch compiles it for at most eight lengths.
 

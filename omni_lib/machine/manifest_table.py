@@ -42,7 +42,7 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
     (_, header), *rows = csv_rows(path, text, ",") or [(1, [])]
     twice = sorted({column for column in header if column and header.count(column) > 1})
     if twice:
-        raise UserError(f"{path} has the column {' and '.join(twice)} twice: which one is meant?")
+        raise UserError(f"{path} has the column {' and '.join(twice)} twice: remove one of them")
     missing = [column for column in REQUIRED if column not in header]
     if missing:
         lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"

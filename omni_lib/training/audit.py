@@ -205,7 +205,7 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     share = len(result.impossible) / max(len(result.readable), 1)
     lines = [
         f"{manifest.path}: {rows} rows, {len(result.readable)} readable, "
-        f"{len(result.unreadable) + len(result.soundless)} not",
+        f"{len(result.unreadable) + len(result.soundless)} not readable",
         f"{sum(result.seconds.values()) / 3600:.2f} hours, {len(speakers) or 'unnamed'} speakers",
     ]
     for split, seconds in sorted(result.seconds.items()):

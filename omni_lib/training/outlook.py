@@ -50,8 +50,8 @@ def never_reached(config: Config, total_steps: int) -> list[str]:
     notes = []
     if 0 < total_steps <= config.warmup_steps:
         notes.append(
-            f"warmup_steps is {config.warmup_steps} and the training has {total_steps} steps: it ends before"
-            " the rate is learning_rate: lower warmup_steps"
+            f"warmup_steps is {config.warmup_steps} and the training has {total_steps} steps, so the rate"
+            " never reaches learning_rate: lower warmup_steps"
         )
     if config.spec_augment and config.spec_augment_from_epoch > config.num_epochs:
         notes.append(

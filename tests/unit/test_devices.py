@@ -77,7 +77,7 @@ def test_the_first_device_that_there_is_unless_another_is_asked_for(machine, wan
     ("mps", {"cards": 1}, "device is mps, and torch finds none here"),
     ("mps", {"cards": 0, "mps": True, "ranks": 2}, "processes that train together cannot use it"),
     ("auto", {"cards": 2, "ranks": 4, "place": 2},
-     "more processes on this machine than its 2 graphics cards"),
+     "more processes on this machine than its 2 GPUs"),
 ])  # fmt: skip
 def test_a_device_that_is_not_there_is_refused(machine, wanted, pretended, words):
     machine(**pretended)

@@ -58,15 +58,15 @@ def test_all_right(capsys: pytest.CaptureFixture):
     assert capsys.readouterr().out == "ok    torch 2.14.1\nnote  GPU: none found, none needed\nall right\n"
 
 
-@pytest.mark.parametrize("state", ["miss", "odds"])
+@pytest.mark.parametrize("state", ["miss", "wrong"])
 def test_a_problem_is_reported_and_the_status_is_2(state, capsys: pytest.CaptureFixture):
     assert (
         report([Finding("ok", "numpy", "2.1.0"), Finding(state, "torch", "not installed", "pip install it")])
         == 2
     )
     assert capsys.readouterr().out.splitlines()[1:] == [
-        f"{state}  torch: not installed; pip install it",
-        "1 to mend",
+        f"{state:<5} torch: not installed; pip install it",
+        "1 to fix",
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_problem_is_reported_and_the_status_is_2(state, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("version", "state"), [("3.10.12", "odds"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "odds")]
+    ("version", "state"), [("3.10.12", "wrong"), ("3.11.0", "ok"), ("3.13.9", "ok"), ("3.14.0", "wrong")]
 )
 def test_python_version(root: Path, monkeypatch: pytest.MonkeyPatch, version: str, state: str):
     monkeypatch.setattr(packages.platform, "python_version", lambda: version)
@@ -106,7 +106,7 @@ def test_a_package_at_odds_with_its_pin(root: Path, installed: dict[str, str]):
     installed |= {"numpy": "2.2.0", "certifi": "2025.1"}
     findings = list(packages.packages_found(root))
     assert str(only(findings, "numpy")).startswith(
-        "odds  numpy: 2.2.0, constraints.txt has 2.1.0; python -m pip"
+        "wrong numpy: 2.2.0, but constraints.txt has 2.1.0; python -m pip"
     )
     assert "certifi 2025.1" in only(findings, "versions").detail
 
@@ -139,7 +139,7 @@ def test_omni_lib_itself_not_installed(root: Path, installed: dict[str, str]):
 
 def test_outside_a_clone(tmp_path: Path):
     (finding,) = packages.packages_found(tmp_path)
-    assert finding.state == "odds" and "clone" in finding.remedy
+    assert finding.state == "wrong" and "clone" in finding.remedy
 
 
 def test_a_missing_packaging_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch):
@@ -185,7 +185,7 @@ def test_torch_and_torchaudio_that_do_not_match(monkeypatch: pytest.MonkeyPatch)
         libraries, "probe", lambda program: "OSError: libcudart.so.13: cannot open shared object file"
     )
     (finding,) = libraries.torch_and_torchaudio(libraries.probe(libraries.TORCH_PROBE))
-    assert finding.state == "odds" and "libcudart" in finding.detail and "must match" in finding.remedy
+    assert finding.state == "wrong" and "libcudart" in finding.detail and "must match" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_espeak_that_does_not_start(monkeypatch: pytest.MonkeyPatch):
         libraries, "probe", lambda program: "ModuleNotFoundError: No module named 'espeakng_loader'"
     )
     (finding,) = libraries.espeak()
-    assert finding.state == "odds" and "espeakng_loader" in finding.detail and finding.remedy
+    assert finding.state == "wrong" and "espeakng_loader" in finding.detail and finding.remedy
 
 
 def test_libsndfile_that_does_not_load(monkeypatch: pytest.MonkeyPatch):
@@ -215,7 +215,7 @@ def test_libsndfile_that_does_not_load(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(libraries.importlib, "import_module", fail)
     (finding,) = libraries.libsndfile()
-    assert finding.state == "odds" and "sndfile library not found" in finding.detail
+    assert finding.state == "wrong" and "sndfile library not found" in finding.detail
 
 
 def test_libsndfile_without_mp3(monkeypatch: pytest.MonkeyPatch):
@@ -233,7 +233,7 @@ Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.mark.parametrize(
-    ("torch", "free", "state"), [(True, 0.5, "odds"), (True, 2, "ok"), (False, 2, "odds"), (False, 7, "ok")]
+    ("torch", "free", "state"), [(True, 0.5, "wrong"), (True, 2, "ok"), (False, 2, "wrong"), (False, 7, "ok")]
 )
 def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: bool, free: float, state: str):
     if not torch:
@@ -242,7 +242,7 @@ def test_disk(tmp_path: Path, installed: dict[str, str], monkeypatch, torch: boo
     assert only(computer.disk_and_memory(tmp_path), "disk").state == state
 
 
-@pytest.mark.parametrize(("available", "states"), [(4, ["odds"]), (6, ["ok"]), (None, [])])
+@pytest.mark.parametrize(("available", "states"), [(4, ["wrong"]), (6, ["ok"]), (None, [])])
 def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: float | None, states: list[str]):
     monkeypatch.setattr(computer, "_memory", lambda: available and int(available * GIGABYTE))
     assert [
@@ -286,7 +286,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     findings = list(computer.folders(tmp_path))
     assert [finding.what for finding in findings] == ["data", "checkpoints", "notebooks/my"]
-    assert all(finding.state == "odds" and finding.remedy for finding in findings)
+    assert all(finding.state == "wrong" and finding.remedy for finding in findings)
 
 
 def test_looking_leaves_nothing_behind(tmp_path: Path):
@@ -309,7 +309,7 @@ def test_corpus(tmp_path: Path):
 def test_this_machine_passes_but_for_what_a_test_machine_may_lack():
     """Where `make test` runs, everything that was installed works."""
     findings = doctor.examine()
-    wrong = {finding.what for finding in findings if finding.state in ("miss", "odds")}
+    wrong = {finding.what for finding in findings if finding.state in ("miss", "wrong")}
     assert wrong <= {
         "omni-lib",
         "memory",
@@ -319,7 +319,7 @@ def test_this_machine_passes_but_for_what_a_test_machine_may_lack():
     assert all(
         "\n" not in str(finding) and finding.remedy
         for finding in findings
-        if finding.state in ("miss", "odds")
+        if finding.state in ("miss", "wrong")
     )
     for module in (doctor, computer, libraries, packages):
         assert "torch" not in module.__dict__, "the doctor imports nothing that may be broken"

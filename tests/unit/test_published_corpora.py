@@ -1,4 +1,4 @@
-"""LibriSpeech, LJSpeech and Common Voice, from small replicas in their published layout."""
+"""LibriSpeech, LJ Speech and Common Voice, from small replicas in their published layout."""
 
 import csv
 import shutil

@@ -41,6 +41,6 @@ def report(findings: Sequence[Finding]) -> int:
     """Print the findings and a verdict; 0 if all is right, 2 if something must be fixed."""
     for finding in findings:
         print(finding)
-    wrong = sum(finding.state in ("miss", "odds") for finding in findings)
-    print(f"{wrong} to mend" if wrong else "all right")
+    wrong = sum(finding.state in ("miss", "wrong") for finding in findings)
+    print(f"{wrong} to fix" if wrong else "all right")
     return 2 if wrong else 0

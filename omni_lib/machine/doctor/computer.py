@@ -24,10 +24,10 @@ def disk_and_memory(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free
     if free < needed:
         yield Finding(
-            "odds",
+            "wrong",
             "disk",
             f"{_size(free)} free, {_size(needed)} needed",
-            "free some, or move the project to another disk",
+            "delete something, or move the project to another disk",
         )
     else:
         yield Finding("ok", "disk", f"{_size(free)} free")
@@ -36,7 +36,10 @@ def disk_and_memory(root: Path) -> Iterator[Finding]:
     if memory is not None:
         if memory < MEMORY:
             yield Finding(
-                "odds", "memory", f"{_size(memory)} available, {_size(MEMORY)} needed", "close other programs"
+                "wrong",
+                "memory",
+                f"{_size(memory)} available, {_size(MEMORY)} needed",
+                "close other programs",
             )
         else:
             yield Finding("ok", "memory", f"{_size(memory)} available")
@@ -54,7 +57,7 @@ def threads_and_load(torch: dict[str, Any] | str) -> Iterator[Finding]:
         yield Finding("ok", "a training that begins now uses", plan.describe(torch["threads"]))
     if busy > cores / 2:
         detail = f"other programs use {busy:.1f} of {cores} cores; a training beside them takes longer"
-        yield Finding("note", "busy", detail, "let the other work end first")
+        yield Finding("note", "busy", detail, "train when the other programs have ended")
 
 
 def _memory() -> int | None:
@@ -78,13 +81,13 @@ def _size(count: int) -> str:
 def folders(root: Path) -> Iterator[Finding]:
     """Whether the folders to which the project writes can be written."""
     remedies = {
-        "data": "give `omni data … --out` a folder of yours",
+        "data": "choose a folder that you can write to with `omni data … --out FOLDER`",
         "checkpoints": "train with `--set save_dir=FOLDER`",
         "notebooks/my": "use `omni lab --workspace FOLDER`",
     }
     refused = [name for name in remedies if refused_write(root / name)]
     for name in refused:
-        yield Finding("odds", name, "cannot be written", remedies[name])
+        yield Finding("wrong", name, "cannot be written", remedies[name])
     if not refused:
         yield Finding("ok", "folders", f"{', '.join(remedies)} can be written")
 
@@ -100,6 +103,6 @@ def corpus(root: Path) -> Iterator[Finding]:
         yield Finding(
             "note",
             "corpus",
-            f"no {corpus.as_posix()} yet",
-            "make it in under a minute: omni data synth --out data/audio",
+            f"{corpus.as_posix()} does not exist yet",
+            "make it, in under a minute: omni data synth --out data/audio",
         )

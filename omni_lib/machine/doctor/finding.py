@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. `miss` and `odds` must be fixed; `ok` and `note` need not."""
+    """The result of one check. `miss` (missing) and `wrong` must be fixed; `ok` and `note` need not."""
 
-    state: Literal["ok", "note", "miss", "odds"]
+    state: Literal["ok", "note", "miss", "wrong"]
     what: str
     detail: str = ""
     remedy: str = ""

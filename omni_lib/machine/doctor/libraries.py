@@ -33,7 +33,7 @@ print(json.dumps({"threads": torch.get_num_threads(), "gpu": gpu}))
 def torch_and_torchaudio(answer: dict[str, Any] | str) -> Iterator[Finding]:
     """The findings from the output of `TORCH_PROBE`."""
     if isinstance(answer, str):
-        yield Finding("odds", "torch and torchaudio together", answer, f"they must match: {INSTALL}")
+        yield Finding("wrong", "torch and torchaudio together", answer, f"they must match: {INSTALL}")
         return
     yield Finding("ok", "torch and torchaudio", "work together")
     threads, cores = answer["threads"], computer.usable_cores()
@@ -41,7 +41,7 @@ def torch_and_torchaudio(answer: dict[str, Any] | str) -> Iterator[Finding]:
         yield Finding(
             "note",
             "torch threads",
-            f"{threads} on {cores} cores slows training down",
+            f"{threads} threads on {cores} cores slow training down",
             f"set OMP_NUM_THREADS={cores}",
         )
     else:
@@ -70,10 +70,10 @@ def espeak() -> Iterator[Finding]:
     answer = probe(ESPEAK_PROBE)
     if isinstance(answer, str):
         remedy = (
-            f"{INSTALL}; if it is installed, the path of its folder may be too long for it: "
-            "move the project to a shorter one"
+            f"{INSTALL}; if it is installed, the path of its folder may be too long: "
+            "move the project to a folder with a shorter path"
         )
-        yield Finding("odds", "espeak-ng", f"does not start ({answer})", remedy)
+        yield Finding("wrong", "espeak-ng", f"does not start ({answer})", remedy)
     else:
         yield Finding("ok", "espeak-ng", f"{answer['version'].split()[0]}, {answer['rate']} Hz")
 
@@ -111,7 +111,7 @@ def libsndfile() -> Iterator[Finding]:
         readable = soundfile.available_formats()
     except (ImportError, OSError) as error:
         yield Finding(
-            "odds",
+            "wrong",
             "libsndfile",
             f"does not load ({_first_line(error)})",
             f"{INSTALL}; Debian: apt-get install libsndfile1",

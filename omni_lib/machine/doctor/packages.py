@@ -36,10 +36,10 @@ def python_version(root: Path) -> Iterator[Finding]:
         yield Finding("ok", "Python", version)
     else:
         yield Finding(
-            "odds",
+            "wrong",
             "Python",
-            f"{version}, the project needs {wanted}",
-            "install such a version, then run `make setup PYTHON=python3.11`",
+            f"{version}, but the project needs {wanted}",
+            "install Python 3.11, then run `make setup PYTHON=python3.11`",
         )
 
 
@@ -49,19 +49,19 @@ def packages_found(root: Path) -> Iterator[Finding]:
         from packaging.requirements import Requirement
         from packaging.utils import canonicalize_name
     except ImportError:
-        yield Finding("miss", "packaging", "not installed, so no other package was looked at", INSTALL)
+        yield Finding("miss", "packaging", "not installed, so the other packages were not checked", INSTALL)
         return
     project = _project(root)
     if not project:
         yield Finding(
-            "odds",
+            "wrong",
             "omni-lib",
             f"not a clone: {root} has no pyproject.toml",
-            "clone the project and install it in place",
+            "clone the project, and run `make setup` in its folder",
         )
         return
     if installed("omni-lib") is None:
-        yield Finding("miss", "omni-lib", "runs from the folder but is not installed", INSTALL)
+        yield Finding("miss", "omni-lib", "not installed", INSTALL)
 
     pins = {canonicalize_name(pin.name): pin for pin in _pins(root)}
     optional = project["optional-dependencies"]
@@ -88,7 +88,7 @@ def _further_packages(pins: Sequence[Requirement]) -> Finding:
         if version and not pin.specifier.contains(version, prereleases=True)
     ]
     if strays:
-        return Finding("odds", "versions", f"not as in constraints.txt: {', '.join(strays)}", INSTALL)
+        return Finding("wrong", "versions", f"not as in constraints.txt: {', '.join(strays)}", INSTALL)
     count = sum(version is not None for _, version in others)
     return Finding("ok", f"{count} further packages", "as in constraints.txt")
 
@@ -102,16 +102,16 @@ def _package(requirement: Requirement, pin: Requirement | None, required: bool) 
             return Finding(
                 "note",
                 name,
-                f"{why}, the slower, readable beam search is used instead",
+                f"{why}, so the project's readable, slower beam search is used",
                 INSTALL if usable else "",
             )
         if required:
             return Finding("miss", name, "not installed", INSTALL)
-        return Finding("note", name, "not installed, only tests need it", INSTALL)
+        return Finding("note", name, "not installed, but only tests need it", INSTALL)
     wanted = pin.specifier if pin is not None else requirement.specifier
     if not wanted.contains(version, prereleases=True):
         return Finding(
-            "odds", name, f"{version}, constraints.txt has {str(wanted).removeprefix('==')}", INSTALL
+            "wrong", name, f"{version}, but constraints.txt has {str(wanted).removeprefix('==')}", INSTALL
         )
     return Finding("ok", name, version)
 
