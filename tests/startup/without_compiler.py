@@ -30,7 +30,7 @@ class CompilerOnDemand(types.ModuleType):
 
 
 class PartOnDemand(types.SimpleNamespace):
-    """Takes the place of one module of `torch._dynamo`: a few known answers, and the real module for others."""
+    """Takes the place of one module of `torch._dynamo`: a few known answers, else the real module."""
 
     def __getattr__(self, name):
         return getattr(importlib.import_module(f"{compiler.__name__}.{self.module}"), name)
