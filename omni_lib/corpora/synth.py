@@ -275,6 +275,6 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
         if count < 0:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be 0 or more")
     if not any(counts.values()):
-        raise UserError("the number of utterances is 0 in every split: ask for at least one")
+        raise UserError("the corpus would have no utterance at all: ask for at least one")
     # train comes first: the rare words are dealt to it
     return {split: counts.get(split, 0) for split in SPLITS}

@@ -79,7 +79,7 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 raise UserError(f"{path} is encoded in UTF-16: save it as UTF-8")
             if start.startswith((b"BZh", b"\xfd7zXZ", b"PK\3\4", b"\x1f\x8b")):
                 raise UserError(
-                    f"{path} is compressed in a way that is not read: decompress it, or use gzip once"
+                    f"{path} is packed in a way that is not read: unpack it, or pack it with gzip once"
                 )
             if start.startswith(b"mmap"):
                 raise UserError(

@@ -322,7 +322,7 @@ class BackgroundRun:
             return False
         if timeout is not None and time.monotonic() - began > timeout:
             raise UserError(
-                f"the training in {self.folder} is not over after {timeout:.0f} s and goes on: wait longer"
+                f"the training in {self.folder} is not over after {timeout:.0f} s: it goes on, so wait longer"
             )
         return True
 

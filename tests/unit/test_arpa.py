@@ -174,11 +174,8 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, old, new, complaint):
         (gzip.compress(MODEL.encode())[:-20], "cannot be read as an ARPA language model"),
         (gzip.compress(MODEL.encode())[:30] + b"\0" * 30, "cannot be read as an ARPA language model"),
         (b"\x1f\x8b", "cannot be read as an ARPA language model"),
-        (bz2.compress(MODEL.encode()), "is compressed in a way that is not read: decompress it"),
-        (
-            gzip.compress(gzip.compress(MODEL.encode())),
-            "is compressed in a way that is not read: decompress it",
-        ),
+        (bz2.compress(MODEL.encode()), "is packed in a way that is not read: unpack it"),
+        (gzip.compress(gzip.compress(MODEL.encode())), "is packed in a way that is not read: unpack it"),
         (MODEL.encode().replace(b"\n", b"\r"), "ends its lines with CR alone: save it with the line ends LF"),
     ],
     ids=[
