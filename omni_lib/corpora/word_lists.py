@@ -225,7 +225,7 @@ GRAMMAR = {
     """,
 }
 
-# Further alternatives of the rules above, for clips beyond the frozen ones: about half as many again. A rule
+# Further alternatives of the rules above, for clips beyond the frozen ones: about as many again. A rule
 # that is only here is new.
 MORE_GRAMMAR = {
     "name": "emma | jack | julia | robert | helen | oscar | grace | martin",
