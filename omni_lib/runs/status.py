@@ -16,6 +16,8 @@ KILLED = "Ended without saving, by request"  # the last line of the console of a
 
 
 class State(Enum):
+    """Whether a run goes on, and if not, how it ended."""
+
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"  # saved, and can be resumed
