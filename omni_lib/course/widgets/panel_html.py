@@ -28,10 +28,12 @@ def comparison(runs: Sequence[RunFolder]) -> str:
 
 
 def short_name(run: RunFolder) -> str:
+    """The last two folders of its path, such as checkpoints/an4."""
     return "/".join(run.folder.parts[-2:])
 
 
 def console_text(run: RunFolder) -> str:
+    """The last lines that the training has printed, as HTML."""
     style = (
         "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
     )
@@ -104,6 +106,7 @@ def transcripts_table(status: Status) -> str:
 
 
 def duration(seconds: float) -> str:
+    """A time in words: "1 h 05 min", "5 min 07 s" or "12 s"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
