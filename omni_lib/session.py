@@ -66,7 +66,7 @@ def train(
     with distributed.process_group(), distributed.on_writer(RunLock(folder)):
         if not resume and (periodic_checkpoints(folder) or (folder / FILE_NAME).exists()):
             raise UserError(
-                f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
+                f"{folder} holds a run already: add --resume to continue it, or choose another save_dir"
             )
         earlier = load_to_resume(folder, config)
         delete_old_checkpoints(folder)  # an earlier process may have been killed before it deleted them
