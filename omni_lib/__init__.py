@@ -11,9 +11,10 @@ Read these eight files, in this order:
     trainer.py      the training loop: batches, loss, gradient, step, log, checkpoint
     stage_e.py      the trained encoder as the next stage loads it
 
-The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` (the patterns of that
-rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which letter), `recogniser`
-(encoder and head together), `weights` (reading a checkpoint), `config` (every setting) and `errors`.
+The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` and `text_refusals`
+(the patterns of that rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which
+letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every setting)
+and `errors`.
 
 The folders:
 
@@ -26,7 +27,8 @@ The folders:
                  readers of files: sound containers (`sound/`) and tables
 
 `cli.py` declares the options of the command `omni`, `commands.py` does what they ask for, and `train.py` is
-`python -m omni_lib.train`. To resume a stopped run, `training/resumption.py` loads its newest checkpoint and
-refuses changed settings or data, and `Trainer.restore` (`trainer.py`) restores its state. Imports run one
-way: command line, course, trainer, inference, runs, training, model, corpora, machine.
+`python -m omni_lib.train`. `session.py` holds the function `train`: it locks the folder of the run, lets
+`training/resumption.py` load the newest checkpoint and refuse changed settings or data, and runs the loop.
+`Trainer.restore` (`trainer.py`) restores the state of a stopped run. Imports run one way: command line,
+course, session, trainer, inference, runs, training, model, corpora, machine.
 """

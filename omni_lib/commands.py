@@ -96,13 +96,13 @@ def train(options: argparse.Namespace) -> int:
 
     plan = choose_threads()  # before torch is imported
 
-    from omni_lib import trainer
+    from omni_lib import session
     from omni_lib.config import load_config
     from omni_lib.inference.report import final_report
-    from omni_lib.machine.distributed import is_writer, session
+    from omni_lib.machine.distributed import is_writer, process_group
     from omni_lib.runs.finding import runs_going_on
 
-    with session():  # joins the other processes, if torchrun started this one
+    with process_group():  # joins the other processes, if torchrun started this one
         config = load_config(options.config, options.set)
         if is_writer():
             for other in runs_going_on(apart_from=Path(config.save_dir)):
@@ -111,7 +111,7 @@ def train(options: argparse.Namespace) -> int:
                     "each slows the other down",
                     flush=True,
                 )
-        result = trainer.train(config, resume=options.resume, max_steps=options.max_steps, plan=plan)
+        result = session.train(config, resume=options.resume, max_steps=options.max_steps, plan=plan)
     if not is_writer():
         return 0
     if result.interrupted:

@@ -9,7 +9,7 @@ be a letter, be known to be silent, or have a reading in words; otherwise the te
 contains the character. A manifest uses this rule directly. A text of the letters a-z and single spaces is
 taken as it is, also with spellings that are refused in other texts (don t, km), unless it holds an
 abbreviation such as mr. `corpora/transcripts.py` first writes numbers in words and then uses the rule. The
-patterns themselves are in `text_patterns.py`.
+patterns themselves are in `text_patterns.py` and `text_refusals.py`.
 
 Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
 Invisible       soft hyphens, zero-width characters, direction marks and variation selectors are deleted.
@@ -44,6 +44,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 from omni_lib import text_patterns as patterns
+from omni_lib import text_refusals as refusals
 from omni_lib.errors import UserError
 
 BLANK, SPACE = 0, 1
@@ -63,7 +64,7 @@ def normalise(text: str) -> str:
         return text  # what was normalised before is never refused
     written = written_out(text)
     # in capitals only, VI could be any word
-    if not written.isupper() and (numeral := patterns.ROMAN.search(written)):
+    if not written.isupper() and (numeral := refusals.ROMAN.search(written)):
         raise UserError(f"the text holds the number {numeral[0]!r}: write it out as spoken")
     for sign, words in patterns.SIGNS:
         written = sign.sub(words, written)
@@ -74,7 +75,7 @@ def normalise(text: str) -> str:
     if found := patterns.BARE.search(normalised):  # V's would be read as versus when the manifest is read
         words = _abbreviated(found[0])
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
-    capitals = [] if written.isupper() else [each.lower() for each in patterns.ACRONYM.findall(written)]
+    capitals = [] if written.isupper() else [each.lower() for each in refusals.ACRONYM.findall(written)]
     acronyms = {each for each in capitals if capitals.count(each) == normalised.split().count(each)}
     return refuse_spellings(normalised, acronyms)
 
@@ -89,12 +90,12 @@ def refuse_spellings(normalised: str, acronyms: Collection[str] = ()) -> str:
     Raises:
         UserError: it does.
     """
-    if patterns.PHONES.fullmatch(normalised):
+    if refusals.PHONES.fullmatch(normalised):
         raise UserError(f"the text {normalised[:40]!r} is written in phones: write it in words")
-    if found := patterns.LOST_APOSTROPHE.search(normalised):
+    if found := refusals.LOST_APOSTROPHE.search(normalised):
         whole = found[0].replace(" ", "'")
         raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
-    for found in patterns.NO_WORD.finditer(normalised):
+    for found in refusals.NO_WORD.finditer(normalised):
         if found[0] not in acronyms:
             raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
     return normalised
@@ -143,7 +144,7 @@ def _decoded(text: str) -> str:
 
 
 def _refuse(text: str) -> str:
-    for pattern, why in patterns.REFUSED:
+    for pattern, why in refusals.REFUSED:
         if found := pattern.search(text):
             raise UserError(f"the text holds {found[0].strip()!r}, which {why}")
     return text

@@ -1,7 +1,7 @@
 """`python -m omni_lib.train --config configs/audio_enc_tiny.json` is the same as `omni train`.
 
-The training loop is in `omni_lib.trainer`. `Trainer`, `TrainingResult` and `train` can also be imported from
-here.
+`train` and `TrainingResult` (from `omni_lib.session`) and `Trainer` (from `omni_lib.trainer`, the training
+loop) can also be imported from here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if __name__ == "__main__":  # first, because `omni train` has something to set b
 
     sys.exit(main(["train", *sys.argv[1:]]))
 
-from omni_lib.trainer import Trainer, TrainingResult, train
+from omni_lib.session import TrainingResult, train
+from omni_lib.trainer import Trainer
 
 __all__ = ["Trainer", "TrainingResult", "train"]

@@ -1,8 +1,7 @@
 """The training loop: from a manifest to an encoder that transcribes.
 
-    python -m omni_lib.train --config configs/audio_enc_tiny.json
-
-is the same as `omni train`. The notebooks, the command line and the tests all call `train` in this file.
+`Trainer.run` is the loop, and `Trainer.train_step` is one step of it. `session.py` makes the trainer of a run
+and calls `run`.
 
 The settings, the data and the machine determine a run. The random numbers for batches, masks and dropout are
 seeded with (seed, epoch, row) or (seed, step), never drawn from a generator whose state a restart would lose.
@@ -13,15 +12,12 @@ ends with the same weights as one that was not stopped.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from omni_lib.config import Config
 from omni_lib.encoder import count_parameters
@@ -29,13 +25,9 @@ from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine import distributed
 from omni_lib.machine.hardware import choose_device, compile_blocks, keep_freed_memory, remember_kernels
-from omni_lib.machine.threads import threads, threads_of_run
-from omni_lib.machine.waiting import ThreadPlan
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.interruption import StopRequest
 from omni_lib.runs.journal import Journal
-from omni_lib.runs.lock import RunLock
-from omni_lib.runs.log import FILE_NAME
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
 from omni_lib.subsampling import MaskedBatchNorm
@@ -53,75 +45,10 @@ from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
 from omni_lib.training.outlook import Outlook, never_reached
 from omni_lib.training.prefetch import on_device
-from omni_lib.training.resumption import ACCEPT, Resumption, load_to_resume
+from omni_lib.training.resumption import Resumption
 from omni_lib.weights import load_weights
 
 TRANSCRIPTS = 3  # dev utterances whose transcripts the log keeps after each epoch
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a run ended."""
-
-    folder: Path
-    checkpoint: Path  # the last one saved
-    step: int
-    total_steps: int
-    interrupted: bool  # by Ctrl-C, SIGTERM, the stop file or max_steps
-    seconds: float  # of this session, loading and evaluation included
-
-
-def train(
-    config: Config,
-    *,
-    resume: bool = False,
-    max_steps: int | None = None,
-    report: Callable[[str], None] = tqdm.write,
-    plan: ThreadPlan | None = None,
-) -> TrainingResult:
-    """Train to the end of the schedule, or to the global step `max_steps`, or until interrupted.
-
-    Args:
-        resume: continue from the newest checkpoint in `config.save_dir`, if there is one.
-        report: called with each line that the user should see.
-        plan: how many threads a new run uses; None: as many as torch uses now. A resumed run uses as many as
-            before.
-
-    Raises:
-        UserError: another process is training in the folder; the folder holds a run and `resume` is false;
-            its newest checkpoint is damaged, or was trained with other settings or other data; the data
-            cannot be used for training; a step would not fit into memory; the disk is full; or the loss is
-            not finite.
-    """
-    began = time.monotonic()
-    folder = Path(config.save_dir)
-    with distributed.session(), distributed.on_writer(RunLock(folder)):
-        if not resume and (periodic_checkpoints(folder) or (folder / FILE_NAME).exists()):
-            raise UserError(
-                f"{folder} holds a run already: add --resume to go on with it, or choose another save_dir"
-            )
-        earlier = load_to_resume(folder, config)
-        delete_old_checkpoints(folder)  # an earlier process may have been killed before it deleted them
-        distributed.agree(
-            earlier and earlier.step,
-            f"not all processes see the same checkpoints in {folder}: "
-            "choose a save_dir that all machines share",
-        )
-        if earlier and earlier.is_finished:
-            earlier.report_changed_data(config, report)
-            seconds = time.monotonic() - began
-            return TrainingResult(folder, earlier.path, earlier.step, earlier.step, False, seconds)
-        if earlier and earlier.threads is None:
-            plan = None  # a checkpoint without a number of threads: so many as torch chooses, as before
-        number, why = threads_of_run(plan, earlier.threads if earlier else None)
-        with threads(number):
-            trainer = Trainer(config, folder, report, earlier)
-            if why:
-                trainer.report(why)
-            interrupted = trainer.run(max_steps)
-    seconds = time.monotonic() - began
-    path = checkpoint_path(folder, trainer.step)
-    return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, seconds)
 
 
 class Trainer:
@@ -130,29 +57,41 @@ class Trainer:
     def __init__(
         self, config: Config, folder: Path, report: Callable[[str], None], earlier: Resumption | None = None
     ) -> None:
-        """`earlier` is the checkpoint to continue from, or None for a new run. Raises as `train` does."""
+        """
+        Args:
+            report: called with each line that the user should see.
+            earlier: the checkpoint to continue from, or None for a new run.
+
+        Raises:
+            UserError: the data cannot be used for training, or has changed since `earlier`; a step would not
+                fit into memory; or `earlier` is not the state of such a run.
+        """
         self.config, self.folder = config, folder
         self.journal = Journal(folder, config, report)
         self.report = self.journal.report
+        self.progress = ProgressFile(folder)
         remember_kernels()
         keep_freed_memory()
         self.device = choose_device(config.device)
 
+        # what changes from step to step, besides the model and the optimisers
         self.step = 0
         self.window = Window()  # the steps that the next log line summarises
         self.best_wer = math.inf
         self.metrics: dict[str, float] = {}  # of the last dev evaluation
-        self.progress = ProgressFile(folder)
-        self.newest: Path | None = None  # the last periodic checkpoint that was saved or resumed from
+        self.newest_checkpoint: Path | None = None  # the last one that was saved or resumed from
 
         self.data = RunData.load(config, earlier, self.report, self.progress.computing)
         self.batches = self.data.batches
         self.total_steps = len(self.batches) * config.num_epochs
         for note in never_reached(config, self.total_steps):
             self.report(f"note, {note}")
+
+        # the model and its optimisers, as they were at the checkpoint if there is one
         self._build_model(earlier)
         self.optimizers = Optimizers(self.recogniser.encoder.blocks, self.model, config)
         if earlier:
+            earlier.refuse_other_length(self.total_steps, config)
             self.restore(earlier.contents)
             if earlier.data and earlier.data.dev != self.data.fingerprint.dev:
                 self.best_wer = math.inf  # error rates on two dev sets cannot be compared
@@ -268,8 +207,8 @@ class Trainer:
             batches = distributed.gathered(batch.utterances)
             names = ", ".join(row.path.name for utterances in batches for row in utterances)
             good = (
-                f"the last good checkpoint is {self.newest}"
-                if self.newest
+                f"the last good checkpoint is {self.newest_checkpoint}"
+                if self.newest_checkpoint
                 else "no checkpoint was saved before"
             )
             raise UserError(
@@ -279,8 +218,8 @@ class Trainer:
 
     def _mend_folder(self) -> None:
         """Save the run again if its folder was deleted, moved or emptied; its whole state is in memory."""
-        if distributed.is_writer() and self.newest and not self.newest.exists():
-            self.report(f"! {self.newest} was removed while the run goes on: saving it again")
+        if distributed.is_writer() and self.newest_checkpoint and not self.newest_checkpoint.exists():
+            self.report(f"! {self.newest_checkpoint} was removed while the run goes on: saving it again")
             if not (self.folder / BEST).exists():
                 self.best_wer = math.inf  # so that the next epoch saves a new best
             self.save()
@@ -347,7 +286,7 @@ class Trainer:
             return
         path = checkpoint_path(self.folder, self.step)
         save_checkpoint(path, self.state())
-        self.newest = path
+        self.newest_checkpoint = path
         delete_old_checkpoints(self.folder)
         self.report(f"✓ Saved checkpoint: {path.name}")
 
@@ -355,33 +294,21 @@ class Trainer:
         """Restore the run from the contents of a checkpoint (`state()`).
 
         Raises:
-            UserError: because of changed data, the schedule or the model has another size; or `saved` is not
-                the state of such a run.
+            UserError: `saved` is not the state of a run with this model.
         """
         try:
-            self._restore(saved, saved["resume"])
+            resume = saved["resume"]
+            load_weights(self.model, resume["model"], self.folder)
+            load_weights(self.averaged, resume["averaged"], self.folder)
+            self.optimizers.load_state_dict(resume["optimizers"])
+            self.step, self.metrics = saved["step"], dict(saved["metrics"])
+            self.best_wer = float(resume["best_wer"])
+            self.window = Window.of_state_dict(resume["window"])
+            self.journal.go_on_from(self.step)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             raise UserError(
                 f"the checkpoint in {self.folder} cannot be resumed by this version ({reason}): "
                 "train into another save_dir"
             ) from None
-        self.newest = periodic_checkpoints(self.folder)[-1]
-
-    def _restore(self, saved: dict[str, Any], resume: dict[str, Any]) -> None:
-        # the length of the schedule: data changes are detected here only if the checkpoint has no fingerprint
-        if resume["total_steps"] != self.total_steps and not self.config.accept_changed_data:
-            raise UserError(
-                f"the run in {self.folder} has {resume['total_steps']} steps, "
-                f"this data makes {self.total_steps}: restore the data that the run began with, "
-                f"train into another save_dir, or {ACCEPT}"
-            )
-
-        # weights, optimisers, and the sums since the last log line
-        load_weights(self.model, resume["model"], self.folder)
-        load_weights(self.averaged, resume["averaged"], self.folder)
-        self.optimizers.load_state_dict(resume["optimizers"])
-        self.step, self.metrics = saved["step"], dict(saved["metrics"])
-        self.best_wer = float(resume["best_wer"])
-        self.window = Window.of_state_dict(resume["window"])
-        self.journal.go_on_from(self.step)
+        self.newest_checkpoint = periodic_checkpoints(self.folder)[-1]

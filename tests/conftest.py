@@ -42,7 +42,7 @@ from omni_lib.config import Config
 from omni_lib.course import materials
 from omni_lib.machine.hardware import keep_freed_memory
 from omni_lib.manifest import Utterance, write_manifest
-from omni_lib.trainer import TrainingResult, train
+from omni_lib.session import TrainingResult, train
 
 torch.set_num_threads(1)
 keep_freed_memory()

@@ -17,7 +17,7 @@ from statistics import mean, median, pstdev
 from omni_lib.corpora.table_reader import Row
 from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS, split_hint
-from omni_lib.text_patterns import PHONE
+from omni_lib.text_refusals import PHONE
 
 _NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
 _TIMES = re.compile(r"\[?\d+\.\d+[\s,:-]+\d+\.\d+\]?\s+\D")

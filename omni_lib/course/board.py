@@ -44,6 +44,7 @@ class LessonStanding:
 
     @property
     def right(self) -> int:
+        """The number of exercises that count as right."""
         return sum(standing.outcome.counts_as_right for standing in self.standings)
 
     @property
@@ -53,6 +54,7 @@ class LessonStanding:
 
     @property
     def count(self) -> str:
+        """How many are right, in words."""
         own = sum(standing.outcome is Outcome.JUDGED_RIGHT for standing in self.standings)
         judged = f" ({own} judged by you)" if own else ""
         return f"{self.right} of {len(self.standings)} right{judged}"
@@ -97,6 +99,7 @@ class Board:
 
     @property
     def total(self) -> str:
+        """How many are right in the whole course, in words."""
         right = sum(lesson.right for lesson in self.lessons)
         count = sum(len(lesson.standings) for lesson in self.lessons)
         return f"{right} of {count} exercises and questions are right."

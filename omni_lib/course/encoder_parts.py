@@ -70,12 +70,7 @@ def parts_of(encoder: nn.Module, mel: Tensor) -> list[Part]:
         layer = layers[key]
         given, returned = shapes
         doc, code = doc_and_code(type(layer))
-        # the first exercise makes the part itself, and a solved one may still have our code in this encoder
-        ours = type(layer).__module__ == encoder_solutions.__name__
-        own = tuple(
-            (name, f"02.{name}" in solved and not (ours and place == 0))
-            for place, name in enumerate(BUILT_IN.get(built, ()))
-        )
+        own = _exercises(layer, built, solved)
         number = count_parameters(layer)
         frame = 10 * 2 ** round(math.log2(frames / max(1, returned[0])))
         kind = type(layer).__name__
@@ -98,6 +93,21 @@ def parts_of(encoder: nn.Module, mel: Tensor) -> list[Part]:
             for name in inner
         ]
     return parts
+
+
+def _exercises(layer: nn.Module, built: str, solved: set[str]) -> tuple[tuple[str, bool], ...]:
+    """The exercises in which a part is built, each with whether the learner's answer is in this layer.
+
+    Args:
+        built: the name of the part in `BUILT_IN`.
+        solved: the keys of the exercises that the learner has solved.
+    """
+    # the first exercise makes the part itself, and a solved one may still have our code in this encoder
+    ours = type(layer).__module__ == encoder_solutions.__name__
+    return tuple(
+        (name, f"02.{name}" in solved and not (ours and place == 0))
+        for place, name in enumerate(BUILT_IN.get(built, ()))
+    )
 
 
 def _in_the_flow(name: str) -> bool:

@@ -19,12 +19,11 @@ from torch import Tensor
 
 from omni_lib.audio import LogMel, read_audio
 from omni_lib.course.hypotheses import hypotheses
-from omni_lib.course.materials import clips, corpus, reading
+from omni_lib.course.materials import clips, reading, test_utterances
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import write_atomically
-from omni_lib.manifest import Utterance, read_manifest
 from omni_lib.metrics import ErrorCount, word_errors
 from omni_lib.recogniser import Recogniser, load_recogniser
 from omni_lib.training.diagnosis import Posteriors, posteriors
@@ -84,7 +83,7 @@ def measured(checkpoint: Path) -> EntropyRun:
         sums += posteriors(log_probs, lengths)
         return recogniser.greedy(log_probs, lengths)
 
-    result = evaluate(recogniser, _test_set(), watching)
+    result = evaluate(recogniser, test_utterances(), watching)
     pairs = zip(result.utterances, result.hypotheses, strict=True)
     return EntropyRun(
         weight=config.alignment_entropy,
@@ -94,10 +93,6 @@ def measured(checkpoint: Path) -> EntropyRun:
         texts=dict(sorted((row.path.stem, text) for row, text in pairs)),
         shares=_shares(recogniser),
     )
-
-
-def _test_set() -> list[Utterance]:
-    return read_manifest(corpus()).split("test")
 
 
 def _shares(recogniser: Recogniser) -> list[list[float]]:

@@ -21,7 +21,7 @@ from torch import nn
 
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.verdict import Note
-from omni_lib.course.figures import page_style
+from omni_lib.course.figures import of_type, page_style
 from omni_lib.course.palette import BLUE, INK
 from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
@@ -157,7 +157,7 @@ def beside_the_chapter(
         entries: of the run's log, the last of them at its last step.
         listing: place → share of the training that is over, loss, WER and transcript.
     """
-    steps, epochs = ([entry for entry in entries if entry["type"] == kind] for kind in ("step", "epoch"))
+    steps, epochs = of_type(entries, "step"), of_type(entries, "epoch")
     total = max((entry["step"] for entry in entries), default=0)
     lines = [
         "| the chapter | its loss | its WER | its transcript "

@@ -69,3 +69,8 @@ def corpus() -> Path:
     If the corpus is missing, or has another version, seed or size, it is made first, in less than a minute.
     """
     return synthesise(CORPUS.parent)
+
+
+def test_utterances() -> list[Utterance]:
+    """The test set of the embedded corpus, which is made first if it is missing."""
+    return read_manifest(corpus()).split("test")

@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from omni_lib.course.figures import of_type, page_style
-from omni_lib.course.materials import corpus, reading
+from omni_lib.course.materials import reading, test_utterances
 from omni_lib.course.palette import BLUE, ORANGE
 from omni_lib.errors import UserError
 from omni_lib.inference.evaluation import evaluate
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.files import write_atomically
-from omni_lib.manifest import Utterance, read_manifest
+from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.runs.log import read_log
 from omni_lib.weights import load_checkpoint
@@ -68,7 +68,7 @@ def measured(checkpoint: Path) -> SpeechRun:
     recogniser, config = load_recogniser(checkpoint)
     log = of_type(read_log(checkpoint.parent / "training_log.json")["entries"], "step")
     utterances = len(read_manifest(config.data_path).split("train"))
-    result = evaluate(recogniser, _test_set())
+    result = evaluate(recogniser, test_utterances())
     low, high = result.interval()
     return SpeechRun(
         utterances=utterances,
@@ -80,10 +80,6 @@ def measured(checkpoint: Path) -> SpeechRun:
         low=round(low, 4),
         high=round(high, 4),
     )
-
-
-def _test_set() -> list[Utterance]:
-    return read_manifest(corpus()).split("test")
 
 
 def error_curve(runs: Sequence[SpeechRun]) -> Figure:

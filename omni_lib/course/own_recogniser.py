@@ -219,7 +219,7 @@ def train_with(
     changes = overrides({**(set or {}), "save_dir": str(folder)}, None)
     arguments = [word for change in changes for word in ("--set", change)]
     command = [sys.executable, "-m", "omni_lib.course.own_training", "--parts", str(file)]
-    run._launch([*command, "--config", str(path), *arguments, "--resume"], directory)
+    run.launch([*command, "--config", str(path), *arguments, "--resume"], directory)
     return run
 
 

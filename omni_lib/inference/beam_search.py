@@ -30,6 +30,8 @@ from omni_lib.text import BLANK, SPACE, Vocabulary
 
 LM_WEIGHT, WORD_BONUS = 2.0, 0.5  # plausible values, not tuned
 BEAM = 100  # hypotheses kept from frame to frame
+# whole words, the beginning of the next word, and whether the paths end in a blank
+Prefix = tuple[tuple[str, ...], str, bool]
 
 
 def _to_stderr(line: str) -> None:
@@ -108,10 +110,9 @@ class PrefixBeamDecoder:
 
     def decode(self, log_probs: Tensor) -> str:
         """The best text of one utterance, log_probs (T, symbols)."""
-        # (whole words, beginning of the next, whether the paths end in a blank) → score
-        beams: dict[tuple[tuple[str, ...], str, bool], float] = {((), "", False): 0.0}
+        beams: dict[Prefix, float] = {((), "", False): 0.0}
         for frame in close_last_word(log_probs).tolist():
-            following: dict[tuple[tuple[str, ...], str, bool], float] = defaultdict(lambda: -math.inf)
+            following: dict[Prefix, float] = defaultdict(lambda: -math.inf)
             for (words, part, after_blank), score in beams.items():
                 last = self.vocabulary.encode(part[-1])[0] if part else SPACE
 

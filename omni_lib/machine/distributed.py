@@ -38,7 +38,7 @@ PATIENCE = datetime.timedelta(hours=1)
 
 
 def world_size() -> int:
-    """The number of processes that train together; 1 outside `session`."""
+    """The number of processes that train together; 1 outside `process_group`."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -55,7 +55,7 @@ def is_launched() -> bool:
 
 
 def is_writer() -> bool:
-    """Whether this process prints and writes files: rank 0 does, also before and after `session`."""
+    """Whether this process prints and writes files: rank 0 does, also before and after `process_group`."""
     return not is_launched() or int(os.environ["RANK"]) == 0
 
 
@@ -65,7 +65,7 @@ def local_rank() -> int:
 
 
 @contextlib.contextmanager
-def session() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Connect to the other processes, if torchrun has started several.
 
     Tensors on the CPU are sent by gloo, those on GPUs by NCCL.

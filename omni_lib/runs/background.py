@@ -1,19 +1,17 @@
-"""A training in a process that does not end with the kernel: start, find, watch, stop and resume it.
+"""A training in a process that does not end with the kernel: start, find, stop and resume it, or wait for it.
 
     run = BackgroundRun.start("configs/audio_enc_tiny.json")
     run.wait()                      # or, in an event loop: await run.ended()
 
 The process is `omni train --resume`: the same loop in the same folder. The folder alone connects the caller
-and the process. `run.json` holds the id of the process, `training_log.json` and `progress.jsonl` hold its
-figures, `console.log` what it prints, and a file named `stop` requests that it saves and ends. So
-`BackgroundRun.attach()` finds a run whoever started it. `course.training_run.TrainingRun` adds a panel with
-buttons for the notebook.
+and the process: its files tell how the run stands (`run_folder.py`), and a file named `stop` requests that it
+save and end. So `BackgroundRun.attach()` finds a run whoever started it. `course.training_run.TrainingRun`
+adds a panel with buttons for the notebook.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import os
@@ -24,41 +22,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
-
-from omni_lib.config import Config, config_from_dict, load_config
+from omni_lib.config import load_config
 from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
-from omni_lib.runs.console import CONSOLE, append_line, last_lines
-from omni_lib.runs.finding import OtherRun, bases, latest_first, locate, run_records, runs_going_on
-from omni_lib.runs.interruption import ask_to_stop, asked_to_stop
+from omni_lib.runs.console import CONSOLE, append_line
+from omni_lib.runs.finding import bases, latest_first, locate, run_records
+from omni_lib.runs.interruption import ask_to_stop
 from omni_lib.runs.launch import Launch
 from omni_lib.runs.lock import RECORD, read_record, settings_of
-from omni_lib.runs.log import FILE_NAME, read_log
+from omni_lib.runs.log import FILE_NAME
 from omni_lib.runs.preflight import refuse_another_run, refuse_early
-from omni_lib.runs.process import exit_code, kill, lives
-from omni_lib.runs.progress import ProgressReader
-from omni_lib.runs.status import KILLED, State, Status, how_it_ended
-from omni_lib.training.checkpoint import periodic_checkpoints, step_of
+from omni_lib.runs.process import kill
+from omni_lib.runs.run_folder import RunFolder
+from omni_lib.runs.status import KILLED, State
+from omni_lib.training.checkpoint import periodic_checkpoints
 
 
-class BackgroundRun:
-    """The run in one folder. Make one with `start` or `attach`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._pid: int | None = None  # of the process that this object has started
-        self._entries: list[dict[str, Any]] = []
-        self._read: tuple[int, int] | None = None  # time and size of the log when it was last read
-        self._progress = ProgressReader(folder)
-
-    def __repr__(self) -> str:
-        try:
-            status = self.status()
-            state = f"{status.state.value}, step {status.step}/{status.total_steps or '?'}"
-        except UserError as error:  # its log is damaged
-            state = str(error)
-        return f"{type(self).__name__}({str(self.folder)!r}: {state})"
+class BackgroundRun(RunFolder):
+    """The run in one folder, which can be started, stopped and resumed. Make one with `start` or `attach`."""
 
     # Starting and finding
 
@@ -85,7 +66,7 @@ class BackgroundRun:
         changes = overrides(set, folder)
         run = cls(directory / load_config(directory / path, changes).save_dir)
         arguments = [word for change in changes for word in ("--set", change)]
-        run._launch(
+        run.launch(
             [sys.executable, "-m", "omni_lib.train", "--config", str(path), *arguments, "--resume"], directory
         )
         return run
@@ -140,60 +121,7 @@ class BackgroundRun:
             return run
         return cls.start(config, set=set, folder=folder)
 
-    # Watching
-
-    def process(self) -> psutil.Process | None:
-        """The process of the run, while there is one."""
-        # A process that is refused restores the record of the run before it, and ends a moment later.
-        if self._pid is not None and lives(self._pid):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                return psutil.Process(self._pid)
-        record = read_record(self.folder)
-        # Of a child of this kernel the system reports the end at once.
-        return record.process() if record and exit_code(record.pid) is None else None
-
-    def status(self) -> Status:
-        """How the run stands. It is cheap enough to be called every second."""
-        process = self.process()
-        entries, age = self._log()
-        checkpoints = periodic_checkpoints(self.folder)
-        saved = step_of(checkpoints[-1]) if checkpoints else None
-        progress = self._progress.read()
-        if process:
-            if progress.written:
-                age = max(0.0, time.time() - progress.written)
-            return Status(State.RUNNING, None, "", entries, age, saved, progress)
-        return how_it_ended(self._exit_code(), self.console(40), entries, saved, progress)
-
-    def settings(self) -> Config | None:
-        """The settings of the run, from its log or else from its command; None if both are missing."""
-        record = read_record(self.folder)
-        if (self.folder / FILE_NAME).exists():
-            return config_from_dict(read_log(self.folder / FILE_NAME)["config"])
-        return record.settings if record and record.is_command else None
-
-    def trained_with(self, settings: Config) -> bool:
-        """Whether the run has these settings, apart from its folder."""
-        mine: dict[str, Any] = read_log(self.folder / FILE_NAME)["config"]
-        return mine | {"save_dir": ""} == settings.to_dict() | {"save_dir": ""}
-
-    def others_going_on(self) -> list[OtherRun]:
-        """The other trainings in `checkpoints/` and beside this one that are going on now."""
-        return runs_going_on(apart_from=self.folder)
-
-    def finished_beside(self) -> list[Self]:
-        """The finished runs in the folders beside this one, the latest first."""
-        logs = latest_first(self.folder.parent.glob(f"*/{FILE_NAME}"))
-        runs = [type(self)(log.parent) for log in logs if log.parent != self.folder]
-        return [run for run in runs if run.status().state is State.FINISHED]
-
-    def stop_requested(self) -> bool:
-        """Whether the run has been told to save and end after the current step."""
-        return asked_to_stop(self.folder)
-
-    def console(self, lines: int = 20) -> str:
-        """The last lines that the process has printed since its start; `console.log` holds all of them."""
-        return last_lines(self.folder, lines)
+    # Waiting
 
     def wait(self, timeout: float | None = None) -> State:
         """Wait for the end, however long that takes. Interrupting the wait does not stop the run.
@@ -242,7 +170,7 @@ class BackgroundRun:
         Raises:
             UserError: it is running, its command is unknown, or the training would refuse to go on.
         """
-        self._launch(*self._command())
+        self.launch(*self._command())
 
     def train_again(self) -> None:
         """Train again with the same command, in a new folder beside this one; this object becomes that run.
@@ -257,9 +185,9 @@ class BackgroundRun:
             raise UserError(f"process {process.pid} is still training into {self.folder}: stop it first")
         names = (self.folder.with_name(f"{self.folder.name}_{number}") for number in itertools.count(2))
         again = BackgroundRun(next(folder.resolve() for folder in names if not folder.exists()))
-        again._launch([*command, "--set", f"save_dir={json.dumps(str(again.folder))}"], directory)
-        self.folder, self._pid = again.folder, again._pid
-        self._read, self._progress = None, again._progress
+        again.launch([*command, "--set", f"save_dir={json.dumps(str(again.folder))}"], directory)
+        super().__init__(again.folder)
+        self._pid = again._pid
         self._notify()
 
     def kill(self) -> None:
@@ -276,10 +204,16 @@ class BackgroundRun:
             kill(process)
             append_line(self.folder, KILLED)  # for `status`, in any kernel
 
-    # Inside
+    def launch(self, command: list[str], directory: Path) -> None:
+        """Start a process that trains into this folder, and return when it holds the lock on the folder.
 
-    def _launch(self, command: list[str], directory: Path) -> None:
-        """Start the process, and return when it holds the lock on the folder."""
+        Args:
+            command: the command line, whose `--config` and `--set` lead to this folder.
+            directory: its working directory.
+
+        Raises:
+            UserError: the run is going on already, or the training refuses to start.
+        """
         if process := self.process():
             raise UserError(
                 f"process {process.pid} is training into {self.folder}: "
@@ -293,6 +227,8 @@ class BackgroundRun:
             self._pid = None
             raise UserError(refusal)
         self._notify()
+
+    # Inside
 
     def _command(self) -> tuple[list[str], Path]:
         """The command that resumes the run, and the working directory of it."""
@@ -335,23 +271,6 @@ class BackgroundRun:
             printed = f"; its whole output: {console}" if console.exists() else ""
             raise UserError(f"the training in {self.folder} ended early: {status.reason}{printed}")
         return status.state
-
-    def _exit_code(self) -> int | None:
-        if self._pid is not None:
-            return exit_code(self._pid)
-        record = read_record(self.folder)
-        return exit_code(record.pid) if record else None
-
-    def _log(self) -> tuple[list[dict[str, Any]], float]:
-        """The entries of the log, read again only when it has changed, and the seconds since it did."""
-        try:
-            stat = (self.folder / FILE_NAME).stat()
-        except FileNotFoundError:
-            return [], 0.0
-        if self._read != (stat.st_mtime_ns, stat.st_size):
-            self._entries = read_log(self.folder / FILE_NAME)["entries"]
-            self._read = (stat.st_mtime_ns, stat.st_size)
-        return self._entries, max(0.0, time.time() - stat.st_mtime)
 
     def _notify(self) -> None:
         """Called when the run may have changed; a subclass that shows the run overrides it."""

@@ -73,6 +73,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
+        """Whether the run must end after the current step."""
         return self._signalled or asked_to_stop(self.folder)
 
     def __enter__(self) -> StopRequest:

@@ -16,6 +16,8 @@ KILLED = "Ended without saving, by request"  # the last line of the console of a
 
 
 class State(Enum):
+    """Whether a run goes on, and if not, how it ended."""
+
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"  # saved, and can be resumed
@@ -93,41 +95,47 @@ def how_it_ended(
         saved_step: of its newest checkpoint.
         progress: what its progress file says.
     """
+    progress = progress or Progress()
+    last = (said.splitlines() or [""])[-1].strip()
+    stopped_at = re.search(r"^Stopped at step (\d+)", said, re.MULTILINE)
+    if code is None:
+        code = 130 if stopped_at else _code_by_output(said, last)
+    logged = entries[-1]["step"] if entries else None
+    total = _total_steps(entries, progress)
 
-    def status(state: State, reason: str) -> Status:
-        return Status(state, code, reason, entries, 0.0, saved_step, progress or Progress())
-
-    lines = said.splitlines() or [""]
-    last = lines[-1].strip()
-    saved = re.search(r"^Stopped at step (\d+)", said, re.MULTILINE)
-    if code is None and saved:
-        code = 130
-    elif code is None and last.startswith("omni: "):
-        code = 130 if last == "omni: interrupted" else 2
-    elif code is None and "Traceback (most recent call last)" in said:
-        code = 1
-    elif code is None and last == REPORTED:
-        code = 0
-
-    total = _total_steps(entries, progress or Progress())
     if total is not None and saved_step is not None and saved_step >= total:
         report = f", but made no report: {_why_it_ended(code, last)}" if code else ""
-        return status(State.FINISHED, f"it trained to the end{report}")
-    if saved_step is None and code in (0, None) and bool(entries) and entries[-1]["step"] == total:
-        return status(State.FINISHED, "it trained to the end")
-    if code in (0, 130) and saved:
-        return status(State.STOPPED, f"it was asked to stop, and saved step {saved[1]} first")
-    if code == 0:
-        return status(State.FINISHED, "it trained to the end")
-    if code is None and not last:  # `train` in a kernel, or a terminal: neither keeps what it prints
-        logged = entries[-1]["step"] if entries else 0
-        if saved_step is not None and saved_step >= logged:
-            return status(State.STOPPED, f"it ended before its last step, and step {saved_step} is saved")
-        lost = what_would_be_lost(saved_step)
-        return status(State.DIED, f"why it ended was not recorded, and {lost}")
-    if last == KILLED:
-        return status(State.DIED, f"it was ended without saving: {what_would_be_lost(saved_step)}")
-    return status(State.DIED, _why_it_ended(code, last))
+        state, reason = State.FINISHED, f"it trained to the end{report}"
+    elif saved_step is None and code in (0, None) and logged is not None and logged == total:
+        state, reason = State.FINISHED, "it trained to the end"
+    elif code in (0, 130) and stopped_at:
+        state, reason = State.STOPPED, f"it was asked to stop, and saved step {stopped_at[1]} first"
+    elif code == 0:
+        state, reason = State.FINISHED, "it trained to the end"
+    elif code is None and not last:  # `train` in a kernel, or a terminal: neither keeps what it prints
+        if saved_step is not None and saved_step >= (logged or 0):
+            state, reason = State.STOPPED, f"it ended before its last step, and step {saved_step} is saved"
+        else:
+            lost = what_would_be_lost(saved_step)
+            state, reason = State.DIED, f"why it ended was not recorded, and {lost}"
+    elif last == KILLED:
+        state, reason = State.DIED, f"it was ended without saving: {what_would_be_lost(saved_step)}"
+    else:
+        state, reason = State.DIED, _why_it_ended(code, last)
+    return Status(state, code, reason, entries, 0.0, saved_step, progress)
+
+
+def _code_by_output(said: str, last: str) -> int | None:
+    """The exit code of `omni train` that its output tells; None if it tells none.
+
+    Args:
+        last: the last line of `said`.
+    """
+    if last.startswith("omni: "):
+        return 130 if last == "omni: interrupted" else 2
+    if "Traceback (most recent call last)" in said:
+        return 1
+    return 0 if last == REPORTED else None
 
 
 def _why_it_ended(code: int | None, last: str) -> str:

@@ -208,14 +208,7 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
         f"{len(result.unreadable) + len(result.soundless)} not readable",
         f"{sum(result.seconds.values()) / 3600:.2f} hours, {len(speakers) or 'unnamed'} speakers",
     ]
-    for split, seconds in sorted(result.seconds.items()):
-        chosen = [utterance for utterance in result.readable if utterance.split == split]
-        longest = max(result.samples[utterance] for utterance in chosen) / SAMPLE_RATE
-        voices = len({utterance.speaker for utterance in chosen if utterance.speaker})
-        lines.append(
-            f"  {split}: {len(chosen)} rows, {seconds / 60:.1f} minutes, {voices} speakers, "
-            f"longest {longest:.1f} s"
-        )
+    lines += [_split_line(result, split) for split in sorted(result.seconds)]
     rates = ", ".join(f"{count} at {rate} Hz" for rate, count in sorted(result.sample_rates.items()))
     lines.append(
         f"sample rates: {rates}"
@@ -241,6 +234,17 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
         lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")
     return "\n".join(lines)
+
+
+def _split_line(result: Audit, split: str) -> str:
+    """The size of one split in words."""
+    chosen = [utterance for utterance in result.readable if utterance.split == split]
+    longest = max(result.samples[utterance] for utterance in chosen) / SAMPLE_RATE
+    voices = len({utterance.speaker for utterance in chosen if utterance.speaker})
+    return (
+        f"  {split}: {len(chosen)} rows, {result.seconds[split] / 60:.1f} minutes, {voices} speakers, "
+        f"longest {longest:.1f} s"
+    )
 
 
 def duplicates_across_splits(utterances: Sequence[Utterance]) -> dict[str, list[str]]:

@@ -101,7 +101,7 @@ class Rendition:
     warp: float  # factor of all frequencies, at the same length
     frames: int  # of the result, pauses included
     before: int = 0  # frames of the pause before the clip
-    behind: int = 0  # frames of the pause after the clip
+    after: int = 0  # frames of the pause after the clip
     speechless: bool = False  # only a pause, with an empty text
 
 
@@ -134,9 +134,9 @@ class TrainingBatches:
         frames = stretched(self.cache.frames(row, speed), stretch)
         if not self.config.pause_perturb:
             return Rendition(row, speed, stretch, warp, frames)
-        before, behind = self._pause(rng), self._pause(rng)
+        before, after = self._pause(rng), self._pause(rng)
         return Rendition(
-            row, speed, stretch, warp, before + frames + behind, before, behind, rng.random() < SPEECHLESS
+            row, speed, stretch, warp, before + frames + after, before, after, rng.random() < SPEECHLESS
         )
 
     def _pause(self, rng: random.Random) -> int:
@@ -154,7 +154,7 @@ class TrainingBatches:
 
     def _filling(self, rendition: Rendition, frames: int) -> Rendition:
         """The clip stretched to `frames`, pauses included, if `LARGEST_STRETCH` allows it."""
-        pauses = rendition.before + rendition.behind
+        pauses = rendition.before + rendition.after
         if not 0 < frames - pauses <= (rendition.frames - pauses) * LARGEST_STRETCH:
             return rendition
         return replace(
@@ -188,8 +188,8 @@ class TrainingBatches:
             mel = add_noise(mel, rng)
         if rendition.speechless:
             mel = quiet(mel, rendition.frames, rng)
-        elif rendition.before or rendition.behind:
-            mel = torch.cat([quiet(mel, rendition.before, rng), mel, quiet(mel, rendition.behind, rng)])
+        elif rendition.before or rendition.after:
+            mel = torch.cat([quiet(mel, rendition.before, rng), mel, quiet(mel, rendition.after, rng)])
         if config.spec_augment and epoch >= config.spec_augment_from_epoch:
             mel = spec_augment(mel, rng, self.fill)
         return mel

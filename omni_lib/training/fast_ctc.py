@@ -25,9 +25,9 @@ from omni_lib import ctc
 from omni_lib.subsampling import valid_frames
 from omni_lib.text import BLANK
 
-WORTHWHILE = 1500  # states in a frame of all rows, for each thread; with fewer, torch's loss is faster
-MOST = 16_000_000  # states in all frames; each takes 16 bytes
-EVERY = 4  # frames after which the probabilities are divided by their sum
+FEWEST_STATES = 1500  # in a frame of all rows, for each thread; with fewer, torch's loss is faster
+MOST_STATES = 16_000_000  # in all frames; each takes 16 bytes
+SCALE_EVERY = 4  # frames after which the probabilities are divided by their sum
 TOLERANCE = 1e-3  # nats by which the two recursions may differ; rounding alone makes a hundredth of that
 
 
@@ -35,9 +35,9 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]
     """As `ctc.ctc_loss`: (B,) nats, with the same gradient."""
     batch, frames, _ = log_probs.shape
     states = batch * (2 * max(map(len, targets), default=0) + 1)
-    fits = WORTHWHILE * torch.get_num_threads() <= states and states * frames <= MOST
-    plain = log_probs.device.type == "cpu" and log_probs.dtype == torch.float32
-    if fits and plain and log_probs.requires_grad and torch.is_grad_enabled():
+    fits = FEWEST_STATES * torch.get_num_threads() <= states and states * frames <= MOST_STATES
+    float32_on_cpu = log_probs.device.type == "cpu" and log_probs.dtype == torch.float32
+    if fits and float32_on_cpu and log_probs.requires_grad and torch.is_grad_enabled():
         with torch.no_grad():
             found = forward_backward(log_probs, lengths, targets)
         if found is not None:
@@ -79,25 +79,30 @@ def forward_backward(
     advance = _advance(emitted, valid, states)  # (B, 1)
     may_skip = may_skip * advance**2
 
-    forward, sums = _from_the_beginning(emitted, advance, may_skip)
-    backward, sums_behind = _from_the_end(emitted, advance, may_skip, states, last)
+    forward, forward_sums = _forward(emitted, advance, may_skip)
+    backward, backward_sums = _backward(emitted, advance, may_skip, states, last)
+
+    # the share of each symbol in the paths through a frame
+    occupancy = forward.mul_(backward)
+    total = occupancy.sum(dim=-1, keepdim=True)  # (T, B, 1)
+    occupancy = torch.bmm(occupancy.div_(total).float().transpose(0, 1), symbol_of)  # (B, T, symbols)
 
     # the probability of the text, once by each frame: all must agree
-    occupied = forward.mul_(backward)
-    scale = occupied.sum(dim=-1, keepdim=True)  # (T, B, 1)
-    occupied = torch.bmm(occupied.div_(scale).float().transpose(0, 1), symbol_of)  # (B, T, symbols)
-    up_to, behind_it = (torch.where(valid, each[..., 0].T.double().log(), 0) for each in (sums, sums_behind))
-    behind_it = behind_it.sum(dim=1, keepdim=True) - behind_it.cumsum(dim=1)
+    log_forward, log_backward = (
+        torch.where(valid, sums[..., 0].T.double().log(), 0) for sums in (forward_sums, backward_sums)
+    )  # (B, T)
+    up_to = log_forward.cumsum(dim=1)
+    after = log_backward.sum(dim=1, keepdim=True) - log_backward.cumsum(dim=1)
     advanced = states[:, None] * advance.double().log()
-    log_likelihood = up_to.cumsum(dim=1) + behind_it + scale[..., 0].T.double().log() - advanced  # (B, T)
+    log_likelihood = up_to + after + total[..., 0].T.double().log() - advanced  # (B, T)
     at_the_end = log_likelihood[rows, last]
     difference = torch.where(valid, log_likelihood - at_the_end[:, None], 0).abs().max()
     if not bool(difference <= TOLERANCE):  # NaN too
         return None
-    return -at_the_end.to(log_probs.dtype), torch.where(valid[..., None], probs - occupied, 0)
+    return -at_the_end.to(log_probs.dtype), torch.where(valid[..., None], probs - occupancy, 0)
 
 
-def _from_the_beginning(emitted: Tensor, advance: Tensor, may_skip: Tensor) -> tuple[Tensor, Tensor]:
+def _forward(emitted: Tensor, advance: Tensor, may_skip: Tensor) -> tuple[Tensor, Tensor]:
     """The forward recursion.
 
     Args:
@@ -119,12 +124,12 @@ def _from_the_beginning(emitted: Tensor, advance: Tensor, may_skip: Tensor) -> t
         reached = same[frame + 1]
         torch.addcmul(same[frame], previous[frame], advance, out=reached)
         reached.addcmul_(second[frame], may_skip).mul_(emission)
-        if frame % EVERY == 0:
+        if frame % SCALE_EVERY == 0:
             reached.div_(torch.sum(reached, dim=-1, keepdim=True, out=sums[frame]))
     return forward[1:, :, 2:], sums
 
 
-def _from_the_end(
+def _backward(
     emitted: Tensor, advance: Tensor, may_skip: Tensor, states: Tensor, last: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The backward recursion; arguments as above.
@@ -134,7 +139,7 @@ def _from_the_end(
         last: (B,) the number of its last frame.
 
     Returns:
-        (T, B, S) the probability of the frames after this one, from a state on, divided by the sums behind;
+        (T, B, S) the probability of the frames after this one, from a state on, divided by the later sums;
         (T, B, 1) these sums.
     """
     rows, most = torch.arange(len(states)), emitted.shape[2]
@@ -147,8 +152,9 @@ def _from_the_end(
     may_be_skipped_to = F.pad(may_skip, (0, 2))[:, 2:].contiguous()
     backward = torch.empty_like(emitted)
     sums = torch.ones_like(emitted[..., :1])
-    behind = emitted.new_zeros(len(states), most + 2)  # two columns on the right, for states after the last
-    same, following, second_following = behind[:, :-2], behind[:, 1:-1], behind[:, 2:]
+    # two columns on the right are the states after the last, with probability 0
+    later = emitted.new_zeros(len(states), most + 2)
+    same, following, second_following = later[:, :-2], later[:, 1:-1], later[:, 2:]
     for frame, (here, emission) in reversed(
         list(enumerate(zip(backward.unbind(), emitted.unbind(), strict=True)))
     ):
@@ -157,7 +163,7 @@ def _from_the_end(
         if frame in ending:
             here[ending[frame]] = ends[ending[frame]]
         torch.mul(here, emission, out=same)
-        if frame % EVERY == 0:
+        if frame % SCALE_EVERY == 0:
             total = torch.sum(same, dim=-1, keepdim=True, out=sums[frame])
             same.div_(total.clamp_min_(1e-37))  # zero in the padding
     return backward, sums

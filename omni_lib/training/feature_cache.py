@@ -78,7 +78,7 @@ class FeatureCache:
 
 
 class InMemory:
-    """All features as tensors."""
+    """All features as tensors in memory; `OnDisk` has the same methods."""
 
     def __init__(
         self, utterances: Sequence[Utterance], speeds: Sequence[float], title: str, watch: Watch

@@ -54,27 +54,7 @@ class OnDisk:
             _Shard(folder, tuple(utterances[first : first + SHARD_ROWS]), tuple(speeds))
             for first in range(0, len(utterances), SHARD_ROWS)
         ]
-        missing = [shard for shard in self._shards if not shard.is_there()]
-        try:
-            folder.mkdir(exist_ok=True)
-            _refuse_full_disk(
-                folder,
-                sum(expected_bytes(row.path, speeds) for shard in missing for row in shard.utterances),
-            )
-            with tqdm(
-                total=sum(len(shard.utterances) for shard in missing),
-                desc=title,
-                unit="clip",
-                leave=False,
-                disable=None,
-            ) as bar:
-                _compute(missing, bar, lambda done: watch(title, done, bar.total))
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise UserError(_no_room(folder)) from None
-            raise UserError(
-                f"{folder} cannot be written ({error.strerror or error}): set {VARIABLE} to a folder of yours"
-            ) from None
+        _write_missing(folder, self._shards, title, watch)
         self._lengths = np.concatenate([np.load(shard.index) for shard in self._shards])  # (rows, speeds)
         self._starts = np.empty_like(self._lengths)  # first frame of each in its shard
         for first in range(0, len(utterances), SHARD_ROWS):
@@ -90,6 +70,27 @@ class OnDisk:
 
     def frames(self, row: int, speed: float) -> int:
         return int(self._lengths[row, self._speeds[speed]])
+
+
+def _write_missing(folder: Path, shards: Sequence[_Shard], title: str, watch: Watch) -> None:
+    """Compute the shards that are not in `folder` yet.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    missing = [shard for shard in shards if not shard.is_there()]
+    rows = [(row, shard.speeds) for shard in missing for row in shard.utterances]
+    try:
+        folder.mkdir(exist_ok=True)
+        _refuse_full_disk(folder, sum(expected_bytes(row.path, speeds) for row, speeds in rows))
+        with tqdm(total=len(rows), desc=title, unit="clip", leave=False, disable=None) as bar:
+            _compute(missing, bar, lambda done: watch(title, done, len(rows)))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(_no_room(folder)) from None
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror or error}): set {VARIABLE} to a folder of yours"
+        ) from None
 
 
 def _compute(shards: Sequence[_Shard], bar: tqdm, watch: Callable[[int], None]) -> None:

@@ -76,6 +76,20 @@ class Resumption:
                     f"{change}. To train on the changed data, choose another save_dir"
                 )
 
+    def refuse_other_length(self, total_steps: int, config: Config) -> None:
+        """Compare the length of the schedule with `total_steps`, which the data makes now.
+
+        Only a checkpoint without a fingerprint of its data needs this.
+
+        Raises:
+            UserError: they differ, and `accept_changed_data` is false.
+        """
+        if self.total_steps != total_steps and not config.accept_changed_data:
+            raise UserError(
+                f"the run in {self.path.parent} has {self.total_steps} steps, this data makes {total_steps}: "
+                f"restore the data that the run began with, train into another save_dir, or {ACCEPT}"
+            )
+
     def words_of(self, texts: Sequence[str]) -> list[str]:
         """The classes of the word head: the checkpoint's, or those of `texts` if it is too old to hold them.
 

@@ -28,7 +28,7 @@ from omni_lib.inference.evaluation import evaluate
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
 from omni_lib.runs.log import FILE_NAME, read_log
-from omni_lib.trainer import train
+from omni_lib.session import train
 
 FILE = RESULTS / "ablations.json"
 HEADLINE = 0.123

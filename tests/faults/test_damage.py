@@ -12,9 +12,9 @@ import torch
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.recogniser import Recogniser, load_recogniser
+from omni_lib.session import train
 from omni_lib.stage_e import load_encoder
 from omni_lib.text import Vocabulary
-from omni_lib.trainer import train
 from omni_lib.training.checkpoint import BEST, delete_old_checkpoints, periodic_checkpoints, save_checkpoint
 from omni_lib.weights import load_checkpoint
 

@@ -14,7 +14,7 @@ import pytest
 
 from omni_lib.errors import UserError
 from omni_lib.runs.log import read_log
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training.checkpoint import BEST, periodic_checkpoints
 from omni_lib.weights import damage, load_checkpoint
 

@@ -16,7 +16,8 @@ from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.recogniser import Recogniser
 from omni_lib.runs.log import read_log
-from omni_lib.trainer import Trainer, train
+from omni_lib.session import train
+from omni_lib.trainer import Trainer
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.training.memory import bytes_per_frame
 from omni_lib.training.objective import Learner, Objective

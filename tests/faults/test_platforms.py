@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import omni_lib
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.weights import load_checkpoint
 
 ROOT = Path(omni_lib.__file__).parent

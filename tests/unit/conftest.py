@@ -9,7 +9,7 @@ import pytest
 from omni_lib.course.training_run import TrainingRun
 from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.lock import RunRecord
-from omni_lib.trainer import train
+from omni_lib.session import train
 from tests.unit.training_runs import until
 
 

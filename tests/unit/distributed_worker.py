@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from omni_lib.config import load_config
-from omni_lib.machine.distributed import rank, session, world_size
+from omni_lib.machine.distributed import process_group, rank, world_size
 from omni_lib.trainer import Trainer
 from omni_lib.training.batching import Batch
 from omni_lib.training.checkpoint import periodic_checkpoints
@@ -38,7 +38,7 @@ def main(config_path: str, steps: int, out: Path) -> None:
     torch.set_default_dtype(torch.float64)
     config = load_config(config_path)
     folder = Path(config.save_dir)
-    with session():
+    with process_group():
         trainer = ExactTrainer(config, folder, report=print)
         trainer.shares = []
         if paths := periodic_checkpoints(folder):

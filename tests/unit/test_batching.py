@@ -140,8 +140,8 @@ def test_pauses_surround_the_speech_and_do_not_change_it(cache):
                 if rendition.speechless:
                     continue
                 own = cache.features(rendition.row, rendition.speed)
-                assert torch.equal(mel[rendition.before : rendition.frames - rendition.behind], own)
-                pauses += [rendition.before, rendition.behind]
+                assert torch.equal(mel[rendition.before : rendition.frames - rendition.after], own)
+                pauses += [rendition.before, rendition.after]
     assert max(pauses) <= 200 and max(pauses) > 150
     assert 0.1 < sum(pause > 0 for pause in pauses) / len(pauses) < 0.25, "one in six"
 
@@ -186,7 +186,7 @@ def test_of_a_clip_with_pauses_only_the_speech_is_stretched(cache):
         for renditions, batch in zip(batches.plan(epoch), batches.epoch(epoch), strict=True):
             assert batch.lengths.tolist() == [rendition.frames for rendition in renditions]
             for rendition in renditions:
-                spoken = rendition.frames - rendition.before - rendition.behind
+                spoken = rendition.frames - rendition.before - rendition.after
                 own = cache.frames(rendition.row, rendition.speed)
                 assert 0.9 * own - 1 <= spoken <= 1.1 * (1.1 * own + 1), "to the frame, as without pauses"
 

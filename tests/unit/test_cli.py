@@ -249,7 +249,7 @@ def test_ctrl_c_before_the_first_step_exits_130(config_file, monkeypatch, capsys
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("omni_lib.trainer.train", interrupted)
+    monkeypatch.setattr("omni_lib.session.train", interrupted)
     assert main(["train", "--config", config_file]) == 130
     assert capsys.readouterr().err == "omni: interrupted\n"
 
@@ -258,7 +258,7 @@ def test_a_bug_is_not_dressed_up_as_the_users_mistake(config_file, monkeypatch):
     def buggy(*arguments, **options):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("omni_lib.trainer.train", buggy)
+    monkeypatch.setattr("omni_lib.session.train", buggy)
     with pytest.raises(RuntimeError, match="ours"):
         main(["train", "--config", config_file])
 

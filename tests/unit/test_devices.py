@@ -23,7 +23,8 @@ from omni_lib.errors import UserError
 from omni_lib.machine import hardware
 from omni_lib.machine.hardware import choose_device, compile_blocks
 from omni_lib.recogniser import Recogniser
-from omni_lib.trainer import Trainer, train
+from omni_lib.session import train
+from omni_lib.trainer import Trainer
 from omni_lib.training.objective import Objective, letter_losses
 from omni_lib.training.optimizer import Muon
 

@@ -28,8 +28,8 @@ from omni_lib.machine.distributed import (
     is_writer,
     mean_over_ranks,
     my_share,
+    process_group,
     rank,
-    session,
     shares,
     sum_over_ranks,
     world_size,
@@ -69,7 +69,7 @@ def test_long_rows_are_spread_out():
 def test_a_single_process_trains_without_communication(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     summand, model = torch.ones(2, requires_grad=True), torch.nn.Linear(1, 1)
-    with session():
+    with process_group():
         assert not dist.is_initialized()
         assert (world_size(), rank(), is_writer()) == (1, 0, True)
         assert my_share(["a", "b"], [1, 2]) == ["a", "b"]

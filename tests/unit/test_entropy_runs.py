@@ -51,7 +51,7 @@ def test_what_is_written_is_read_again_and_damage_is_named(tmp_path):
 
 
 def test_a_checkpoint_is_measured_on_the_utterances_it_is_given(monkeypatch):
-    monkeypatch.setattr(module, "_test_set", lambda: [clips()["hello"], clips()["digits"]])
+    monkeypatch.setattr(module, "test_utterances", lambda: [clips()["hello"], clips()["digits"]])
     run = module.measured(PRETRAINED)
     assert run.texts == {"digits": "one zero zero one zero four", "hello": "hello world"}
     assert run.posteriors.frames == 48 + 87 and run.weight == 0.6 and len(run.shares) == 84

@@ -13,8 +13,8 @@ from omni_lib.inference.evaluation import evaluate
 from omni_lib.inference.export import export_encoder, export_for_inference, record
 from omni_lib.manifest import read_manifest
 from omni_lib.recogniser import load_recogniser
+from omni_lib.session import train
 from omni_lib.stage_e import load_encoder
-from omni_lib.trainer import train
 from omni_lib.weights import load_checkpoint
 
 

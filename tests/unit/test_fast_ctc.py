@@ -30,7 +30,7 @@ def by(loss, logits, lengths, targets) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.fixture
 def always(monkeypatch):
     """However small the batch is."""
-    monkeypatch.setattr(fast_ctc, "WORTHWHILE", 0)
+    monkeypatch.setattr(fast_ctc, "FEWEST_STATES", 0)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -132,15 +132,15 @@ def test_not_a_number_stays_not_a_number(always):
 @pytest.mark.parametrize("small", ["few states", "no gradient", "double precision", "too many", "nothing"])
 def test_torchs_loss_is_used_where_it_is_faster_or_all_there_is(monkeypatch, small):
     logits, lengths, targets = example(11)
-    monkeypatch.setattr(fast_ctc, "WORTHWHILE", 10_000 if small == "few states" else 0)
+    monkeypatch.setattr(fast_ctc, "FEWEST_STATES", 10_000 if small == "few states" else 0)
     monkeypatch.setattr(fast_ctc, "forward_backward", lambda *arguments: pytest.fail("not torch's"))
     log_probs = logits.log_softmax(-1).requires_grad_(small != "no gradient")
     if small == "double precision":
         log_probs = log_probs.double()
     if small == "too many":
-        monkeypatch.setattr(fast_ctc, "MOST", 1)
+        monkeypatch.setattr(fast_ctc, "MOST_STATES", 1)
     if small == "nothing":
-        monkeypatch.setattr(fast_ctc, "WORTHWHILE", 1)
+        monkeypatch.setattr(fast_ctc, "FEWEST_STATES", 1)
         log_probs, lengths, targets = log_probs[:0], lengths[:0], []
     torch.testing.assert_close(
         fast_ctc.ctc_loss(log_probs, lengths, targets), ctc.ctc_loss(log_probs, lengths, targets)

@@ -16,7 +16,7 @@ from omni_lib.corpora.sound_lengths import KnownSound
 from omni_lib.errors import UserError
 from omni_lib.machine.cache import clear
 from omni_lib.manifest import read_manifest
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training import feature_cache, feature_files, features
 from omni_lib.training.audit import audit
 from omni_lib.training.feature_cache import FeatureCache

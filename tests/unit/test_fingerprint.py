@@ -17,7 +17,7 @@ from omni_lib.cli import main
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance, read_manifest, write_manifest
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints, save_checkpoint
 from omni_lib.training.fingerprint import Fingerprint, Row
 from omni_lib.weights import load_checkpoint

@@ -43,7 +43,7 @@ def test_the_figure_names_each_number_of_utterances_and_how_often_they_were_hear
 
 
 def test_a_checkpoint_is_measured_with_its_log_and_manifest(trained, monkeypatch):
-    monkeypatch.setattr(module, "_test_set", lambda: [clips()["hello"], clips()["digits"]])
+    monkeypatch.setattr(module, "test_utterances", lambda: [clips()["hello"], clips()["digits"]])
     checkpoint = trained[0].checkpoint
     run = measured(checkpoint)
     log = read_log(checkpoint.parent / "training_log.json")["entries"]

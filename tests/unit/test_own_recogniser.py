@@ -19,7 +19,7 @@ from omni_lib.ctc import collapse
 from omni_lib.errors import UserError
 from omni_lib.runs.log import read_log
 from omni_lib.runs.status import State
-from omni_lib.trainer import train
+from omni_lib.session import train
 
 pytestmark = pytest.mark.training
 
@@ -122,7 +122,7 @@ def test_all_parts_solved_train_in_a_process_of_their_own(make_tiny_config, tmp_
 
 def test_other_parts_get_a_folder_of_their_own(make_tiny_config, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(TrainingRun, "_launch", lambda run, command, _: started.append((run, command)))
+    monkeypatch.setattr(TrainingRun, "launch", lambda run, command, _: started.append((run, command)))
     config = written(make_tiny_config(tmp_path / "run"), tmp_path / "tiny.json")
     for key in ("03.collapse", "05.learning_rate"):
         Progress.mine().reset("03")

@@ -15,7 +15,8 @@ from omni_lib.runs.log import read_log
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import FILE_NAME, Progress, ProgressFile, ProgressReader, StepBar
 from omni_lib.runs.status import State, Status
-from omni_lib.trainer import Trainer, train
+from omni_lib.session import train
+from omni_lib.trainer import Trainer
 from omni_lib.training import outlook
 from omni_lib.training.batching import TrainingBatches
 from omni_lib.training.diagnosis import Posteriors

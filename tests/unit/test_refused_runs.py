@@ -18,7 +18,7 @@ from omni_lib.runs import process as training_process
 from omni_lib.runs.console import CONSOLE, begin_session
 from omni_lib.runs.lock import RunLock, read_record
 from omni_lib.runs.status import State
-from omni_lib.trainer import train
+from omni_lib.session import train
 from tests.unit.training_runs import files
 
 

@@ -24,7 +24,7 @@ from omni_lib.runs.lock import (
     remove_unused,
 )
 from omni_lib.runs.process import lives
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint
 

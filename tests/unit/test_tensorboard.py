@@ -7,7 +7,7 @@ import pytest
 
 from omni_lib.errors import UserError
 from omni_lib.runs import tensorboard
-from omni_lib.trainer import train
+from omni_lib.session import train
 
 
 def quiet(line: str) -> None:

@@ -17,7 +17,7 @@ from omni_lib.machine import waiting
 from omni_lib.machine.threads import beside_other_programs, threads, threads_of_run
 from omni_lib.machine.waiting import WAYS_TO_SET_IT, WAYS_TO_SET_THREADS, ThreadPlan, own_cores
 from omni_lib.runs.lock import RunRecord
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints, save_checkpoint
 from omni_lib.weights import load_checkpoint
 

@@ -24,7 +24,8 @@ from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest, write_manifest
 from omni_lib.runs.lock import LOCK
 from omni_lib.runs.log import read_log
-from omni_lib.trainer import Trainer, train
+from omni_lib.session import train
+from omni_lib.trainer import Trainer
 from omni_lib.training.checkpoint import BEST, periodic_checkpoints
 from omni_lib.weights import load_checkpoint
 

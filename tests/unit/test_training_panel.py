@@ -60,56 +60,59 @@ def test_the_panel_shows_what_the_log_says(trained):
     assert text.count("<svg") == 4 and "the chapter's timeline" in text.replace("&#x27;", "'")
     heard = panel.run.status().of_type("epoch")[-1]["transcripts"]
     assert all(each["said"] in text and each["heard"] in text for each in heard)
-    assert panel._bar.value == 1.0 and panel._stop.disabled
+    assert panel._bar.value == 1.0 and panel.buttons.stop.disabled
 
 
 def test_the_panels_buttons_stop_resume_and_show_the_log(long_run):
     panel = long_run.panel()
-    assert not panel._stop.disabled and panel._resume.disabled
-    panel._open.click()
+    assert not panel.buttons.stop.disabled and panel.buttons.resume.disabled
+    panel.buttons.open_log.click()
     assert "Loading audio data" in panel._console.value
-    assert panel._kill.layout.display == "none"
-    panel._stop.click()
+    assert panel.buttons.kill.layout.display == "none"
+    panel.buttons.stop.click()
     assert long_run.wait() is State.STOPPED
     step = load_checkpoint(periodic_checkpoints(long_run.folder)[-1])["step"]
     assert f"stopped</b>: it was asked to stop, and saved step {step} first" in panel._title.value
     assert f"{step} of 1200" in panel._figures.value
-    assert panel._stop.disabled and not panel._resume.disabled and panel._kill.layout.display == "none"
-    panel._resume.click()
+    assert panel.buttons.stop.disabled and not panel.buttons.resume.disabled
+    assert panel.buttons.kill.layout.display == "none"
+    panel.buttons.resume.click()
     assert long_run.process() and "running" in panel._title.value
     with suspended(long_run):  # it cannot react to the first click yet
-        panel._stop.click()
-        assert (panel._stop.disabled, panel._stop.description) == (True, "Stopping…")
-        panel._stop.click()  # the second of a double click
+        panel.buttons.stop.click()
+        assert (panel.buttons.stop.disabled, panel.buttons.stop.description) == (True, "Stopping…")
+        panel.buttons.stop.click()  # the second of a double click
         assert long_run.process(), "only “End without saving” ends it"
         lost = f"the steps after {step}, its newest checkpoint, are lost"
         assert f"With “End without saving”, {lost}" in panel._note.value
-        assert panel._kill.layout.display == "" and panel._kill.description == "End without saving"
-        panel._kill.click()
-    assert long_run.process() is None and panel._kill.layout.display == "none"
+        assert (
+            panel.buttons.kill.layout.display == "" and panel.buttons.kill.description == "End without saving"
+        )
+        panel.buttons.kill.click()
+    assert long_run.process() is None and panel.buttons.kill.layout.display == "none"
     assert f"ended early</b>: it was ended without saving: {lost}" in panel._title.value
 
 
 def test_a_finished_run_is_trained_again_beside_it_and_compared(write_config, tmp_path):
     run = TrainingRun.start(write_config(num_epochs=2))
     panel = run.panel()
-    assert panel._again.layout.display == panel._compare.layout.display == "none"
+    assert panel.buttons.train_again.layout.display == panel.buttons.compare.layout.display == "none"
     run.wait()
-    assert panel._again.layout.display == panel._compare.layout.display == ""
-    panel._compare.click()
+    assert panel.buttons.train_again.layout.display == panel.buttons.compare.layout.display == ""
+    panel.buttons.compare.click()
     assert "there is no other run beside" in panel._note.value and "<img" not in panel._comparison.value
     before = files(tmp_path / "run")
-    panel._again.click()
+    panel.buttons.train_again.click()
     assert run.folder == tmp_path / "run_2" and "The new training is in" in panel._note.value
-    assert panel._again.layout.display == "none", "not while it is going on"
+    assert panel.buttons.train_again.layout.display == "none", "not while it is going on"
     assert run.wait() is State.FINISHED and "run_2</code>" in panel._title.value
     assert run.settings().save_dir == str(tmp_path / "run_2") and run.trained_with(
         TrainingRun(tmp_path / "run").settings()
     )
     assert files(tmp_path / "run") == before, "the old run stays as it was"
-    panel._compare.click()
+    panel.buttons.compare.click()
     assert panel._comparison.layout.display == "" and "of the runs run_2, run" in panel._comparison.value
-    panel._compare.click()
+    panel.buttons.compare.click()
     assert panel._comparison.layout.display == "none"
 
 
@@ -141,7 +144,7 @@ def test_a_log_that_cannot_be_read_for_a_moment_does_not_stop_the_panel(tmp_path
 
 def test_a_run_whose_command_is_unknown_cannot_be_trained_again(trained):
     panel = TrainingRun(trained[0].folder).panel()
-    panel._again.click()
+    panel.buttons.train_again.click()
     assert "does not record how its run was started" in panel._note.value
 
 

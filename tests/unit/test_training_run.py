@@ -21,7 +21,7 @@ from omni_lib.runs import process as training_process
 from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.status import State, Status, how_it_ended
-from omni_lib.trainer import train
+from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint
 from tests.unit.training_runs import suspended, until

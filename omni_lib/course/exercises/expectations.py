@@ -83,35 +83,43 @@ def expect_equal(
     if isinstance(wanted, list):
         if not isinstance(plain, list):
             raise NotYet(f"{begins} {described(returned)}; a list is wanted")
-        if plain == wanted:
-            return
-        if any(isinstance(entry, str) for entry in plain) and not any(
-            isinstance(each, str) for each in wanted
-        ):
-            text = next(entry for entry in plain if isinstance(entry, str))
-            raise NotYet(f"{begins} a list that contains the text {text!r}; numbers are wanted")
-        if len(plain) in (1, len(wanted)) and any(isinstance(entry, (list, tuple)) for entry in plain):
-            form = described(returned) if isinstance(returned, (Tensor, np.ndarray)) else "a list of lists"
-            raise NotYet(f"{begins} {form}; a plain list of numbers is wanted, with one axis (`flatten`)")
-        whole = f"{begins} {plain!r}, and it should be {wanted!r}."
-        if len(numbers_in(whole)) <= MOST_NUMBERS and len(whole) <= 160:
-            raise NotYet(whole + ends)
-        if len(plain) != len(wanted):
-            raise NotYet(
-                f"{begins} a list of length {len(plain)}, and it should have length {len(wanted)}.{ends}"
-            )
-        place = next(
-            number for number, (mine, right) in enumerate(zip(plain, wanted, strict=True)) if mine != right
-        )
-        found = f"{described(plain[place])}, and it should be {wanted[place]!r}"
-        if not isinstance(plain[place], (bool, int, float)):  # a text, or a list: no mistake in a value
-            raise NotYet(f"{begins} a list whose entry {place} is {found}, a number")
-        raise NotYet(f"{begins} a list whose entry {place} is {found}.{ends}")
+        if plain != wanted:
+            raise NotYet(f"{begins} {_other_list(plain, wanted, returned, begins, ends)}")
+        return
     number_wanted = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
     if number_wanted and not isinstance(plain, (int, float)):
         raise NotYet(f"{begins} {described(returned)}; a number is wanted")
     if plain != wanted:
         raise NotYet(f"{begins} {described(plain)}, and it should be {wanted!r}.{ends}")
+
+
+def _other_list(plain: list[Any], wanted: list[Any], returned: Any, begins: str, ends: str) -> str:
+    """How a list differs from the one that is wanted, as the end of the reply that `begins`.
+
+    Args:
+        returned: what the function returned, before it became `plain`.
+        ends: how a reply to other values ends.
+    """
+    texts = [entry for entry in plain if isinstance(entry, str)]
+    if texts and not any(isinstance(entry, str) for entry in wanted):
+        return f"a list that contains the text {texts[0]!r}; numbers are wanted"
+    if len(plain) in (1, len(wanted)) and any(isinstance(entry, (list, tuple)) for entry in plain):
+        form = described(returned) if isinstance(returned, (Tensor, np.ndarray)) else "a list of lists"
+        return f"{form}; a plain list of numbers is wanted, with one axis (`flatten`)"
+    whole = f"{plain!r}, and it should be {wanted!r}."
+    if len(numbers_in(f"{begins} {whole}")) <= MOST_NUMBERS and len(f"{begins} {whole}") <= 160:
+        return whole + ends
+    if len(plain) != len(wanted):
+        return f"a list of length {len(plain)}, and it should have length {len(wanted)}.{ends}"
+    place, mine, right = next(
+        (place, mine, right)
+        for place, (mine, right) in enumerate(zip(plain, wanted, strict=True))
+        if mine != right
+    )
+    found = f"a list whose entry {place} is {described(mine)}, and it should be {right!r}"
+    if not isinstance(mine, (bool, int, float)):  # a text, or a list: no mistake in a value
+        return f"{found}, a number"
+    return f"{found}.{ends}"
 
 
 def _plain(entry: Any) -> Any:
@@ -182,14 +190,24 @@ def compare(
     value = tensor.double()
     close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
-        if value.ndim == 0 and _rounded(float(value), float(wanted)):
-            why = "That is rounded; do not round."
-        elif value.ndim and any(_are_rounded(value, wanted, digits) for digits in (2, 3, 4)):
-            why = "The values are rounded; do not round."
-        elif tensor.dtype in _SHORT and torch.allclose(value, wanted, 2e-2, 2e-2):
-            why = f"{str(tensor.dtype).removeprefix('torch.')} has too few digits: compute in float32."
+        why = _too_few_digits(value, wanted, tensor.dtype) or why
         raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
     return value
+
+
+def _too_few_digits(got: Tensor, wanted: Tensor, dtype: torch.dtype) -> str:
+    """What to reply to values (float64) that differ by rounding only; "" if they differ by more.
+
+    Args:
+        dtype: the type in which the function returned them.
+    """
+    if got.ndim == 0 and _rounded(float(got), float(wanted)):
+        return "That is rounded; do not round."
+    if got.ndim and any(_are_rounded(got, wanted, digits) for digits in (2, 3, 4)):
+        return "The values are rounded; do not round."
+    if dtype in _SHORT and torch.allclose(got, wanted, 2e-2, 2e-2):
+        return f"{str(dtype).removeprefix('torch.')} has too few digits: compute in float32."
+    return ""
 
 
 def _rounded(got: float, wanted: float) -> bool:

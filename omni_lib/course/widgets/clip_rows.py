@@ -212,7 +212,7 @@ def _draw_waveform(axes: Axes, reading: Reading) -> None:
     axes.set_yticks([])
 
 
-def _draw_matrix(axes: Axes, reading: Reading, values: Any, colours: str, end: float) -> None:
+def _draw_matrix(axes: Axes, values: Any, colours: str, end: float) -> None:
     matrix = values.T.numpy()
     low, high = np.percentile(matrix, (1, 99))
     axes.set_yticks([])
@@ -220,13 +220,11 @@ def _draw_matrix(axes: Axes, reading: Reading, values: Any, colours: str, end: f
 
 
 def _draw_mel(axes: Axes, reading: Reading) -> None:
-    _draw_matrix(axes, reading, reading.mel, "magma", HOP_LENGTH / SAMPLE_RATE * len(reading.mel))
+    _draw_matrix(axes, reading.mel, "magma", HOP_LENGTH / SAMPLE_RATE * len(reading.mel))
 
 
 def _draw_embeddings(axes: Axes, reading: Reading) -> None:
-    _draw_matrix(
-        axes, reading, reading.embeddings, "viridis", SECONDS_PER_EMBEDDING * len(reading.embeddings)
-    )
+    _draw_matrix(axes, reading.embeddings, "viridis", SECONDS_PER_EMBEDDING * len(reading.embeddings))
 
 
 def _draw_letters(axes: Axes, reading: Reading) -> None:

@@ -69,44 +69,14 @@ class CTCExplorer(Explorer):
         )
         self.view.add_class("omni-view")
         self.text = widgets.Text(text, description="text", continuous_update=True)
-        self.path = widgets.Text(path, description="path, _ is blank", continuous_update=True)
-        self.step = widgets.IntSlider(3, min=0, max=3, description="step")
-        self.another = button("a path that spells it", "omni-another-path", "random")
-        self.steps = widgets.HTML()
-        self.steps.add_class("omni-collapse")
-
-        self.seconds = widgets.FloatSlider(
-            0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f"
-        )
-        self.k = widgets.IntSlider(1, min=1, max=4, description="k")
-        self.counter = widgets.HTML()
-        self.counter.add_class("omni-counter")
-        self.region_picture = SoundPicture()
-        self.region_picture.add_class("omni-region")
-
-        self.clips = materials.clips()
-        self.clip = widgets.Dropdown(options=list(self.clips), description="clip")
-        self.transcript = widgets.Text(self.clips[self.clip.value].text, description="its text")
-        self.mass = widgets.Dropdown(options=MASSES, description="probability of")
-        self.best = widgets.Checkbox(True, description="show the best path", indent=False)
-        self.trellis_picture = SoundPicture()
-        self.trellis_picture.add_class("omni-trellis")
-
+        self._sections = {
+            VIEWS[0]: self._collapse_section(path),
+            VIEWS[1]: self._region_section(),
+            VIEWS[2]: self._trellis_section(),
+        }
         self._draws = 0
-        self._collapsed = Collapse([]), ""  # the path that was shown last, and what was said about it
-        self._collapse_canvas = CollapseCanvas()
-        self._region_canvas, self._trellis_canvas = RegionCanvas(), TrellisCanvas()
         self._recogniser, self._config = materials.pretrained()
         self._outputs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}  # clip → waveform, log_probs
-        self._sections = {
-            VIEWS[0]: widgets.VBox([controls(self.text, self.path, self.step, self.another), self.steps]),
-            VIEWS[1]: widgets.VBox(
-                [controls(self.text, self.seconds, self.k), self.counter, self.region_picture]
-            ),
-            VIEWS[2]: widgets.VBox(
-                [controls(self.clip, self.transcript, self.mass, self.best), self.trellis_picture]
-            ),
-        }
         self.children = [self.heading, self.view, *self._sections.values(), self.summary]
         for control in (
             self.path,
@@ -123,6 +93,41 @@ class CTCExplorer(Explorer):
         self.clip.observe(self._new_clip, names="value")
         self.another.on_click(lambda _: self.guarded(self._another_path))
         self.refresh()
+
+    def _collapse_section(self, path: str) -> widgets.VBox:
+        self.path = widgets.Text(path, description="path, _ is blank", continuous_update=True)
+        self.step = widgets.IntSlider(3, min=0, max=3, description="step")
+        self.another = button("a path that spells it", "omni-another-path", "random")
+        self.steps = widgets.HTML()
+        self.steps.add_class("omni-collapse")
+        self._collapsed = Collapse([]), ""  # the path that was shown last, and what was said about it
+        self._collapse_canvas = CollapseCanvas()
+        return widgets.VBox([controls(self.text, self.path, self.step, self.another), self.steps])
+
+    def _region_section(self) -> widgets.VBox:
+        self.seconds = widgets.FloatSlider(
+            0.38, min=0.08, max=4.0, step=0.01, description="sound, seconds", readout_format=".2f"
+        )
+        self.k = widgets.IntSlider(1, min=1, max=4, description="k")
+        self.counter = widgets.HTML()
+        self.counter.add_class("omni-counter")
+        self.region_picture = SoundPicture()
+        self.region_picture.add_class("omni-region")
+        self._region_canvas = RegionCanvas()
+        return widgets.VBox([controls(self.text, self.seconds, self.k), self.counter, self.region_picture])
+
+    def _trellis_section(self) -> widgets.VBox:
+        self.clips = materials.clips()
+        self.clip = widgets.Dropdown(options=list(self.clips), description="clip")
+        self.transcript = widgets.Text(self.clips[self.clip.value].text, description="its text")
+        self.mass = widgets.Dropdown(options=MASSES, description="probability of")
+        self.best = widgets.Checkbox(True, description="show the best path", indent=False)
+        self.trellis_picture = SoundPicture()
+        self.trellis_picture.add_class("omni-trellis")
+        self._trellis_canvas = TrellisCanvas()
+        return widgets.VBox(
+            [controls(self.clip, self.transcript, self.mass, self.best), self.trellis_picture]
+        )
 
     def refresh(self) -> None:
         for name, section in self._sections.items():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omni_lib.course.figures import CHAPTER_TIMELINE
+from omni_lib.course.figures import CHAPTER_TIMELINE, of_type
 from omni_lib.course.palette import BLUE, GREEN, ORANGE, PURPLE
 
 PAGE_INK = "var(--vscode-foreground, var(--jp-content-font-color1, currentColor))"
@@ -42,8 +42,7 @@ def training_charts(
         total_steps: length of the schedule; the last step logged when None.
         first_loss: predicted for an untrained model, nats per utterance.
     """
-    steps = [entry for entry in entries if entry["type"] == "step"]
-    epochs = [entry for entry in entries if entry["type"] == "epoch"]
+    steps, epochs = of_type(entries, "step"), of_type(entries, "epoch")
     length = total_steps or max((entry["step"] for entry in entries), default=1)
 
     def of(rows: Sequence[dict[str, Any]], key: str, scale: float = 1.0) -> list[tuple[float, float]]:

@@ -7,7 +7,7 @@ import contextlib
 import psutil
 
 from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
-from omni_lib.runs.background import BackgroundRun
+from omni_lib.runs.run_folder import RunFolder
 
 _LOOKS = 3  # looks in a row that find the machine busy with something else, before it is mentioned
 _KERNEL = psutil.Process()
@@ -21,7 +21,7 @@ class MachineUse:
         self._process: psutil.Process | None = None
         self._looks_busy = 0  # times in a row that other programs used the machine
 
-    def look(self, run: BackgroundRun) -> str:
+    def look(self, run: RunFolder) -> str:
         """Processor use and memory of the training, in words; "" at the first look, or where it has ended."""
         process = run.process()
         if process is None:
@@ -38,7 +38,7 @@ class MachineUse:
             return f"{share:.0f}% of a core, {held / 1e9:.1f} GB"
         return ""
 
-    def notice(self, run: BackgroundRun, busy: float) -> None:
+    def notice(self, run: RunFolder, busy: float) -> None:
         """Set `note`: other trainings, or programs that have used the machine for some looks.
 
         Args:

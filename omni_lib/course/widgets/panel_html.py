@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from omni_lib.course.figures import compared_curves, shown
 from omni_lib.course.widgets.live_curves import PAGE_INK
-from omni_lib.runs.background import BackgroundRun
 from omni_lib.runs.console import CONSOLE
+from omni_lib.runs.run_folder import RunFolder
 from omni_lib.runs.status import State, Status
 
 _EPOCHS_SHOWN = 5
@@ -19,7 +19,7 @@ def status_line(text: str) -> str:
     return f'<div role="status" style="color:{PAGE_INK};line-height:1.5">{html.escape(text)}</div>'
 
 
-def comparison(runs: Sequence[BackgroundRun]) -> str:
+def comparison(runs: Sequence[RunFolder]) -> str:
     """The curves of some runs in one picture."""
     names = [run.folder.name for run in runs]
     figure = compared_curves([(run.folder.name, run.status().entries) for run in runs])
@@ -27,11 +27,13 @@ def comparison(runs: Sequence[BackgroundRun]) -> str:
     return shown(figure, words).as_html()
 
 
-def short_name(run: BackgroundRun) -> str:
+def short_name(run: RunFolder) -> str:
+    """The last two folders of its path, such as checkpoints/an4."""
     return "/".join(run.folder.parts[-2:])
 
 
-def console_text(run: BackgroundRun) -> str:
+def console_text(run: RunFolder) -> str:
+    """The last lines that the training has printed, as HTML."""
     style = (
         "max-height:24em;max-width:76em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;padding:6px"
     )
@@ -104,6 +106,7 @@ def transcripts_table(status: Status) -> str:
 
 
 def duration(seconds: float) -> str:
+    """A time in words: "1 h 05 min", "5 min 07 s" or "12 s"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

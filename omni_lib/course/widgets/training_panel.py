@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import html
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -29,9 +30,9 @@ from omni_lib.course.widgets.panel_html import (
     status_line,
     transcripts_table,
 )
+from omni_lib.course.widgets.run_buttons import RunButtons
 from omni_lib.errors import UserError
 from omni_lib.runs.background import BackgroundRun
-from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.status import State, Status, what_would_be_lost
 
 INTERVAL = 2.0  # seconds
@@ -66,14 +67,15 @@ class TrainingPanel(widgets.VBox):
         self._neighbours, self._note = widgets.HTML(), widgets.HTML()
         self._comparison = widgets.HTML(layout=widgets.Layout(display="none"))
         self._console = widgets.HTML(layout=widgets.Layout(display="none"))
-        buttons = self._make_buttons()
+        self.buttons = RunButtons()
+        self._connect_buttons()
         super().__init__(
             [
                 self._title,
                 self._bar,
                 self._figures,
                 self._neighbours,
-                buttons,
+                self.buttons,
                 self._note,
                 self._comparison,
                 self._charts,
@@ -156,29 +158,27 @@ class TrainingPanel(widgets.VBox):
         self._figures.value = figure_tiles(status, used, self._doing(status) if running else "")
         others = self._machine.note if running else ""
         self._neighbours.value = status_line(f"⚠ {others}") if others else ""
-        stopping = running and self.run.stop_requested()
-        self._stop.disabled = not running or stopping
-        self._stop.description = "Stopping…" if stopping else "Stop"
-        self._kill.layout.display = "" if stopping else "none"
-        finished = status.state is State.FINISHED
-        self._resume.disabled = running or finished
-        for button in (self._again, self._compare):
-            button.layout.display = "" if finished else "none"
-        drawn = (len(status.entries), len(status.progress.points), status.total_steps)
-        if drawn != self._drawn:
-            outlook = status.progress.outlook
-            self._charts.value = training_charts(
-                status.points + status.of_type("epoch"),
-                status.total_steps,
-                outlook.first_loss if outlook else None,
-            )
-            self._transcripts.value = transcripts_table(status)
-            self._drawn = drawn
-            if self._logged != len(status.entries):  # rarely, because a page keeps each still
-                self._logged = len(status.entries)
-                self._send_still()
+        self.buttons.show(status.state, stopping=running and self.run.stop_requested())
+        self._show_curves(status)
         if self._console.layout.display != "none":
             self._console.value = console_text(self.run)
+
+    def _show_curves(self, status: Status) -> None:
+        """Draw curves and transcripts again if there is anything new in them."""
+        drawn = (len(status.entries), len(status.progress.points), status.total_steps)
+        if drawn == self._drawn:
+            return
+        outlook = status.progress.outlook
+        self._charts.value = training_charts(
+            status.points + status.of_type("epoch"),
+            status.total_steps,
+            outlook.first_loss if outlook else None,
+        )
+        self._transcripts.value = transcripts_table(status)
+        self._drawn = drawn
+        if self._logged != len(status.entries):  # rarely, because a page keeps each still
+            self._logged = len(status.entries)
+            self._send_still()
 
     def _doing(self, status: Status) -> str:
         """What the run is doing while it takes no steps, in words."""
@@ -216,56 +216,24 @@ class TrainingPanel(widgets.VBox):
 
     # Buttons
 
-    def _make_buttons(self) -> widgets.HBox:
-        """The row of buttons; `_show` enables and hides them."""
-        self._stop = self._button(
-            "Stop",
-            "omni-stop",
-            "Save and end after the current step; Resume goes on from that step",
-            self._press_stop,
-        )
-        self._resume = self._button(
-            "Resume",
-            "omni-resume",
-            "Continue from the newest checkpoint, if there is one",
-            self._press_resume,
-        )
-        self._again = self._button(
-            "Train again",
-            "omni-again",
-            "Train once more, into another folder; this run stays as it is",
-            self._press_again,
-        )
-        self._compare = self._button(
-            "Compare", "omni-compare", "The curves of this run and of those beside it", self._press_compare
-        )
-        self._open = self._button(
-            "Open log", "omni-open-log", f"The output of the training ({CONSOLE})", self._press_open
-        )
-        # Last in the row and hidden until a stop is requested: no second click on Stop can reach it.
-        self._kill = self._button(
-            "End without saving",
-            "omni-kill",
-            "End at once, without saving",
-            self._press_kill,
-        )
-        self._kill.layout.display = "none"
-        return widgets.HBox(
-            [self._stop, self._resume, self._again, self._compare, self._open, self._kill],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
+    def _connect_buttons(self) -> None:
+        pressed = {
+            self.buttons.stop: self._press_stop,
+            self.buttons.resume: self._press_resume,
+            self.buttons.train_again: self._press_train_again,
+            self.buttons.compare: self._press_compare,
+            self.buttons.open_log: self._press_open_log,
+            self.buttons.kill: self.run.kill,
+        }
+        for button, action in pressed.items():
+            button.on_click(lambda _, action=action: self._guarded(action))
 
-    def _button(self, label: str, css_class: str, tooltip: str, pressed: Any) -> widgets.Button:
-        button = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"))
-        button.add_class(css_class)
-        button.on_click(lambda _: self._guarded(pressed))
-        return button
-
-    def _guarded(self, action: Any) -> None:
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Act and refresh. A refusal is shown as a note, because the traceback of a callback is invisible."""
         for step in (action, self.refresh):
             try:
                 step()
-            except UserError as error:  # the traceback of a callback is invisible
+            except UserError as error:
                 self._say(str(error))
 
     def _press_stop(self) -> None:
@@ -275,15 +243,12 @@ class TrainingPanel(widgets.VBox):
         lost = what_would_be_lost(self.run.status().saved_step)
         self._say(f"The training saves and ends after its current step. With “End without saving”, {lost}.")
 
-    def _press_kill(self) -> None:
-        self.run.kill()
-
     def _press_resume(self) -> None:
-        self._resume.disabled = True
+        self.buttons.resume.disabled = True
         self._say("Starting…")
         self.run.resume()
 
-    def _press_again(self) -> None:
+    def _press_train_again(self) -> None:
         before = self.run.folder
         self._say("Starting…")
         self.run.train_again()
@@ -306,10 +271,10 @@ class TrainingPanel(widgets.VBox):
         else:
             self._comparison.layout.display = "none"
 
-    def _press_open(self) -> None:
+    def _press_open_log(self) -> None:
         hidden = self._console.layout.display == "none"
         self._console.layout.display = "" if hidden else "none"
-        self._open.description = "Close log" if hidden else "Open log"
+        self.buttons.open_log.description = "Close log" if hidden else "Open log"
 
     def _say(self, text: str) -> None:
         self._note.value = status_line(text) if text else ""

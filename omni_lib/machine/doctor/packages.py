@@ -125,6 +125,7 @@ def _pins(root: Path) -> list[Requirement]:
 
 
 def installed(name: str) -> str | None:
+    """The version of an installed package; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -35,17 +35,22 @@ _NEAR_PEAK = 0.98  # of the peak
 _CLIPPED = 0.5  # of the samples; a sine has 13% of them so near its peak, speech well under 1%
 # Speech so loud and irregular is clipped. In 1800 combinations of a clip, a gain and a rate, it had at least
 # 8% of its samples near the peak; samples that were misread had 2% there at most.
-_LOUD, _IRREGULAR = 0.4, 0.5  # RMS, and the correlation of neighbouring samples
+_LOUD = 0.4  # RMS
+_IRREGULAR = 0.5  # correlation of neighbouring samples
 _UNCLIPPED = 0.05  # share of the samples near the peak
-_NEAR_ZERO, _RARELY = 0.1, 0.02  # amplitude, and the share of samples below it: no wave has so few
-# RMS, and correlation of neighbours: that of speech clipped to its sign, at 8 kHz, was never below 0.18
-_RATHER_LOUD, _UNCORRELATED = 0.28, 0.1
-_NEVER = 0.001  # the share of samples near zero of a wave that jumps; clipped speech has all near the peak
-_ALL_CLIPPED = 0.98
+_NEAR_ZERO = 0.1  # amplitude
+_RARELY_ZERO = 0.02  # share of the samples near zero: no wave has so few
+_RATHER_LOUD = 0.28  # RMS
+# correlation of neighbouring samples: that of speech clipped to its sign, at 8 kHz, was never below 0.18
+_UNCORRELATED = 0.1
+# shares of the samples near zero and near the peak. A wave that jumps from one end of the scale to the other
+# has nearly none near zero, and so has clipped speech, but that has all its samples near the peak
+_NEVER_ZERO, _ALL_CLIPPED = 0.001, 0.98
 _OFFSET = 0.75  # the mean, of full scale, of no recording
 _BESIDE_OFFSET = 0.1  # the share of a constant that its sound should have at least
-# seconds of exact zeros, and the amplitude in the last samples before them
-_HOLE, _STOPS, _LAST = 0.1, 0.03, 16
+_HOLE = 0.1  # seconds of exact zeros
+_LOUD_BEFORE_HOLE = 0.03  # amplitude, in the last samples before the zeros
+_LAST = 16  # number of these samples
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
 _CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
@@ -62,16 +67,15 @@ class Content:
         self.samples, self.rate = 0, 0
         self.lowest, self.highest = 0.0, 0.0
         self._near_peak = self._near_zero = 0
-        self._sum = self._power = self._next = 0.0  # of samples, their squares, products of neighbours
+        self._sum = self._power = self._neighbours = 0.0  # of samples, squares, products of neighbours
         self._zeros, self._before_zeros = 0, 0.0  # exact zeros at the end so far, and the peak before them
-        self._hole = (
-            0,
-            0,
-        )  # the longest stretch of zeros after a loud sample: its first sample and its length
+        # the longest stretch of zeros after a loud sample: its first sample and its length
+        self._hole = (0, 0)
         self._notes = list(notes)
 
     @property
     def peak(self) -> float:
+        """The largest amplitude so far."""
         return max(-self.lowest, self.highest, 0.0)
 
     def add(self, block: np.ndarray) -> None:
@@ -88,7 +92,7 @@ class Content:
         wide = block.astype(np.float64)
         self._sum += float(wide.sum())
         self._power += float(wide @ wide)
-        self._next += float(wide[1:] @ wide[:-1])
+        self._neighbours += float(wide[1:] @ wide[:-1])
         self._add_zeros(block)
         self.samples += len(block)
 
@@ -110,7 +114,7 @@ class Content:
         self._before_zeros, self._zeros = peak(int(sound[-1])), len(block) - 1 - int(sound[-1])
 
     def _note_hole(self, first: int, length: int) -> None:
-        if self._before_zeros >= _STOPS and length > self._hole[1]:
+        if self._before_zeros >= _LOUD_BEFORE_HOLE and length > self._hole[1]:
             self._hole = (first, length)
 
     def remark(self, note: str) -> None:
@@ -139,10 +143,10 @@ class Content:
     def _is_misread(self) -> bool:
         count = max(1, self.samples)
         square = (self._sum / count) ** 2
-        power, neighbours = self._power / count - square, self._next / count - square
+        power, neighbours = self._power / count - square, self._neighbours / count - square
         unclipped = self._near_peak < _UNCLIPPED * count
-        noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY * count
-        jumps = self._near_zero < _NEVER * count and self._near_peak < _ALL_CLIPPED * count
+        noise = neighbours < _IRREGULAR * power or self._near_zero < _RARELY_ZERO * count
+        jumps = self._near_zero < _NEVER_ZERO * count and self._near_peak < _ALL_CLIPPED * count
         random = power >= _RATHER_LOUD**2 and abs(neighbours) < _UNCORRELATED * power
         return self.samples >= 1000 and (random or (power >= _LOUD**2 and (noise and unclipped or jumps)))
 
@@ -163,7 +167,7 @@ class Content:
                 f"reaches {self.peak:.3g}, over full scale (1), where it may be clipped: turn it down"
             )
         first, length = self._hole
-        if self._before_zeros >= _STOPS and self._zeros > length:  # those at the end of the file
+        if self._before_zeros >= _LOUD_BEFORE_HOLE and self._zeros > length:  # those at the end of the file
             first, length = self.samples - self._zeros, self._zeros
         if not self.fault and self.rate and length >= _HOLE * self.rate:
             found.append(
