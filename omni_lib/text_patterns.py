@@ -299,7 +299,7 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(
             r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code"
-            r"|boeing|airbus)\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
+            r"|boeing|airbus)\s+[0-9]{3,}\b|\b(?:call|dial)\s+[0-9]{3,}\b(?![,.]?\d|\s+\w)|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
             re.IGNORECASE,
         ),
         "is read in several ways: write it out as spoken",
