@@ -77,8 +77,10 @@ def _refuse_missing(sound: Path) -> None:
 
 def _converted(path: Path) -> str:
     """The end of a message about a missing sound: a file of its name with another ending, if one is there."""
-    there = [path.with_suffix(ending) for ending in SOUND_ENDINGS if path.with_suffix(ending).is_file()]
-    others = [other.name for other in there if other.name.lower() != path.name.lower()]
+    endings = (*SOUND_ENDINGS, *map(str.upper, SOUND_ENDINGS))
+    there = [path.with_suffix(ending) for ending in endings if path.with_suffix(ending).is_file()]
+    # on some systems capitals make no difference, and an empty file would be found again
+    others = [other.name for other in there if not path.exists() or other.name.lower() != path.name.lower()]
     return f", and {others[0]} is there: unpack the original, or use 'omni data folder'" if others else ""
 
 
@@ -188,6 +190,12 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
         if matches:
             return matches[0]
     return None
+
+
+def archives_in(folder: Path) -> str:
+    """What to say of a folder that holds archives, and not what is in them; "" where there are none."""
+    packed = sorted(path for ending in ("tar*", "tgz", "zip") for path in folder.glob(f"*.{ending}"))
+    return f"it holds the archive {packed[0].name}: name that" if packed else ""
 
 
 def _unpacked_folder(out: Path, archive: str) -> Path:
