@@ -83,7 +83,8 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
 
     Raises:
         UserError: the archive cannot be read, is damaged or of another kind, holds anything but plain files
-            and folders below its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the limits.
+            and folders below its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the
+            limits.
     """
     try:
         _refuse_foreign(archive)

@@ -76,8 +76,8 @@ def _lacking(root: Path, table: Path | None) -> str:
     found = [path for place in ("*", "*/*") for path in sorted(root.glob(f"{place}/train.tsv"))]
     if others := [path.relative_to(root).as_posix() for path in found if not is_litter(path)]:
         return (
-            f"{root} holds {others[0]}, and the rules for transcripts are for English: fetch the English"
-            " version"
+            f"{root} holds {others[0]} and no en/train.tsv: the rules for transcripts are for English; if its"
+            " texts are English, name its folder"
         )
     lacking = "it holds no en/train.tsv with a folder clips beside it: name the folder that does"
     return f"{root} is not English Common Voice: {archives_in(root) or lacking}"

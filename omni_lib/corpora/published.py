@@ -53,7 +53,7 @@ class Rows:
     ) -> None:
         """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
-            _refuse_missing(path)
+            path = _existing(path)
             text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
@@ -61,26 +61,26 @@ class Rows:
         self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
 
 
-def _refuse_missing(sound: Path) -> None:
-    """Refuse a row whose sound is not there.
+def _existing(sound: Path) -> Path:
+    """The sound of a row; its ending may be written in capitals, as on old disks.
 
     Raises:
         UserError: the file is missing or empty, or no file can have that name.
     """
+    capitals = sound.with_name(sound.stem + sound.suffix.upper())
     try:
-        there = sound.is_file() and sound.stat().st_size > 0
+        found = next((path for path in (sound, capitals) if path.is_file() and path.stat().st_size > 0), None)
     except OSError as error:  # a name longer than the file system allows
         raise UserError(f"its sound {sound.name[:80]} cannot be read: {error.strerror}") from None
-    if not there:
+    if found is None:
         raise UserError(f"its sound {sound.name} is missing or empty{_converted(sound)}")
+    return found
 
 
 def _converted(path: Path) -> str:
     """The end of a message about a missing sound: a file of its name with another ending, if one is there."""
-    endings = (*SOUND_ENDINGS, *map(str.upper, SOUND_ENDINGS))
-    there = [path.with_suffix(ending) for ending in endings if path.with_suffix(ending).is_file()]
-    # on some systems capitals make no difference, and an empty file would be found again
-    others = [other.name for other in there if not path.exists() or other.name.lower() != path.name.lower()]
+    there = [path.with_suffix(ending) for ending in SOUND_ENDINGS if path.with_suffix(ending).is_file()]
+    others = [other.name for other in there if other.name.lower() != path.name.lower()]
     return f", and {others[0]} is there: unpack the original, or use 'omni data folder'" if others else ""
 
 
