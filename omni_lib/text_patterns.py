@@ -240,6 +240,10 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
     (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelt"),
+    (
+        re.compile(r"^\s*(?:[^\s/]+/[A-Z]{1,4}\$?(?:\s+|$)){2,}$"),
+        "has parts of speech behind its words: remove them",
+    ),
     (re.compile(r"^\s*[bru](['\"]).*\1\s*$"), "is how Python shows a text: write only its words"),
     (re.compile(r"^\s*\[\s*['\"].*"), "is how programs write a list of texts: write only the words"),
     (re.compile(r"\b[Nn][Oo]\s+(?=\d)"), "may be number or no: write what was said"),

@@ -110,3 +110,23 @@ def test_inches_and_numbers_of_telephones_are_refused(clips, text):
 @pytest.mark.parametrize("text", ["I let 5 in. Then I slept", "call 100 people", "5 in the room", "dial 9"])
 def test_what_resembles_them_is_read(clips, text):
     assert imported(clips, f"path\ttext\na.wav\t{text}\n", "t.tsv")[1] == []
+
+
+def test_remarks_in_round_brackets_beside_most_texts_are_noted(clips):
+    texts = ["(happy) hello", "(sad) yes", "I see you (calm)"]
+    _, said = imported(clips, "path\ttext\n" + "".join(f"a.wav\t{text}\n" for text in texts), "t.tsv")
+    assert any("words in round brackets, which are read, such as '(happy) hello'" in line for line in said)
+    texts = ["(laughs) hello", "(coughs) yes", "I see you (noise)"]
+    found, said = imported(clips, "path\ttext\n" + "".join(f"b.wav\t{text}\n" for text in texts), "u.tsv")
+    assert found == ["hello", "yes", "i see you"] and not any("which are read" in line for line in said)
+
+
+def test_texts_cut_off_with_an_ellipsis_are_noted(clips):
+    texts = ["this text has been cu...", "that text is cut of a...", "these are also too lo..."]
+    _, said = imported(clips, "path\ttext\n" + "".join(f"a.wav\t{text}\n" for text in texts), "t.tsv")
+    assert any("3 texts have exactly 24 characters" in line for line in said)
+
+
+def test_parts_of_speech_are_no_words(clips):
+    found, said = imported(clips, "path\ttext\na.wav\tHello/UH world/NN\nb.wav\tand/or\n", "t.tsv")
+    assert found == ["and or"] and "has parts of speech behind its words" in said[0]
