@@ -33,6 +33,7 @@ _PLACEHOLDER = re.compile(  # a whole cell that people write where a text is to 
     r"|not transcribed(?: yet)?)[\])>}]?[.!]?",
     re.IGNORECASE | re.DOTALL,
 )
+_CELL_ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{3,}")  # of a spreadsheet
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,19 @@ def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
         UserError: there are no words, or the cell holds a marker that programs write for a missing text.
     """
     written = cell.strip()
-    if written in ("undefined", "NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N"):
+    if _CELL_ERROR.fullmatch(written) or written in (
+        "undefined",
+        "NaN",
+        "nan",
+        "NULL",
+        "None",
+        "NA",
+        "N/A",
+        "n/a",
+        "<NA>",
+        "#N/A",
+        "\\N",
+    ):
         mind = (
             f" (if somebody said the word: {_said(written.lower())})"
             if written in ("NULL", "None", "undefined", "nan")

@@ -52,6 +52,10 @@ REFUSED = (  # pattern, and why a text with it is refused
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
     (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelt"),
+    (
+        re.compile(r"^\s*(?:[^\s/]+/[A-Z]{1,4}\$?(?:\s+|$)){2,}$"),
+        "has parts of speech behind its words: remove them",
+    ),
     (re.compile(r"^\s*[bru](['\"]).*\1\s*$"), "is how Python shows a text: write only its words"),
     (re.compile(r"^\s*\[\s*['\"].*"), "is how programs write a list of texts: write only the words"),
     (re.compile(r"\b[Nn][Oo]\s+(?=\d)"), "may be number or no: write what was said"),
@@ -111,7 +115,8 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(
             r"\b(?:room|suite|apartment|apt|flight|route|highway|interstate|channel|extension|code"
-            r"|boeing|airbus)\s+[0-9]{3,}\b|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
+            r"|boeing|airbus)\s+[0-9]{3,}\b|\b(?:call|dial)\s+[0-9]{3,}\b(?![,.]?\d|\s+\w)"
+            r"|(?<![\w,.$£€-])[49]11\b(?![,.:/-]?\d|\s?%)",
             re.IGNORECASE,
         ),
         "is read in several ways: write it out as spoken",

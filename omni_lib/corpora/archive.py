@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from omni_lib.errors import UserError
+from omni_lib.machine.mistaken import is_text, mistaken
 from omni_lib.machine.tables import is_litter
 
 MAX_BYTES = 2**30  # unpacked, all files together: ten times the size of AN4
@@ -54,13 +55,41 @@ class _Counted:
         return data
 
 
+_FOREIGN = {  # the first bytes of other packed files
+    b"PK\3\4": "a ZIP archive, which",
+    **dict.fromkeys((b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd"), "packed in a way that"),
+}
+
+
+def _refuse_foreign(archive: Path) -> None:
+    """Refuse a file that is not a tar archive, packed with gzip or bzip2 or not packed, if it is known.
+
+    Raises:
+        UserError: it is a web page, another kind of archive, or text.
+    """
+    with open(archive, "rb") as file:
+        head = file.read(512)
+    if found := mistaken(head):
+        raise UserError(f"{archive} is {found[0]}, not an archive: {found[1]}")
+    for beginning, kind in _FOREIGN.items():
+        if head.startswith(beginning):
+            raise UserError(f"{archive} is {kind} is not read here: unpack it, and name its folder")
+    if is_text(head):
+        raise UserError(f"{archive} is text, not an archive: name the folder of the corpus, or its archive")
+
+
 def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
     """Write the files of `archive` below the new folder `into`, without permissions, owners and times.
 
     Raises:
-        UserError: the archive cannot be read, is damaged, holds anything but plain files and folders below
-            its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the limits.
+        UserError: the archive cannot be read, is damaged or of another kind, holds anything but plain files
+            and folders below its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the
+            limits.
     """
+    try:
+        _refuse_foreign(archive)
+    except OSError as error:
+        raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
     try:
         into.mkdir(parents=True)
         with open(archive, "rb") as file:

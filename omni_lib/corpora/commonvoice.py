@@ -16,8 +16,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from omni_lib.corpora.published import Rows, only_file, read_lines, roots, write
+from omni_lib.corpora.published import Rows, archives_in, only_file, read_lines, roots, write
 from omni_lib.errors import UserError
+from omni_lib.machine.tables import is_litter
 from omni_lib.manifest import SPLITS
 
 WHERE = """\
@@ -44,22 +45,51 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     if len(sources) != 1:
         raise UserError("Common Voice is one folder or one archive: name only that one")
     (root,) = roots(sources, out, report)
-    first = only_file(root, ("train.tsv", "en/train.tsv", "*/en/train.tsv"))
+    first = next((found for split in SPLITS if (found := _table(root, split))), None)
     if first is None or not (first.parent / "clips").is_dir():
-        raise UserError(
-            f"{root} is not English Common Voice: it holds no en/train.tsv with a folder clips beside it"
-        )
-    rows, people = Rows(), dict[str, str]()
+        raise UserError(_lacking(root, first))
+    rows, people, seen = Rows(), dict[str, str](), set[str]()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
-            _read_split(first.parent, split, rows, people)
+            _read_split(first.parent, split, rows, people, seen)
         else:
             report(f"{split}.tsv is not there: no row has the split {split}")
     return write("Common Voice", VERSION, rows, out, report)
 
 
-def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) -> None:
-    """Add the rows of one table; `people` maps each name of a speaker so far to its client_id."""
+def _table(root: Path, name: str) -> Path | None:
+    """One of the tables of English, in `root` or in folders below it."""
+    return only_file(root, [f"{place}{name}.tsv" for place in ("", "en/", "*/en/", "*/*/en/")])
+
+
+def _lacking(root: Path, table: Path | None) -> str:
+    """Why a folder, of which at most one table was found, cannot be used, and the remedy."""
+    if table is not None:
+        packed = sorted(path.name for path in table.parent.glob("clips*.*"))
+        remedy = f"unpack {packed[0]} there" if packed else "unpack the whole archive again"
+        return f"{table.parent} has no folder clips beside its tables: {remedy}"
+    if validated := _table(root, "validated"):
+        return (
+            f"{validated.parent} has validated.tsv, and none of train.tsv, dev.tsv and test.tsv, which hold"
+            " the official splits: fetch a whole version"
+        )
+    found = [path for place in ("*", "*/*") for path in sorted(root.glob(f"{place}/train.tsv"))]
+    if others := [path.relative_to(root).as_posix() for path in found if not is_litter(path)]:
+        return (
+            f"{root} holds {others[0]} and no en/train.tsv: the rules for transcripts are for English; if its"
+            " texts are English, name its folder"
+        )
+    lacking = "it holds no en/train.tsv with a folder clips beside it: name the folder that does"
+    return f"{root} is not English Common Voice: {archives_in(root) or lacking}"
+
+
+def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], seen: set[str]) -> None:
+    """Add the rows of one table.
+
+    Args:
+        people: maps each name of a speaker so far to its client_id.
+        seen: the paths of the rows so far, also of other tables; those of this one are added.
+    """
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
     header = first.split("\t")  # not CSV: a quotation mark is part of the text
@@ -67,14 +97,18 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) ->
     if missing:
         lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
         raise UserError(f"{table} lacks the {lacking}: fetch Common Voice again")
-    seen = set()
+    needed = 1 + max(header.index(column) for column in ("client_id", "path", "sentence"))
     for line, content in tqdm(lines, desc=f"{split}.tsv", unit="row", leave=False, disable=None):
         where, cells = f"{table.name} line {line}", content.split("\t")
+        if needed <= len(cells) < len(header):  # empty cells at the end were omitted
+            cells += [""] * (len(header) - len(cells))
         if len(cells) != len(header):
             rows.problems.append(f"{where}: {len(cells)} cells instead of {len(header)}")
             continue
         row = dict(zip(header, cells, strict=True))
-        name, locale = row["path"], row.get("locale", "en")
+        name, locale = row["path"].removeprefix("clips/"), row.get("locale") or "en"
+        if name and "." not in name:
+            name += ".mp3"  # the first versions left it out
         if name in seen or not name or Path(name).name != name:
             rows.problems.append(
                 f"{where}: the path {name[:80]!r} is listed twice, is empty or leads elsewhere"

@@ -33,7 +33,7 @@ from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 8  # of the output: a change rebuilds existing corpora
+VERSION = 9  # of the output: a change rebuilds existing corpora
 
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from omni_lib.corpora.published import Rows, read_lines, roots, write
+from omni_lib.corpora.published import Rows, archives_in, read_lines, roots, write
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import is_litter
 
@@ -37,6 +37,8 @@ SUBSETS = (
     "dev-other",
     "test-clean",
     "test-other",
+    "train-clean-5",  # these two are Mini LibriSpeech, https://www.openslr.org/31/
+    "dev-clean-2",
 )
 VERSION = 4  # of the output
 
@@ -59,7 +61,8 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     for root in roots(sources, out, report):
         found = _subsets(root)
         if not found:
-            raise UserError(f"{root} is not LibriSpeech: it holds none of the folders {', '.join(SUBSETS)}")
+            lacking = f"it holds none of the folders {', '.join(SUBSETS)}: name the folder or archive of one"
+            raise UserError(f"{root} is not LibriSpeech: {archives_in(root) or lacking}")
         for subset in found:
             if subset.name in subsets and subsets[subset.name] != subset:
                 raise UserError(f"{subset.name} is given twice: {subsets[subset.name]} and {subset}")
@@ -76,7 +79,14 @@ def _subsets(root: Path) -> list[Path]:
         for name in SUBSETS
         if (parent / name).is_dir()
     ]
-    return inside or ([root] if root.name in SUBSETS else [])
+    for below in ("*", "*/*"):  # as unpacked into a folder of its own
+        inside = inside or [
+            path
+            for name in SUBSETS
+            for path in sorted(root.glob(f"{below}/{name}"))
+            if path.is_dir() and not is_litter(path)
+        ]
+    return [root] if root.name in SUBSETS and not inside else inside
 
 
 def _read_subset(folder: Path, subset: str, rows: Rows) -> None:

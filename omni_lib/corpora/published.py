@@ -53,7 +53,7 @@ class Rows:
     ) -> None:
         """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
-            _refuse_missing(path)
+            path = _existing(path)
             text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
@@ -61,18 +61,20 @@ class Rows:
         self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
 
 
-def _refuse_missing(sound: Path) -> None:
-    """Refuse a row whose sound is not there.
+def _existing(sound: Path) -> Path:
+    """The sound of a row; its ending may be written in capitals, as on old disks.
 
     Raises:
         UserError: the file is missing or empty, or no file can have that name.
     """
+    capitals = sound.with_name(sound.stem + sound.suffix.upper())
     try:
-        there = sound.is_file() and sound.stat().st_size > 0
+        found = next((path for path in (sound, capitals) if path.is_file() and path.stat().st_size > 0), None)
     except OSError as error:  # a name longer than the file system allows
         raise UserError(f"its sound {sound.name[:80]} cannot be read: {error.strerror}") from None
-    if not there:
+    if found is None:
         raise UserError(f"its sound {sound.name} is missing or empty{_converted(sound)}")
+    return found
 
 
 def _converted(path: Path) -> str:
@@ -188,6 +190,12 @@ def only_file(folder: Path, patterns: Sequence[str]) -> Path | None:
         if matches:
             return matches[0]
     return None
+
+
+def archives_in(folder: Path) -> str:
+    """What to say of a folder that holds archives, and not what is in them; "" where there are none."""
+    packed = sorted(path for ending in ("tar*", "tgz", "zip") for path in folder.glob(f"*.{ending}"))
+    return f"it holds the archive {packed[0].name}: name that" if packed else ""
 
 
 def _unpacked_folder(out: Path, archive: str) -> Path:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from omni_lib.errors import UserError
-from omni_lib.machine.tables import is_litter
+from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
 
 _TABLES = (".csv", ".tsv", ".jsonl")  # looked for first
 _MAYBE = (".json", ".ndjson", ".manifest", ".psv", ".txt")  # where none of those is there
@@ -78,7 +78,15 @@ def find_table(source: Path) -> Path:
             else "write one with a path and a text in each line"
         )
         raise UserError(f"{source} holds no .csv and no .tsv file: {remedy}")
+    sounds = {path.stem: path.name for path in files if path.suffix.lower() in SOUND_ENDINGS}
+    if len(found) > 1 and not any(map(_is_table, found)):  # a text for each recording, beside it?
+        found = [path for path in found if path.stem not in sounds] or found
     if len(found) > 1:
+        if all(path.stem in sounds for path in found) and not any(map(_is_table, found)):
+            raise UserError(
+                f"{found[0]} holds the text of {sounds[found[0].stem]} alone: write a table with a header"
+                " audio_path,transcription and a line for each recording"
+            )
         raise UserError(
             f"{source} holds {len(found)} tables, {', '.join(path.name for path in found)}: name the one you"
             " mean"

@@ -83,6 +83,23 @@ def refuse_lower_header(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -
             raise UserError(f"{path} has its column names in line {line}: remove the lines above them")
 
 
+def refuse_spaces(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> None:
+    """Refuse lines without a header that have a space between file and text, such as `a.wav hello, you`.
+
+    They are not read, since another column, such as the speaker, would become a part of the text.
+
+    Raises:
+        UserError: all are such lines.
+    """
+    ending = "|".join(map(re.escape, SOUND_ENDINGS))
+    spaced = re.compile(rf"\S+(?:{ending})\s+\S(?!.*(?:{ending})$)", re.IGNORECASE)
+    if all(spaced.match(cells[0]) for _, cells in rows):
+        raise UserError(
+            f"{path} has spaces between its files and texts, as in {rows[0][1][0][:40]!r}: separate"
+            " them with a comma or a tab"
+        )
+
+
 def refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
     """Refuse a table with two columns of texts that differ, such as a transcript and a recogniser's output.
 

@@ -24,9 +24,11 @@ from omni_lib.corpora.table_header import (
     drop_other_ends,
     known_columns,
     refuse_lower_header,
+    refuse_spaces,
     refuse_unknown_header,
 )
 from omni_lib.errors import UserError
+from omni_lib.machine.mistaken import mistaken
 from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, known_column, split_text, too_many_cells
 
 _TORN = "its text goes on in the next line: write each text in one line"
@@ -70,6 +72,8 @@ def read_rows(path: Path) -> Table:
         for beginning, form in _PACKED.items():
             if contents.startswith(beginning):
                 raise UserError(f"{path} is {form}, not text: save it as CSV (UTF-8)")
+        if found := mistaken(contents[:512]):
+            raise UserError(f"{path} is {found[0]}, not a table: {found[1]}")
         text = contents.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
@@ -96,6 +100,8 @@ def _from_csv(path: Path, text: str) -> Table:
         text = "\n" + text[separator.end() :]  # lines keep their numbers
     # Quotes keep a comma inside a cell. With tabs and pipes they are not needed, and belong to the text.
     lines = csv_rows(path, text, delimiter, quotes=delimiter in ",;")
+    if (unpacked := _lines_in_quotes(lines, delimiter)) is not None:
+        return _from_csv(path, unpacked)
     torn = _torn(lines) if delimiter not in ",;" else set()
     rows = [(line, [cell.strip().strip('"') for cell in cells]) for line, cells in lines]
     rows = [(line, cells) for line, cells in rows if any(cells)]
@@ -104,6 +110,8 @@ def _from_csv(path: Path, text: str) -> Table:
     header = _without_empty_end(rows[0][1])
     names, units = known_columns(path, header)
     if "path" in names and "text" in names:
+        if _have_names(rows[1:], header, names["path"]):
+            lines, rows = ([all_rows[0], *_without_first(all_rows[1:])] for all_rows in (lines, rows))
         filled = [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows[1:]]
         named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
         drop_other_ends(names, units, [row for _, row in named])
@@ -122,13 +130,47 @@ def _from_csv(path: Path, text: str) -> Table:
         found = [_row(line, cells, lj, width, path.parent, delimiter, "wavs/{}.wav") for line, cells in rows]
         return Table(found, {"path": "the first", "text": "the last"}, {})
     refuse_lower_header(path, rows)
+    refuse_spaces(path, rows)
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
         refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
-    sounds = [[Path(cell).suffix.lower() in SOUND_ENDINGS for cell in cells[:2]] for _, cells in rows]
+    sounds = [[_is_sound(cell) for cell in cells[:2]] for _, cells in rows]
     places = (
         {"path": 1, "text": 0} if all(each == [False, True] for each in sounds) else {"path": 0, "text": 1}
     )
     return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
+
+
+def _lines_in_quotes(lines: Sequence[tuple[int, list[str]]], delimiter: str) -> str | None:
+    """The text of a table without the quotes around each whole line; None where there are none.
+
+    A spreadsheet that did not split the lines of a table puts them there when it saves it.
+    """
+    whole = all(len(cells) == 1 and "\n" not in cells[0] for _, cells in lines)
+    if not lines or not whole or delimiter not in lines[0][1][0]:
+        return None
+    found = {line: cells[0] for line, cells in lines}
+    return "\n".join(found.get(line, "") for line in range(1, max(found) + 1))
+
+
+def _have_names(rows: Sequence[tuple[int, list[str]]], header: Sequence[str], path: str) -> bool:
+    """Whether each row begins with a name or number that has no name in the header, as R writes them.
+
+    Then the files are one cell behind their place in the header.
+    """
+    place = header.index(path)
+    return bool(rows) and all(
+        len(cells) == len(header) + 1
+        and [_is_sound(cell) for cell in cells[place : place + 2]] == [False, True]
+        for _, cells in rows
+    )
+
+
+def _without_first(rows: Sequence[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    return [(line, cells[1:]) for line, cells in rows]
+
+
+def _is_sound(cell: str) -> bool:
+    return Path(cell.strip()).suffix.lower() in SOUND_ENDINGS
 
 
 def _torn(lines: Sequence[tuple[int, list[str]]]) -> set[int]:
@@ -191,7 +233,7 @@ def _row(
         )
         return Row(line, problem=f"{len(cells)} cells instead of {width}: {remedy}")
     if any("\n" in cell or "\r" in cell for cell in cells):
-        return Row(line, problem="a cell runs over several lines: close its quotes")
+        return Row(line, problem="a cell runs over several lines: close its quotes, or write it in one line")
     found = {ours: cells[place] for ours, place in places.items()}
     if pattern != "{}" and not (folder / found["path"]).is_file():
         found["path"] = pattern.format(found["path"])
@@ -240,7 +282,7 @@ def _from_json(path: Path, text: str) -> Table:
         raise UserError(f"{path} is nested too deeply: write one JSON object a line") from None
     else:
         if isinstance(whole, dict) and not all(isinstance(value, dict) for value in whole.values()):
-            whole = [whole]
+            whole = _only_list(path, whole) or [whole]
         if isinstance(whole, _Object) and whole.twice:
             raise UserError(f"{path} has the key {whole.twice[:40]!r} twice: give each row a key of its own")
         values: Iterable[object] = (
@@ -269,6 +311,15 @@ def _from_json(path: Path, text: str) -> Table:
     add_split(keys, names, units, [row for _, row in rows])
     add_length(names, units, [row for _, row in rows])
     return Table([_json_row(number, each, names) for number, each in objects], names, units)
+
+
+def _only_list(path: Path, whole: dict[str, object]) -> list[object] | None:
+    """The rows of a table in one key of a JSON object, such as data; None where the object is a row."""
+    lists = [value for value in whole.values() if isinstance(value, list) and value]
+    if len(lists) != 1 or not all(isinstance(each, dict) for each in lists[0]):
+        return None
+    inner, outer = (known_columns(path, list(keys))[0] for keys in (lists[0][0], whole))
+    return lists[0] if {"path", "text"} <= inner.keys() and "path" not in outer else None
 
 
 def _scalar(value: object) -> str:

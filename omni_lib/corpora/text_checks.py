@@ -17,6 +17,7 @@ from statistics import mean, median, pstdev
 from omni_lib.corpora.table_reader import Row
 from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS, split_hint
+from omni_lib.text_patterns import NOT_SPEECH
 from omni_lib.text_refusals import PHONE
 
 _NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
@@ -37,6 +38,7 @@ _SCORE = re.compile(
 )
 # as in files of NIST's sclite: a name with a figure or a hyphen, unlike (laughs)
 _UTTERANCE_NAME = r"\([\w.-]*[-_\d][\w.-]*\)"
+_REMARK = re.compile(r"\([^()]*[A-Za-z][^()]*\)\s[^()]+|[^()]+\s\([^()]*[A-Za-z][^()]*\)")  # (happy) I see
 # not names such as McDonald, DeVito and iPhone
 _GLUED = re.compile(
     r"[A-Za-z]{26,}|(?!(?:Ma?c|De|Di|Du|La|Le|Van|Von|Fitz|[a-z])[A-Z][a-z]+$)[A-Z]?[a-z]+(?:[A-Z][a-z]+)+"
@@ -230,8 +232,14 @@ def _notes(rows: Sequence[Row]) -> list[str]:
             f"most texts begin with a word and a {sign}, such as {beginnings[0][:40]!r}: if nobody said them,"
             " remove them"
         )
+    remarks = [text for text in texts if _REMARK.fullmatch(text) and not NOT_SPEECH.fullmatch(_inside(text))]
+    if len(remarks) > 2 and 2 * len(remarks) > len(texts):
+        notes.append(
+            "most texts begin or end with words in round brackets, which are read, such as"
+            f" {remarks[0][:40]!r}: if nobody said them, remove them"
+        )
     longest = max(map(len, texts), default=0)
-    cut = {text for text in texts if len(text) == longest and text[-1] not in '.?!"”'}
+    cut = {text for text in texts if len(text) == longest and _may_be_cut(text)}
     whole = len({text.split()[-1] for text in cut}) == 1  # as in "a timer for six minutes"
     if longest >= 20 and len(cut) > 2 and 5 * len(cut) >= len(set(texts)) and not whole:
         notes.append(
@@ -239,6 +247,15 @@ def _notes(rows: Sequence[Row]) -> list[str]:
             " cut off"
         )
     return notes
+
+
+def _inside(text: str) -> str:
+    """The words in the first round brackets of a text."""
+    return text[text.index("(") + 1 : text.index(")")].strip().lower()
+
+
+def _may_be_cut(text: str) -> bool:
+    return text[-1] not in '.?!"”' or text.endswith(("...", "…"))
 
 
 def lengths_note(texts: Sequence[str], seconds: Sequence[float]) -> str:

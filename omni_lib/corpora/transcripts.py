@@ -47,6 +47,7 @@ _NUMBER = re.compile(
 _MAGNITUDE = re.compile(r"[$£€][0-9.,]+\s+(?:hundred|thousand|million|billion|trillion)", re.IGNORECASE)
 _FEET = re.compile(r"(?<!')(?<![\w.])[0-9]+(?:'(?!s\b)|″)")  # and inches
 _INCHES = re.compile(r"[0-9]\"")
+_SHORT_INCHES = re.compile(r"[0-9]\s?in\.(?=\s*(?:$|[^\sA-Z]))")  # not "I let 5 in. Then I slept"
 _BY = re.compile(r"[0-9]\s*[xX]\s*[0-9]")  # 4 x 4: by, or times
 _CLOCK = re.compile(r"[0-9]\.[0-5][0-9]\s?[ap]\.?m\b", re.IGNORECASE)  # 10.30 am
 _THOUSANDS = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}\.[0-9]{2}0(?![0-9])")  # 1.000: a thousand, or one?
@@ -85,7 +86,7 @@ def _with_figures_said(text: str, transcript: str) -> str:
     text = re.sub(r"(?<=[0-9])\s*\+\s*(?=[0-9])", " plus ", text)
     closing = (found for found in _INCHES.finditer(text) if text.count('"', 0, found.start()) % 2 == 0)
     counted = any((found["before"] or "").lower() not in _YEAR_AFTER for found in _COUNTED.finditer(text))
-    unclear = (_MAGNITUDE, _FEET, _GROUPS, _BY, _CLOCK, _THOUSANDS, _EARLY_YEAR)
+    unclear = (_MAGNITUDE, _SHORT_INCHES, _FEET, _GROUPS, _BY, _CLOCK, _THOUSANDS, _EARLY_YEAR)
     if not (counted or any(closing) or any(pattern.search(text) for pattern in unclear)):
         text = _NUMBER.sub(lambda match: f" {_say(match)} ", text)
     if any(character.isdigit() for character in text):

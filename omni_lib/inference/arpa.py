@@ -25,6 +25,7 @@ from typing import BinaryIO, cast
 from omni_lib.errors import UserError
 from omni_lib.inference.language_model import END, NEVER, START, UNKNOWN, LanguageModel
 from omni_lib.machine.files import write_atomically
+from omni_lib.machine.mistaken import mistaken
 
 LONGEST_LINE = 1 << 16  # bytes; a file with a longer line is not an ARPA file
 
@@ -73,8 +74,8 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 file = cast(BinaryIO, stack.enter_context(gzip.open(packed)))
             start = file.read(4096)
             file.seek(0)
-            if b"\r" in start and b"\n" not in start:
-                raise UserError(f"{path} ends its lines with CR alone: save it with the line ends LF")
+            if found := mistaken(start[:512]):
+                raise UserError(f"{path} is {found[0]}, not a language model: {found[1]}")
             if start.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise UserError(f"{path} is encoded in UTF-16: save it as UTF-8")
             if start.startswith((b"BZh", b"\xfd7zXZ", b"PK\3\4", b"\x1f\x8b")):
@@ -85,6 +86,8 @@ def read_arpa(path: str | Path) -> LanguageModel:
                 raise UserError(
                     f"{path} is a binary file of KenLM: give the ARPA file that it was built from"
                 )
+            if b"\r" in start and b"\n" not in start:
+                raise UserError(f"{path} ends its lines with CR alone: save it with the line ends LF")
             return _Reader(path, file).model()
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -195,9 +198,8 @@ class _Reader:
         """Read one n-gram from the current line."""
         fields = self.line.split()
         if len(fields) not in (length + 1, length + 2):
-            raise self._refusal(
-                f"is not a {length}-gram: a number, {length} words and perhaps a second number"
-            )
+            expected = "1 word" if length == 1 else f"{length} words"
+            raise self._refusal(f"is not a {length}-gram: a number, {expected} and perhaps a second number")
         probability = self._logarithm(fields[0])
         if probability > 0:
             raise self._refusal("has a positive log10 probability")

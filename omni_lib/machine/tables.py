@@ -27,16 +27,20 @@ _NAMES = {
         "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename",
         "audio_filepath", "audio_file",
         "audio_filename", "filepath", "file_path", "wav_path", "wav_file", "wav_filepath", "sound",
-        "recording", "clip", "clip_path",
+        "recording", "clip", "clip_path", "audiofile", "wavfile", "sound_file", "sound_path",
+        "recording_file", "recording_path", "clip_file",
     ),
     "text": (
         "transcription", "text", "sentence", "transcript", "wrd", "words", "normalized_text",
         "normalised_text",
         "normalized_transcription", "utterance", "raw_text", "raw_transcription",
+        "transcripts", "transcriptions", "transcribed_text", "spoken_text", "txt",
     ),
     "speaker": (
         "speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker",
         "speakerid", "reader_id", "talker_id", "participant", "participant_id", "subject_id", "user_id",
+        "spkid", "spkr", "spkr_id", "speaker_label", "speaker_code", "voice_id", "narrator", "narrator_id",
+        "actor_id", "singer_id", "person_id",
     ),
     "split": ("split", "subset", "partition"),
     "start": (

@@ -176,6 +176,9 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, old, new, complaint):
         (b"\x1f\x8b", "cannot be read as an ARPA language model"),
         (bz2.compress(MODEL.encode()), "is packed in a way that is not read: unpack it"),
         (gzip.compress(gzip.compress(MODEL.encode())), "is packed in a way that is not read: unpack it"),
+        (b"<!DOCTYPE html><html>", "is a web page, not a language model: download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS, not a language model: .* git lfs pull"),
+        (bytes(100), "begins with zeros, .*: copy it again"),
         (MODEL.encode().replace(b"\n", b"\r"), "ends its lines with CR alone: save it with the line ends LF"),
     ],
     ids=[
@@ -187,6 +190,9 @@ def test_a_malformed_file_is_refused_by_line(tmp_path, old, new, complaint):
         "two bytes of gzip",
         "bzip2",
         "gzip twice",
+        "web page",
+        "Git LFS",
+        "zeros",
         "CR",
     ],
 )

@@ -9,6 +9,7 @@ import soundfile
 
 from omni_lib.audio import examine_audio, read_audio
 from omni_lib.errors import UserError
+from omni_lib.machine.sound.reading import open_sound
 
 RATE = 16_000
 SINE = (0.3 * np.sin(np.arange(RATE) / 9)).astype(np.float32)
@@ -122,6 +123,51 @@ def test_much_that_the_header_does_not_count_is_noted_with_a_remedy(tmp_path):
     assert "ffmpeg -ignore_length 1" in note
 
 
+def test_a_broadcast_wav_of_64_bits_is_read(tmp_path):
+    soundfile.write(tmp_path / "a.wav", SINE, RATE, format="RF64", subtype="PCM_16")
+    contents = (tmp_path / "a.wav").read_bytes()
+    for size in (contents[20:36], bytes(16)):  # known, and left open
+        (tmp_path / "b.wav").write_bytes(b"BW64" + contents[4:20] + size + contents[36:])
+        found = examine_audio(tmp_path / "b.wav")
+        assert len(found.waveform) == RATE and not found.notes
+
+
+def layer_2(frames: int, padded: int) -> bytes:
+    """Silent frames of layer 2, 44.1 kHz and 64 kbit/s, of which every `padded`th is a byte longer."""
+    found = b""
+    for number in range(frames):
+        padding = number % padded == 0
+        found += (bytes([0xFF, 0xFD, 0x40 | padding << 1, 0xC0])).ljust(208 + padding, b"\0")
+    return found
+
+
+@pytest.mark.parametrize("skipped", [0, 208])
+def test_layer_2_of_mpeg_is_read_to_its_last_frame(tmp_path, skipped):
+    """libsndfile computes its length from the first frame, and some of the others are a byte longer."""
+    path = tmp_path / "a.mp2"
+    path.write_bytes(bytes([0xFF, 0xFD, 0x40, 0xC0]).ljust(208, b"\0")[skipped:] + layer_2(150, 2))
+    with open_sound(path) as sound:
+        samples = sum(len(block) for block in sound.blocks(10_000))
+    assert (151 - skipped // 208) * 1152 - 1152 < samples <= (151 - skipped // 208) * 1152
+
+
+def test_a_tag_of_ape_before_an_mp3_is_no_reason_for_a_note(tmp_path):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, SINE, RATE, format="MP3")
+    tag = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0xA0000000) + bytes(8)
+    foot = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0x80000000) + bytes(8)
+    path.write_bytes(tag + foot + path.read_bytes())
+    found = examine_audio(path)
+    assert len(found.waveform) == RATE and not found.notes
+
+
+@pytest.mark.parametrize(("peak", "noted"), [(0.02, False), (0.006, False), (0.004, True), (0.0002, True)])
+def test_a_very_quiet_recording_is_noted(tmp_path, peak, noted):
+    soundfile.write(tmp_path / "a.wav", peak / 0.3 * SINE, RATE, subtype="FLOAT")
+    found = examine_audio(tmp_path / "a.wav")
+    assert not found.fault and any("is very quiet" in note for note in found.notes) == noted
+
+
 FOREIGN = {
     b"": "is empty",
     b"\x1a\x45\xdf\xa3\x9f\x42\x86": "WebM",
@@ -140,6 +186,12 @@ FOREIGN = {
     b"\x1f\x8b\x08\0": "gzip archive, which cannot be read whatever its name is: unpack it",
     b"PK\x03\x04\x14\0": "ZIP archive",
     b"<!DOCTYPE html><html>": "web page",
+    b"\xef\xbb\xbf<!DOCTYPE html>": "web page",
+    "<html>".encode("utf-16"): "web page",
+    b"<!-- saved from url -->": "web page",
+    bytes(80): "begins with zeros, as where a copy was interrupted, .*: copy it again",
+    b"\xd0\xcf\x11\xe0\xa1\xb1": "Thumbs.db",
+    b"\0\0\0\1Bud1": "DS_Store",
     b"version https://git-lfs.github.com/spec/v1\n": "git lfs pull",
     b"/annex/objects/SHA256E-s1--x.wav\n": "git annex get",
     b'{"error": "not found"}': "is text, not sound",
@@ -160,7 +212,10 @@ def test_what_cannot_be_read_is_named_by_what_it_is(tmp_path, contents, tag):
     assert str(path) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("text", [b"hello world\r\n", b"UklGRiRAAABXQVZF" * 900])
+@pytest.mark.parametrize(
+    "text",
+    [b"hello world\r\n", "\ufeffà bientôt".encode(), "hello".encode("utf-16"), b"UklGRiRAAABXQVZF" * 900],
+)
 def test_a_text_with_the_name_of_a_sound_is_named(tmp_path, text):
     (tmp_path / "a.wav").write_bytes(text)
     with pytest.raises(UserError, match="cannot be read as sound, because it is text: name the sound"):

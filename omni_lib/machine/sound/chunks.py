@@ -76,6 +76,8 @@ def contents(data: Bytes, start: int) -> Contents | None:
     notes: list[str] = []
     at = start
     while at < data.size and (find := _container(data, at)) and (sound := find(data, at)):
+        # libsndfile knows this container under its former name
+        renamed = [(at, b"RF64")] if data.at(at, 4) == b"BW64" else []
         whole_file = sound.size in (data.size - at, data.size - at - 8)  # as if the header were sound, too
         lacking = 0 if sound.size is None else sound.start + sound.size - data.size
         if few := bool(sound.fields) and not whole_file and 0 < lacking <= min(_FEW, data.size - sound.start):
@@ -83,7 +85,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
             notes.append(f"lacks the last {last} that its header promises: it is read up to its end")
         if sound.size is None or whole_file or few:
             end = _next_header(data, at, sound.start)
-            patches = [field.patch(end - sound.start) for field in sound.fields]
+            patches = renamed + [field.patch(end - sound.start) for field in sound.fields]
             pieces = _padded(replaced(at, end, patches), sound.unpadded)
             parts.append(Part(pieces, bytes_of_sound=end - sound.start))
             notes += ["counts its header as sound: it is read to the end of the file"] if whole_file else []
@@ -92,7 +94,8 @@ def contents(data: Bytes, start: int) -> Contents | None:
                 promise = f"its header promises {sound.size} bytes of sound, {there} are there"
                 raise UnreadableSound(f"is truncated: {promise}; {AGAIN}")
             end = _after(data, sound)
-            parts.append(Part(_padded(((at, end),), sound.unpadded), bytes_of_sound=sound.size))
+            pieces = _padded(replaced(at, end, renamed), sound.unpadded)
+            parts.append(Part(pieces, bytes_of_sound=sound.size))
         refuse_many(parts)
         at = end
     if parts and not data.is_blank(at, data.size) and data.at(at, 3) not in (b"TAG", b"ID3"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from omni_lib.machine.mistaken import is_text, mistaken
 from omni_lib.machine.sound.parts import AGAIN, Bytes, UnreadableSound
 
 TO_WAV = "convert it: ffmpeg -i FILE -ar 16000 -ac 1 NEW.wav"
@@ -17,7 +18,7 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
     (rb"#!AMR", "an AMR file", TO_WAV),
     (rb"\x0b\x77", "an AC-3 stream", TO_WAV),
     (rb"RIFF....AVI ", "an AVI video", TO_WAV),
-    (rb"\xff[\xf0\xf1\xf8\xf9]", "an AAC stream", TO_WAV),
+    (rb"\xff[\xf0\xf1\xf9]", "an AAC stream", TO_WAV),
     (rb"MAC |wvpk|TTA[12]|DSD |\x02?#!SILK", "a file of APE, WavPack, TTA, DSD or SILK", TO_WAV),
     (rb"\.RMF|\.ra\xfd|FLV\x01|\x00\x00\x01\xba|(?:\x47.{187}){2}\x47", "a video or a radio stream", TO_WAV),
     (rb"MThd", "a MIDI file: notes, not sound", "name a recording"),
@@ -26,16 +27,12 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
         "data, not sound",
         "name the sound file itself",
     ),
-    (rb"\x00\x05\x16\x07", "what macOS writes beside a file (._NAME)", "name the file without ._"),
     (rb"\S+ RIFF|\S+ \0B", "an archive of Kaldi", "name the sound files that it was made from"),
-    (rb"/annex/objects/|(?:\.\./)*\.git/annex/", "a pointer of git-annex", "fetch it with git annex get"),
     (rb"\s*\{\s*\"|data:audio/", "text, not sound", "download the sound file itself"),
-    (rb"\x89PNG|GIF8|\xff\xd8\xff|%PDF-", "a picture or a document", "name the recording"),
     (rb"BZh[1-9]|\xfd7zXZ|7z\xbc\xaf|Rar!", "an archive", _UNPACK),
     (rb"\x1f\x8b", "a gzip archive", _UNPACK),
     (rb"PK\x03\x04", "a ZIP archive", _UNPACK),
-    (rb"\s*<(?:!doctype|html|\?xml)", "a web page or XML", "download the sound file itself"),
-    (rb"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
+    (rb"\s*<(?:!doctype|\?xml)", "a web page or XML", "download the sound file itself"),
 )
 
 
@@ -48,8 +45,16 @@ def refuse_foreign(data: Bytes, start: int) -> None:
         if start > data.size:  # a download that ended within the cover in front of an MP3
             raise UnreadableSound(f"is truncated: it ends within its ID3 tag; {AGAIN}")
         raise UnreadableSound("is empty: it holds no samples")
-    for beginning, kind, remedy in _FOREIGN:
-        if re.match(beginning, data.at(start, 512), re.DOTALL | re.IGNORECASE):
-            raise UnreadableSound(f"is {kind}, which cannot be read whatever its name is: {remedy}")
-    if re.fullmatch(rb"[\t\n\r -~]+", data.at(start, 512)):
+    head = data.at(start, 512)
+    found = mistaken(head) or next(
+        (
+            (kind, remedy)
+            for beginning, kind, remedy in _FOREIGN
+            if re.match(beginning, head, re.DOTALL | re.IGNORECASE)
+        ),
+        None,
+    )
+    if found:
+        raise UnreadableSound(f"is {found[0]}, which cannot be read whatever its name is: {found[1]}")
+    if is_text(head):
         raise UnreadableSound("cannot be read as sound, because it is text: name the sound file itself")

@@ -156,7 +156,10 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int, bool]:
     if frames == 0:
         return None, at, partial
     samples = frames * head.samples
-    if head.kind[1] != 3 or promised == frames:
+    if head.kind[1] != 3:  # in layers 1 and 2 no frame can tell libsndfile the length
+        part = Part(((start, end),), most=samples, least=samples - head.samples + 1, estimated=True)
+        return part, at, partial
+    if promised == frames:
         return Part(((start, end),), most=samples, least=samples - _TRIMMED), at, partial
     pieces = (_info_frame(data.at(sound, 4), frames), (sound, end))
     return Part(pieces, most=samples, least=samples - _DECODER_DELAY), at, partial
@@ -168,7 +171,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     Raises:
         UnreadableSound: frames continue after bytes that are not a tag.
     """
-    known = _after_tags(data, at)
+    known = after_tags(data, at)
     if _is_chain(data, known):
         return known
     for sync in _syncs(data, known, data.size):
@@ -179,7 +182,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     return None
 
 
-def _after_tags(data: Bytes, at: int) -> int:
+def after_tags(data: Bytes, at: int) -> int:
     """The position after any ID3v1, ID3v2 and APE tags and padding at `at`."""
     while at < data.size:
         before = at

@@ -31,12 +31,14 @@ class Part:
         bytes_of_sound: the size of the chunk that holds the samples, if the container has such a chunk.
         most, least: the largest and the smallest number of samples per channel by our own count of the
             frames. `most` is None if they were not counted.
+        estimated: whether libsndfile computes the length from the size of the file. Then it may be too large.
     """
 
     pieces: tuple[tuple[int, int] | bytes, ...]
     bytes_of_sound: int | None = None
     most: int | None = None
     least: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _contents(data: Bytes) -> Contents:
         refuse_foreign(data, start)
         return Contents((Part(((start, data.size),)),))
     found = mpeg.contents(data, first)
-    if data.is_blank(start, first):
+    if data.is_blank(start, first) or mpeg.after_tags(data, start) == first:
         return found
     note = f"begins with {first - start} bytes that are not an MP3 frame and are not read"
     return replace(found, notes=(note, *found.notes))
@@ -153,6 +153,8 @@ def _agreed_frames(part: Part, sound: soundfile.SoundFile) -> int:
         UnreadableSound: they are not.
     """
     frames = int(sound.frames)
+    if part.estimated and part.most is not None:
+        frames = min(frames, part.most)  # the decoder stops at the last frame
     if part.most is not None and not part.least <= frames <= part.most:
         raise UnreadableSound(
             f"is damaged: it has {part.most} samples, of which {frames} can be decoded; {CONVERT}"
