@@ -198,8 +198,8 @@ class _Reader:
         """Read one n-gram from the current line."""
         fields = self.line.split()
         if len(fields) not in (length + 1, length + 2):
-            words = "1 word" if length == 1 else f"{length} words"
-            raise self._refusal(f"is not a {length}-gram: a number, {words} and perhaps a second number")
+            counted = "1 word" if length == 1 else f"{length} words"
+            raise self._refusal(f"is not a {length}-gram: a number, {counted} and perhaps a second number")
         probability = self._logarithm(fields[0])
         if probability > 0:
             raise self._refusal("has a positive log10 probability")
