@@ -48,10 +48,10 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     first = next((found for split in SPLITS if (found := _table(root, split))), None)
     if first is None or not (first.parent / "clips").is_dir():
         raise UserError(_lacking(root, first))
-    rows, people, seen = Rows(), dict[str, str](), set[str]()
+    rows, people = Rows(), dict[str, str]()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
-            _read_split(first.parent, split, rows, people, seen)
+            _read_split(first.parent, split, rows, people)
         else:
             report(f"{split}.tsv is not there: no row has the split {split}")
     return write("Common Voice", VERSION, rows, out, report)
@@ -83,13 +83,8 @@ def _lacking(root: Path, table: Path | None) -> str:
     return f"{root} is not English Common Voice: {archives_in(root) or lacking}"
 
 
-def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], seen: set[str]) -> None:
-    """Add the rows of one table.
-
-    Args:
-        people: maps each name of a speaker so far to its client_id.
-        seen: the paths of the rows so far, also of other tables; those of this one are added.
-    """
+def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) -> None:
+    """Add the rows of one table; `people` maps each name of a speaker so far to its client_id."""
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
     header = first.split("\t")  # not CSV: a quotation mark is part of the text
@@ -97,6 +92,7 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], se
     if missing:
         lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
         raise UserError(f"{table} lacks the {lacking}: fetch Common Voice again")
+    seen = set()
     needed = 1 + max(header.index(column) for column in ("client_id", "path", "sentence"))
     for line, content in tqdm(lines, desc=f"{split}.tsv", unit="row", leave=False, disable=None):
         where, cells = f"{table.name} line {line}", content.split("\t")

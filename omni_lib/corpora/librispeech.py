@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from omni_lib.corpora.published import Rows, archives_in, read_lines, roots, write
 from omni_lib.errors import UserError
-from omni_lib.machine.tables import is_litter
+from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
 
 WHERE = """\
 LibriSpeech: about 1000 hours of read English audio books, 16 kHz FLAC, 2484 speakers.
@@ -112,10 +112,14 @@ def _read_subset(folder: Path, subset: str, rows: Rows) -> None:
                 kind=subset,
             )
     for chapter, seen in seen_in.items():
-        for path in sorted(chapter.glob("*.flac")):
-            if path.stem not in seen and not is_litter(path):
+        for path in sorted(filter(_is_sound, chapter.iterdir())):
+            if path.stem not in seen:
                 rows.problems.append(f"{subset} {path.name}: its .trans.txt does not say what is said in it")
-    chapters = {path.parent for path in folder.glob("*/*/*.flac") if not is_litter(path)}
+    chapters = {path.parent for path in folder.glob("*/*/*.*") if _is_sound(path)}
     for chapter in sorted(chapters - seen_in.keys()):
         where = f"{subset} {chapter.relative_to(folder).as_posix()}"
         rows.problems.append(f"{where}: no list .trans.txt says what is said in its recordings")
+
+
+def _is_sound(path: Path) -> bool:
+    return path.suffix.lower() in SOUND_ENDINGS and not is_litter(path)

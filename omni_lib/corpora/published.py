@@ -36,10 +36,13 @@ _ORIGIN = ".archive.json"  # in an unpacked folder: names its archive
 
 @dataclass
 class Rows:
-    """The rows of a corpus that can be used, and what is wrong with the others."""
+    """The rows of a corpus that can be used, what is wrong with the others, and the sounds of the former
+    whose ending is not that of the published ones.
+    """
 
     utterances: list[Utterance] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    converted: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -53,35 +56,30 @@ class Rows:
     ) -> None:
         """Add one published row; `where` (a list and a line) names it in the message if it is left out."""
         try:
-            path = _existing(path)
+            found = _existing(path)
             text = words_in(transcript, spoken)
         except UserError as error:
             self.problems.append(f"{where}: {error}")
             return
-        self.utterances.append(Utterance(path, text, speaker, split, kind, accent))
+        if found.suffix.lower() != path.suffix.lower():
+            self.converted.append(found.name)
+        self.utterances.append(Utterance(found, text, speaker, split, kind, accent))
 
 
 def _existing(sound: Path) -> Path:
-    """The sound of a row; its ending may be written in capitals, as on old disks.
+    """The sound of a row, or the one of its name with another ending, into which somebody converted it.
 
     Raises:
         UserError: the file is missing or empty, or no file can have that name.
     """
-    capitals = sound.with_name(sound.stem + sound.suffix.upper())
+    endings = (*SOUND_ENDINGS, sound.suffix.upper())
     try:
-        found = next((path for path in (sound, capitals) if path.is_file() and path.stat().st_size > 0), None)
+        for path in (sound, *(sound.with_name(sound.stem + ending) for ending in endings)):
+            if path.is_file() and path.stat().st_size > 0:
+                return path
     except OSError as error:  # a name longer than the file system allows
         raise UserError(f"its sound {sound.name[:80]} cannot be read: {error.strerror}") from None
-    if found is None:
-        raise UserError(f"its sound {sound.name} is missing or empty{_converted(sound)}")
-    return found
-
-
-def _converted(path: Path) -> str:
-    """The end of a message about a missing sound: a file of its name with another ending, if one is there."""
-    there = [path.with_suffix(ending) for ending in SOUND_ENDINGS if path.with_suffix(ending).is_file()]
-    others = [other.name for other in there if other.name.lower() != path.name.lower()]
-    return f", and {others[0]} is there: unpack the original, or use 'omni data folder'" if others else ""
+    raise UserError(f"its sound {sound.name} is missing or empty")
 
 
 def roots(sources: Iterable[str | Path], out: Path, report: Callable[[str], None]) -> list[Path]:
@@ -144,6 +142,11 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
         (out / LEFT_OUT).write_text("".join(f"{problem}\n" for problem in rows.problems), encoding="utf-8")
     else:
         (out / LEFT_OUT).unlink(missing_ok=True)
+    if rows.converted:
+        report(
+            f"note: sounds with another ending than those that are published: {len(rows.converted)}, such as"
+            f" {rows.converted[0]}"
+        )
     report(_summary(corpus, rows))
     return out / "asr.csv"
 

@@ -27,6 +27,7 @@ from omni_lib.corpora.table_header import (
     refuse_spaces,
     refuse_unknown_header,
 )
+from omni_lib.corpora.table_lines import have_names, is_sound, lines_in_quotes, torn_lines, without_first
 from omni_lib.errors import UserError
 from omni_lib.machine.mistaken import mistaken
 from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, known_column, split_text, too_many_cells
@@ -100,9 +101,9 @@ def _from_csv(path: Path, text: str) -> Table:
         text = "\n" + text[separator.end() :]  # lines keep their numbers
     # Quotes keep a comma inside a cell. With tabs and pipes they are not needed, and belong to the text.
     lines = csv_rows(path, text, delimiter, quotes=delimiter in ",;")
-    if (unpacked := _lines_in_quotes(lines, delimiter)) is not None:
+    if (unpacked := lines_in_quotes(lines, delimiter)) is not None:
         return _from_csv(path, unpacked)
-    torn = _torn(lines) if delimiter not in ",;" else set()
+    torn = torn_lines(lines) if delimiter not in ",;" else set()
     rows = [(line, [cell.strip().strip('"') for cell in cells]) for line, cells in lines]
     rows = [(line, cells) for line, cells in rows if any(cells)]
     if not rows:
@@ -110,8 +111,8 @@ def _from_csv(path: Path, text: str) -> Table:
     header = _without_empty_end(rows[0][1])
     names, units = known_columns(path, header)
     if "path" in names and "text" in names:
-        if _have_names(rows[1:], header, names["path"]):
-            lines, rows = ([all_rows[0], *_without_first(all_rows[1:])] for all_rows in (lines, rows))
+        if have_names(rows[1:], header, names["path"]):
+            lines, rows = ([all_rows[0], *without_first(all_rows[1:])] for all_rows in (lines, rows))
         filled = [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows[1:]]
         named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
         drop_other_ends(names, units, [row for _, row in named])
@@ -133,56 +134,11 @@ def _from_csv(path: Path, text: str) -> Table:
     refuse_spaces(path, rows)
     if len(header) == 2 or all(len(cells) != 2 for _, cells in rows):
         refuse_unknown_header(path, header, names, delimiter)  # else a text of the first row holds a comma
-    sounds = [[_is_sound(cell) for cell in cells[:2]] for _, cells in rows]
+    sounds = [[is_sound(cell) for cell in cells[:2]] for _, cells in rows]
     places = (
         {"path": 1, "text": 0} if all(each == [False, True] for each in sounds) else {"path": 0, "text": 1}
     )
     return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
-
-
-def _lines_in_quotes(lines: Sequence[tuple[int, list[str]]], delimiter: str) -> str | None:
-    """The text of a table without the quotes around each whole line; None where there are none.
-
-    A spreadsheet that did not split the lines of a table puts them there when it saves it.
-    """
-    whole = all(len(cells) == 1 and "\n" not in cells[0] for _, cells in lines)
-    if not lines or not whole or delimiter not in lines[0][1][0]:
-        return None
-    found = {line: cells[0] for line, cells in lines}
-    return "\n".join(found.get(line, "") for line in range(1, max(found) + 1))
-
-
-def _have_names(rows: Sequence[tuple[int, list[str]]], header: Sequence[str], path: str) -> bool:
-    """Whether each row begins with a name or number that has no name in the header, as R writes them.
-
-    Then the files are one cell behind their place in the header.
-    """
-    place = header.index(path)
-    return bool(rows) and all(
-        len(cells) == len(header) + 1
-        and [_is_sound(cell) for cell in cells[place : place + 2]] == [False, True]
-        for _, cells in rows
-    )
-
-
-def _without_first(rows: Sequence[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    return [(line, cells[1:]) for line, cells in rows]
-
-
-def _is_sound(cell: str) -> bool:
-    return Path(cell.strip()).suffix.lower() in SOUND_ENDINGS
-
-
-def _torn(lines: Sequence[tuple[int, list[str]]]) -> set[int]:
-    """The lines whose last cell opens a quote that the next line, which has fewer cells, closes."""
-    return {
-        line
-        for (line, cells), (_, behind) in pairwise(lines)
-        if cells[-1].lstrip().startswith('"')
-        and cells[-1].count('"') % 2
-        and len(behind) < len(cells)
-        and '"' in behind[0]
-    }
 
 
 def _delimiter(path: Path, first_line: str) -> str:

@@ -1,5 +1,6 @@
 """Sound in wrappings that libsndfile does not know, or knows in another form."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -149,6 +150,23 @@ def test_layer_2_of_mpeg_is_read_to_its_last_frame(tmp_path, skipped):
     with open_sound(path) as sound:
         samples = sum(len(block) for block in sound.blocks(10_000))
     assert (151 - skipped // 208) * 1152 - 1152 < samples <= (151 - skipped // 208) * 1152
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_tag_of_fraunhofers_encoder_is_not_sound(tmp_path, more):
+    """Its number of frames may count the frame that holds it. libsndfile takes that frame for sound."""
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, SINE, RATE, format="MP3", bitrate_mode="CONSTANT")
+    contents = path.read_bytes()
+    with open_sound(path) as sound:
+        plain = sum(len(block) for block in sound.blocks(10_000))
+    first = contents.index(b"\xff\xf3", 4)
+    frames = int.from_bytes(re.split(b"Xing|Info", contents)[1][4:8], "big")
+    tag = bytearray(contents[:4].ljust(first, b"\0"))
+    tag[36:54] = b"VBRI" + struct.pack(">HHHII", 1, 0, 75, len(contents), frames + more)
+    path.write_bytes(bytes(tag) + contents[first:])
+    found = examine_audio(path)
+    assert plain <= len(found.waveform) <= frames * 576 and not found.notes
 
 
 def test_a_tag_of_ape_before_an_mp3_is_no_reason_for_a_note(tmp_path):

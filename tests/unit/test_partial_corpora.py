@@ -1,5 +1,7 @@
 """Corpora that were copied, converted or renamed in part."""
 
+from pathlib import Path
+
 from omni_lib.corpora import commonvoice, librispeech
 from tests.unit.test_published_corpora import (
     LIBRISPEECH,
@@ -20,12 +22,26 @@ def test_a_librispeech_list_that_is_there_twice_counts_once(tmp_path):
     assert sum("is listed twice" in line for line in said) == 2
 
 
-def test_a_sound_that_was_converted_is_named(tmp_path):
+def test_a_sound_that_was_converted_is_read_with_a_note(tmp_path):
+    """Its name says what is spoken in it, whatever its ending is."""
     root = make_librispeech(tmp_path) / "dev-clean" / "85" / "121123"
     (root / "85-121123-0000.flac").rename(root / "85-121123-0000.wav")
+    (root / "86-121123-0009.wav").write_bytes((root / "85-121123-0000.wav").read_bytes())
     said: list[str] = []
-    librispeech.prepare([tmp_path], tmp_path / "out", said.append)
-    assert "0000.flac is missing or empty, and 85-121123-0000.wav is there: unpack the original" in said[0]
+    rows = rows_of(librispeech.prepare([tmp_path], tmp_path / "out", said.append))
+    assert shown(rows, "transcription", "speaker", "split", "kind") == LIBRISPEECH
+    assert "0009.wav: its .trans.txt does not say what is said in it" in said[0]
+    assert said[1].endswith("published: 1, such as 85-121123-0000.wav")
+
+
+def test_clips_that_were_converted_are_read_with_a_note(tmp_path):
+    root = make_commonvoice(tmp_path)
+    for clip in (root / "en" / "clips").iterdir():
+        clip.rename(clip.with_suffix(".wav"))
+    said: list[str] = []
+    rows = rows_of(commonvoice.prepare([root], tmp_path / "out", said.append))
+    assert [Path(row["audio_path"]).suffix for row in rows] == [".wav"] * 4
+    assert said[0].startswith("note: sounds with another ending than those that are published: 4, such as")
 
 
 def test_speakers_whose_long_names_begin_alike_stay_apart(tmp_path):

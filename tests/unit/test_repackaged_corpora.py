@@ -125,17 +125,6 @@ def test_a_common_voice_without_train_is_read(tmp_path):
     assert said[0] == "train.tsv is not there: no row has the split train"
 
 
-def test_a_clip_of_two_splits_is_used_in_the_first(tmp_path):
-    """Beside its copy in train, the clip in test would make the error rate too low."""
-    root = make_commonvoice(tmp_path)
-    row = (root / "en" / "train.tsv").read_text(encoding="utf-8").splitlines()[1]
-    with open(root / "en" / "test.tsv", "a", encoding="utf-8") as file:
-        file.write(f"{row}\n")
-    rows, said = prepared(commonvoice, root, tmp_path / "out")
-    assert shown(rows, "transcription", "split") == COMMON_VOICE
-    assert "test.tsv line 3: the path 'common_voice_en_1.mp3' is listed twice" in said[0]
-
-
 def renamed(root: Path, old: str, new: str) -> None:
     shutil.move(root / "en" / old, root / "en" / new)
 

@@ -159,7 +159,7 @@ def _part(data: Bytes, start: int) -> tuple[Part | None, int, bool]:
     if head.kind[1] != 3:  # in layers 1 and 2 no frame can tell libsndfile the length
         part = Part(((start, end),), most=samples, least=samples - head.samples + 1, estimated=True)
         return part, at, partial
-    if promised == frames:
+    if promised == frames and data.at(start + 36, 4) != b"VBRI":  # which libsndfile takes for sound
         return Part(((start, end),), most=samples, least=samples - _TRIMMED), at, partial
     pieces = (_info_frame(data.at(sound, 4), frames), (sound, end))
     return Part(pieces, most=samples, least=samples - _DECODER_DELAY), at, partial
