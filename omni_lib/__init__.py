@@ -11,8 +11,8 @@ Read these eight files, in this order:
     trainer.py      the training loop: batches, loss, gradient, step, log, checkpoint
     stage_e.py      the trained encoder as the next stage loads it
 
-The other modules here: `text` (the symbols, and the rule for texts), `text_patterns` and `text_refusals`
-(the patterns of that rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which
+The other modules here: `text` (the symbols, and the rule for texts), `text_rules/` (the
+patterns of that rule), `manifest` (the list of utterances), `alignment` (which frame belongs to which
 letter), `recogniser` (encoder and head together), `weights` (reading a checkpoint), `config` (every setting)
 and `errors`.
 

@@ -9,7 +9,7 @@ be a letter, be known to be silent, or have a reading in words; otherwise the te
 contains the character. A manifest uses this rule directly. A text of the letters a-z and single spaces is
 taken as it is, also with spellings that are refused in other texts (don t, km), unless it holds an
 abbreviation such as mr. `corpora/transcripts.py` first writes numbers in words and then uses the rule. The
-patterns themselves are in `text_patterns.py` and `text_refusals.py`.
+patterns themselves are in `text_rules/`.
 
 Apostrophes     are deleted, in all their variants: don't, don’t, don`t, don´t become dont.
 Invisible       soft hyphens, zero-width characters, direction marks and variation selectors are deleted.
@@ -43,9 +43,8 @@ import string
 import unicodedata
 from collections.abc import Collection, Iterable
 
-from omni_lib import text_patterns as patterns
-from omni_lib import text_refusals as refusals
 from omni_lib.errors import UserError
+from omni_lib.text_rules import patterns, refusals
 
 BLANK, SPACE = 0, 1
 

@@ -17,8 +17,8 @@ from statistics import mean, median, pstdev
 from omni_lib.corpora.table_reader import Row
 from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS, split_hint
-from omni_lib.text_patterns import NOT_SPEECH
-from omni_lib.text_refusals import PHONE
+from omni_lib.text_rules.patterns import NOT_SPEECH
+from omni_lib.text_rules.refusals import PHONE
 
 _NAMED = re.compile(r"[A-Za-z][\w.]*(?: [A-Za-z]\w*)?\s?:(?=\s)|[A-Z][a-z]+ [-\u2013\u2014](?=\s)")
 _TIMES = re.compile(r"\[?\d+\.\d+[\s,:-]+\d+\.\d+\]?\s+\D")

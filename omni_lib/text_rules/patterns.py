@@ -1,6 +1,6 @@
 """The patterns and word lists by which `text.py` writes a transcript in plain words.
 
-This module holds data only; `text_refusals.py` has the patterns of what is refused. `text.py` describes the
+This module holds data only; `refusals.py` has the patterns of what is refused. `text.py` describes the
 rule with examples, and applies the patterns in its own order. Each pattern is narrow, since one that matches
 too much would change what was said.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from omni_lib.text_patterns import COUNTED, SENTENCE_STARTS
+from omni_lib.text_rules.patterns import COUNTED, SENTENCE_STARTS
 
 # In a text with capitals, digits and signs -------------------
 
