@@ -106,8 +106,9 @@ class SelfAttention(nn.Module):
             torch.unflatten(each, -1, (self.n_heads, -1)).transpose(1, 2)
             for each in (query, self.key(x), value)
         )  # (B, heads, T, D)
-        # torch's attention on the CPU is slower in bfloat16 than in float32
-        if x.device.type == "cpu" and query.dtype == torch.bfloat16:
+        precision = query.dtype
+        # torch's attention on the CPU is slower in bfloat16 and in float16 than in float32
+        if x.device.type == "cpu" and precision in (torch.bfloat16, torch.float16):
             query, key, value = query.float(), key.float(), value.float()
         allowed = mask[:, None, None, :]
         if reach is not None:
@@ -118,7 +119,7 @@ class SelfAttention(nn.Module):
             attended = F.scaled_dot_product_attention(
                 apply_rotary(query), apply_rotary(key), value, attn_mask=allowed
             )
-        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))  # (B, T, C)
+        output: Tensor = self.output(attended.to(precision).transpose(1, 2).flatten(2))  # (B, T, C)
         return output
 
 

@@ -56,13 +56,22 @@ def fit(x: Tensor, targets: Tensor, penalty: float = 1.0) -> Tensor:
     """Ridge regression: the weights W (D + 1, K) that minimise |[x 1] W - targets|² + penalty · |W|².
 
     Args:
-        x: (N, D); targets: (N, K).
+        x: (N, D), of any floating type.
+        targets: (N, K).
+        penalty: at least 0.
+
+    Returns:
+        (D + 1, K), float64; the last row is the bias.
     """
-    x = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
-    weights: Tensor = torch.linalg.solve(
-        x.T @ x + penalty * torch.eye(x.shape[1]).double(), x.T @ targets.double()
-    )
+    x, targets = with_ones(x).double(), targets.double()
+    ridge = penalty * torch.eye(x.shape[1], dtype=x.dtype)
+    weights: Tensor = torch.linalg.solve(x.T @ x + ridge, x.T @ targets)
     return weights
+
+
+def with_ones(x: Tensor) -> Tensor:
+    """x (N, D) → (N, D + 1), with ones in the last column, whose weights are the bias."""
+    return nn.functional.pad(x, (0, 1), value=1.0)
 
 
 def score(examples: ProbeExamples, source: str) -> ProbeScore:
@@ -77,7 +86,7 @@ def score(examples: ProbeExamples, source: str) -> ProbeScore:
     targets = nn.functional.one_hot(truth, classes).float() if classes else truth.float()[:, None]
     penalty = 0.01 * int((~out).sum())  # 1% of the summed squares of a standardised input
     weights = fit(x[~out], targets[~out], penalty)
-    found = torch.cat([x[out], torch.ones(int(out.sum()), 1)], dim=1).double() @ weights
+    found = with_ones(x[out]).double() @ weights
     if classes:
         part = (found.argmax(1) == truth[out]).double()
         whole = torch.ones_like(part)

@@ -181,6 +181,17 @@ def test_rotary_counts_exactly_in_bfloat16_too():
     torch.testing.assert_close(apply_rotary(x.bfloat16()).float(), apply_rotary(x), atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16, torch.float16])
+def test_an_encoder_that_was_converted_computes_in_its_own_precision(precision):
+    """`encoder.bfloat16()` and `encoder.half()` work on a CPU too, and return what was asked for."""
+    encoder, mel = small_encoder().eval(), torch.randn(2, 100, 128)
+    lengths = torch.tensor([100, 38])
+    exact, _ = encoder(mel, lengths)
+    found, _ = encoder.to(precision)(mel.to(precision), lengths)
+    assert found.dtype == precision
+    torch.testing.assert_close(found.float(), exact, atol=20 * torch.finfo(precision).eps + 1e-5, rtol=0)
+
+
 def test_a_pool_is_initialised_as_the_mean_of_pairs_and_drops_an_odd_last_frame():
     x = torch.randn(2, 5, 6)
     torch.testing.assert_close(PairPool(6)(x), (x[:, 0:4:2] + x[:, 1:4:2]) / 2)

@@ -34,6 +34,15 @@ def test_singular_values_come_near_one_and_vectors_stay(rows, more, seed):
     assert 0.5 < along.diagonal().min() and along.diagonal().max() < 1.3
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 3e4])
+def test_float16_gives_the_same_matrices_whatever_their_size(size):
+    """The norm of a matrix of large values is beyond the range of float16."""
+    matrices = (size * torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0))).half().clamp(-6e4, 6e4)
+    found = orthogonalise(matrices)
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found.float(), orthogonalise(matrices.float()), atol=1e-3, rtol=0)
+
+
 def test_a_step_has_the_length_of_the_rate_whatever_the_gradient():
     for scale in (1e-3, 1.0, 1e3):
         weight = nn.Parameter(torch.zeros(8, 8))

@@ -31,6 +31,14 @@ def test_the_gradient_of_the_loss_is_zero_at_the_fit():
     assert gradient.abs().max() < 1e-9
 
 
+def test_inputs_in_float16_are_fitted_in_float64():
+    x = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)).half()
+    targets = (x.sum(dim=1, keepdim=True) > 0).half()
+    found = fit(x, targets)
+    assert found.dtype == torch.float64
+    assert torch.equal(found, fit(x.double(), targets.double()))
+
+
 def examples(signal: float, seconds: bool = False) -> ProbeExamples:
     generator = torch.Generator().manual_seed(1)
     truth = torch.randint(3, (400,), generator=generator)

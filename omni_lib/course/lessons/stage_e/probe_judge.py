@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from omni_lib.course.exercises.expectations import expect_close, result_of
 from omni_lib.course.exercises.sandbox import Attempt
 from omni_lib.course.lessons.stage_e.judges import slip_of
-from omni_lib.course.probing import fit
+from omni_lib.course.probing import fit, with_ones
 
 
 def linear_probe(attempt: Attempt) -> None:
@@ -43,7 +43,7 @@ def linear_probe(attempt: Attempt) -> None:
 
 def _other_penalties(x: Tensor, targets: Tensor, penalty: float) -> Iterator[tuple[Tensor, str]]:
     """What ridge regression gives with another penalty, and the words for it."""
-    ones = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
+    ones = with_ones(x).double()
     products, size = ones.T @ ones, ones.shape[1]
     identity = torch.eye(size, dtype=torch.float64)
     without_bias = identity.clone()
