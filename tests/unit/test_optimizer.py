@@ -37,7 +37,8 @@ def test_singular_values_come_near_one_and_vectors_stay(rows, more, seed):
 @pytest.mark.parametrize("size", [1e-6, 1.0, 3e4])
 def test_float16_gives_the_same_matrices_whatever_their_size(size):
     """The norm of a matrix of large values is beyond the range of float16."""
-    matrices = (size * torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0))).half().clamp(-6e4, 6e4)
+    drawn = torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(0))
+    matrices = (size * drawn).clamp(-6e4, 6e4).half()
     found = orthogonalise(matrices)
     assert found.dtype == torch.float16
     torch.testing.assert_close(found.float(), orthogonalise(matrices.float()), atol=1e-3, rtol=0)
