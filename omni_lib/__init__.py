@@ -18,6 +18,7 @@ and `errors`.
 
 The folders:
 
+    cli/         the command `omni`: its options (`options.py`, `data_options.py`), and what each command does
     course/      the lessons: exercises, how an answer is judged (`exercises/checking.py`), widgets, figures
     inference/   using a trained model: evaluate, transcribe, stream, beam search, export
     runs/        one run in one folder: start it in the background, lock, log, status, stop
@@ -26,9 +27,8 @@ The folders:
     machine/     this computer: devices, processes, memory, files written whole, `omni doctor`; the
                  readers of files: sound containers (`sound/`) and tables
 
-`cli.py` declares the options of the command `omni`, `commands.py` does what they ask for, and `train.py` is
-`python -m omni_lib.train`. `session.py` holds the function `train`: it locks the folder of the run, lets
-`training/resumption.py` load the newest checkpoint and refuse changed settings or data, and runs the loop.
-`Trainer.restore` (`trainer.py`) restores the state of a stopped run. Imports run one way: command line,
-course, session, trainer, inference, runs, training, model, corpora, machine.
+`train.py` is `python -m omni_lib.train`. `session.py` holds the function `train`: it locks the folder of the
+run, lets `training/resumption.py` load the newest checkpoint and refuse changed settings or data, and runs
+the loop. `Trainer.restore` (`trainer.py`) restores the state of a stopped run. Imports run one way: command
+line, course, session, trainer, inference, runs, training, model, corpora, machine.
 """

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from omni_lib.cli import _parser
+from omni_lib.cli.options import parser as parser_of_omni
 from omni_lib.machine.clone import ROOT
 
 DOCUMENTS = [
@@ -32,7 +32,7 @@ def commands() -> list[str]:
 
 def unknown_word(words: list[str]) -> str | None:
     """The first subcommand or option of `omni` that does not exist."""
-    parser: argparse.ArgumentParser = _parser()
+    parser: argparse.ArgumentParser = parser_of_omni()
     for word in words:
         groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         if word.startswith("--"):

@@ -1,7 +1,6 @@
 """What the commands of `omni` do. Each function takes the options of its command and returns the exit status.
 
-`cli.py` declares the options. Each function imports what it needs: `omni doctor` must run without torch, and
-`omni --help` must be fast.
+Each function imports what it needs: `omni doctor` must run without torch, and `omni --help` must be fast.
 """
 
 from __future__ import annotations
