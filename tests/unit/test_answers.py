@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from omni_lib.course.exercises.answers import CannotKeep, loaded, self_contained
+from omni_lib.course.exercises.answers import loaded, self_contained
+from omni_lib.course.exercises.notebook_source import CannotKeep
 
 
 def of_cell(text, **names):

@@ -11,33 +11,32 @@ it with all their rights, as their notebook does.
 from __future__ import annotations
 
 import ast
-import builtins
 import hashlib
 import importlib.util
 import inspect
 import linecache
 import math
-import symtable
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.abc import InspectLoader
 from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
 
+from omni_lib.course.exercises.notebook_source import (
+    CannotKeep,
+    SourceNotFound,
+    defined_name,
+    globals_in,
+    globals_of,
+    methods_of,
+    source_of,
+)
+
 ANSWER = "ANSWER"  # the name under which the module of an answer has the function
 LONGEST = 100_000  # characters; no answer is as long, but a table of constants could be
-_NOT_FOUND = "its source was not found"
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, list, dict, set, frozenset)
-
-
-class CannotKeep(Exception):
-    """An answer depends on something that its source does not say.
-
-    The message completes 'yours is right, but …' (`own_recogniser`).
-    """
 
 
 def self_contained(answer: Any) -> str:
@@ -117,11 +116,11 @@ class _Module:
         Args:
             scope: the names of the notebook, for a class that does not know them itself.
         """
-        source = _source_of(thing)
-        name = _defined_name(ast.parse(source))
+        source = source_of(thing)
+        name = defined_name(ast.parse(source))
         self._names[name] = thing
-        scope = _globals_of(thing, scope)
-        for used in _globals_in(source):
+        scope = globals_of(thing, scope)
+        for used in globals_in(source):
             if used in scope and used not in self._names:
                 self.bind(used, scope[used], scope)
         self.definitions.append(source)
@@ -165,9 +164,7 @@ class _Module:
             return
         try:
             written = self.add(value, scope)
-        except CannotKeep as reason:
-            if str(reason) != _NOT_FOUND:
-                raise
+        except SourceNotFound as reason:
             raise CannotKeep(f"the source of `{name}` was not found") from reason
         if written != name:
             self.definitions.append(f"{name} = {written}")
@@ -176,7 +173,7 @@ class _Module:
 def _is_named_tuple(value: Any) -> bool:
     """Whether `collections.namedtuple` can make this class: plain defaults, and no method."""
     named = isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_field_defaults")
-    return named and not _methods_of(value) and all(map(_is_literal, value._field_defaults.values()))
+    return named and not methods_of(value) and all(map(_is_literal, value._field_defaults.values()))
 
 
 def _factory_of(value: Any) -> FunctionType | None:
@@ -189,109 +186,6 @@ def _factory_of(value: Any) -> FunctionType | None:
         return None
     same = set(inspect.signature(factory).parameters) == set(value.__code__.co_freevars)
     return factory if same else None
-
-
-def _source_of(thing: Any) -> str:
-    """The source of a function or class with its decorators, also of one that was defined in a notebook."""
-    thing = inspect.unwrap(thing)
-    if not isinstance(thing, (FunctionType, type)):
-        raise CannotKeep("it is not a function written with `def`")
-    if isinstance(thing, FunctionType) and any(name != "__class__" for name in thing.__code__.co_freevars):
-        raise CannotKeep("it was made inside another function")
-    try:
-        source = _class_source(thing) if isinstance(thing, type) else inspect.getsource(thing)
-        source = textwrap.dedent(source).rstrip()
-        _defined_name(ast.parse(source))
-    except (OSError, TypeError, SyntaxError, IndexError):
-        raise CannotKeep(_NOT_FOUND) from None
-    return source
-
-
-def _class_source(thing: type) -> str:
-    """The source of a class, since the classes of a notebook have no file.
-
-    It is found by one of its methods. A class without one is the last of its name in the notebook's cells.
-    """
-    method = next(iter(_methods_of(thing)), None)
-    if method is None and thing.__module__ != "__main__":
-        return inspect.getsource(thing)
-    for filename in [method.__code__.co_filename] if method else _cells():
-        lines = linecache.getlines(filename)
-        for node in reversed(list(ast.walk(ast.parse("".join(lines))))):
-            if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
-                first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-                last = node.end_lineno or first
-                if method is None or first <= method.__code__.co_firstlineno <= last:
-                    return "".join(lines[first - 1 : last])
-    raise OSError("no such class")
-
-
-def _methods_of(thing: type) -> list[FunctionType]:
-    """The methods of a class that were written, and not made by a decorator or a base class."""
-    methods = [value for value in vars(thing).values() if isinstance(value, FunctionType)]
-    return [
-        method
-        for method in methods
-        if method.__globals__.get("__name__") == thing.__module__
-        and linecache.getlines(method.__code__.co_filename)
-    ]
-
-
-def _cells() -> list[str]:
-    """The names under which Python finds the sources of a notebook's cells, the last one first."""
-    return [name for name, entry in reversed(linecache.cache.items()) if len(entry) == 4 and entry[1] is None]
-
-
-def _defined_name(tree: ast.Module) -> str:
-    """The name that the only statement of a source defines.
-
-    Raises:
-        SyntaxError: it defines none, as the line in which a `lambda` is handed on.
-    """
-    if len(tree.body) == 1:
-        (node,) = tree.body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            return node.name
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-            target = node.targets[0]
-            if len(node.targets) == 1 and isinstance(target, ast.Name):
-                return target.id
-    raise SyntaxError("not one definition")
-
-
-def _globals_of(thing: Any, scope: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The names that a function or class finds in the notebook or module that it was defined in.
-
-    Args:
-        scope: the names of the notebook, for a class that does not know them itself.
-    """
-    thing = inspect.unwrap(thing)
-    if isinstance(thing, FunctionType):
-        return thing.__globals__
-    for method in _methods_of(thing):
-        return method.__globals__
-    if scope is not None and thing.__module__ == "__main__":
-        return scope
-    return vars(sys.modules[thing.__module__])
-
-
-def _globals_in(source: str) -> list[str]:
-    """The names that a source looks up outside itself, each once, apart from Python's own.
-
-    Local variables are not among them, although the notebook may have a variable of that name; nor are
-    annotations, which are never evaluated.
-    """
-
-    def walk(table: symtable.SymbolTable) -> Iterator[str]:
-        for symbol in table.get_symbols():
-            outside = symbol.is_global() or table.get_type() == "module" and not symbol.is_assigned()
-            if symbol.is_referenced() and outside:
-                yield symbol.get_name()
-        for child in table.get_children():
-            yield from walk(child)
-
-    names = walk(symtable.symtable(f"from __future__ import annotations\n{source}", "answer", "exec"))
-    return [name for name in dict.fromkeys(names) if not hasattr(builtins, name)]
 
 
 def _importable(value: Any) -> tuple[str, str] | None:

@@ -23,10 +23,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from omni_lib.course.exercises.answers import CannotKeep, self_contained
+from omni_lib.course.exercises.answers import self_contained
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
 from omni_lib.course.exercises.kept_values import KeptValues
+from omni_lib.course.exercises.notebook_source import CannotKeep
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
 from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict
