@@ -22,9 +22,11 @@ from omni_lib.audio import SAMPLE_RATE, ExaminedAudio, examine_audio
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.segments import Segments
+from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import find_table
-from omni_lib.corpora.table_reader import Row, Table, read_rows
-from omni_lib.corpora.text_checks import check_texts, lengths_note, shifted
+from omni_lib.corpora.table_reader import read_rows
+from omni_lib.corpora.text_checks import check_texts
+from omni_lib.corpora.text_lengths import lengths_note, shifted
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import file_sha256, sha256

@@ -15,7 +15,7 @@ from itertools import islice
 from statistics import median
 
 from omni_lib.audio import SAMPLE_RATE
-from omni_lib.corpora.table_reader import Row, Table
+from omni_lib.corpora.table import Row, Table
 from omni_lib.errors import UserError
 from omni_lib.machine.segment_times import number_in
 

@@ -58,7 +58,31 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
     return {ours: found[1] for ours, found in best.items()}, {ours: found[2] for ours, found in best.items()}
 
 
-def drop_other_ends(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def settle_columns(
+    path: Path,
+    names: dict[str, str],
+    units: dict[str, str],
+    rows: Sequence[tuple[int, Mapping[str, str]]],
+) -> None:
+    """Correct the known columns of a table by what its rows hold, or refuse the table.
+
+    Args:
+        path: the file of the table.
+        names: our names of the known columns, and the table's own; path and text are among them. Changed.
+        units: the units of start, end and duration. Changed.
+        rows: the line and the cells of each row, by the table's names of the columns.
+
+    Raises:
+        UserError: recordings would be paired with wrong texts; see `_check_columns`.
+    """
+    cells = [row for _, row in rows]
+    _drop_other_ends(names, units, cells)
+    _check_columns(path, names, rows)
+    _add_split(names, units, cells)
+    _add_length(names, units, cells)
+
+
+def _drop_other_ends(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
     """Remove from the known columns those of a start and an end that hold dates, or of people and places.
 
     A date says when a recording was made. Columns from and to may name who speaks to whom.
@@ -100,7 +124,7 @@ def refuse_spaces(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> None
         )
 
 
-def refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
     """Refuse a table with two columns of texts that differ, such as a transcript and a recogniser's output.
 
     A text as printed and the same text in words count as equal.
@@ -126,7 +150,7 @@ def refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]
                 )
 
 
-def check_columns(
+def _check_columns(
     path: Path, names: Mapping[str, str], rows: Sequence[tuple[int, Mapping[str, str]]]
 ) -> None:
     """Refuse a table with a known path and text that would pair recordings with wrong texts.
@@ -142,14 +166,14 @@ def check_columns(
     """
     cells = [row for _, row in rows]
     texts = [row.get(names["text"], "") for row in cells]
-    refuse_swapped(path, names, cells)
-    refuse_counts(path, names, texts)
-    refuse_shorter(path, names, cells)
+    _refuse_swapped(path, names, cells)
+    _refuse_counts(path, names, texts)
+    _refuse_shorter(path, names, cells)
     refuse_unnamed_times(path, names, cells, inside=True)
-    refuse_rival_texts(path, rows)
+    _refuse_rival_texts(path, rows)
 
 
-def refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def _refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a table with the files in the column of the texts, and the texts in that of the files.
 
     Raises:
@@ -166,7 +190,7 @@ def refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[
         )
 
 
-def refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def _refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a table whose texts are single words, and of which another column holds sentences.
 
     Raises:
@@ -188,7 +212,7 @@ def refuse_shorter(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[
                 )
 
 
-def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) -> None:
+def _refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) -> None:
     """Refuse a table whose text would be taken from a column that only counts or numbers something.
 
     Raises:
@@ -201,7 +225,7 @@ def refuse_counts(path: Path, names: Mapping[str, str], texts: Iterable[str]) ->
         )
 
 
-def add_length(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def _add_length(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
     """Add to the known columns one named length that holds fractions: seconds, not a number of letters.
 
     It becomes a duration, which is compared with that of the recording.
@@ -214,11 +238,11 @@ def add_length(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapp
         names["duration"], units["duration"] = name, ""
 
 
-def add_split(
-    header: Sequence[str], names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]
-) -> None:
+def _add_split(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
     """Add to the known columns one of another name that holds only names of splits, such as set or usage."""
-    for name in () if "split" in names else [name for name in header if name not in names.values()]:
+    if "split" in names or not rows:
+        return
+    for name in [name for name in rows[0] if name not in names.values()]:
         values = {row.get(name, "").strip().lower() for row in rows} - {""}
         several = len(values) > 1 and any(
             each == "train" or "write train" in split_hint(each) for each in values

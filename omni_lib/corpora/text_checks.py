@@ -1,4 +1,4 @@
-"""Texts of a whole table that look like words and are something else, or belong to other recordings.
+"""Texts of a whole table that look like words and are something else.
 
 One text alone cannot show it: `2 yes` may be said, but not in a table whose rows begin with 1, 2, 3. What
 nearly always is a mistake is refused, with the remedy. What may be right is noted.
@@ -6,15 +6,13 @@ nearly always is a mistake is refused, with the remedy. What may be right is not
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean, median, pstdev
 
-from omni_lib.corpora.table_reader import Row
+from omni_lib.corpora.table import Row
 from omni_lib.errors import UserError
 from omni_lib.manifest import SPLITS, split_hint
 from omni_lib.text_rules.patterns import NOT_SPEECH
@@ -66,12 +64,6 @@ _ENGLISH = frozenset(
     " than been who its now down did get come may hello a as one like time".split()
 )
 _FOREIGN_WORDS = {name: frozenset(words.split()) - _ENGLISH for name, words in _FOREIGN.items()}
-_FEWEST = 6  # rows from which the lengths of texts and recordings are compared
-# Fisher's z of a correlation, in its standard errors: beyond 4 it is not chance (one in 30,000)
-_SURE, _UNSURE = 4.0, 1.6
-_LOOSE = 30  # different texts from which a missing correlation is noted
-_SENTENCE = 12  # characters, in the mean, of texts whose lengths show in those of their recordings
-_TOO_FAST = 25.0  # characters a second, in the median of all rows: readers say 12 to 18
 
 
 def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
@@ -256,53 +248,3 @@ def _inside(text: str) -> str:
 
 def _may_be_cut(text: str) -> bool:
     return text[-1] not in '.?!"”' or text.endswith(("...", "…"))
-
-
-def lengths_note(texts: Sequence[str], seconds: Sequence[float]) -> str:
-    """A note on texts and seconds of the rows, in order, that hardly belong together; "" if they may."""
-    letters = [len(text) for text in texts]
-    if len(letters) < _FEWEST:
-        return ""
-    if shift := shifted(texts, seconds):
-        return (
-            f"the lengths of the recordings fit the texts one row {'below' if shift > 0 else 'above'} theirs:"
-            " check that texts and files belong together"
-        )
-    speed = median(count / max(each, 1e-3) for count, each in zip(letters, seconds, strict=True))
-    if speed > _TOO_FAST:
-        return (
-            f"half of the texts have {speed:.0f} characters a second or more, faster than people speak: check"
-            " the sample rate of the files, and that texts and files belong together"
-        )
-    varied = all(pstdev(values) > 0.2 * mean(values) for values in (letters, seconds))
-    # pauses hide the lengths of single words
-    many = len(set(texts)) >= _LOOSE and mean(letters) >= _SENTENCE
-    if many and varied and _certainty(letters, seconds, len(letters)) < _UNSURE:
-        return "longer texts do not have longer recordings: check that texts and files belong together"
-    return ""
-
-
-def shifted(texts: Sequence[str], seconds: Sequence[float]) -> int:
-    """Whether the texts of a table were shifted by a row: 1 or -1 if each recording fits the next or the
-    previous text and not its own; 0 otherwise.
-
-    The longer a text, the longer it takes to say it. So the lengths of a table correlate; those of a shifted
-    one correlate only when the shift is undone. A text that returns in the same order is no further evidence:
-    only different texts count.
-    """
-    letters, different = [len(text) for text in texts], len(set(texts))
-    if different < _FEWEST or _certainty(letters, seconds, len(letters)) > _UNSURE:
-        return 0
-    if _certainty(letters[1:], seconds[:-1], different - 1) > _SURE:
-        return 1
-    return -1 if _certainty(letters[:-1], seconds[1:], different - 1) > _SURE else 0
-
-
-def _certainty(first: Sequence[float], second: Sequence[float], count: int) -> float:
-    """Fisher's z of the correlation of two sequences, divided by its standard error for `count` values."""
-    deviations = pstdev(first) * pstdev(second)
-    if count < 4 or deviations == 0:
-        return 0.0
-    middle, other = mean(first), mean(second)
-    covariance = mean((a - middle) * (b - other) for a, b in zip(first, second, strict=True))
-    return math.atanh(max(-0.9999, min(0.9999, covariance / deviations))) * math.sqrt(count - 3)

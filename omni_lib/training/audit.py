@@ -17,7 +17,7 @@ from tqdm import tqdm
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.config import Config
 from omni_lib.corpora.sound_lengths import KnownSound, Sound
-from omni_lib.corpora.text_checks import lengths_note
+from omni_lib.corpora.text_lengths import lengths_note
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
 from omni_lib.manifest import Manifest, Problem, Utterance, read_manifest, several_texts

@@ -507,6 +507,14 @@ def test_a_text_before_its_file_is_read(clips):
     assert list(imported(clips, "hello,a.wav\nyes,b.wav\n")[0]) == ["hello", "yes"]
 
 
+def test_a_line_of_json_that_is_nested_too_deeply_is_named(clips):
+    """Python's parser has a limit, in a line as in a whole file."""
+    rows = '{"path": "a.wav", "text": "hello"}\n' + "[" * 100_000 + "\n"
+    found, said = imported(clips, rows, "t.jsonl")
+    assert list(found) == ["hello"]
+    assert any("line 2: it is nested too deeply" in line for line in said)
+
+
 def test_json_lines_with_commas_and_without_json(clips):
     rows = '{"path": "a.wav", "text": "hello"},\n{"path": "b.wav", "text": "yes"},\n'
     assert list(imported(clips, rows, "t.jsonl")[0]) == ["hello", "yes"]

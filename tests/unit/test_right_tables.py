@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from omni_lib.corpora import folder
-from omni_lib.corpora.text_checks import lengths_note, shifted
+from omni_lib.corpora.text_lengths import lengths_note, shifted
 from omni_lib.errors import UserError
 from omni_lib.manifest import read_manifest
 
