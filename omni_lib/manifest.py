@@ -15,7 +15,7 @@ import io
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,16 +24,10 @@ from omni_lib.machine.files import write_atomically
 from omni_lib.machine.manifest_table import TableRow, read_table, refuse_segments
 from omni_lib.machine.tables import Sounds, split_text, too_many_cells
 from omni_lib.text import normalise
+from omni_lib.text_rules.missing import as_said, missing_text
 
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("audio_path", "transcription", "speaker", "split", "kind", "accent")
-_PLACEHOLDER = re.compile(  # a whole cell that people write where a text is to come
-    r"[\[(<{]?(?:tbd|todo|(?-i:TO DO)|to be transcribed|un(?:transcribed|titled)|lorem ipsum.*"
-    r"|transcription failed|(?:no|missing) transcri(?:pt|ption)(?: available)?"
-    r"|not transcribed(?: yet)?)[\])>}]?[.!]?",
-    re.IGNORECASE | re.DOTALL,
-)
-_CELL_ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{3,}")  # of a spreadsheet
 
 
 @dataclass(frozen=True)
@@ -156,49 +150,14 @@ def split_hint(name: str) -> str:
     return next((f": write {ours}" for ours, names in meant.items() if given in names), "")
 
 
-def _said(word: str) -> str:
-    """A word with a capital if it is also what programs write for a missing text: Undefined, Nan."""
-    return word.capitalize() if word in ("undefined", "nan") else word
-
-
 def words_in(cell: str, read: Callable[[str], str] = normalise) -> str:
     """The words of a transcript, normalised by `read`.
 
     Raises:
         UserError: there are no words, or the cell holds a marker that programs write for a missing text.
     """
-    written = cell.strip()
-    if _CELL_ERROR.fullmatch(written) or written in (
-        "undefined",
-        "NaN",
-        "nan",
-        "NULL",
-        "None",
-        "NA",
-        "N/A",
-        "n/a",
-        "<NA>",
-        "#N/A",
-        "\\N",
-    ):
-        mind = (
-            f" (if somebody said the word: {_said(written.lower())})"
-            if written in ("NULL", "None", "undefined", "nan")
-            else ""
-        )
-        raise UserError(
-            f"the transcription is {written!r}, which programs write for a missing text: write what was"
-            f" said{mind}"
-        )
-    if _PLACEHOLDER.fullmatch(written):
-        raise UserError(
-            f"the transcription is {written[:40]!r}, which stands for a missing text: write what was said"
-        )
-    if re.fullmatch(r"-?\d+\.0+ ?%?", written):
-        raise UserError(
-            f"the transcription is {written!r}, which may be a whole number that a program wrote with"
-            " decimals: write what was said"
-        )
+    if marker := missing_text(cell.strip()):
+        raise UserError(f"the transcription is {marker}")
     text = read(cell)
     if not text:
         raise UserError("the transcription holds no word")
@@ -218,57 +177,61 @@ def assign_splits(
     One or two speakers cannot fill three splits. With so few, the audio files are assigned one by one, and a
     speaker can be in several splits.
     """
-    # the speakers whose split is given
-    settled = {
+    settled = {  # the speakers with a split; the first row counts
         utterance.speaker: utterance.split
         for utterance in reversed(utterances)
         if utterance.speaker and utterance.split
     }
-    splits = {
-        index: settled[utterance.speaker]
-        for index, utterance in enumerate(utterances)
-        if utterance.speaker in settled
-    }
-
-    # the other rows, in groups that must stay together: by speaker, or by file
     open_rows = [
         index
         for index, utterance in enumerate(utterances)
         if not utterance.split and utterance.speaker not in settled
     ]
-    by_voice = settled or len({utterances[index].speaker or index for index in open_rows}) > 2
+    by_speaker = bool(settled) or len({utterances[index].speaker or index for index in open_rows}) > 2
+    groups = _groups(utterances, open_rows, by_speaker)
+    dealt = _deal(groups, {"test": test_share, "dev": dev_share})
+    if "dev" not in {*dealt.values(), *settled.values()}:
+        # only two clips: training needs a dev set, but no test set
+        dealt = {index: "dev" if split == "test" else split for index, split in dealt.items()}
+    return [
+        replace(utterance, split=utterance.split or dealt.get(index) or settled[utterance.speaker])
+        for index, utterance in enumerate(utterances)
+    ]
+
+
+def _groups(utterances: Sequence[Utterance], rows: Iterable[int], by_speaker: bool) -> dict[str, list[int]]:
+    """The indices of `rows` that must stay together: those of a speaker, or else of a file."""
     groups: dict[str, list[int]] = {}
     folders: dict[Path, str] = {}
-    for index in open_rows:
+    for index in rows:
         utterance = utterances[index]
         # where the file is, not how it is named: the splits must not depend on how the manifest was named
         folder = folders.setdefault(utterance.path.parent, os.path.realpath(utterance.path.parent))
         file = f"\0{os.path.join(folder, utterance.path.name)}"
-        groups.setdefault((by_voice and utterance.speaker) or file, []).append(index)
+        groups.setdefault((by_speaker and utterance.speaker) or file, []).append(index)
+    return groups
 
-    # deal the groups: each to the split that lacks the most, as a share of what it needs
+
+def _deal(groups: Mapping[str, Sequence[int]], shares: Mapping[str, float]) -> dict[int, str]:
+    """The split of each row: each group goes to the split that lacks the most, as a share of what it needs.
+
+    Args:
+        shares: of the rows, for all splits but train, which gets the largest group and the rest.
+    """
+    rows = sum(map(len, groups.values()))
+    wanted = {split: share * rows for split, share in shares.items()}
+    count = dict.fromkeys(shares, 0)  # rows so far
     names = sorted(groups)
     random.Random(0).shuffle(names)
-    dealt = {"test": 0, "dev": 0}  # utterances so far
-    wanted = {"test": test_share * len(open_rows), "dev": dev_share * len(open_rows)}
     largest = max(names, key=lambda name: len(groups[name]), default=None)
+    splits: dict[int, str] = {}
     for name in names:
-        lacking = [split for split in dealt if dealt[split] < wanted[split] and name != largest]
-        split = min(lacking, key=lambda split: dealt[split] / wanted[split], default="train")
+        lacking = [split for split in count if count[split] < wanted[split] and name != largest]
+        split = min(lacking, key=lambda split: count[split] / wanted[split], default="train")
         splits |= dict.fromkeys(groups[name], split)
-        if split in dealt:
-            dealt[split] += len(groups[name])
-
-    if dealt["test"] and not dealt["dev"] and "dev" not in settled.values():
-        # only two clips: training needs a dev set, but no test set
-        splits = {
-            index: "dev" if index in open_rows and split == "test" else split
-            for index, split in splits.items()
-        }
-    return [
-        replace(utterance, split=utterance.split or splits[index])
-        for index, utterance in enumerate(utterances)
-    ]
+        if split in count:
+            count[split] += len(groups[name])
+    return splits
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -289,7 +252,7 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
         writer.writerow(
             [
                 shown,
-                _said(utterance.text),
+                as_said(utterance.text),
                 utterance.speaker,
                 utterance.split,
                 utterance.kind,
