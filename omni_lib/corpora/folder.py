@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 from tqdm import tqdm
 
-from omni_lib.audio import SAMPLE_RATE, ExaminedAudio, examine_audio
+from omni_lib.audio import SAMPLE_RATE
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
+from omni_lib.corpora.recordings import Recordings
 from omni_lib.corpora.segments import Segments
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import find_table
@@ -31,84 +33,15 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
-from omni_lib.machine.sound.reading import open_sound
-from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
 VERSION = 9  # of the output: a change rebuilds existing corpora
-
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
     r"en(?:g(?:lish)?)?(?:[-_ (].*)?|usa?|gb|british|american|australian|[a-z ]+ english"
     r"|englisch.*|anglais.*|ingl[eé]s.*|engels.*",
     re.IGNORECASE,
 )
-
-
-# the name of one channel
-_CHANNEL = re.compile(r"(?:ch(?:annel)?[ _-]?)?(?:\d{1,2}|[a-h]|l|r|left|right|mono)", re.IGNORECASE)
-
-
-class _Recordings:
-    """The sound of the table's rows. The last file is kept, since segments of one recording are adjacent."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self._sounds = folder, Sounds(folder)
-        self._last: tuple[Path, ExaminedAudio] | None = None
-
-    def find(self, name: str) -> Path:
-        """The file of a row, inside the folder.
-
-        Raises:
-            UserError: the file does not exist, or is outside the folder.
-        """
-        if not name:
-            raise UserError("the path is empty")
-        try:
-            inside = (self.folder / name.replace("\0", "")).resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError):  # a name longer than the file system allows, or a loop of links
-            inside = True
-        path = self._sounds.find(name) if inside else self.folder
-        if not inside or not path.resolve().is_relative_to(self.folder.resolve()):
-            here = self._sounds.of_that_name(name)
-            remedy = f"one of that name lies in it, so write {here}" if here else "copy the file into it"
-            raise UserError(f"{name} leads out of the folder of the table: {remedy}")
-        return path.resolve()
-
-    def read(self, path: Path) -> ExaminedAudio:
-        """The sound of a file.
-
-        Raises:
-            UserError: the file cannot be read, or its content is unusable (`machine/sound/content.py`).
-        """
-        if self._last is None or self._last[0] != path:
-            self._last = (path, examine_audio(path))
-        if self._last[1].fault:
-            raise UserError(self._last[1].fault)
-        return self._last[1]
-
-    def refuse_channel(self, path: Path, channel: str) -> None:
-        """Refuse a row whose text belongs to one of several channels: the mean of all channels would be used.
-
-        Raises:
-            UserError: the file has several channels, or cannot be read.
-        """
-        if not _CHANNEL.fullmatch(channel):  # as BBC or stereo
-            return
-        with open_sound(path) as sound:
-            if sound.channels > 1:
-                raise UserError(
-                    f"{path} has {sound.channels} channels, which are averaged, and the text belongs to"
-                    f" channel {channel[:20]}: write each channel into a file of its own"
-                )
-
-    def length(self, row: Row) -> tuple[float, int] | None:
-        """Seconds and sample rate of a row's recording; None where it cannot be read."""
-        try:
-            sound = self.read(self.find(row.cells["path"]))
-            return len(sound.waveform) / SAMPLE_RATE, sound.rate
-        except UserError:
-            return None
 
 
 def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> Path:
@@ -126,7 +59,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
             `out` holds something else.
     """
     path, out = find_table(Path(source)), Path(out)
-    table, recordings = read_rows(path), _Recordings(path.parent)
+    table, recordings = read_rows(path), Recordings(path.parent)
     stamp = {
         "corpus": "a folder of recordings",
         "version": VERSION,
@@ -141,53 +74,71 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     with building(out, stamp) as partial:
-        utterances: list[Utterance] = []
-        problems: list[Problem] = []
-        notes: dict[str, int] = {}  # on recordings that are used, and the first row of each
-        taken: set[str] = set()
-        whole: list[Utterance] = []  # rows that use their recording uncut
-        cut: list[tuple[Utterance, tuple[int, int]]] = []  # the others, and their first and last samples
-        seconds: list[float] = []
-        heard: dict[str, Utterance] = {}
-        for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
-            try:
-                said = _utterance(recordings, row)
-                sound = recordings.read(said.path)
-                bounds = segments.bounds(row, len(sound.waveform) / SAMPLE_RATE, sound.rate)
-                target = partial / "wav" / _free_name(row.cells["path"], taken)
-                part = _part(sound.waveform, bounds)
-                write_clip(target, part)
-            except UserError as error:
-                problems.append(Problem(row.line, str(error)))
-                continue
-            for note in (*sound.notes, *_heard_before(heard, said, part)):
-                notes.setdefault(note, row.line)
-            if bounds is None:
-                whole.append(said)
-            else:
-                cut.append((said, bounds))
-            seconds.append(len(part) / SAMPLE_RATE)
-            taken.add(target.name.lower())
-            utterances.append(Utterance(target, said.text, said.speaker, said.split))
-        for problem in problems:
+        written = _write_clips(table.rows, recordings, segments, partial / "wav")
+        for problem in written.problems:
             report(f"left out, {path.name} {problem}")
-        for note, line in (notes | _contested(whole) | _overlapping(cut)).items():
+        for note, line in written.all_notes().items():
             report(f"note, {path.name} {Problem(line, note)}")
+        utterances = written.utterances
         texts = [utterance.text for utterance in utterances]
-        if remark := lengths_note(texts, seconds):
-            if shifted(texts, seconds):
+        if remark := lengths_note(texts, written.seconds):
+            if shifted(texts, written.seconds):
                 raise UserError(f"{path}: {remark}")
             remarks.append(remark)
         for remark in remarks:
             report(one_line(f"note, {path.name}: {remark}"))
         if not utterances:
-            raise UserError(
-                f"{path} has no row that can be used"
-                + (f"; the first problem is at {problems[0]}" if problems else "")
-            )
-        report(f"{path.name}: {len(table.rows)} rows, {len(utterances)} written, {len(problems)} left out")
+            first = f"; the first problem is at {written.problems[0]}" if written.problems else ""
+            raise UserError(f"{path} has no row that can be used{first}")
+        counts = f"{len(utterances)} written, {len(written.problems)} left out"
+        report(f"{path.name}: {len(table.rows)} rows, {counts}")
         write_manifest(partial / "asr.csv", utterances)
     return out / "asr.csv"
+
+
+@dataclass
+class _Written:
+    """What became of the rows of a table."""
+
+    utterances: list[Utterance] = field(default_factory=list)  # with the paths of the new clips
+    seconds: list[float] = field(default_factory=list)  # of each of them
+    problems: list[Problem] = field(default_factory=list)  # of the rows that are left out
+    notes: dict[str, int] = field(default_factory=dict)  # on recordings that are used; the first row of each
+    whole: list[Utterance] = field(default_factory=list)  # rows that use their recording uncut
+    # the others, and their first and last samples
+    cut: list[tuple[Utterance, tuple[int, int]]] = field(default_factory=list)
+
+    def all_notes(self) -> dict[str, int]:
+        """The notes on single recordings, then those on rows that share a recording; the row of each."""
+        return self.notes | _contested(self.whole) | _overlapping(self.cut)
+
+
+def _write_clips(rows: Sequence[Row], recordings: Recordings, segments: Segments, folder: Path) -> _Written:
+    """Write the sound of each row that can be used as a clip in `folder`."""
+    written = _Written()
+    taken: set[str] = set()  # names of clips, in small letters
+    heard: dict[str, Utterance] = {}
+    for row in tqdm(rows, desc="reading audio", unit="clip", leave=False, disable=None):
+        try:
+            said = _utterance(recordings, row)
+            sound = recordings.read(said.path)
+            bounds = segments.bounds(row, len(sound.waveform) / SAMPLE_RATE, sound.rate)
+            target = folder / _free_name(row.cells["path"], taken)
+            part = _part(sound.waveform, bounds)
+            write_clip(target, part)
+        except UserError as error:
+            written.problems.append(Problem(row.line, str(error)))
+            continue
+        for note in (*sound.notes, *_heard_before(heard, said, part)):
+            written.notes.setdefault(note, row.line)
+        if bounds is None:
+            written.whole.append(said)
+        else:
+            written.cut.append((said, bounds))
+        taken.add(target.name.lower())
+        written.seconds.append(len(part) / SAMPLE_RATE)
+        written.utterances.append(Utterance(target, said.text, said.speaker, said.split))
+    return written
 
 
 def _heard_before(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
@@ -247,7 +198,7 @@ def _part(waveform: Tensor, bounds: tuple[int, int] | None) -> Tensor:
     return part
 
 
-def _utterance(recordings: _Recordings, row: Row) -> Utterance:
+def _utterance(recordings: Recordings, row: Row) -> Utterance:
     """One row, checked except for the sound itself.
 
     Raises:
