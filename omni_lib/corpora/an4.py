@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,10 +28,11 @@ from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.corpora.archive import unpack
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
+from omni_lib.corpora.published import by_split
 from omni_lib.errors import UserError
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.tables import is_litter
-from omni_lib.manifest import SPLITS, Utterance, write_manifest
+from omni_lib.manifest import Utterance, write_manifest
 from omni_lib.text import normalise
 
 WHERE = """\
@@ -120,7 +120,8 @@ def prepare(
             report(f"left out, {problem}")
         if not utterances:
             raise UserError(f"{source} has no utterance of AN4 that can be used")
-        report(_summary(utterances, len(problems)))
+        written = f"{len(utterances)} utterances written ({by_split(utterances)})"
+        report(f"AN4: {written}, {len(problems)} left out")
         write_manifest(partial / "asr.csv", utterances)
     return out / "asr.csv"
 
@@ -277,14 +278,3 @@ def _fingerprint(source: Path) -> str:
 def _below(error: UserError, root: Path) -> str:
     """The message with paths relative to the corpus, because an unpacked archive is in a temporary folder."""
     return str(error).replace(f"{root}{os.sep}", "")
-
-
-def _summary(utterances: Sequence[Utterance], left_out: int) -> str:
-    count = Counter(u.split for u in utterances)
-    voices: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for utterance in utterances:
-        voices[utterance.split].add(utterance.speaker)
-    parts = ", ".join(
-        f"{split} {count[split]} of {len(voices[split])} speakers" for split in SPLITS if count[split]
-    )
-    return f"AN4: {len(utterances)} utterances written ({parts}), {left_out} left out"

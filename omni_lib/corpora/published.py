@@ -22,7 +22,7 @@ from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
-from omni_lib.machine.files import sha256
+from omni_lib.machine.files import sha256, write_atomically
 from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
 from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
 
@@ -139,7 +139,7 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
         ]
         write_manifest(partial / "asr.csv", moved)
     if rows.problems:
-        (out / LEFT_OUT).write_text("".join(f"{problem}\n" for problem in rows.problems), encoding="utf-8")
+        write_atomically(out / LEFT_OUT, "".join(f"{problem}\n" for problem in rows.problems).encode())
     else:
         (out / LEFT_OUT).unlink(missing_ok=True)
     if rows.converted:
@@ -152,14 +152,17 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
 
 
 def _summary(corpus: str, rows: Rows) -> str:
-    counts = Counter(row.split for row in rows.utterances)
-    voices: dict[str, set[str]] = {}
-    for row in rows.utterances:
-        voices.setdefault(row.split, set()).add(row.speaker)
-    parts = ", ".join(
-        f"{split} {counts[split]} of {len(voices[split])} speakers" for split in SPLITS if counts[split]
+    utterances = f"{len(rows.utterances)} utterances ({by_split(rows.utterances)})"
+    return f"{corpus}: {utterances}, {len(rows.problems)} left out"
+
+
+def by_split(utterances: Sequence[Utterance]) -> str:
+    """How many utterances and speakers each split has, in words."""
+    counts = Counter(row.split for row in utterances)
+    speakers = Counter(split for split, _ in {(row.split, row.speaker) for row in utterances})
+    return ", ".join(
+        f"{split} {counts[split]} of {speakers[split]} speakers" for split in SPLITS if counts[split]
     )
-    return f"{corpus}: {len(rows.utterances)} utterances ({parts}), {len(rows.problems)} left out"
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:

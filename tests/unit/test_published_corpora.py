@@ -300,7 +300,12 @@ def test_many_problems_are_counted_on_the_screen_and_listed_in_a_file(tmp_path):
     ljspeech.prepare([root], tmp_path / "out", said.append)
     assert sum(line.startswith("left out, ") for line in said) == published.SHOWN + 1
     assert said[published.SHOWN] == f"left out, 20 more: {tmp_path / 'out' / 'left_out.txt'}"
-    assert len((tmp_path / "out" / "left_out.txt").read_text().splitlines()) == 30
+    left_out = tmp_path / "out" / "left_out.txt"
+    assert len(left_out.read_text(encoding="utf-8").splitlines()) == 30
+    left_out.unlink()
+    left_out.mkdir()
+    with pytest.raises(UserError, match=r"left_out\.txt is a folder"):
+        ljspeech.prepare([root], tmp_path / "out", said.append)
 
 
 @pytest.mark.parametrize("name", ["librispeech", "ljspeech", "commonvoice"])
