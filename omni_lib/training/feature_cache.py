@@ -90,9 +90,11 @@ class InMemory:
             self._features.append(rendered(utterance, speeds, log_mel))
 
     def features(self, row: int, speed: float) -> Tensor:
+        """Raw log-mel (frames, 128) of utterance `row` at one of the speeds."""
         return self._features[row][speed]
 
     def frames(self, row: int, speed: float) -> int:
+        """The number of frames of `features(row, speed)`."""
         return len(self._features[row][speed])
 
 

@@ -64,11 +64,13 @@ class OnDisk:
         self._maps = [shard.map() for shard in self._shards]
 
     def features(self, row: int, speed: float) -> Tensor:
+        """Raw log-mel (frames, 128) of utterance `row` at one of the speeds."""
         number, column = row // SHARD_ROWS, self._speeds[speed]
         start = int(self._starts[row, column])
         return self._maps[number][start : start + self.frames(row, speed)]
 
     def frames(self, row: int, speed: float) -> int:
+        """The number of frames of `features(row, speed)`."""
         return int(self._lengths[row, self._speeds[speed]])
 
 
@@ -105,11 +107,7 @@ def _compute(shards: Sequence[_Shard], bar: tqdm, watch: Callable[[int], None]) 
     # -1: wait for the lock as long as it takes; the lock of a process that was killed is free
     for patience, waiting in ((0, shards), (-1, taken)):
         for shard in waiting:
-            try:
-                with FileLock(shard.lock, timeout=patience):
-                    if not shard.is_there():
-                        shard.write(log_mel, functools.partial(_count_on, watch, done))
-            except Timeout:
+            if not shard.complete(log_mel, functools.partial(_count_on, watch, done), patience):
                 taken.append(shard)
                 continue
             bar.update(len(shard.utterances))
@@ -155,6 +153,21 @@ class _Shard:
             return bool(lengths.shape == expected and size == lengths.sum() * FRAME_BYTES)
         except (OSError, ValueError, EOFError):
             return False
+
+    def complete(self, log_mel: LogMel, watch: Callable[[int], None], patience: float) -> bool:
+        """Write the shard unless it is there; false if another process holds its lock.
+
+        Args:
+            watch: as in `write`.
+            patience: seconds to wait for the lock; -1: as long as it takes.
+        """
+        try:
+            with FileLock(self.lock, timeout=patience):
+                if not self.is_there():
+                    self.write(log_mel, watch)
+        except Timeout:
+            return False
+        return True
 
     def write(self, log_mel: LogMel, watch: Callable[[int], None]) -> None:
         """Compute the features. The index is written last, so that there is never one without its data.
