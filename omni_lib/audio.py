@@ -228,6 +228,7 @@ class LogMel(nn.Module):
         )
 
     def forward(self, waveform: Tensor) -> Tensor:
+        """waveform (…, samples), 16 kHz → log-mel (…, samples // 160, 128)."""
         frames = waveform.shape[-1] // HOP_LENGTH
         if frames == 0:
             return waveform.new_zeros(*waveform.shape[:-1], 0, N_MELS)

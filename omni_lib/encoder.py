@@ -147,6 +147,7 @@ class SquaredReLU(nn.Module):
     """max(x, 0)² (So et al. 2021, "Primer", section 4.1): faster than an activation with an exponential."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…) → the same shape."""
         return F.relu(x).square()
 
 

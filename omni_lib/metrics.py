@@ -20,6 +20,7 @@ class ErrorCount:
 
     @property
     def errors(self) -> int:
+        """All three kinds together."""
         return self.substitutions + self.deletions + self.insertions
 
     @property

@@ -22,6 +22,7 @@ _LIST = "md5sum.txt"  # OpenSLR publishes one beside its archives
 
 
 def is_address(source: str) -> bool:
+    """Whether `source` is an address of the web, and not a path."""
     return urlsplit(source).scheme in ("http", "https")
 
 

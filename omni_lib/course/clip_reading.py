@@ -43,6 +43,7 @@ class Reading:
 
     @property
     def text(self) -> str:
+        """The words, with a space between them."""
         return " ".join(word.word for word in self.words)
 
 

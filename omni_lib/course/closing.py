@@ -74,6 +74,7 @@ class OwnRun:
 
     @property
     def name(self) -> str:
+        """The name of its folder, by which the page calls it."""
         return self.folder.name
 
     @property

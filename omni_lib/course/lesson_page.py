@@ -137,6 +137,7 @@ class Header:
 
     @property
     def time(self) -> str:
+        """The estimated minutes in words."""
         extras = "" if self.extra == "–" else f", extras {self.extra} more"
         return f"about {self.minutes} minutes{extras} (estimates)"
 

@@ -66,10 +66,12 @@ class Part:
 
     @property
     def exercise(self) -> CodeExercise:
+        """The exercise whose function takes this part's place."""
         return exercise_of(self.key)
 
     @property
     def whose(self) -> str:
+        """Whose function it is, in words."""
         return "yours" if self.source is not None else "the library's"
 
 
@@ -86,6 +88,7 @@ class Parts:
 
     @property
     def summary(self) -> str:
+        """How many of the parts are the learner's, in words."""
         return f"{len(self.own)} of {len(self.parts)} parts are yours"
 
     def sources(self) -> dict[str, str]:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{len(sources)} of {len(PARTS)} parts are yours: {titles(list(sources))}")
             try:
                 status = _train(rest)
-            except Exception:
+            except Exception:  # whatever a function of the learner's raises
                 if not any(stand_in.failure for stand_in in stand_ins.values()):
                     raise
                 status = 1

@@ -181,7 +181,7 @@ def add_recording(
             "kind": "own voice",
         }
         _append(manifest, [row.get(column, "") for column in header])
-    except BaseException as error:
+    except BaseException as error:  # also Ctrl-C: no clip may remain without its row
         if written is not None:
             written.unlink(missing_ok=True)
         if isinstance(error, OSError):

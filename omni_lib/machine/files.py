@@ -39,7 +39,7 @@ def replaced_atomically(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         _replace(partial, path)
         _sync_folder(path.parent)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-written may remain
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise

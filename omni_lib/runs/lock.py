@@ -161,7 +161,7 @@ class RunLock:
             self._previous = read_record(self.folder)
             self._record = RunRecord.of(os.getpid(), [sys.executable, *sys.orig_argv[1:]], Path.cwd())
             self._record.write(self.folder)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: no lock may remain without its run
             self._lock.release()
             raise
         return self

@@ -57,7 +57,7 @@ def self_contained(answer: Any) -> str:
         raise CannotKeep("with everything that it uses, its source is too long")
     try:
         loaded("answer", text)
-    except Exception as error:
+    except Exception as error:  # whatever the learner's source raises where it is defined
         raise CannotKeep(f"its source does not work on its own ({type(error).__name__}: {error})") from error
     return text
 

@@ -93,7 +93,7 @@ class PlugIn:
                 number = torch.get_num_threads()  # by which sums round
                 _SHOWN.get(ShownSteps(STEPS)).begin("your function")
                 yours = training_steps(manifest, self.muon_rate)
-        except Exception as error:
+        except Exception as error:  # whatever the learner's function raises, or makes the training raise
             failure = f"With your function in its place, training fails: {_in_one_line(error)}"
             return Verdict(Outcome.NOT_YET, stand_in.failure or failure)
         if stand_in.failure:  # the training loop caught the exception itself
@@ -121,7 +121,7 @@ class StandIn:
         self._count()
         try:
             result = self.function(*arguments, **named)
-        except Exception as error:
+        except Exception as error:  # whatever the learner's function raises
             self.failure = f"In training, at call {self.calls}, your function raises {_in_one_line(error)}"
             raise
         if isinstance(result, nn.Module):
