@@ -179,7 +179,7 @@ class Progress:
         """
         if "begin" in record:
             self.outlook = Outlook(**{each.name: record[each.name] for each in fields(Outlook)})
-            self.began = self.step = record["begin"]
+            self.began = self.step = _step(record["begin"])
             self.points = [point for point in self.points if point["step"] <= self.began]
             self.doing, self.evaluations = "", []
         elif "doing" in record:
@@ -189,9 +189,20 @@ class Progress:
             self.doing = ""
             self.evaluations.append(record["evaluation"])
         else:
-            self.step = record["step"]
+            self.step = _step(record["step"])
             if "ctc_loss" in record:
                 self.points.append({"type": "step", **record})  # as in the log
+
+
+def _step(value: Any) -> int:
+    """The number of a step.
+
+    Raises:
+        TypeError: `value` is something else.
+    """
+    if type(value) is not int:
+        raise TypeError(f"a step is a whole number, not a {type(value).__name__}")
+    return value
 
 
 class ProgressReader:
@@ -216,6 +227,7 @@ class ProgressReader:
             return Progress()
         self._end += len(lines) + len(newline)
         for line in lines.splitlines():
-            with contextlib.suppress(ValueError, TypeError, KeyError):  # damaged by a power cut
+            # damaged by a power cut, or by a person
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 self._progress.take(json.loads(line))
         return replace(self._progress, points=list(self._progress.points))

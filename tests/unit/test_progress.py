@@ -118,7 +118,8 @@ def test_the_pace_in_the_log_counts_the_steps_of_this_session_only(make_tiny_con
 def test_half_a_line_is_read_when_it_is_whole_and_a_damaged_one_is_skipped(tmp_path):
     file, reader = tmp_path / FILE_NAME, ProgressReader(tmp_path)
     assert reader.read() == Progress()
-    file.write_bytes(b'{"step": 1}\n\0\0\0\n[2]\n"step"\n{"other": 1}\n{"step": 3')
+    damaged = [b"\0\0\0", b"[2]", b'"step"', b'{"other": 1}', b"[" * 100_000, b'{"step": "x"}']
+    file.write_bytes(b"\n".join([b'{"step": 1}', *damaged, b'{"step": 3']))
     assert reader.read().step == 1
     with open(file, "ab") as more:
         more.write(b"0}\n")
