@@ -96,7 +96,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
-        self.key = nn.Linear(d_model, d_model, bias=False)  # without positions, softmax would cancel a bias
+        # No bias: the shift of the layer norm in front of attention, times this matrix, has the same effect.
+        self.key = nn.Linear(d_model, d_model, bias=False)
         self.output = nn.Linear(d_model, d_model)
 
     def forward(self, x: Tensor, mask: Tensor, reach: int | None = None) -> Tensor:
@@ -144,7 +145,7 @@ class ConvolutionModule(nn.Module):
 
 
 class SquaredReLU(nn.Module):
-    """max(x, 0)² (So et al. 2021, "Primer", section 4.1): faster than an activation with an exponential."""
+    """max(x, 0)² (So et al. 2021, "Primer"): faster than an activation with an exponential."""
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…) → the same shape."""

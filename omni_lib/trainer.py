@@ -41,7 +41,7 @@ from omni_lib.training.checkpoint import (
 )
 from omni_lib.training.data import RunData
 from omni_lib.training.memory import refuse_what_does_not_fit
-from omni_lib.training.objective import Learner, Loss, Objective, repeated_words
+from omni_lib.training.objective import Loss, ModelWithLoss, Objective, repeated_words
 from omni_lib.training.optimizer import Optimizers, averaged_copy, schedule
 from omni_lib.training.outlook import Outlook, never_reached
 from omni_lib.training.prefetch import on_device
@@ -106,7 +106,7 @@ class Trainer:
         texts = [row.text for row in self.data.rows]
         words = earlier.words_of(texts) if earlier else repeated_words(texts)
         self.objective = Objective(self.config, len(self.recogniser.vocabulary), words)
-        self.model = Learner(self.recogniser, self.objective).to(self.device)
+        self.model = ModelWithLoss(self.recogniser, self.objective).to(self.device)
 
         # refuse a batch size whose largest batch does not fit into memory
         refuse_what_does_not_fit(self.model, self.batches.plan(1), self.data.rows, self.device)

@@ -119,7 +119,7 @@ def middle(blocks: int) -> int:
     return max(0, blocks // 2 - 1)
 
 
-class Learner(nn.Module):
+class ModelWithLoss(nn.Module):
     """All weights of a training as one module: a batch → its loss."""
 
     def __init__(self, recogniser: Recogniser, objective: Objective) -> None:

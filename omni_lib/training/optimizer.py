@@ -1,8 +1,8 @@
 """The optimisers: Muon for the matrices of the encoder blocks, AdamW for all other parameters.
 
 A gradient matrix is dominated by a few directions, and AdamW takes most of its step along them. Muon (Jordan
-et al. 2024) takes a step of the same length in every direction: it replaces the momentum by the nearest
-orthogonal matrix. A small encoder then learns from the same utterances in markedly fewer epochs.
+et al. 2024) approximates the orthogonal matrix that is nearest to the momentum, which would be a step of the
+same length in every direction. A small encoder then learns from the same utterances in markedly fewer epochs.
 
 torch.optim.Muon always computes in bfloat16, which the processors of many laptops only emulate, slowly. This
 one does so where the hardware supports it natively, and uses the precision of the weights elsewhere.
@@ -25,12 +25,12 @@ Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
-    """Matrices (B, M, N), M ≤ N, with the singular vectors of `matrices` and singular values close to 1.
+    """Matrices (B, M, N), M ≤ N, with the singular vectors of `matrices` and singular values closer to 1.
 
     This is the Newton-Schulz iteration with Jordan's coefficients, which converge fast rather than exactly.
     Each step multiplies a small singular value by about 3.4, so three steps bring all above a fiftieth of the
-    Frobenius norm to between 0.68 and 1.21. Jordan takes five steps; on this encoder three take two fifths
-    less time, and the loss falls as fast.
+    Frobenius norm to between 0.68 and 1.21, and make much smaller ones about 40 times as large. Jordan takes
+    five steps; on this encoder three take two fifths less time, and the loss falls as fast.
 
     Returns:
         (B, M, N), of the type of `matrices`; float16 is computed in float32, because a norm can exceed its

@@ -22,7 +22,7 @@ from omni_lib.training.fingerprint import Fingerprint
 from omni_lib.training.objective import repeated_words
 from omni_lib.weights import checkpoint_config
 
-_WORD_WEIGHT = "objective.words.head.linear.weight"  # (classes, d_model), in the state of `Learner`
+_WORD_WEIGHT = "objective.words.head.linear.weight"  # (classes, d_model), in the state of `ModelWithLoss`
 _NO_WORDS = 2  # classes of the word head besides words: the blank and every other word
 ACCEPT = "add --set accept_changed_data=true (in Python: set={'accept_changed_data': True})"
 

@@ -20,7 +20,7 @@ from omni_lib.session import train
 from omni_lib.trainer import Trainer
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.training.memory import bytes_per_frame
-from omni_lib.training.objective import Learner, Objective
+from omni_lib.training.objective import ModelWithLoss, Objective
 from omni_lib.weights import load_checkpoint
 
 
@@ -180,13 +180,13 @@ from omni_lib.config import Config
 from omni_lib.machine.resources import peak_memory
 from omni_lib.manifest import Utterance
 from omni_lib.training.memory import bytes_per_frame
-from omni_lib.training.objective import Learner, Objective
+from omni_lib.training.objective import ModelWithLoss, Objective
 from omni_lib.recogniser import Recogniser
 torch.set_num_threads(1)
 size, frames = map(int, sys.argv[1:])
 config = Config(intermediate_ctc=0.3, word_ctc=0.3)
 recogniser = Recogniser(config)
-model = Learner(recogniser, Objective(config, 29, ["one", "two"]))
+model = ModelWithLoss(recogniser, Objective(config, 29, ["one", "two"]))
 estimate = bytes_per_frame(model, torch.device("cpu")) * size * frames
 row = Utterance(Path("a"), "one two")
 before = peak_memory()
@@ -211,7 +211,7 @@ def test_the_estimate_of_a_step_is_near_what_it_takes(size, frames):
 def test_the_estimate_does_not_change_the_model():
     config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
     recogniser = Recogniser(config)
-    model = Learner(recogniser, Objective(config, 29, []))
+    model = ModelWithLoss(recogniser, Objective(config, 29, []))
     before, stream = (
         {name: value.clone() for name, value in model.state_dict().items()},
         torch.random.get_rng_state(),
@@ -226,5 +226,5 @@ def test_the_estimate_on_the_cpu_leaves_the_graphics_cards_alone(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: pytest.fail(f"asked {device}"))
     config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
-    model = Learner(Recogniser(config), Objective(config, 29, []))
+    model = ModelWithLoss(Recogniser(config), Objective(config, 29, []))
     assert bytes_per_frame(model, torch.device("cpu")) > 0

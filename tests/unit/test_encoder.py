@@ -250,6 +250,22 @@ def test_attention_knows_the_order_of_frames():
     assert not torch.allclose(attention(x[:, order], mask), attention(x, mask)[:, order], atol=1e-3)
 
 
+def test_the_shift_of_the_layer_norm_can_do_what_a_key_bias_would_do():
+    """Lesson 02 gives this as the reason why the keys have no bias, which rotation would not cancel."""
+    torch.manual_seed(5)
+    attention, biased = SelfAttention(16, 2).double(), SelfAttention(16, 2).double()
+    x, mask = torch.randn(1, 9, 16, dtype=torch.float64), torch.ones(1, 9, dtype=torch.bool)
+    biased.load_state_dict(attention.state_dict())
+    bias = torch.randn(16, dtype=torch.float64)
+    biased.key.bias = nn.Parameter(bias)
+    assert not torch.allclose(biased(x, mask), attention(x, mask), atol=1e-3), "the bias has an effect"
+
+    shift = torch.linalg.solve(attention.key.weight.detach(), bias)  # of the layer norm in front
+    with torch.no_grad():  # queries and values have biases, which take the shift back
+        attention.query_value.bias -= attention.query_value.weight @ shift
+    torch.testing.assert_close(attention(x + shift, mask), biased(x, mask), atol=1e-9, rtol=0)
+
+
 def test_dropout_acts_in_training_and_not_in_evaluation():
     encoder = small_encoder(dropout=0.5)
     mel, lengths = torch.randn(1, 64, 128), torch.tensor([64])

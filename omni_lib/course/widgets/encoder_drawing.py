@@ -109,7 +109,7 @@ def _percent(share: float) -> str:
 def _picture(parts: list[Part], description: str) -> Picture:
     """The encoder and its parts as boxes from left to right, with the shapes between them."""
     whole, *boxes = parts
-    width, gap = 1.4, 0.56
+    width, gap = 1.54, 0.44
     step = width + gap
     with page_style():
         figure, axes = plt.subplots(figsize=(9.4, 1.9), layout="constrained")
@@ -128,7 +128,7 @@ def _picture(parts: list[Part], description: str) -> Picture:
         for place, shape in enumerate(shapes):
             middle = step * place - gap / 2
             arrow = {"arrowstyle": "->", "color": INK}
-            axes.annotate("", (middle + 0.22, 0.5), (middle - 0.22, 0.5), arrowprops=arrow)
+            axes.annotate("", (middle + 0.17, 0.5), (middle - 0.17, 0.5), arrowprops=arrow)
             axes.text(middle, -0.25, f"{shape[0]} × {shape[1]}", **small)
             axes.text(middle, -0.58, names.get(place, ""), **small)
     return shown(figure, description, dpi=100)

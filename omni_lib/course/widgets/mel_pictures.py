@@ -55,7 +55,7 @@ class MelCanvas(Canvas):
             for axes in (self.wave_axes, self.spectrum_axes):  # the time axis is labelled once, at the bottom
                 axes.tick_params(labelbottom=False)
             first, second = (self.figure.add_axes((0.625, bottom, 0.014, 0.33)) for bottom in (0.46, 0.085))
-            self.figure.colorbar(self.spectrum, cax=first, label="dB below the loudest")
+            self.figure.colorbar(self.spectrum, cax=first, label="dB (0: the loudest)")
             self.figure.colorbar(self.mel, cax=second, label="ln of mel power")
             caption = "shaded: one window\nand the next, one\nhop later"
             self.wave_axes.text(1.04, 0.95, caption, transform=self.wave_axes.transAxes, va="top")
@@ -141,7 +141,7 @@ def triangles_of(n_mels: int) -> list[np.ndarray]:
 
 
 def _decibels(power: Tensor) -> Tensor:
-    """power (frames, bins) → dB below the loudest, (frames, rows), with at most 2 · `PIXELS` rows."""
+    """power (frames, bins) → dB, 0 for the loudest, (frames, rows), with at most 2 · `PIXELS` rows."""
     decibels = 10 * torch.log10(_pooled(power, dim=1).clamp_min(1e-12))
     return decibels - decibels.max() if decibels.numel() else decibels
 

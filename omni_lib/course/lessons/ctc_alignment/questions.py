@@ -87,7 +87,7 @@ sum_or_best = Choice(
     prompt="'Optimizes best alignment automatically', says the chapter. What is the CTC loss?",
     options={
         "a": "Minus the log-probability of the best path that spells the text.",
-        "b": "The cross-entropy of each frame with the letter that forced alignment gives it.",
+        "b": "The cross-entropy of each frame with the symbol that one fixed alignment gives it.",
         "c": "The mean, over all paths that spell the text, of minus their log-probability.",
         "d": "Minus the log of the summed probability of all paths that spell the text.",
     },

@@ -172,8 +172,8 @@ receptive_field = CodeExercise(
         "frames, and after another one it is four.",
         "In a loop: `field += (kernel_size - 1) * step`, then `step *= stride`, in this order.",
     ),
-    praise="One output of the subsampler depends on 19 frames, 190 ms. With the pool it is 23 frames; "
-    "everything else reaches an embedding through the blocks.",
+    praise="One output of the subsampler depends on 19 frames, which cover 0.2 s. With the pool it is 23 "
+    "frames; everything else reaches an embedding through the blocks.",
 )
 
 

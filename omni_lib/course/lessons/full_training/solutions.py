@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from omni_lib.training.batching import Batch
-from omni_lib.training.objective import Learner, Loss
+from omni_lib.training.objective import Loss, ModelWithLoss
 from omni_lib.training.optimizer import Optimizers
 
 
@@ -87,7 +87,7 @@ def average_weights(averaged: Tensor, current: Tensor, updates: int, decay: floa
 
 
 def train_step(
-    model: Learner,
+    model: ModelWithLoss,
     batch: Batch,
     optimizers: Optimizers,
     averaged: AveragedModel,

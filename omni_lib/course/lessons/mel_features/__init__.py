@@ -62,7 +62,7 @@ hertz_to_mel = CodeExercise(
         "`2595 * math.log10(1 + hertz / 700)`",
     ),
     praise="The first kilohertz spans 1000 mel, and the seven above it together span 1840. With equal "
-    "steps in mel, low frequencies get most of the filters.",
+    "steps in mel, this eighth of the frequencies gets more than a third of the filters.",
 )
 
 
