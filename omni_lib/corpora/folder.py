@@ -12,6 +12,7 @@ duration); then that segment is cut out of the recording. Paths are relative to 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
 from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
 
-VERSION = 9  # of the output: a change rebuilds existing corpora
+VERSION = 10  # of the output: a change rebuilds existing corpora
 
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
@@ -133,7 +134,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
-    remarks = check_texts(path, table.rows)
+    remarks = [*table.notes, *check_texts(path, table.rows)]
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:
@@ -146,20 +147,27 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         whole: list[Utterance] = []  # rows that use their recording uncut
         cut: list[tuple[Utterance, tuple[int, int]]] = []  # the others, and their first and last samples
         seconds: list[float] = []
-        heard: dict[str, Utterance] = {}
+        heard: dict[str, Utterance] = {}  # the first row of each sound, by a hash of its samples
+        clips: dict[str, Path] = {}  # and the file that was written for it
         for row in tqdm(table.rows, desc="reading audio", unit="clip", leave=False, disable=None):
             try:
                 said = _utterance(recordings, row)
                 sound = recordings.read(said.path)
                 bounds = segments.bounds(row, len(sound.waveform) / SAMPLE_RATE, sound.rate)
-                target = partial / "wav" / _free_name(row.cells["path"], taken)
                 part = _part(sound.waveform, bounds)
-                write_clip(target, part)
+                again = heard.get(key := sha256(part.numpy().tobytes()))
+                # one file for the same sound and text: then no split is dealt to one of them alone
+                same = again is not None and again.text == said.text
+                target = clips[key] if same else partial / "wav" / _free_name(row.cells["path"], taken)
+                if not same:
+                    write_clip(target, part)
             except UserError as error:
                 problems.append(Problem(row.line, str(error)))
                 continue
-            for note in (*sound.notes, *_heard_before(heard, said, part)):
+            for note in (*sound.notes, *_heard_before(again, said)):
                 notes.setdefault(note, row.line)
+            heard.setdefault(key, said)
+            clips.setdefault(key, target)
             if bounds is None:
                 whole.append(said)
             else:
@@ -188,19 +196,23 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     return out / "asr.csv"
 
 
-def _heard_before(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
-    """A note on a row whose samples (samples,) are those of a row with another text or of another split.
-
-    Args:
-        heard: the rows so far, by a hash of their samples; this one is added.
-    """
-    first = heard.setdefault(sha256(waveform.numpy().tobytes()), said)
-    same = f"{said.path} is the same sound as {first.path} at line {first.line}, which"
-    if first.text != said.text and first.path != said.path:
-        return [f"{same} has another text: correct one of them, or leave it out"]
-    if not (first.split and said.split) or first.split == said.split:
+def _heard_before(first: Utterance | None, said: Utterance) -> list[str]:
+    """A note on a row with the same samples as the row `first`, which came before it."""
+    if first is None:
         return []
-    return [f"{same} is in split {first.split!r}: keep one of these rows, or the error rate will be too low"]
+    same = f"{said.path} is the same sound as {first.path} at line {first.line}, which"
+    if first.text != said.text:
+        different = first.path != said.path  # else another note names the file and its texts
+        return [f"{same} has another text: correct one of them, or leave it out"] if different else []
+    if first.split and said.split and first.split != said.split:
+        return [
+            f"{same} is in split {first.split!r}: keep one of these rows, or the error rate will be too low"
+        ]
+    if first.speaker != said.speaker:
+        return [f"{same} has the speaker {first.speaker!r}, and this row {said.speaker!r}: keep one of them"]
+    if first.path == said.path:
+        return []
+    return [f"{same} has the same text: remove one of these rows, or it counts twice"]
 
 
 def _overlapping(cut: Sequence[tuple[Utterance, tuple[int, int]]]) -> dict[str, int]:
@@ -262,7 +274,8 @@ def _utterance(recordings: _Recordings, row: Row) -> Utterance:
     split = row.cells.get("split", "").lower()
     if split and split not in SPLITS:
         raise UserError(f"split '{split}' must be one of {', '.join(SPLITS)}{split_hint(split)}")
-    return Utterance(path, text, row.cells.get("speaker", ""), split, line=row.line)
+    speaker = unicodedata.normalize("NFC", row.cells.get("speaker", ""))
+    return Utterance(path, text, speaker, split, line=row.line)
 
 
 def _free_name(shown: str, taken: set[str]) -> str:

@@ -29,6 +29,22 @@ _EXPLAIN = re.compile(
     re.IGNORECASE,
 )
 
+# columns that are not read, and cells by which they are known
+_MARKS = frozenset("0 1 0.0 1.0 true false yes no y n t f x".split()) | {""}
+_FOR_TESTS = re.compile(
+    r"(?:(?:is|in|for)[_ -]?)?(?:train|training|test|testing|dev|valid|validation|val|eval|held[_ -]?out"
+    r"|holdout)(?:[_ -]?(?:set|split))?",
+    re.IGNORECASE,
+)
+_FOLD = re.compile(r"(?:k|cv|test)?[_ -]?folds?(?:[_ -]?(?:id|no|number|index))?", re.IGNORECASE)
+_MOST_FOLDS = 20
+_KEPT = re.compile(
+    r"(?:is[_ -]?|to[_ -]?)?(?:excluded?|skip(?:ped)?|ignored?|deleted?|discard(?:ed)?|rejected|removed?"
+    r"|drop(?:ped)?|bad|broken|invalid|keep|include[d]?|usable?|used?|good|ok|accepted|approved|verified|validated|valid)",
+    re.IGNORECASE,
+)
+_REJECTED = frozenset("rejected excluded discarded invalid unusable".split())
+
 
 def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The known columns of a header, and the units in their names.
@@ -51,6 +67,9 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
     # beside a start, a length is that of the segment; elsewhere it may count letters
     if "start" in best and not {"end", "duration"} & best.keys() and "length" in named:
         best["duration"] = (0, next(name for name in header if name.strip().lower() == "length"), "")
+    if {"frame_offset", "num_frames"} <= named and not {"start", "end", "duration"} & best.keys():
+        for ours, theirs in (("start", "frame_offset"), ("duration", "num_frames")):  # of torchaudio.load
+            best[ours] = (0, next(name for name in header if name.strip().lower() == theirs), "samples")
     for first, second in (("from", "to"), ("t0", "t1")):
         if {first, second} <= named and not {"start", "end", "duration"} & best.keys():
             for ours, theirs in (("start", first), ("end", second)):
@@ -227,6 +246,27 @@ def add_split(
         if (several or named) and all(each in SPLITS or split_hint(each) for each in values):
             names["split"], units["split"] = name, ""
             return
+
+
+def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Notes on columns that seem to say which rows to test on, or to leave out, and that are not read."""
+    notes = []
+    for name in rows[0] if rows else ():
+        cells = {row.get(name, "").strip().lower() for row in rows}
+        if name in names.values() or len(cells) < 2:
+            continue
+        marks = cells <= _MARKS
+        folds = len(cells) <= _MOST_FOLDS and _FOLD.fullmatch(name.strip())
+        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED:
+            notes.append(
+                f"its column {name} may say which rows to leave out, and is not read: remove those rows"
+            )
+        elif "split" not in names and (folds or (marks and _FOR_TESTS.fullmatch(name.strip()))):
+            notes.append(
+                f"its column {name} may say which rows are for tests, and is not read: write train, dev or"
+                " test into a column split"
+            )
+    return notes
 
 
 def refuse_unknown_header(

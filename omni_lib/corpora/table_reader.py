@@ -23,6 +23,7 @@ from omni_lib.corpora.table_header import (
     check_columns,
     drop_other_ends,
     known_columns,
+    note_unread,
     refuse_lower_header,
     refuse_spaces,
     refuse_unknown_header,
@@ -60,6 +61,7 @@ class Table:
     rows: list[Row]
     names: dict[str, str]  # our name of a column → the table's own
     units: dict[str, str]  # start, end, duration → s, ms, samples, frames, or "" where the name has none
+    notes: list[str] = field(default_factory=list)  # on columns that are not read
 
 
 def read_rows(path: Path) -> Table:
@@ -125,7 +127,7 @@ def _from_csv(path: Path, text: str) -> Table:
         if delimiter == ",":
             causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
             found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
-        return Table(found, names, units)
+        return Table(found, names, units, note_unread(names, [row for _, row in named]))
     if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
         width = lj["text"] + 1
         found = [_row(line, cells, lj, width, path.parent, delimiter, "wavs/{}.wav") for line, cells in rows]
@@ -266,7 +268,8 @@ def _from_json(path: Path, text: str) -> Table:
     check_columns(path, names, rows)
     add_split(keys, names, units, [row for _, row in rows])
     add_length(names, units, [row for _, row in rows])
-    return Table([_json_row(number, each, names) for number, each in objects], names, units)
+    notes = note_unread(names, [row for _, row in rows])
+    return Table([_json_row(number, each, names) for number, each in objects], names, units, notes)
 
 
 def _only_list(path: Path, whole: dict[str, object]) -> list[object] | None:
