@@ -80,7 +80,7 @@ def _declare_data(parsers: _Parsers) -> None:
         "for more, further utterances follow."
     )
     synth = _command(data, "synth", "synthesise the embedded corpus, or a larger one", more)
-    synth.add_argument("--out", type=Path, default=Path("data/audio"), metavar="DIR", help=_OUT)
+    synth.add_argument("--out", type=_path, default=Path("data/audio"), metavar="DIR", help=_OUT)
     synth.add_argument("--seed", type=int, default=0, help=f"seed of all random draws {_DEFAULT}")
     for split, count, name in (("train", 1000, "training"), ("dev", 100, "dev"), ("test", 200, "test")):
         utterances = f"number of {name} utterances {_DEFAULT}"
@@ -96,11 +96,11 @@ def _declare_data(parsers: _Parsers) -> None:
     an4 = _command(data, "an4", "import CMU AN4 from its folder or archive")
     an4.add_argument(
         "source",
-        type=Path,
+        type=_path,
         nargs="?",
         help="the published folder or .tar.gz; without one, the address, size and licence of AN4 are shown",
     )
-    an4.add_argument("--out", type=Path, default=Path("data/an4"), metavar="DIR", help=_OUT)
+    an4.add_argument("--out", type=_path, default=Path("data/an4"), metavar="DIR", help=_OUT)
     an4.add_argument(
         "--dev",
         choices=("usual", "confirmation"),
@@ -116,19 +116,19 @@ def _declare_data(parsers: _Parsers) -> None:
     )
     voice.add_argument(
         "--an4",
-        type=Path,
+        type=_path,
         default=Path("data/an4"),
         metavar="DIR",
         help=f"folder that 'omni data an4' has made {_DEFAULT}",
     )
     voice.add_argument(
         "--synth",
-        type=Path,
+        type=_path,
         default=Path("data/audio"),
         metavar="DIR",
         help=f"folder that 'omni data synth' has made {_DEFAULT}",
     )
-    voice.add_argument("--out", type=Path, default=Path("data/voice"), metavar="DIR", help=_OUT)
+    voice.add_argument("--out", type=_path, default=Path("data/voice"), metavar="DIR", help=_OUT)
     voice.add_argument("--seed", type=int, default=0, help=f"seed of the rooms and the noise {_DEFAULT}")
     voice.set_defaults(run=commands.data_voice)
     for name, title in (
@@ -139,17 +139,18 @@ def _declare_data(parsers: _Parsers) -> None:
         published = _command(data, name, f"import {title} from its published folders or archives")
         published.add_argument(
             "source",
+            type=_given,
             nargs="*",
             help=f"folder or archive{'' if name == 'commonvoice' else ', or its address'}; without one, the "
             "address, size and licence of the corpus are shown",
         )
-        published.add_argument("--out", type=Path, default=Path("data") / name, metavar="DIR", help=_OUT)
+        published.add_argument("--out", type=_path, default=Path("data") / name, metavar="DIR", help=_OUT)
         published.set_defaults(run=commands.data_published, corpus=name)
     folder = _command(data, "folder", "import your own recordings and the table of their texts")
     folder.add_argument(
-        "source", type=Path, help="folder of sound files with their table: CSV, TSV, JSON or JSON lines"
+        "source", type=_path, help="folder of sound files with their table: CSV, TSV, JSON or JSON lines"
     )
-    folder.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new corpus")
+    folder.add_argument("--out", type=_path, required=True, metavar="DIR", help="folder of the new corpus")
     folder.set_defaults(run=commands.data_folder)
     cache = _command(data, "cache", "show where log-mels of large corpora are kept, and their size")
     cache.add_argument(
@@ -159,10 +160,10 @@ def _declare_data(parsers: _Parsers) -> None:
     )
     cache.set_defaults(run=commands.data_cache)
     check = _command(data, "check", "audit a corpus before training")
-    check.add_argument("csv", type=Path, metavar="CSV", help="manifest of the corpus, asr.csv")
+    check.add_argument("csv", type=_path, metavar="CSV", help="manifest of the corpus, asr.csv")
     check.add_argument(
         "--config",
-        type=Path,
+        type=_path,
         metavar="JSON",
         help="settings that decide which rows have a CTC path (default: 1 CTC frame per embedding, speed 1)",
     )
@@ -173,7 +174,7 @@ def _declare_train(parsers: _Parsers) -> None:
     # the recorded command is read again: its options must not be abbreviated
     train = _command(parsers, "train", "train an encoder", allow_abbrev=False)
     train.add_argument(
-        "--config", type=Path, required=True, metavar="JSON", help="file of settings; see configs/"
+        "--config", type=_path, required=True, metavar="JSON", help="file of settings; see configs/"
     )
     train.add_argument(
         "--set",
@@ -199,11 +200,11 @@ def _declare_train(parsers: _Parsers) -> None:
 
 def _declare_evaluate(parsers: _Parsers) -> None:
     evaluate = _command(parsers, "evaluate", "measure the error rates of a checkpoint on a corpus")
-    evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
+    evaluate.add_argument("--checkpoint", type=_path, required=True, metavar="PT", help=_CHECKPOINT)
     evaluate.add_argument(
-        "--data", type=Path, required=True, metavar="CSV", help="manifest of the corpus to transcribe"
+        "--data", type=_path, required=True, metavar="CSV", help="manifest of the corpus to transcribe"
     )
-    evaluate.add_argument("--split", help=_SPLIT)
+    evaluate.add_argument("--split", type=_given, help=_SPLIT)
     decoders = ("greedy", "prefix", "beam")
     evaluate.add_argument(
         "--decoder",
@@ -213,7 +214,7 @@ def _declare_evaluate(parsers: _Parsers) -> None:
         f"search; beam: beam search with a language model, which needs --lm {_DEFAULT}",
     )
     evaluate.add_argument(
-        "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
+        "--lm", type=_path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
     )
     evaluate.add_argument("--json", action="store_true", help="print JSON, with the rates as fractions")
     evaluate.set_defaults(run=commands.evaluate)
@@ -223,10 +224,10 @@ def _declare_lm(parsers: _Parsers) -> None:
     lm = _command(parsers, "lm", "build a language model").add_subparsers(title="commands", required=True)
     build = _command(lm, "build", "build an n-gram model of words from the transcripts of a corpus")
     build.add_argument(
-        "--data", type=Path, required=True, metavar="CSV", help="manifest that holds the transcripts"
+        "--data", type=_path, required=True, metavar="CSV", help="manifest that holds the transcripts"
     )
     build.add_argument("--split", default="train", help=f"the split whose transcripts are counted {_DEFAULT}")
-    build.add_argument("--out", type=Path, required=True, metavar="ARPA", help="file to write")
+    build.add_argument("--out", type=_path, required=True, metavar="ARPA", help="file to write")
     build.add_argument(
         "--order", type=_positive, default=3, metavar="N", help=f"words in the longest n-grams {_DEFAULT}"
     )
@@ -235,8 +236,8 @@ def _declare_lm(parsers: _Parsers) -> None:
 
 def _declare_transcribe(parsers: _Parsers) -> None:
     transcribe = _command(parsers, "transcribe", "transcribe sound files of any length")
-    transcribe.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
-    transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recording of speech")
+    transcribe.add_argument("--checkpoint", type=_path, required=True, metavar="PT", help=_CHECKPOINT)
+    transcribe.add_argument("files", type=_path, nargs="+", metavar="FILE", help="recording of speech")
     transcribe.add_argument("--json", action="store_true", help="print JSON, with the times of the words")
     transcribe.add_argument(
         "--longest",
@@ -256,24 +257,24 @@ def _declare_export(parsers: _Parsers) -> None:
         "write a small checkpoint for inference",
         "It holds the weights in half precision, and the error rates of the model.",
     )
-    export.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
+    export.add_argument("--checkpoint", type=_path, required=True, metavar="PT", help=_CHECKPOINT)
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument(
-        "--data", type=Path, metavar="CSV", help="corpus on which the exported model is measured"
+        "--data", type=_path, metavar="CSV", help="corpus on which the exported model is measured"
     )
     kind.add_argument(
         "--safetensors",
         action="store_true",
         help="write the encoder alone, in single precision and the safetensors format, without a measurement",
     )
-    export.add_argument("--split", help=_SPLIT)
+    export.add_argument("--split", type=_given, help=_SPLIT)
     export.add_argument(
         "--limits",
         default="",
         metavar="TEXT",
         help="what the model should not be used for; stored in the file",
     )
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    export.add_argument("--out", type=_path, required=True, metavar="FILE", help="file to write")
     export.set_defaults(run=commands.export)
 
 
@@ -284,9 +285,20 @@ def _declare_doctor_and_lab(parsers: _Parsers) -> None:
     doctor.set_defaults(run=commands.doctor)
     lab = _command(parsers, "lab", "open JupyterLab on your own copies of the notebooks")
     lab.add_argument(
-        "--workspace", type=Path, metavar="FOLDER", help="folder of your copies (default: notebooks/my)"
+        "--workspace", type=_path, metavar="FOLDER", help="folder of your copies (default: notebooks/my)"
     )
     lab.set_defaults(run=commands.lab)
+
+
+def _given(text: str) -> str:
+    """A name that is not empty, as that of a shell variable without a value is."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty: write it, or leave the option out")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))
 
 
 def _positive(text: str) -> int:
