@@ -32,7 +32,16 @@ from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
 from omni_lib.machine.sound.reading import open_sound
 from omni_lib.machine.tables import Sounds
-from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
+from omni_lib.manifest import (
+    SPLITS,
+    Problem,
+    Utterance,
+    several_texts,
+    shared_speakers,
+    split_hint,
+    words_in,
+    write_manifest,
+)
 
 VERSION = 10  # of the output: a change rebuilds existing corpora
 
@@ -183,6 +192,8 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         if remark := lengths_note(texts, seconds):
             if shifted(texts, seconds):
                 raise UserError(f"{path}: {remark}")
+            remarks.append(remark)
+        if remark := shared_speakers(utterances):
             remarks.append(remark)
         for remark in remarks:
             report(one_line(f"note, {path.name}: {remark}"))

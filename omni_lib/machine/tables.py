@@ -49,7 +49,7 @@ _NAMES = {
     "start": (
         "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset",
         "seg_start", "t_start",
-        "time_start", "audio_start", "xmin", "tmin",
+        "time_start", "audio_start", "xmin", "tmin", "frame_offset",
     ),
     "end": (
         "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end",
@@ -94,7 +94,7 @@ def known_column(name: str) -> tuple[str, str, int] | None:
     if key not in COLUMNS:
         return None
     ours, rank = COLUMNS[key]
-    if key == "num_samples":
+    if key in ("num_samples", "frame_offset"):  # the latter in torchaudio
         unit = "samples"
     times = ("start", "end", "duration") if unit in ("s", "ms", "samples", "frames") else ("start", "end")
     return (ours, unit, rank) if not unit or ours in times else None

@@ -110,3 +110,14 @@ def test_the_names_of_torchaudio_are_samples(clips):
         clips, "frame_offset,num_frames", "a.wav,hello,0,12800", "a.wav,yes,12800,16000", "b.wav,no,,"
     )
     assert [soundfile.info(row.path).frames for row in rows] == [12_800, 16_000, 32_000]
+
+
+def test_speakers_in_several_splits_are_noted(clips):
+    rows = ["a.wav,hello,ann,train", "b.wav,yes,ann,test", "c.wav,no,ben,dev"]
+    _, said = imported(clips, "speaker,split", *rows)
+    assert len(said) == 1 and "1 of 2 speakers are in several splits, such as 'ann'" in said[0]
+
+
+def test_one_speaker_in_all_splits_is_not_noted(clips):
+    rows = ["a.wav,hello,ann,train", "b.wav,yes,ann,test", "c.wav,no,ann,dev"]
+    assert not imported(clips, "speaker,split", *rows)[1]
