@@ -138,6 +138,11 @@ def _refuse_impossible(path: Path, block: np.ndarray) -> None:
     if not np.isfinite(block).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
     if len(block) and (peak := float(np.abs(block).max())) > FULL_SCALE:
+        if 100 <= peak <= 2**16 and float(block.min()) >= 0:
+            raise UserError(
+                f"{path} has samples of 0 to {peak:.5g}, far beyond full scale (1), as of unsigned integers:"
+                " export it again as 16-bit PCM"
+            )
         raise UserError(
             f"{path} has samples of {peak:.5g}, far beyond full scale (1): "
             f"divide them by {_true_scale(peak):.5g}, or export it again as 16-bit PCM"

@@ -146,7 +146,26 @@ class Config:
 # data_path may hold the same data; training/fingerprint.py compares the data itself.
 MAY_DIFFER = ("data_path", "save_dir", "device", "compile", "tensorboard", "accept_changed_data")
 
-_ALIASES = {"lr": "learning_rate", "bs": "batch_size", "hidden_size": "d_model", "data": "data_path"}
+# names that other programs use, where the most similar name of ours means something else
+_ALIASES = {
+    theirs: ours
+    for ours, names in {
+        "learning_rate": "lr max_lr peak_lr",
+        "batch_size": "bs",
+        "d_model": "hidden_size hidden hidden_dim dim embed_dim width",
+        "data_path": "data data_dir dataset manifest csv train_csv",
+        "save_dir": "out output out_dir output_dir save_path save checkpoint_dir checkpoints run_dir folder",
+        "seed": "random_seed manual_seed",
+        "weight_decay": "wd",
+        "gradient_clip": "clip clip_norm max_grad_norm",
+        "average_decay": "ema ema_decay",
+        "mixed_precision": "amp fp16 bf16 bfloat16",
+        "warmup_steps": "warmup_ratio num_warmup_steps",
+        "checkpoint_freq": "save_every save_steps",
+        "log_every": "log_interval logging_steps",
+    }.items()
+    for theirs in names.split()
+}
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
@@ -166,7 +185,8 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
         # integers in JSON can be larger than any float
         value = float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}")
+        quoted = f', "{_shown(value)}" with its quotes' if kind is str and type(value) in (int, float) else ""
+        raise UserError(f"{name} is {_shown(value)}: it must be {_KINDS[kind]}{quoted}")
     if kind is str and any(ord(character) < 32 for character in value) and "\0" not in value:
         raise UserError(
             f"{name} is {_shown(value)}, which has a control character: write a backslash twice, or use /"
@@ -240,10 +260,17 @@ def config_from_dict(settings: dict[str, Any]) -> Config:
     known = {field.name for field in fields(Config)}
     for key in settings:
         if key not in known:
-            near = [_ALIASES[key]] if key in _ALIASES else difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
-            raise UserError(f"unknown setting {key!r}: {hint}")
+            raise UserError(f"unknown setting {key!r}: {_meant(str(key), known)}")
     return Config(**settings)
+
+
+def _meant(key: str, known: set[str]) -> str:
+    """The end of a message about an unknown setting."""
+    plain = re.sub(r"[\s-]+", "_", key.strip().lower())
+    if plain in ("max_steps", "resume"):
+        return f"it is an option of the command, --{plain.replace('_', '-')}"
+    near = [_ALIASES[plain]] if plain in _ALIASES else difflib.get_close_matches(plain, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(sorted(known))}"
 
 
 def _parse_override(override: str) -> dict[str, Any]:
@@ -267,6 +294,18 @@ def _json_hint(text: str, place: int) -> str:
     rest, before = text[place:].lstrip(), text[:place].rstrip()
     if rest[:1] in ("}", "]") and before.endswith(",") or re.match(r",\s*[}\]]", rest):
         return " (remove the comma before the bracket)"
+    if rest[:1] in ("：", "，", "；"):
+        return " (write : and , as on an English keyboard)"
+    if rest[:1] == '"' and '"' not in rest[1:].partition("\n")[0]:
+        return ' (a quote " is missing at its end)'
+    if not text.strip():
+        return ' (the file is empty: a config looks like {"seed": 1})'
+    if (
+        before.endswith('"')
+        and re.match(r"[\d\"tf\[{]|-\d", rest)
+        and re.search(r'[{,]\s*"[^"\n]*"$', before)
+    ):
+        return " (a colon is missing before it)"
     if rest[:1] in ("'", "“", "”", "‘", "’"):
         return ' (write names and texts in straight double quotes, ")'
     if rest.startswith(("#", "/*")):

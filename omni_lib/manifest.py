@@ -92,6 +92,21 @@ def several_texts(utterances: Iterable[Utterance]) -> dict[Path, dict[str, int]]
     return {path: of_file for path, of_file in lines.items() if len(of_file) > 1}
 
 
+def shared_speakers(utterances: Iterable[Utterance]) -> str:
+    """A note on those of several speakers who are in more than one split; "" if there are none."""
+    splits: dict[str, set[str]] = {}
+    for utterance in utterances:
+        if utterance.speaker and utterance.split:
+            splits.setdefault(utterance.speaker, set()).add(utterance.split)
+    shared = sorted(speaker for speaker, found in splits.items() if len(found) > 1)
+    if not shared or len(splits) == 1:  # one speaker's own recogniser
+        return ""
+    return (
+        f"{len(shared)} of {len(splits)} speakers are in several splits, such as {shared[0][:40]!r}: keep"
+        " each in one split, or the error rate will be lower than with new speakers"
+    )
+
+
 def read_manifest(path: str | Path, deal_splits: bool = True) -> Manifest:
     """Read and validate a manifest; rows without a split are assigned one by speaker (see `assign_splits`).
 

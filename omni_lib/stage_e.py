@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import safetensors
@@ -23,6 +24,8 @@ def load_encoder(path: str | Path) -> AudioEncoder:
     Raises:
         UserError: the file is missing, is damaged or has another format.
     """
+    if not isinstance(path, str | os.PathLike):  # None, where a run has saved no checkpoint yet
+        raise UserError(f"load_encoder was given {path!r}: name the file of a checkpoint")
     if Path(path).suffix == ".safetensors":
         return _load_safetensors(Path(path))
     contents = load_checkpoint(path)

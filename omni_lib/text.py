@@ -21,6 +21,7 @@ Tags            [noise], <sil>, {breath} and (laughs) are not speech and are del
                 and (?) stand for words that somebody said. Without those words the text would not match the
                 sound, so it is refused. Other text in [], {} or <> is refused too, since it may be either.
                 Text in round brackets is kept as speech, unless it looks like the name of a sound.
+                _noise_ and :smile: are refused too; _very_ is read.
 Contractions    whose apostrophe became a space (don t, it s) are refused.
 Abbreviations   Mr. is mister, Dr. is doctor and so on; St. is saint before a name and street after one; No.
                 is number before a number. The full stop is optional only for Mr, Mrs, Ms, Dr, St, etc and

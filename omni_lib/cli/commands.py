@@ -156,10 +156,11 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def lm_build(options: argparse.Namespace) -> int:
     """`omni lm build`: estimate a language model of transcripts."""
-    from omni_lib.inference.arpa import write_arpa
+    from omni_lib.inference.arpa import refuse_to_overwrite, write_arpa
     from omni_lib.inference.language_model import estimate
     from omni_lib.manifest import read_manifest
 
+    refuse_to_overwrite(options.out)
     rows = read_manifest(options.data).split(options.split)
     model = estimate((row.text for row in rows), options.order)
     write_arpa(model, options.out)
@@ -204,6 +205,8 @@ def export(options: argparse.Namespace) -> int:
     if options.out.suffix == ".safetensors" and not options.safetensors:
         raise UserError(f"{options.out}: choose an ending such as .pt, or use --safetensors for --data")
     if options.safetensors:
+        if options.split or options.limits:
+            raise UserError("--split and --limits belong to --data: leave them out with --safetensors")
         if options.out.suffix != ".safetensors":
             raise UserError(f"{options.out}: the name must end in .safetensors")
         export_encoder(options.checkpoint, options.out)

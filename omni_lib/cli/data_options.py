@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from omni_lib.cli import commands
-from omni_lib.cli.subcommands import DEFAULT, Group, add_command, group_of
+from omni_lib.cli.subcommands import DEFAULT, Group, add_command, given, group_of, path
 
 _OUT = f"folder of the corpus {DEFAULT}"
 
@@ -28,7 +28,7 @@ def _declare_synth(data: Group) -> None:
         "for more, further utterances follow."
     )
     synth = add_command(data, "synth", "synthesise the embedded corpus, or a larger one", more)
-    synth.add_argument("--out", type=Path, default=Path("data/audio"), metavar="DIR", help=_OUT)
+    synth.add_argument("--out", type=path, default=Path("data/audio"), metavar="DIR", help=_OUT)
     synth.add_argument("--seed", type=int, default=0, help=f"seed of all random draws {DEFAULT}")
     for split, count, name in (("train", 1000, "training"), ("dev", 100, "dev"), ("test", 200, "test")):
         utterances = f"number of {name} utterances {DEFAULT}"
@@ -47,11 +47,11 @@ def _declare_an4(data: Group) -> None:
     an4 = add_command(data, "an4", "import CMU AN4 from its folder or archive")
     an4.add_argument(
         "source",
-        type=Path,
+        type=path,
         nargs="?",
         help="the published folder or .tar.gz; without one, the address, size and licence of AN4 are shown",
     )
-    an4.add_argument("--out", type=Path, default=Path("data/an4"), metavar="DIR", help=_OUT)
+    an4.add_argument("--out", type=path, default=Path("data/an4"), metavar="DIR", help=_OUT)
     an4.add_argument(
         "--dev",
         choices=("usual", "confirmation"),
@@ -70,19 +70,19 @@ def _declare_voice(data: Group) -> None:
     )
     voice.add_argument(
         "--an4",
-        type=Path,
+        type=path,
         default=Path("data/an4"),
         metavar="DIR",
         help=f"folder that 'omni data an4' has made {DEFAULT}",
     )
     voice.add_argument(
         "--synth",
-        type=Path,
+        type=path,
         default=Path("data/audio"),
         metavar="DIR",
         help=f"folder that 'omni data synth' has made {DEFAULT}",
     )
-    voice.add_argument("--out", type=Path, default=Path("data/voice"), metavar="DIR", help=_OUT)
+    voice.add_argument("--out", type=path, default=Path("data/voice"), metavar="DIR", help=_OUT)
     voice.add_argument("--seed", type=int, default=0, help=f"seed of the rooms and the noise {DEFAULT}")
     voice.set_defaults(run=commands.data_voice)
 
@@ -96,20 +96,21 @@ def _declare_published(data: Group) -> None:
         published = add_command(data, name, f"import {title} from its published folders or archives")
         published.add_argument(
             "source",
+            type=given,
             nargs="*",
             help=f"folder or archive{'' if name == 'commonvoice' else ', or its address'}; without one, the "
             "address, size and licence of the corpus are shown",
         )
-        published.add_argument("--out", type=Path, default=Path("data") / name, metavar="DIR", help=_OUT)
+        published.add_argument("--out", type=path, default=Path("data") / name, metavar="DIR", help=_OUT)
         published.set_defaults(run=commands.data_published, corpus=name)
 
 
 def _declare_folder(data: Group) -> None:
     folder = add_command(data, "folder", "import your own recordings and the table of their texts")
     folder.add_argument(
-        "source", type=Path, help="folder of sound files with their table: CSV, TSV, JSON or JSON lines"
+        "source", type=path, help="folder of sound files with their table: CSV, TSV, JSON or JSON lines"
     )
-    folder.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new corpus")
+    folder.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the new corpus")
     folder.set_defaults(run=commands.data_folder)
 
 
@@ -125,10 +126,10 @@ def _declare_cache(data: Group) -> None:
 
 def _declare_check(data: Group) -> None:
     check = add_command(data, "check", "audit a corpus before training")
-    check.add_argument("csv", type=Path, metavar="CSV", help="manifest of the corpus, asr.csv")
+    check.add_argument("csv", type=path, metavar="CSV", help="manifest of the corpus, asr.csv")
     check.add_argument(
         "--config",
-        type=Path,
+        type=path,
         metavar="JSON",
         help="settings that decide which rows have a CTC path (default: 1 CTC frame per embedding, speed 1)",
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 
 from omni_lib.cli import commands
 from omni_lib.cli.data_options import declare_data
-from omni_lib.cli.subcommands import DEFAULT, Group, add_command, group_of
+from omni_lib.cli.subcommands import DEFAULT, Group, add_command, given, group_of, path
 
 _CHECKPOINT = "file of a trained model"
 _SPLIT = "the rows to use: train, dev or test (default: test, or every row if no row names a split)"
@@ -34,7 +33,7 @@ def _declare_train(group: Group) -> None:
     # the recorded command is read again: its options must not be abbreviated
     train = add_command(group, "train", "train an encoder", allow_abbrev=False)
     train.add_argument(
-        "--config", type=Path, required=True, metavar="JSON", help="file of settings; see configs/"
+        "--config", type=path, required=True, metavar="JSON", help="file of settings; see configs/"
     )
     train.add_argument(
         "--set",
@@ -60,11 +59,11 @@ def _declare_train(group: Group) -> None:
 
 def _declare_evaluate(group: Group) -> None:
     evaluate = add_command(group, "evaluate", "measure the error rates of a checkpoint on a corpus")
-    evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
+    evaluate.add_argument("--checkpoint", type=path, required=True, metavar="PT", help=_CHECKPOINT)
     evaluate.add_argument(
-        "--data", type=Path, required=True, metavar="CSV", help="manifest of the corpus to transcribe"
+        "--data", type=path, required=True, metavar="CSV", help="manifest of the corpus to transcribe"
     )
-    evaluate.add_argument("--split", help=_SPLIT)
+    evaluate.add_argument("--split", type=given, help=_SPLIT)
     decoders = ("greedy", "prefix", "beam")
     evaluate.add_argument(
         "--decoder",
@@ -74,7 +73,7 @@ def _declare_evaluate(group: Group) -> None:
         f"search; beam: beam search with a language model, which needs --lm {DEFAULT}",
     )
     evaluate.add_argument(
-        "--lm", type=Path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
+        "--lm", type=path, metavar="ARPA", help="language model of the beam decoder (see 'omni lm build')"
     )
     evaluate.add_argument("--json", action="store_true", help="print JSON, with the rates as fractions")
     evaluate.set_defaults(run=commands.evaluate)
@@ -84,10 +83,10 @@ def _declare_lm(group: Group) -> None:
     lm = group_of(add_command(group, "lm", "build a language model"))
     build = add_command(lm, "build", "build an n-gram model of words from the transcripts of a corpus")
     build.add_argument(
-        "--data", type=Path, required=True, metavar="CSV", help="manifest that holds the transcripts"
+        "--data", type=path, required=True, metavar="CSV", help="manifest that holds the transcripts"
     )
     build.add_argument("--split", default="train", help=f"the split whose transcripts are counted {DEFAULT}")
-    build.add_argument("--out", type=Path, required=True, metavar="ARPA", help="file to write")
+    build.add_argument("--out", type=path, required=True, metavar="ARPA", help="file to write")
     build.add_argument(
         "--order", type=_positive, default=3, metavar="N", help=f"words in the longest n-grams {DEFAULT}"
     )
@@ -96,8 +95,8 @@ def _declare_lm(group: Group) -> None:
 
 def _declare_transcribe(group: Group) -> None:
     transcribe = add_command(group, "transcribe", "transcribe sound files of any length")
-    transcribe.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
-    transcribe.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recording of speech")
+    transcribe.add_argument("--checkpoint", type=path, required=True, metavar="PT", help=_CHECKPOINT)
+    transcribe.add_argument("files", type=path, nargs="+", metavar="FILE", help="recording of speech")
     transcribe.add_argument("--json", action="store_true", help="print JSON, with the times of the words")
     transcribe.add_argument(
         "--longest",
@@ -117,24 +116,24 @@ def _declare_export(group: Group) -> None:
         "write a small checkpoint for inference",
         "It holds the weights in half precision, and the error rates of the model.",
     )
-    export.add_argument("--checkpoint", type=Path, required=True, metavar="PT", help=_CHECKPOINT)
+    export.add_argument("--checkpoint", type=path, required=True, metavar="PT", help=_CHECKPOINT)
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument(
-        "--data", type=Path, metavar="CSV", help="corpus on which the exported model is measured"
+        "--data", type=path, metavar="CSV", help="corpus on which the exported model is measured"
     )
     kind.add_argument(
         "--safetensors",
         action="store_true",
         help="write the encoder alone, in single precision and the safetensors format, without a measurement",
     )
-    export.add_argument("--split", help=_SPLIT)
+    export.add_argument("--split", type=given, help=_SPLIT)
     export.add_argument(
         "--limits",
         default="",
         metavar="TEXT",
         help="what the model should not be used for; stored in the file",
     )
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+    export.add_argument("--out", type=path, required=True, metavar="FILE", help="file to write")
     export.set_defaults(run=commands.export)
 
 
@@ -145,7 +144,7 @@ def _declare_doctor_and_lab(group: Group) -> None:
     doctor.set_defaults(run=commands.doctor)
     lab = add_command(group, "lab", "open JupyterLab on your own copies of the notebooks")
     lab.add_argument(
-        "--workspace", type=Path, metavar="FOLDER", help="folder of your copies (default: notebooks/my)"
+        "--workspace", type=path, metavar="FOLDER", help="folder of your copies (default: notebooks/my)"
     )
     lab.set_defaults(run=commands.lab)
 

@@ -12,6 +12,7 @@ duration); then that segment is cut out of the recording. Paths are relative to 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,9 +34,18 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import file_sha256, sha256
 from omni_lib.machine.sound.content import Content
-from omni_lib.manifest import SPLITS, Problem, Utterance, several_texts, split_hint, words_in, write_manifest
+from omni_lib.manifest import (
+    SPLITS,
+    Problem,
+    Utterance,
+    several_texts,
+    shared_speakers,
+    split_hint,
+    words_in,
+    write_manifest,
+)
 
-VERSION = 9  # of the output: a change rebuilds existing corpora
+VERSION = 10  # of the output: a change rebuilds existing corpora
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
     r"en(?:g(?:lish)?)?(?:[-_ (].*)?|usa?|gb|british|american|australian|[a-z ]+ english"
@@ -68,7 +78,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
-    remarks = check_texts(path, table.rows)
+    remarks = [*table.notes, *check_texts(path, table.rows)]
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:
@@ -84,6 +94,8 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
         if remark := lengths_note(texts, written.seconds):
             if shifted(texts, written.seconds):
                 raise UserError(f"{path}: {remark}")
+            remarks.append(remark)
+        if remark := shared_speakers(utterances):
             remarks.append(remark)
         for remark in remarks:
             report(one_line(f"note, {path.name}: {remark}"))
@@ -117,20 +129,27 @@ def _write_clips(rows: Sequence[Row], recordings: Recordings, segments: Segments
     """Write the sound of each row that can be used as a clip in `folder`."""
     written = _Written()
     taken: set[str] = set()  # names of clips, in small letters
-    heard: dict[str, Utterance] = {}
+    heard: dict[str, Utterance] = {}  # the first row of each sound, by a hash of its samples
+    clips: dict[str, Path] = {}  # and the clip that was written for it
     for row in tqdm(rows, desc="reading audio", unit="clip", leave=False, disable=None):
         try:
             said = _utterance(recordings, row)
             sound = recordings.read(said.path)
             bounds = segments.bounds(row, len(sound.waveform) / SAMPLE_RATE, sound.rate)
-            target = folder / _free_name(row.cells["path"], taken)
             part = _part(sound.waveform, bounds)
-            write_clip(target, part)
+            again = heard.get(key := sha256(part.numpy().tobytes()))
+            # one clip for the same sound and text, so that all its rows come into one split
+            same = again is not None and again.text == said.text
+            target = clips[key] if same else folder / _free_name(row.cells["path"], taken)
+            if not same:
+                write_clip(target, part)
         except UserError as error:
             written.problems.append(Problem(row.line, str(error)))
             continue
-        for note in (*sound.notes, *_heard_before(heard, said, part)):
+        for note in (*sound.notes, *_heard_before(again, said)):
             written.notes.setdefault(note, row.line)
+        heard.setdefault(key, said)
+        clips.setdefault(key, target)
         if bounds is None:
             written.whole.append(said)
         else:
@@ -141,19 +160,23 @@ def _write_clips(rows: Sequence[Row], recordings: Recordings, segments: Segments
     return written
 
 
-def _heard_before(heard: dict[str, Utterance], said: Utterance, waveform: Tensor) -> list[str]:
-    """A note on a row whose samples (samples,) are those of a row with another text or of another split.
-
-    Args:
-        heard: the rows so far, by a hash of their samples; this one is added.
-    """
-    first = heard.setdefault(sha256(waveform.numpy().tobytes()), said)
-    same = f"{said.path} is the same sound as {first.path} at line {first.line}, which"
-    if first.text != said.text and first.path != said.path:
-        return [f"{same} has another text: correct one of them, or leave it out"]
-    if not (first.split and said.split) or first.split == said.split:
+def _heard_before(first: Utterance | None, said: Utterance) -> list[str]:
+    """A note on a row with the same samples as the row `first`, which came before it."""
+    if first is None:
         return []
-    return [f"{same} is in split {first.split!r}: keep one of these rows, or the error rate will be too low"]
+    same = f"{said.path} is the same sound as {first.path} at line {first.line}, which"
+    if first.text != said.text:
+        different = first.path != said.path  # else another note names the file and its texts
+        return [f"{same} has another text: correct one of them, or leave it out"] if different else []
+    if first.split and said.split and first.split != said.split:
+        return [
+            f"{same} is in split {first.split!r}: keep one of these rows, or the error rate will be too low"
+        ]
+    if first.speaker != said.speaker:
+        return [f"{same} has the speaker {first.speaker!r}, and this row {said.speaker!r}: keep one of them"]
+    if first.path == said.path:
+        return []
+    return [f"{same} has the same text: remove one of these rows, or it counts twice"]
 
 
 def _overlapping(cut: Sequence[tuple[Utterance, tuple[int, int]]]) -> dict[str, int]:
@@ -215,7 +238,8 @@ def _utterance(recordings: Recordings, row: Row) -> Utterance:
     split = row.cells.get("split", "").lower()
     if split and split not in SPLITS:
         raise UserError(f"split '{split}' must be one of {', '.join(SPLITS)}{split_hint(split)}")
-    return Utterance(path, text, row.cells.get("speaker", ""), split, line=row.line)
+    speaker = unicodedata.normalize("NFC", row.cells.get("speaker", ""))
+    return Utterance(path, text, speaker, split, line=row.line)
 
 
 def _free_name(shown: str, taken: set[str]) -> str:

@@ -21,10 +21,10 @@ from omni_lib.corpora.archive import unpack
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
-from omni_lib.errors import UserError
+from omni_lib.errors import UserError, one_line
 from omni_lib.machine.files import sha256, write_atomically
 from omni_lib.machine.tables import SOUND_ENDINGS, is_litter
-from omni_lib.manifest import SPLITS, Utterance, words_in, write_manifest
+from omni_lib.manifest import SPLITS, Utterance, shared_speakers, words_in, write_manifest
 
 # Limits of one unpacked archive, above the largest of Common Voice:
 LARGEST = 250 * 10**9  # bytes
@@ -147,6 +147,8 @@ def write(corpus: str, version: int, rows: Rows, out: Path, report: Callable[[st
             f"note: sounds with another ending than those that are published: {len(rows.converted)}, such as"
             f" {rows.converted[0]}"
         )
+    if shared := shared_speakers(rows.utterances):
+        report(one_line(f"note: {shared}"))
     report(_summary(corpus, rows))
     return out / "asr.csv"
 

@@ -22,3 +22,4 @@ class Table:
     rows: list[Row]
     names: dict[str, str]  # our name of a column → the table's own
     units: dict[str, str]  # start, end, duration → s, ms, samples, frames, or "" where the name has none
+    notes: list[str] = field(default_factory=list)  # on columns that are not read

@@ -51,6 +51,9 @@ def known_columns(path: Path, header: Sequence[str]) -> tuple[dict[str, str], di
     # beside a start, a length is that of the segment; elsewhere it may count letters
     if "start" in best and not {"end", "duration"} & best.keys() and "length" in named:
         best["duration"] = (0, next(name for name in header if name.strip().lower() == "length"), "")
+    if {"frame_offset", "num_frames"} <= named and not {"end", "duration"} & best.keys():  # of torchaudio
+        frames = next(name for name in header if name.strip().lower() == "num_frames")
+        best["duration"] = (0, frames, "samples")
     for first, second in (("from", "to"), ("t0", "t1")):
         if {first, second} <= named and not {"start", "end", "duration"} & best.keys():
             for ours, theirs in (("start", first), ("end", second)):

@@ -10,6 +10,7 @@ from pathlib import Path
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import WRITE
 from omni_lib.corpora.table_header import known_columns, settle_columns
+from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
 
 
@@ -38,7 +39,8 @@ def read_json(path: Path, text: str) -> Table:
         if isinstance(each, dict)
     ]
     settle_columns(path, names, units, rows)
-    return Table([_json_row(number, each, names) for number, each in objects], names, units)
+    notes = note_unread(names, [row for _, row in rows])
+    return Table([_json_row(number, each, names) for number, each in objects], names, units, notes)
 
 
 def _objects(path: Path, text: str) -> list[tuple[int, object]]:

@@ -32,6 +32,7 @@ from omni_lib.corpora.table_lines import (
     torn_lines,
     without_first,
 )
+from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
 from omni_lib.machine.mistaken import mistaken
 from omni_lib.machine.tables import SOUND_ENDINGS, csv_rows, known_column, split_text, too_many_cells
@@ -125,16 +126,15 @@ def _headed(
     if have_names(rows[1:], header, names["path"]):
         lines, rows = ([all_rows[0], *without_first(all_rows[1:])] for all_rows in (lines, rows))
     filled = [(line, [*cells, *[""] * (len(header) - len(cells))]) for line, cells in rows[1:]]
-    settle_columns(
-        path, names, units, [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
-    )
+    named = [(line, dict(zip(header, cells, strict=False))) for line, cells in filled]
+    settle_columns(path, names, units, named)
     places = {ours: header.index(theirs) for ours, theirs in names.items()}
     found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
     found = [replace(row, problem=row.problem or _TORN) if row.line in torn else row for row in found]
     if delimiter == ",":
         causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
         found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
-    return Table(found, names, units)
+    return Table(found, names, units, note_unread(names, [row for _, row in named]))
 
 
 def _without_header(

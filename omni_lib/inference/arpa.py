@@ -56,6 +56,20 @@ def write_arpa(model: LanguageModel, path: str | Path) -> None:
     write_atomically(Path(path), "\n".join(lines).encode())
 
 
+def refuse_to_overwrite(path: Path) -> None:
+    """Refuse to write a model in the place of a file that is not one, such as the manifest.
+
+    Raises:
+        UserError: `path` is such a file.
+    """
+    if path.is_file():
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # writing will name the cause
+            if (start := file.read(1 << 16)) and _DATA_MARK not in start:
+                raise UserError(
+                    f"{path} exists and is not an ARPA language model: choose another name, or remove it"
+                )
+
+
 def read_arpa(path: str | Path) -> LanguageModel:
     """Read an ARPA file of words, plain or compressed with gzip, in UTF-8.
 

@@ -27,7 +27,7 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
 
     Raises:
         UserError: the file does not exist, cannot be read, is not UTF-8 or is malformed CSV, or its header
-            lacks a column of `REQUIRED`.
+            lacks a column of `REQUIRED`, or names the speaker or the split in another way.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -47,6 +47,13 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
     if missing:
         lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
         raise UserError(f"{path} lacks the {lacking}: {_remedy(path, text, header)}")
+    for column in header:
+        known = known_column(column)
+        if known and known[0] in ("speaker", "split") and known[0] not in header:
+            raise UserError(
+                f"{path} has the column {column!r}, which a manifest does not have: rename it to {known[0]},"
+                " or remove it"
+            )
     found = []
     for line, cells in rows:
         row: TableRow = dict(zip(header, cells, strict=False))

@@ -28,6 +28,10 @@ _ENDS = tuple(
     "end stop finish offset to out ends ending ende bis fin fim fine final termino hasta ate a tot einde"
     " koniec конец".split()
 )
+# the same for the length of a segment
+_LENGTHS = frozenset(
+    "duration dur length len dauer länge duree longueur duracion duracao durata duur длительность".split()
+)
 # words in the names of columns with other numbers, such as pitch_range, age and size
 _NO_TIMES = frozenset(
     "age year size filesize bytes votes score confidence probability snr db f0 pitch hz frequency rate"
@@ -81,6 +85,12 @@ def refuse_unnamed_times(path: Path, names: Mapping[str, str], rows: Rows, insid
                 f"{path} has {_both(first, second)}: rename them to start and end, or remove them"
             )
     length = _lengths(path.parent, inside)
+    durations = [names["duration"]] if "duration" in names else []
+    for first, second in _named_lengths([*unknown, *durations]):
+        if _lie_within(names, _with_ends(rows, first, second), first, second, length):
+            raise UserError(
+                f"{path} has {_both(first, second)}: rename them to start and duration, or remove them"
+            )
     for name in unknown:
         cells = [row[name] for row in rows if row.get(name)]
         fine = any(re.search(r"\d[.,:]\d", cell) for cell in cells)  # 3-4 may be lines of a book
@@ -185,6 +195,14 @@ def _lie_within(
     return False
 
 
+def _with_ends(rows: Rows, start: str, length: str) -> Rows:
+    """The rows with an end in place of a length."""
+    return [
+        {**row, length: f"{_number(row, start) + _number(row, length):.6f}" if row.get(length) else ""}
+        for row in rows[:_COMPARED]
+    ]
+
+
 def _may_fit(
     names: Mapping[str, str], rows: Rows, name: str, length: Callable[[str], tuple[float, int] | None]
 ) -> bool:
@@ -225,6 +243,19 @@ def _named_ends(names: Sequence[str]) -> list[tuple[str, str]]:
         for words, first in by_words.items()
         for start, end in product(_STARTS, _ENDS)
         if (second := words.replace(f" {start} ", f" {end} ", 1)) != words and second in by_words
+    ]
+
+
+def _named_lengths(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of names of which one has a word such as start, and the other one such as length."""
+    words = {name: set(_in_words(name).split()) for name in names}
+    starts = [name for name in names if words[name] & (set(_STARTS) - {"in", "de", "da", "van", "von"})]
+    lengths = [name for name in names if words[name] & _LENGTHS]
+    pairs = [(first, second) for first, second in product(starts, lengths) if first != second]
+    return [
+        (first, second)
+        for first, second in pairs
+        if len({*(words[first] - {*_STARTS}), *(words[second] - _LENGTHS)}) <= 1
     ]
 
 

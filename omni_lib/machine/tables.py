@@ -40,13 +40,16 @@ _NAMES = {
         "speaker", "speaker_id", "client_id", "spk", "spk_id", "utt2spk", "speaker_name", "reader", "talker",
         "speakerid", "reader_id", "talker_id", "participant", "participant_id", "subject_id", "user_id",
         "spkid", "spkr", "spkr_id", "speaker_label", "speaker_code", "voice_id", "narrator", "narrator_id",
-        "actor_id", "singer_id", "person_id",
+        "actor_id", "singer_id", "person_id", "contributor", "contributor_id", "person", "voice",
+        "sprecher", "sprecherin", "sprecher_id", "locuteur", "locutrice", "locuteur_id", "id_locuteur",
+        "hablante", "locutor", "locutora", "id_hablante", "orador", "falante", "parlante", "parlatore",
+        "spreker", "talare", "диктор", "спикер", "说话人", "話者",
     ),
     "split": ("split", "subset", "partition"),
     "start": (
         "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset",
         "seg_start", "t_start",
-        "time_start", "audio_start", "xmin", "tmin",
+        "time_start", "audio_start", "xmin", "tmin", "frame_offset",
     ),
     "end": (
         "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end",
@@ -80,7 +83,7 @@ def known_column(name: str) -> tuple[str, str, int] | None:
     If several columns mean the same, the lowest rank is preferred.
     `known_column("Start [ms]")` is `("start", "ms", 0)`, and `known_column("up_votes")` is None.
     """
-    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \"'\ufeff#*:")).lower()
+    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip(" \t\xa0\"'\ufeff#*:")).lower()
     unit = ""
     if key not in COLUMNS and (found := _UNIT.fullmatch(key)):
         given = found["in"] or found["of"]
@@ -91,7 +94,7 @@ def known_column(name: str) -> tuple[str, str, int] | None:
     if key not in COLUMNS:
         return None
     ours, rank = COLUMNS[key]
-    if key == "num_samples":
+    if key in ("num_samples", "frame_offset"):  # the latter in torchaudio
         unit = "samples"
     times = ("start", "end", "duration") if unit in ("s", "ms", "samples", "frames") else ("start", "end")
     return (ours, unit, rank) if not unit or ours in times else None
@@ -100,8 +103,8 @@ def known_column(name: str) -> tuple[str, str, int] | None:
 def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list[tuple[int, list[str]]]:
     """The rows of a CSV text that are not blank, each with the 1-based number of its last line.
 
-    Spaces between a comma and a quote, and quotes inside a cell written as \\", are accepted if the text is
-    malformed without these rules.
+    Spaces between a comma and a quote, on either side of a quoted cell, do not belong to the cell. Quotes
+    inside a cell written as \\" are accepted if the text is malformed without that rule.
 
     Args:
         path: the file of the table, for messages.
@@ -110,19 +113,24 @@ def csv_rows(path: Path, text: str, delimiter: str, quotes: bool = True) -> list
     Raises:
         UserError: the text is malformed.
     """
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    dialects: list[dict[str, Any]] = [{}]
-    if quotes and re.search(rf'(?:^|{re.escape(delimiter)}) +"', text, re.MULTILINE):
-        dialects.insert(0, {"skipinitialspace": True})
-    if quotes and '\\"' in text:
-        dialects.append({"escapechar": "\\", "skipinitialspace": True})
+    plain: dict[str, Any] = {"quoting": csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE}
+    tries = [(text, plain)]
+    if quotes and '"' in text:
+        mark = re.escape(delimiter)
+        tidy = re.sub(rf'(^|{mark})[^\S\r\n]+(?=")', r"\1", text, flags=re.MULTILINE)
+        tidy = re.sub(rf'(?<=")[^\S\r\n]+(?={mark}|\r?$)', "", tidy, flags=re.MULTILINE)
+        if tidy != text:
+            tidy = re.sub(rf"(?<={mark})[^\S\r\n]+", " ", tidy)
+            tries.insert(0, (tidy, {**plain, "skipinitialspace": True}))
+        if '\\"' in text:
+            tries.append((text, {**plain, "escapechar": "\\", "skipinitialspace": True}))
     refusals = []
-    for dialect in dialects:
+    for contents, dialect in tries:
         try:
-            return _csv_rows(path, text, {"delimiter": delimiter, "quoting": quoting, **dialect})
+            return _csv_rows(path, contents, {"delimiter": delimiter, **dialect})
         except UserError as error:
             refusals.append(error)
-    raise refusals[dialects.index({})]
+    raise refusals[tries.index((text, plain))]
 
 
 def _csv_rows(path: Path, text: str, dialect: dict[str, Any]) -> list[tuple[int, list[str]]]:
@@ -221,6 +229,9 @@ class Sounds:
         path = self.folder / name
         if path.is_dir():
             return "is a folder, not a sound file: give the path of a file in it"
+        if (alone := _alone(name)) != name and (self.folder / alone).is_file():
+            times = "; times of a segment belong in columns start and end" if re.search(r":\d", name) else ""
+            return f"does not exist: write the path alone, {alone}{times}"
         plain = _without_escapes(name)
         if plain != name and ((self.folder / plain).is_file() or name.lower().startswith("file:")):
             return f"does not exist: it is written as in a web address, so write it as a path: {plain}"
@@ -267,6 +278,18 @@ class Sounds:
                 if count > _MOST_FILES:
                     break
         return self._index.get(("/" if stem else "") + unicodedata.normalize("NFC", name), [])
+
+
+def _alone(name: str) -> str:
+    """The path in a cell that holds more: 'a.wav' in quotes, ['a.wav'], a.wav:0:16000, cat a.wav |"""
+    ending = "|".join(map(re.escape, SOUND_ENDINGS))
+    for path in (
+        rf"['\"]([^'\"]+?(?:{ending}))['\"]",
+        rf"(?:^|[\s<(\[`‘’“”«‹])([^\s<(\[`‘’“”«‹]+?(?:{ending}))(?![\w.])",
+    ):
+        if found := re.search(path, name, re.IGNORECASE):
+            return found[1]
+    return name
 
 
 def _without_escapes(name: str) -> str:

@@ -15,7 +15,8 @@ def overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[
     """The arguments of `--set` on the command line. An empty `folder` counts as none, as in `save_dir`.
 
     Raises:
-        UserError: `set` is not a dictionary, or holds a value that JSON cannot represent.
+        UserError: `set` is not a dictionary, holds a value that JSON cannot represent, or names another
+            folder than `folder`.
     """
     if set is not None and not isinstance(set, Mapping):
         raise UserError(
@@ -23,6 +24,11 @@ def overrides(set: Mapping[str, Any] | None, folder: str | Path | None) -> list[
         )
     found = [f"{key}={_as_json(key, value)}" for key, value in (set or {}).items()]
     if folder is not None and folder != "":
+        other = (set or {}).get("save_dir") or folder
+        if isinstance(other, str | os.PathLike) and Path(other).resolve() != Path(folder).resolve():
+            raise UserError(
+                f"folder is {str(folder)!r} and save_dir is {str(other)!r}: give only one of them"
+            )
         found.append(f"save_dir={json.dumps(str(Path(folder).resolve()))}")
     return found
 

@@ -67,7 +67,11 @@ EVENT = re.compile(  # in round brackets: the name of a sound, or words that som
     r"|crosstalk|overlap|foreign|speak|mumbl|whisper|sing|hum|whistl|bark|cry|scream|shout|mutter|stutter"
     r"|redact|censor|background|audience|door (?:open|clos|creak)|siren|gunshot|thunder|indistinct|sarcastic"
     r"|in (?:english|french|spanish|german|italian|russian|arabic|chinese|japanese|latin)$)"
-    r"|^[a-z]*(?:unk|spn|sil)$"
+    r"|^[a-z]*(?:unk|spn|sil)$|^(?:beat|blank|empty|none|null)$"
+    # in German, French, Spanish, Italian, Portuguese and Dutch
+    r"|^(?:lach(?:t|en)?|gelächter|geräusche?|hust(?:et|en)|seufzt?|seufzen|räuspert|atmet|rauschen|stille"
+    r"|rires?|rit|bruits?|toux|tousse|soupirs?|musique|risas?|risos?|ruidos?|tos|tose|suspiros?|suspira"
+    r"|música|silencio|rumor[ei]|risat[ae]|tossisce|sospir[oa]|ruído|gelach|lacht|geluid|zucht)$"
 )
 
 STRAY = re.compile(r"\(\s*(\w+)|(\w+)\s*\)")  # a word at a bracket that has no partner

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from omni_lib.text_rules.patterns import COUNTED, SENTENCE_STARTS
+from omni_lib.text_rules.patterns import COUNTED, NOT_SPEECH, SENTENCE_STARTS
 
 # In a text with capitals, digits and signs -------------------
 
@@ -23,6 +23,7 @@ _BEFORE_SAINT = (
     rf"(?:{SENTENCE_STARTS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South"
     r"|Mount|Port|Fort|Lake|Cape|Hotel)\b)"
 )
+_SOUND = NOT_SPEECH.pattern.replace(" ", "[ _]")  # background_noise too
 REFUSED = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
     (
@@ -32,6 +33,17 @@ REFUSED = (  # pattern, and why a text with it is refused
     (
         re.compile(r"\b(?:UNK|OOV)\b|(?<!\S)SPN(?!\S)"),
         "stands for a word that somebody said: write it, or leave the row out",
+    ),
+    (
+        re.compile(r"(?<![\w:]):[A-Za-z][A-Za-z0-9+-]*(?:_[A-Za-z0-9+-]+)*:(?![\w:])"),
+        "may be the name of an emoji or of a sound: remove it, or write the word if somebody said it",
+    ),
+    (  # _noise_, -laughs-, and the labels of Speech Commands
+        re.compile(
+            rf"(?<!\w)(?:(_+)|-+)(?:{_SOUND})(?(1)_+|-+)(?!\w)|^_(?:unknown|silence)_$",
+            re.IGNORECASE,
+        ),
+        "may be the name of a sound: write [noise], or only the word if somebody said it",
     ),
     (re.compile(r"(?<!\S)(?:SIL|NSN)(?!\S)"), "marks a stretch without words: write [noise], or remove it"),
     (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
@@ -163,7 +175,7 @@ NO_WORD = re.compile(
     r"\b(?:st|blvd|hwy|rd|mt|ft|jr|sgt|lt|capt|messrs|dept|govt|corp|inc|ltd|approx|mph|kph|km|kg|cm|lbs?"
     r"|tsp|tbsp|feb|apr|aug|sept|oct|nov|dec|tues|thurs|bldg|pkwy|rte|natl|intl|assn|cpt|mgr|mgmt|qty|hrs|yrs"
     r"|wks|ppl|pls|thx|unk|xxx|yyy"
-    r"|kms|kgs|cms|kwh|[kmg]hz|pct|misc|sil|spn|nsn"
+    r"|nd|kms|kgs|cms|kwh|[kmg]hz|pct|misc|sil|spn|nsn"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
     # these are words or interjections, except behind a number
     rf"|\b(?:{'|'.join(COUNTED)}) (?:oz|ml|mm|hr|min|yds?|[kmgt]b|hz|sq|pts?)\b"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from omni_lib.errors import UserError
-from omni_lib.inference.arpa import read_arpa, write_arpa
+from omni_lib.inference.arpa import read_arpa, refuse_to_overwrite, write_arpa
 from omni_lib.inference.language_model import END, NEVER, ORDERS, START, UNKNOWN, estimate
 
 SENTENCES = ["the cat sat", "the cat ran", "a dog ran", "the dog sat on the mat"]
@@ -218,3 +218,14 @@ def test_the_remedies_that_messages_name_do_help(tmp_path, problem):
         read_arpa(path)
     text = path.read_text() + "\\end\\\n" if problem == "append" else path.read_text().replace("1=4", "1=5")
     assert read_arpa(written(tmp_path, text)).words == ["hello", "world"]
+
+
+@pytest.mark.parametrize("contents", [b"audio_path,transcription\n", b"\x00\x01", b"x" * 100_000])
+def test_no_other_file_is_overwritten(tmp_path, contents):
+    (tmp_path / "asr.csv").write_bytes(contents)
+    with pytest.raises(UserError, match="is not an ARPA language model: choose another name"):
+        refuse_to_overwrite(tmp_path / "asr.csv")
+    for name in ("lm.arpa", "empty", "new", "."):
+        (tmp_path / "lm.arpa").write_text(MODEL)
+        (tmp_path / "empty").touch()
+        refuse_to_overwrite(tmp_path / name)

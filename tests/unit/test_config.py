@@ -244,3 +244,44 @@ def test_an_empty_save_dir_is_the_usual_folder_and_not_the_working_directory(wri
 
 def test_speeds():
     assert Config(speed_perturb=True).speeds == (0.9, 1.0, 1.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("SEED", "did you mean 'seed'"),
+        ("out", "did you mean 'save_dir'"),
+        ("output_dir", "did you mean 'save_dir'"),
+        ("save-path", "did you mean 'save_dir'"),
+        ("checkpoint_dir", "did you mean 'save_dir'"),
+        ("data_dir", "did you mean 'data_path'"),
+        ("random_seed", "did you mean 'seed'"),
+        ("wd", "did you mean 'weight_decay'"),
+        ("max_grad_norm", "did you mean 'gradient_clip'"),
+        ("max_steps", "it is an option of the command, --max-steps"),
+    ],
+)
+def test_names_of_other_programs_lead_to_the_setting_that_means_the_same(key, meant):
+    with pytest.raises(UserError, match=meant):
+        config_from_dict({key: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "the file is empty"),
+        ('{"seed" 1}', "a colon is missing"),
+        ('{"seed": "1', 'a quote " is missing at its end'),
+        ('{"seed"： 1}', "as on an English keyboard"),
+        ('{"seed": 1，"dropout": 0.1}', "as on an English keyboard"),
+    ],
+)
+def test_more_mistakes_in_json_are_named(written, text, hint):
+    with pytest.raises(UserError, match=hint):
+        load_config(written(text))
+
+
+def test_a_folder_that_is_a_number_needs_quotes(written):
+    with pytest.raises(UserError, match='it must be a text, "2024" with its quotes'):
+        load_config(written("{}"), ["save_dir=2024"])
+    assert load_config(written("{}"), ['save_dir="2024"']).save_dir == "2024"

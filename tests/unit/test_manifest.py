@@ -274,3 +274,18 @@ def test_one_voice_two_or_none_named_can_still_be_trained_on(speakers):
 def test_a_split_that_is_given_is_never_changed():
     rows = rows_of([("a", "train"), ("a", "test"), ("b", "dev")])
     assert assign_splits(rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("Split", "split"), ("subset", "split"), ("Speaker", "speaker"), ("speaker_id", "speaker")],
+)
+def test_speakers_and_splits_under_other_names_are_not_ignored(table, name, ours):
+    """They would be dealt anew, so that rows for tests could be trained on."""
+    with pytest.raises(UserError, match=f"has the column '{name}', .* rename it to {ours}"):
+        read_manifest(table(f"audio_path,transcription,{name}\na.wav,hello,train\n".encode()))
+
+
+def test_starts_in_samples_are_refused_in_a_manifest(table):
+    with pytest.raises(UserError, match="has the column frame_offset"):
+        read_manifest(table(b"audio_path,transcription,frame_offset,num_frames\na.wav,hello,800,1600\n"))

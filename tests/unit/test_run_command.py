@@ -81,3 +81,9 @@ def test_a_record_of_another_form_counts_as_none(tmp_path, contents):
     assert read_record(tmp_path) is None
     with pytest.raises(UserError, match="does not record how its run was started"):
         TrainingRun.attach(tmp_path).resume()
+
+
+def test_two_folders_are_refused(tmp_path):
+    with pytest.raises(UserError, match="folder is .* and save_dir is .*: give only one of them"):
+        overrides({"save_dir": str(tmp_path / "b")}, tmp_path / "a")
+    assert len(overrides({"save_dir": str(tmp_path / "a")}, tmp_path / "a")) == 2

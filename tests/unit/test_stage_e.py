@@ -50,3 +50,9 @@ def test_the_projector_maps_192_to_256_channels():
 def test_a_missing_checkpoint_is_refused_in_one_line(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load_encoder(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("path", [None, 5, {}])
+def test_what_is_no_path_is_refused_in_one_line(path):
+    with pytest.raises(UserError, match="name the file of a checkpoint"):
+        load_encoder(path)

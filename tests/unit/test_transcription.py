@@ -92,7 +92,7 @@ def filled(path: Path, contents: bytes) -> Path:
     ("make", "reason"),
     [
         (lambda folder: folder / "none.wav", "does not exist"),
-        (lambda folder: folder, "does not exist or is not a file: correct the path$"),
+        (lambda folder: folder, "is a folder: name the sound files in it$"),
         (lambda folder: filled(folder / "a.wav", b""), "is empty"),
         (
             lambda folder: filled(folder / "a.wav", b"not a sound at all, but a letter"),

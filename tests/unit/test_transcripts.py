@@ -140,3 +140,28 @@ def test_text_without_figures_is_what_normalise_makes_of_it(text):
             return str(refusal)
 
     assert outcome(spoken) == outcome(normalise)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["_noise_ hello", "__laugh__ hello", "_background_noise_", "_unknown_", "-cough- yes", "yes --laughs--"]
+    + [":laughing: hello", "hello :thumbs_up:", "(lacht) hello", "(Gelächter) yes", "(rires)", "(risas) yes"]
+    + ["(none)", "(beat) yes", "the 2 nd"],
+)
+def test_names_of_sounds_and_emoji_in_other_signs_are_refused(text):
+    with pytest.raises(UserError, match="the text holds"):
+        spoken(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("the noise - silence - stopped", "the noise silence stopped"),
+        ("_very_ good", "very good"),
+        ("he said: hello: no", "he said hello no"),
+        ("(none of them) came", "none of them came"),
+        ("(toss it) over", "toss it over"),
+    ],
+)
+def test_words_in_such_signs_are_read(text, words):
+    assert spoken(text) == words

@@ -186,19 +186,24 @@ class Content:
 
 
 class Channels:
-    """The power of each channel and of their mean."""
+    """The power of each channel and of their mean, without what is constant in them."""
 
     def __init__(self) -> None:
-        self._channels, self._mean = np.zeros(1), 0.0
+        self._samples = 0
+        self._channels, self._mean = np.zeros(1), 0.0  # squares
+        self._offsets, self._offset = np.zeros(1), 0.0  # sums
 
     def add(self, block: np.ndarray) -> None:
         """Take a block into account: (samples, channels)."""
         wide = block.astype(np.float64)
         power = np.square(wide).sum(axis=0)
         size = max(len(power), len(self._channels))
-        self._channels = np.pad(self._channels, (0, size - len(self._channels)))
-        self._channels += np.pad(power, (0, size - len(power)))
-        self._mean += float(np.square(wide.mean(axis=1)).sum())
+        self._channels = _wider(self._channels, size) + _wider(power, size)
+        self._offsets = _wider(self._offsets, size) + _wider(wide.sum(axis=0), size)
+        mean = wide.mean(axis=1)
+        self._mean += float(mean @ mean)
+        self._offset += float(mean.sum())
+        self._samples += len(block)
 
     def to_read(self) -> int | None:
         """The loudest channel, where the channels cancel when they are averaged; else None.
@@ -206,7 +211,13 @@ class Channels:
         The mean of n uncorrelated channels keeps 1/n of their mean power, and so
         does the mean of one voice and n - 1 silent channels.
         """
-        count = len(self._channels)
-        if count < 2 or self._mean >= _CANCELLED * float(self._channels.mean()) / count:
+        count, samples = len(self._channels), max(1, self._samples)
+        channels = self._channels - np.square(self._offsets) / samples
+        mean = self._mean - self._offset**2 / samples
+        if count < 2 or mean >= _CANCELLED * float(channels.mean()) / count:
             return None
-        return int(self._channels.argmax())
+        return int(channels.argmax())
+
+
+def _wider(values: np.ndarray, size: int) -> np.ndarray:
+    return np.pad(values, (0, size - len(values)))

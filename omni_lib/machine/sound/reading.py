@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,7 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
     """
     with _refusals(path), contextlib.ExitStack() as stack:
         if not path.is_file():
-            raise UserError(f"{path} does not exist or is not a file: correct the path")
+            raise UserError(f"{path} {_missing(path)}")
         file = stack.enter_context(open(path, "rb"))
         found = _contents(Bytes(file))
         parts, rates, channels, notes = [], [], 1, list(found.notes)
@@ -117,6 +118,17 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
             tuple(parts),
             found.framed,
         )
+
+
+def _missing(path: Path) -> str:
+    """Why there is no file at `path`, and the remedy."""
+    if path.is_dir():
+        return "is a folder: name the sound files in it"
+    if re.match(r"(?:https?|ftp|s3|gs):/", str(path), re.IGNORECASE):
+        return "is a web address: download the file, and name it"
+    if re.search(r"[*?]", path.name):
+        return "does not exist: name each file, because * and ? stand for themselves here"
+    return "does not exist or is not a file: correct the path"
 
 
 def _contents(data: Bytes) -> Contents:

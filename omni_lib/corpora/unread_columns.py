@@ -1,0 +1,44 @@
+"""Notes on columns that seem to say which rows to test on or to leave out, and that are not read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+# the names of such columns, and cells by which they are known
+_MARKS = frozenset("0 1 0.0 1.0 true false yes no y n t f x".split()) | {""}
+_FOR_TESTS = re.compile(
+    r"(?:(?:is|in|for)[_ -]?)?(?:train|training|test|testing|dev|valid|validation|val|eval|held[_ -]?out"
+    r"|holdout)(?:[_ -]?(?:set|split))?",
+    re.IGNORECASE,
+)
+_FOLD = re.compile(r"(?:k|cv|test)?[_ -]?folds?(?:[_ -]?(?:id|no|number|index))?", re.IGNORECASE)
+_MOST_FOLDS = 20
+_KEPT = re.compile(
+    r"(?:is[_ -]?|to[_ -]?)?(?:excluded?|skip(?:ped)?|ignored?|deleted?|discard(?:ed)?|rejected|removed?"
+    r"|drop(?:ped)?|bad|broken|invalid|keep|included?|usable?|used?|good|ok|accepted|approved|verified"
+    r"|validated|valid)",
+    re.IGNORECASE,
+)
+_REJECTED = frozenset("rejected excluded discarded invalid unusable".split())
+
+
+def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Notes on columns that seem to say which rows to test on, or to leave out, and that are not read."""
+    notes = []
+    for name in rows[0] if rows else ():
+        cells = {row.get(name, "").strip().lower() for row in rows}
+        if name in names.values() or len(cells) < 2:
+            continue
+        marks = cells <= _MARKS
+        folds = len(cells) <= _MOST_FOLDS and _FOLD.fullmatch(name.strip())
+        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED:
+            notes.append(
+                f"its column {name} may say which rows to leave out, and is not read: remove those rows"
+            )
+        elif "split" not in names and (folds or (marks and _FOR_TESTS.fullmatch(name.strip()))):
+            notes.append(
+                f"its column {name} may say which rows are for tests, and is not read: write train, dev or"
+                " test into a column split"
+            )
+    return notes
