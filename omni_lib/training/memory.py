@@ -37,18 +37,23 @@ def bytes_per_frame(model: nn.Module, device: torch.device) -> float:
 
 def _kept(model: nn.Module, frames: int, device: torch.device) -> int:
     """Bytes that the forward pass of one clip keeps for the backward pass; shared memory counts once."""
-    pieces: dict[int, Tensor] = {}
+    pieces: dict[int, torch.UntypedStorage] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
-        # held until all are counted, so that no address is used twice
-        pieces[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
+    def keep(tensor: Tensor) -> None:
+        # Held until all are counted, so that no address is used twice. The graph gets nothing back, because
+        # it would hold the tensor, the tensor would hold the graph, and neither would ever be freed.
+        storage = tensor.untyped_storage()
+        pieces[storage.data_ptr()] = storage
 
     mel, lengths = torch.zeros(1, frames, N_MELS, device=device), torch.tensor([frames], device=device)
     cards = [device] if device.type == "cuda" else []  # a card that is asked gives memory to this process
-    with torch.random.fork_rng(cards), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.random.fork_rng(cards), torch.autograd.graph.saved_tensors_hooks(keep, _never_needed):
         model(Batch(mel, lengths, [[2, 3, 4]], [Utterance(Path(), "abc")]))
-    return sum(tensor.untyped_storage().nbytes() for tensor in pieces.values())
+    return sum(storage.nbytes() for storage in pieces.values())
+
+
+def _never_needed(nothing: None) -> Tensor:
+    raise AssertionError("the probe has no backward pass")
 
 
 def refuse_what_does_not_fit(

@@ -1,5 +1,6 @@
 """Values that are not finite, and steps that would not fit into memory: refused before harm is done."""
 
+import gc
 import math
 import subprocess
 import sys
@@ -219,6 +220,21 @@ def test_the_estimate_does_not_change_the_model():
     assert bytes_per_frame(model, torch.device("cpu")) > 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), stream)
+
+
+def test_the_estimate_leaves_no_tensor_behind():
+    """In a notebook many trainings start in one process; each would keep tens of megabytes for good."""
+    config = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
+    model = ModelWithLoss(Recogniser(config), Objective(config, 29, []))
+
+    def tensors() -> int:
+        gc.collect()
+        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+    bytes_per_frame(model, torch.device("cpu"))
+    after_one = tensors()
+    bytes_per_frame(model, torch.device("cpu"))
+    assert tensors() <= after_one  # some of another test may go
 
 
 def test_the_estimate_on_the_cpu_leaves_the_graphics_cards_alone(monkeypatch):
