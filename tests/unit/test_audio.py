@@ -89,7 +89,7 @@ def test_silence_is_sound(tmp_path):
 
 def test_what_cannot_be_read_is_named(tmp_path):
     assert "does not exist" in refusal(tmp_path / "nowhere.wav")
-    assert "not a file" in refusal(tmp_path)
+    assert "is a folder" in refusal(tmp_path)
     (tmp_path / "zero.wav").touch()
     assert "is empty" in refusal(tmp_path / "zero.wav")
     (tmp_path / "letter.wav").write_text("Dear listener, " * 100)
@@ -112,7 +112,7 @@ def test_a_file_that_may_not_be_opened_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_are_refused(tmp_path, bad):
+def test_samples_that_are_not_numbers_are_refused(tmp_path, bad):
     samples = sine(16_000)
     samples[77] = bad
     soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
