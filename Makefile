@@ -22,7 +22,7 @@ train: setup ## synthesise the corpus, train the encoder, show its word error ra
 	@$(OMNI) data synth --out data/audio
 	@$(OMNI) train --config configs/audio_enc_tiny.json --resume
 
-test: setup ## check the code and run every test: 16 to 26 minutes on two cores
+test: setup ## check the code and run every test: 11 to 26 minutes on two cores
 	@$(MAKE) --no-print-directory --jobs 2 lint tests
 
 tests: setup
