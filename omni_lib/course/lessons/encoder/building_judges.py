@@ -206,9 +206,18 @@ def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor], buf
     missing = [name for name in wanted if name not in mine]
     unknown = [name for name in mine if name not in wanted]
     if missing:
-        return f"the library's weights do not fit: your class has no `{missing[0]}`. Are all names as given?"
+        layer, _, kind = missing[0].rpartition(".")
+        remedy = "Are all names as given?"
+        if kind == "bias" and f"{layer}.weight" in mine:
+            remedy = f"Your `{layer}` is a layer without a bias; here it has one."
+        if kind == "running_mean" and f"{layer}.weight" in mine:
+            remedy = f"Your `{layer}` is another norm; here it is a `MaskedBatchNorm`."
+        return f"the library's weights do not fit: your class has no `{missing[0]}`. {remedy}"
     if unknown:
+        layer, _, kind = unknown[0].rpartition(".")
         remedy = "; a buffer that is computed is not saved with `persistent=False`"
+        if kind in ("running_mean", "running_var", "num_batches_tracked"):
+            remedy = f": your `{layer}` is a batch norm, and here it is an `nn.LayerNorm`"
         return (
             f"the library's weights do not fit: they have no `{unknown[0]}`"
             f"{remedy if unknown[0] in buffers else ''}"

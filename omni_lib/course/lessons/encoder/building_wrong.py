@@ -144,6 +144,22 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (with_changes(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
         (lambda d_model, n_heads, d_ff: d_model, "an nn.Module is wanted"),
+        (
+            with_changes(
+                solutions.Block, ("convolution_norm = nn.LayerNorm", "convolution_norm = MaskedBatchNorm")
+            ),
+            "here it is an `nn.LayerNorm`",
+        ),
+        (
+            with_changes(solutions.Block, ("nn.LayerNorm(d_model)", "nn.LayerNorm(d_model, bias=False)")),
+            "a layer without a bias",
+        ),
+        (
+            with_changes(
+                solutions.Block, ("self.convolution_norm(x), mask", "self.convolution_norm(x), ~mask")
+            ),
+            "the mask of `convolution` is the wrong way round",
+        ),
     ],
     "audio_encoder": [
         (

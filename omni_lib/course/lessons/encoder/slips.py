@@ -265,6 +265,10 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
         slips["the mask does not reach `" + "`, `".join(blind) + "`"] = run(
             lambda name, y: y + getattr(layers, name)(normed(name, y), torch.ones_like(mask)), blind
         )
+    for turned in ("attention", "convolution"):
+        slips[f"the mask of `{turned}` is the wrong way round: true means real"] = run(
+            lambda name, y: y + getattr(layers, name)(normed(name, y), ~mask), (turned,)
+        )
     slips["each part works on the result of the one before it, not all on the same input"] = lambda: (
         x + sum(computed(name, normed(name, x)) for name in names)
     )
