@@ -182,7 +182,7 @@ def receptive_field(attempt: Attempt) -> None:
 
 def _field_slip(attempt: Attempt) -> str:
     """The reply to a usual mistake, recognised where no two of them compute the same."""
-    kernel_sizes, strides = [5, 3, 4], [3, 4, 5]
+    kernel_sizes, strides = [5, 3, 4], [3, 4, 7]
     try:
         mine = float(attempt(kernel_sizes, strides))
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
