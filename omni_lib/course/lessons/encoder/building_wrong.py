@@ -170,6 +170,20 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (with_changes(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
         (
+            with_changes(
+                solutions.AudioEncoder,
+                (
+                    'self.register_buffer("feature_mean", torch.zeros(128))',
+                    "self.feature_mean = torch.zeros(128)",
+                ),
+            ),
+            "is a plain tensor: `register_buffer`",
+        ),
+        (
+            with_changes(solutions.AudioEncoder, ("self.norm(x) * padding", "self.norm(x) * ~padding")),
+            "the mask of the embeddings is the wrong way round",
+        ),
+        (
             with_changes(solutions.AudioEncoder, ("Block(d_model, n_heads", "Block(d_model, 3")),
             "A small encoder",
         ),
