@@ -102,6 +102,31 @@ def test_the_blank_in_the_notebook_has_the_docstring_of_the_solution(lesson, exe
         assert any(word in ast.get_docstring(blank) for word in ("ompared", "will do", "count"))
 
 
+@everyone
+def test_no_hint_is_the_whole_answer(lesson, exercise):
+    """Who has read all hints still writes the line."""
+    if not isinstance(exercise, CodeExercise) or isinstance(exercise.answer, type):
+        return
+    solution = ast.parse(source_of(exercise.answer)).body[0]
+    values = [node.value for node in ast.walk(solution) if isinstance(node, (ast.Return, ast.AnnAssign))]
+    short = len(solution.body) <= 3  # the docstring and two statements
+    parameters = ", ".join(argument.arg for argument in solution.args.args)
+    for code in re.findall(r"`([^`]+)`", " ".join(exercise.hints)):
+        try:
+            written = ast.parse(code, mode="eval").body
+        except SyntaxError:
+            continue
+        assert not short or without_names(written) not in map(without_names, values), code
+        function = eval(f"lambda {parameters}: {code}", dict(exercise.answer.__globals__))  # noqa: S307
+        assert exercise.reply_to(function).outcome is not Outcome.RIGHT, code
+
+
+def without_names(expression):
+    """An expression in which all variables have one name."""
+    text = ast.dump(expression) if expression is not None else ""
+    return re.sub(r"Name\(id='\w+'", "Name(id='_'", text)
+
+
 def signatures(definition):
     """The arguments of a function, or of each method of a class."""
     functions = definition.body if isinstance(definition, ast.ClassDef) else [definition]

@@ -56,6 +56,13 @@ PROMPT = "How many letters a second can be spelled, if an embedding lasts 80 ms?
         ("answer: 2304", "numbers", 2304),
         ("2304 in total", "numbers", 2304),
         ("2304 (12 × 192)", "numbers", 2304),
+        ("there are 2304 numbers", "numbers", 2304),
+        ("so it is 2304", "numbers", 2304),
+        ("I think it's 2304.", "numbers", 2304),
+        ("maybe 2300 or so", "numbers", 2300),
+        ("'2304'", "numbers", 2304),
+        ("`2304` elements", "numbers", 2304),
+        ("**2304 entries**", "numbers", 2304),
         ("5 (38 → 19 → 10 → 5)", "embeddings", 5),
         ("25 (k = 2)", "letters", 25),
         ("574 = ceil(573.48)", "points", 574),
@@ -88,6 +95,10 @@ def test_a_number_may_be_written_as_in_the_listing_of_its_question(text):
 def test_three_digits_behind_a_comma_may_be_decimals():
     assert read("13,816").values == (13_816,) and read("13,816").doubtful == (13.816,)
     assert read("2.304").values == (2.304,) and read("2.304").doubtful == (2304,)
+
+
+def test_a_fraction_with_three_decimals_is_not_thousands():
+    assert read("0.144").doubtful == () and read("2.304").doubtful == (2304.0,)
 
 
 def test_another_unit_is_noticed():

@@ -82,7 +82,7 @@ def expect_equal(
     begins, ends = called_with(case), f" {why}" if why else ""
     if isinstance(wanted, list):
         if not isinstance(plain, list):
-            raise NotYet(f"{begins} {described(returned)}; a list is wanted")
+            raise NotYet(f"{begins} {described(returned)}; a list is wanted, or a tensor with one axis")
         if plain != wanted:
             raise NotYet(f"{begins} {_other_list(plain, wanted, returned, begins, ends)}")
         return
@@ -180,9 +180,7 @@ def compare(
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
         kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_described(wanted, axes)}"
-        rows = isinstance(got, (list, tuple)) and any(isinstance(row, Tensor) for row in got)
-        stack = " (`torch.stack` makes one of a list of tensors)" if rows else ""
-        raise NotYet(f"{begins} {described(got)}; {kind} is wanted{stack}") from None
+        raise NotYet(f"{begins} {described(got)}; {kind} is wanted{_joined(got, wanted)}") from None
     if tensor.is_complex():
         raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
     if tensor.shape != wanted.shape:
@@ -190,16 +188,27 @@ def compare(
     value = tensor.double()
     close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
     if not bool(close.all()):
-        why = _too_few_digits(value, wanted, tensor.dtype) or why
+        # torch makes float32 of a Python float, which has more digits
+        dtype = tensor.dtype if isinstance(got, (Tensor, np.ndarray, np.generic)) else torch.float64
+        why = _too_few_digits(value, wanted, dtype, tolerance) or why
         raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
     return value
 
 
-def _too_few_digits(got: Tensor, wanted: Tensor, dtype: torch.dtype) -> str:
+def _joined(got: Any, wanted: Tensor) -> str:
+    """How to make one tensor of several, if `got` is a list or tuple of tensors."""
+    parts = [part for part in got if isinstance(part, Tensor)] if isinstance(got, (list, tuple)) else []
+    if not parts:
+        return ""
+    return f" (`torch.{'cat' if parts[0].ndim == wanted.ndim else 'stack'}` makes one of a list of tensors)"
+
+
+def _too_few_digits(got: Tensor, wanted: Tensor, dtype: torch.dtype, tolerance: float) -> str:
     """What to reply to values (float64) that differ by rounding only; "" if they differ by more.
 
     Args:
         dtype: the type in which the function returned them.
+        tolerance: with which they are compared.
     """
     if got.ndim == 0 and _rounded(float(got), float(wanted)):
         return "That is rounded; do not round."
@@ -207,6 +216,9 @@ def _too_few_digits(got: Tensor, wanted: Tensor, dtype: torch.dtype) -> str:
         return "The values are rounded; do not round."
     if dtype in _SHORT and torch.allclose(got, wanted, 2e-2, 2e-2):
         return f"{str(dtype).removeprefix('torch.')} has too few digits: compute in float32."
+    near = tolerance < 1e-5 and torch.allclose(got, wanted, 1e-5, 1e-5 * _scale(wanted))
+    if dtype == torch.float32 and near:
+        return "They differ by rounding: float32 has too few digits, so compute in float64."
     return ""
 
 
@@ -275,6 +287,9 @@ def _value_message(got: Tensor, wanted: Tensor, close: Tensor, axes: str) -> str
         if float(ratios[0]) != 0 and bool(ratios[0].isfinite()) and not 0.999 < float(ratios[0]) < 1.001:
             return f"values that differ: every value is {float(ratios[0]):.4g} times what it should be."
     first = tuple(int(index) for index in (~close).nonzero()[0])
+    mine, right = (f"{float(values[first]):.5g}" for values in (got, wanted))
+    if mine == right:  # a difference that only more digits show
+        mine, right = (f"{float(values[first]):.9g}" for values in (got, wanted))
     where = f"at {axes.split()[0] if axes else 'index'} = {first[0]}"
     differ = "values that differ" if int((~close).sum()) > 1 else "a value that differs"
-    return f"{differ}: {where} one is {float(got[first]):.5g} and should be {float(wanted[first]):.5g}."
+    return f"{differ}: {where} one is {mine} and should be {right}."

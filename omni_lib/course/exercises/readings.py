@@ -21,7 +21,7 @@ _SPELLINGS = {
     "h": ("hour", "hr"),
     "times": ("x", "×", "fold"),
     "%": ("percent", "pct"),
-    "numbers": ("value",),
+    "numbers": ("value", "float", "element", "entry", "entrie", "feature"),
     "points": ("pt",),
     "positions": ("embedding", "token"),
     "embeddings": ("vector",),
@@ -30,12 +30,13 @@ _SPELLINGS = {
 _COUNTED = {"value", "number", "feature", "input"}  # what a number without a unit may count
 _OTHER_UNITS = {"s", "sec", "second", "min", "minute", "ms", "error", "sample", "frame", "embedding"}
 _GLUE = set("a an and as at each every for in is it many much number of on one per so that the".split())
-_IN_ALL = {"in", "total", "all", "altogether"}
+_IN_ALL = {"in", "total", "all", "altogether", "or", "so"}
 _ORDINALS = {"st", "nd", "rd", "th"}
 
 _BEFORE = re.compile(
-    r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|in|"
-    r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found)|number|no|"
+    r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|it's|"
+    r"there are|they are|that is|that's|so|in|"
+    r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found|think|guess)|maybe|probably|number|no|"
     r"the|epoch|(?:a )?factor(?: of)?)(?:\b|(?<=:))\.?|[~≈=≥≤]|[x×](?=\s*\d))\s*",
     re.IGNORECASE,
 )
@@ -43,7 +44,7 @@ _RESULT = re.compile(r"[=≈→]|->")  # "12 · 192 = 2304": what counts stands 
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d)[,'’_\s](?=\d{3}(?!\d))")  # the comma of 62,500, the space of 62 500
 _WITH_COMMA = re.compile(r"-?\d{1,3},\d{3}")  # thousands, or a decimal fraction: 13,816
-_WITH_DOTS = re.compile(r"-?\d{1,3}(?:\.\d{3})+")  # thousands, as in 2.304
+_WITH_DOTS = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")  # thousands, as in 2.304; none begin with 0
 _HOURS = re.compile(  # 2h 15m, 2:15, 2 hours and 15 minutes, 2 h 15 min 25 s
     r"(\d+)\s*(?:h|hrs?|hours?|:)\s*(?:and\s*)?(\d+(?:\.\d+)?)\s*(?:m|min|minutes?)?"
     r"(?:\s*(?::|and)?\s*(\d+(?:\.\d+)?)\s*(?:s|sec|seconds?)?)?",
@@ -51,6 +52,7 @@ _HOURS = re.compile(  # 2h 15m, 2:15, 2 hours and 15 minutes, 2 h 15 min 25 s
 )
 _RANGE = re.compile(r"(\d[\d.,]*)\s*[-–]\s*(\d[\d.,]*)")  # 2.1-2.4, which is not one number
 _REMARK = re.compile(r"(?<=[\w%)])(?<!ln)(?<!log)(?<!log10)(?<!log2)(?<!sqrt)\s+\([^()]*\)$")  # 6 (5 + 1)
+_AROUND = " \n\t'\"`*“”‘’"  # quotation marks and Markdown around a number
 _OF_HOW_MANY = re.compile(r"(\d+)\s*(?:/|(?:out )?of)\s*(\d+)")  # 8/20, where a listing says 'Epoch 1/20'
 _MIXED = re.compile(r"(\d+)\s+(\d+\s*/\s*\d+)")  # 2 1/4
 
@@ -78,7 +80,7 @@ def read(text: str, unit: str = "", prompt: str = "") -> Reading:
     Raises:
         NotANumber: the text lacks a number, or holds words that are not part of the question or the unit.
     """
-    text = _REMARK.sub("", text.strip().rstrip(" .!"))
+    text = _REMARK.sub("", text.strip(_AROUND).rstrip(" .!"))
     sides = [side for side in _RESULT.split(text) if side.strip()] or [text]
     try:
         return _read_side(sides[-1], unit, prompt)

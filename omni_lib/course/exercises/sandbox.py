@@ -3,7 +3,8 @@
 What it covers:
 
 - Exceptions become a message, including SystemExit and KeyboardInterrupt.
-- An endless loop in Python code is interrupted after `SECONDS`.
+- An endless loop in Python code is interrupted after `SECONDS` of computing. What other programs compute in
+  between does not count, so that a right answer stays right on a busy machine.
 - The function gets copies of its arguments, and changes to them are reported.
 - What the function prints is not shown, so that it does not mix with the verdict.
 
@@ -29,15 +30,18 @@ import copy
 import ctypes
 import inspect
 import io
+import math
 import re
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
-SECONDS = 10.0  # for one call
+SECONDS = 10.0  # for one call, of computing
+BY_THE_CLOCK = 4  # times as long by the clock, for a call that waits, or a machine that is busy
 MOST_NUMBERS = 3  # in a message: a learner can compare two or three numbers, not a matrix
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -124,16 +128,16 @@ def call(
     thread = threading.Thread(target=_work, args=(function, arguments, outcome), daemon=True, name="answer")
     with contextlib.redirect_stdout(printed):
         thread.start()
-        thread.join(seconds)
+        _wait(thread, outcome, seconds)
         for _ in range(20):  # an `except:` or `finally:` of the function may catch the first ones
-            if outcome or not thread.is_alive():
+            if _is_over(outcome) or not thread.is_alive():
                 break
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
             )
             thread.join(0.05)
     error = outcome.get("error")
-    if isinstance(error, _TimeUp) or not outcome:
+    if isinstance(error, _TimeUp) or not _is_over(outcome):
         raise TooSlow(
             f"called with {example}, your function did not finish within {seconds:g} seconds: "
             "is one of its loops endless?"
@@ -147,10 +151,37 @@ def call(
     return outcome["result"], printed.getvalue()
 
 
+def _is_over(outcome: dict[str, Any]) -> bool:
+    """Whether a call has returned or raised."""
+    return "result" in outcome or "error" in outcome
+
+
+def _wait(thread: threading.Thread, outcome: dict[str, Any], seconds: float) -> None:
+    """Wait until a thread ends, has computed for `seconds`, or has taken `BY_THE_CLOCK` times as long."""
+    end = time.monotonic() + BY_THE_CLOCK * seconds
+    thread.join(seconds)
+    while thread.is_alive() and time.monotonic() < end:
+        left = seconds - _computed(outcome.get("clock"))
+        if left <= 0:
+            return
+        thread.join(max(left, 0.02))
+
+
+def _computed(clock: int | None) -> float:
+    """The seconds for which the thread with this clock has computed; inf where the system cannot tell."""
+    try:
+        return math.inf if clock is None else time.clock_gettime(clock)
+    except OSError:  # the thread has ended
+        return math.inf
+
+
 def _work(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: dict[str, Any]) -> None:
     """Put what the function returns or raises into `outcome`. Time may be up once more meanwhile."""
+    clock_of = getattr(time, "pthread_getcpuclockid", None)  # not on every system
     try:
         try:
+            if clock_of is not None:
+                outcome["clock"] = clock_of(threading.get_ident())
             outcome["result"] = function(*arguments)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt, which would end the kernel
             outcome["error"] = error

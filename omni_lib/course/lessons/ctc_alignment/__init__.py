@@ -59,7 +59,8 @@ collapse = CodeExercise(
         "included.",
         "Keep a symbol if it differs from the one before *and* is not 0. Remember the previous "
         "symbol even when it was a blank.",
-        "`itertools.groupby(path)` gives the runs: `[symbol for symbol, _ in groupby(path) if symbol != 0]`.",
+        "`itertools.groupby(path)` gives a pair for each run: its symbol, and the run itself. A run of "
+        "blanks writes nothing, and every other run writes its symbol once.",
     ),
     praise="Greedy decoding takes the most probable symbol of each frame, and then does this. "
     "The order of the two steps matters: a blank can separate two equal letters only if "

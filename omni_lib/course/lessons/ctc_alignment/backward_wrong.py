@@ -253,6 +253,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_forward_only, "the states of one frame add up to one"),
         (_still_in_logarithms, "the states of one frame add up to one"),
         (_underflows, "Take the differences of logarithms"),
+        (lambda alpha, beta: torch.softmax((alpha + beta).float(), dim=1), "compute in float64"),
     ],
     "ctc_gradient": [
         (_occupancy_alone, "Softmax minus occupancy"),
@@ -281,6 +282,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (ViterbiRules(ends=(None, None)).path, "from the likeliest of all states"),
         (ViterbiRules(ends=(-1, None)).path, "always go back from the last blank"),
         (ViterbiRules(ends=(-2, -1)).path, "always go back from the last letter"),
+        (ViterbiRules(begins=1).path, "begin in the first blank only"),
+        (ViterbiRules(begins=99).path, "may begin in any state"),
+        (ViterbiRules(emits=False).path, "contain the first frame only"),
     ],
 }
 

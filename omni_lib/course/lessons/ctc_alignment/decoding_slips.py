@@ -111,7 +111,8 @@ SLIPS: tuple[tuple[Search, str], ...] = (
     (Rules(blank=None).search, "Your paths never go on with a blank: the prefix stays, and ends in a blank."),
     (
         Rules(other="letter").search,
-        "Another letter may follow both endings. You let it follow a letter only, and not a blank.",
+        "Your search never leaves the empty text. Another letter may follow both endings, a blank too; and "
+        "after each frame the prefixes must be sorted, the likeliest first.",
     ),
     (
         Rules(other="blank").search,

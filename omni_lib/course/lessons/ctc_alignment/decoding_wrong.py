@@ -217,7 +217,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (Rules(run="blank", again="letter").search, "You have exchanged the two endings"),
         (Rules(blank="blank").search, "You let it follow a blank only"),
         (Rules(blank="letter").search, "no second blank comes"),
-        (Rules(other="letter").search, "You let it follow a letter only, and not a blank"),
+        (Rules(other="letter").search, "Your search never leaves the empty text"),
         (Rules(other="blank").search, "from a to b none is needed"),
         (Rules(merge=max, total=max, rank=max).search, "as for the likeliest path: add them"),
         (Rules(merge=max).search, "you take the likelier one"),

@@ -82,6 +82,17 @@ _SLIPS: dict[str, Callable[[Tensor, list[int], float], Tensor]] = {
     "Divide by β at the end; you multiply by it.": lambda p, y, w: -_log_sum(p, y, 1 / (1 + w)) / (1 + w),
     "β is the inverse of one plus w, and not one plus w.": lambda p, y, w: -_log_sum(p, y, 1 + w) / (1 + w),
     "β is the inverse of one plus w, and not w.": lambda p, y, w: -_log_sum(p, y, w) / w,
+    "That is divided by the number of letters, torch's default (`reduction='mean'`). The loss of the whole "
+    "utterance is wanted.": lambda p, y, w: _entropic(p, y, w) / len(y),
+    "That is divided by the number of frames. The loss of the whole utterance is wanted.": lambda p, y, w: (
+        _entropic(p, y, w) / len(p)
+    ),
+    "A path ends in one of the last two states: add up these two, and not all states.": lambda p, y, w: (
+        -trellis.forward_mass(p / (1 + w), y)[-1].logsumexp(dim=0) * (1 + w)
+    ),
+    "Probabilities are added, not logarithms: `logsumexp` of the last two states, and not `sum`.": (
+        lambda p, y, w: -trellis.forward_mass(p / (1 + w), y)[-1, -2:].sum() * (1 + w)
+    ),
     "The sign is wrong: a loss is minus a logarithm.": lambda p, y, w: -_entropic(p, y, w),
     "The bonus is subtracted from the loss, and not added.": lambda p, y, w: (
         -2 * _log_sum(p, y, 1.0) - _entropic(p, y, w)

@@ -80,6 +80,12 @@ WRONG: list[tuple[Any, str]] = [
     (lambda p, y, w: _log_sum(p, y, 1 / (1 + w)) * (1 + w), "The sign is wrong"),
     (lambda p, y, w: -2 * _log_sum(p, y) - solutions.entropic_loss(p, y, w), "and not added"),
     (_normalised, "do not normalise"),
+    (lambda p, y, w: solutions.entropic_loss(p, y, w) / len(y), "`reduction='mean'`"),
+    (lambda p, y, w: solutions.entropic_loss(p, y, w) / len(p), "divided by the number of frames"),
+    (
+        lambda p, y, w: -(1 + w) * solutions.forward_recursion(p / (1 + w), y)[-1].logsumexp(0),
+        "not all states",
+    ),
     (_shannon, "Shannon's entropy"),
     (_probabilities_in_place_of_logarithms, "it is the CTC loss"),
     (_in_place, "changes its input"),

@@ -131,6 +131,7 @@ def _forward_in_loops(log_probs: np.ndarray, target: list[int]) -> np.ndarray:
 
 
 WRONG: list[tuple[Any, str]] = [
+    (lambda log_probs, target: _forward(log_probs, target).exp(), "A path begins in the first blank"),
     (_forward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
     (_forward_wraps, "A negative index does not fail"),
     (_forward_begins_in_blank_only, "A path begins in the first blank or in the first letter"),
@@ -147,7 +148,24 @@ WRONG: list[tuple[Any, str]] = [
     (lambda log_probs, target: _forward(log_probs.half(), target), "float16 has too few digits"),
 ]
 
+
+def _by_a_matrix(log_probs: Tensor, target: list[int]) -> Tensor:
+    """The ways into each state as a matrix of 0 and -inf."""
+    states = torch.tensor(trellis.states_of(target))
+    place = torch.arange(len(states))
+    step = place[None] - place[:, None]  # from each state (row) to each (column)
+    skip = torch.tensor(trellis.may_skip(states.tolist()))
+    may_go = (step == 0) | (step == 1) | ((step == 2) & skip)
+    ways = torch.zeros_like(step, dtype=log_probs.dtype).masked_fill(~may_go, -math.inf)
+    emitted = log_probs[:, states]
+    rows = [torch.where(place < 2, emitted[0], -math.inf)]
+    for frame in emitted[1:]:
+        rows.append(frame + (rows[-1][:, None] + ways).logsumexp(dim=0))
+    return torch.stack(rows)
+
+
 OTHER_RIGHT: list[Any] = [
+    _by_a_matrix,
     trellis.forward_mass,
     _forward_in_loops,
     lambda log_probs, target: _forward(log_probs.double(), target),

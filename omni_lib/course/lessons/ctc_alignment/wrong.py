@@ -191,6 +191,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_drops_spaces, "The space is a symbol like any other"),
         (_last_before_the_first, "is the *last* frame where i is 0"),
         (_scribbles, "changes its input"),
+        (lambda path: dict(enumerate(solutions.collapse(path))), "a dict of length 4; a list is wanted"),
+        (lambda path: {*path} - {0}, "a set of length 4; a list is wanted"),
         (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "a list is wanted"),
         (
             lambda path: [str(symbol) for symbol in solutions.collapse(path)],
@@ -199,6 +201,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "count_alignments": [
         (_brute_force, "takes too long. Perhaps no loop is endless"),
+        (
+            lambda text, frames: solutions.count_alignments([each for each in text if each != 1], frames),
+            "spaces",
+        ),
         (_uncached, "takes too long. Perhaps no loop is endless"),
         (_count_wraps, "A negative index does not fail"),
         (_in_int64, "int64"),

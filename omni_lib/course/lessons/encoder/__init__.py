@@ -91,7 +91,8 @@ padding_mask = CodeExercise(
     hints=(
         "Frame t of a clip is real if t is less than the clip's length.",
         "`torch.arange(frames)` has shape (T,); a column of lengths, (B, 1), makes the comparison (B, T).",
-        "`torch.arange(frames) < lengths[:, None]`",
+        "That column is `lengths[:, None]`. On which side of `<` must it be, if the comparison is true on "
+        "real frames?",
     ),
     praise="One comparison gives the mask that every part of the encoder uses.",
     plug_in=PlugIn(

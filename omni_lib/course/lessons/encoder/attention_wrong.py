@@ -139,14 +139,29 @@ WRONG: list[tuple[Any, str]] = [
         "along axis D",
     ),
     (_naive_exponential, "overflows"),
+    (lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, is_causal=True), "a causal mask"),
+    (lambda q, k, v, mask: _torchs(q * q.shape[-1], k, v, mask), "divide by it"),
+    (lambda q, k, v, mask: _torchs(k, q, v, mask), "a row for each key"),
+    (lambda q, k, v, mask: _torchs(q, k, k, mask), "multiply the values"),
+    (lambda q, k, v, mask: _scores(q, k) * mask[:, None, None] @ v, "the softmax is missing"),
+    (lambda q, k, v, mask: _scores(q, k).sigmoid() * mask[:, None, None] @ v, "sigmoids"),
+    (lambda q, k, v, mask: _scores(q, k).log_softmax(-1) * mask[:, None, None] @ v, "not `log_softmax`"),
     (_times_infinity, "do not multiply by `-math.inf`"),
     (lambda q, k, v, mask: _filled_with(q, k, v, mask, -10.0), "The padding has a weight"),
     (lambda q, k, v, mask: _filled_with(q, k, v, mask, -100.0), "The padding has a weight"),
     (_largest_of_all, "its own largest score"),
 ]
 
+
+def _by_logarithms(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """In float32 the logarithm of the sum of large scores is rounded to four digits."""
+    scores = torch.where(mask[:, None, None], _scores(query, key), -math.inf)
+    return (scores - scores.logsumexp(dim=-1, keepdim=True)).exp() @ value
+
+
 OTHER_RIGHT: list[Any] = [
     _by_hand,
+    _by_logarithms,
     _torchs,
     _large_numbers,
     _masks_both_axes,

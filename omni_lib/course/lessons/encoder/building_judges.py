@@ -190,7 +190,8 @@ def built(
         with contextlib.suppress(NotYet):
             Attempt(part)(*arguments)  # a blank `forward` is not attempted yet, whatever its weights are
         buffers = {name for name, _ in part.named_buffers()}
-        raise NotYet(_other_weights(part.state_dict(), wanted, buffers)) from None
+        plain = {name for name, value in vars(part).items() if torch.is_tensor(value)}
+        raise NotYet(_other_weights(part.state_dict(), wanted, buffers, plain)) from None
     trained = {name for name, _ in layers.named_parameters()}
     for name, _ in part.named_parameters():
         require(
@@ -201,14 +202,27 @@ def built(
     return part.eval()
 
 
-def _other_weights(mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor], buffers: set[str]) -> str:
+def _other_weights(
+    mine: Mapping[str, Tensor], wanted: Mapping[str, Tensor], buffers: set[str], plain: set[str]
+) -> str:
     """In which name or size the weights of a learner's part differ from those of the library's."""
     missing = [name for name in wanted if name not in mine]
     unknown = [name for name in mine if name not in wanted]
     if missing:
-        return f"the library's weights do not fit: your class has no `{missing[0]}`. Are all names as given?"
+        layer, _, kind = missing[0].rpartition(".")
+        remedy = "Are all names as given?"
+        if missing[0] in plain:
+            remedy = f"Your `{missing[0]}` is a plain tensor: `register_buffer` stores it with the weights."
+        if kind == "bias" and f"{layer}.weight" in mine:
+            remedy = f"Your `{layer}` is a layer without a bias; here it has one."
+        if kind == "running_mean" and f"{layer}.weight" in mine:
+            remedy = f"Your `{layer}` is another norm; here it is a `MaskedBatchNorm`."
+        return f"the library's weights do not fit: your class has no `{missing[0]}`. {remedy}"
     if unknown:
+        layer, _, kind = unknown[0].rpartition(".")
         remedy = "; a buffer that is computed is not saved with `persistent=False`"
+        if kind in ("running_mean", "running_var", "num_batches_tracked"):
+            remedy = f": your `{layer}` is a batch norm, and here it is an `nn.LayerNorm`"
         return (
             f"the library's weights do not fit: they have no `{unknown[0]}`"
             f"{remedy if unknown[0] in buffers else ''}"
@@ -226,6 +240,11 @@ def pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any, 
         raise NotAttempted
     if all(torch.is_tensor(each) for each in got) and got[0].ndim == 1 < got[1].ndim:
         raise NotYet(f"{case}: your `forward` returns the lengths first; the result comes first, then they")
+    if isinstance(got[1], (list, tuple)):
+        raise NotYet(
+            f"{case}: your `forward` returns the lengths as {described(got[1])}; a tensor is wanted, with "
+            "which the next parts compute"
+        )
     return got[0], got[1]
 
 

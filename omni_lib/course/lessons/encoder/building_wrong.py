@@ -144,6 +144,22 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         (with_changes(solutions.Block, ("attention_norm", "norm1")), "has no `attention_norm.weight`"),
         (lambda d_model, n_heads, d_ff: d_model, "an nn.Module is wanted"),
+        (
+            with_changes(
+                solutions.Block, ("convolution_norm = nn.LayerNorm", "convolution_norm = MaskedBatchNorm")
+            ),
+            "here it is an `nn.LayerNorm`",
+        ),
+        (
+            with_changes(solutions.Block, ("nn.LayerNorm(d_model)", "nn.LayerNorm(d_model, bias=False)")),
+            "a layer without a bias",
+        ),
+        (
+            with_changes(
+                solutions.Block, ("self.convolution_norm(x), mask", "self.convolution_norm(x), ~mask")
+            ),
+            "the mask of `convolution` is the wrong way round",
+        ),
     ],
     "audio_encoder": [
         (
@@ -153,6 +169,20 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "not normalised",
         ),
         (with_changes(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
+        (
+            with_changes(
+                solutions.AudioEncoder,
+                (
+                    'self.register_buffer("feature_mean", torch.zeros(128))',
+                    "self.feature_mean = torch.zeros(128)",
+                ),
+            ),
+            "is a plain tensor: `register_buffer`",
+        ),
+        (
+            with_changes(solutions.AudioEncoder, ("self.norm(x) * padding", "self.norm(x) * ~padding")),
+            "the mask of the embeddings is the wrong way round",
+        ),
         (
             with_changes(solutions.AudioEncoder, ("Block(d_model, n_heads", "Block(d_model, 3")),
             "A small encoder",

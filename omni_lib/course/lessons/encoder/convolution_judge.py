@@ -82,8 +82,8 @@ def _other_layer(part: Any, kernel_size: int) -> str | None:
         return None
     if depthwise.groups != CHANNELS:
         return (
-            "`depthwise` is an ordinary convolution, which reads all channels for each of its outputs. With "
-            "`groups=d_model` each channel has one kernel of its own"
+            "`depthwise` reads several channels for each of its outputs, as an ordinary convolution does. "
+            "With `groups=d_model` each channel has one kernel of its own"
         )
     if depthwise.kernel_size != (kernel_size,):
         return "the kernel of `depthwise` must have the size that `kernel_size` says"

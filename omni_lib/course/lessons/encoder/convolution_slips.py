@@ -18,7 +18,10 @@ from omni_lib.encoder import convolve_time
 def slips(layers: library.ConvolutionModule, x: Tensor, mask: Tensor) -> Slips:
     """The reply to a mistake → what a module with it computes; real frames only count."""
     run = partial(partial, _convolved, layers, x, mask)
-    return {**_slips_of_the_gate(run), **_slips_of_the_mask(run), **_slips_of_the_rest(run)}
+    inverted = {
+        "the mask of `norm` is the wrong way round: it is true on the real frames": run(counted=~mask)
+    }
+    return {**_slips_of_the_gate(run), **_slips_of_the_mask(run), **inverted, **_slips_of_the_rest(run)}
 
 
 def slips_in_training(layers: library.ConvolutionModule, x: Tensor, mask: Tensor) -> Slips:

@@ -127,6 +127,9 @@ WRONG: list[tuple[Any, str]] = [
     (_changed((_MASKED, " * ~mask[..., None]\n")), "the wrong way round"),
     (_changed((_MASKED, "\n"), ("gates.sigmoid()", "(gates * mask[..., None]).sigmoid()")), "a gate of 0"),
     (_changed(("self.norm(x, mask)", "self.norm(x, torch.ones_like(mask))")), "the norm counts the padding"),
+    (_changed(("self.norm(x, mask)", "self.norm(x, ~mask)")), "the mask of `norm`"),
+    (_changed(("MaskedBatchNorm(d_model)", "nn.LayerNorm(d_model)")), "here it is a `MaskedBatchNorm`"),
+    (_changed(("groups=d_model", "groups=2")), "reads several channels"),
     # the convolution
     (_changed((_PADDING, "")), "as many frames as it is given"),
     (_changed((_PADDING, ", padding=kernel_size")), "as many frames as it is given"),

@@ -16,7 +16,7 @@ from omni_lib.encoder import valid_frames
 TOLERANCE = 1e-2
 INPUT = "the input"
 _STOPPED = "the values are right, but no gradient reaches"
-_ASK = "Is there a `detach` or `no_grad`?"
+_ASK = "Is there a `detach`, a `no_grad` or NumPy on the way, here or in a function that is called?"
 
 
 def expect_gradients(

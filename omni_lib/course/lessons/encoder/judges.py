@@ -76,7 +76,24 @@ def padding_mask(attempt: Attempt) -> None:
                     "your mask has one frame too few in each row: the frames are counted from zero, and "
                     "the last real one has the number length - 1"
                 )
+            _recognise_mask(mask, wanted, length, case)
         compare(got, wanted, axes="B T", case=case)
+
+
+def _recognise_mask(mask: Tensor, wanted: Tensor, lengths: Tensor, case: str) -> None:
+    """Raise a reply in words to a mask that is true or false in the wrong places."""
+    if torch.equal(mask, wanted):
+        return
+    if bool(mask.all()):
+        raise NotYet(f"{case}: your mask is true everywhere; it must be false on the padding")
+    if len(lengths) > 1 and bool((mask == mask[:1]).all()):
+        raise NotYet(f"{case}: all rows of your mask are the same; each clip has a length of its own")
+    row, frame = (int(index) for index in (mask != wanted).nonzero()[0])
+    here = "true" if bool(mask[row, frame]) else "false"
+    raise NotYet(
+        f"{case}: in row {row}, your mask is {here} on frame {frame}. A row is true on as many frames as its "
+        "length says, from frame 0 on"
+    )
 
 
 def count_parameters(attempt: Attempt) -> None:
@@ -120,8 +137,17 @@ def _count_slips(d_model: int, d_ff: int, kernel_size: int) -> dict[str, int]:
         "one map from d_model to d_model with a bias is missing: that of attention's output, or the second "
         "map of the convolution, or half of its first map, which makes 2 · d_model channels (half of them "
         "gates)": (-(d_model * d_model + d_model)),
-        "2 · d_model too many: neither the keys nor the depthwise convolution have a bias, and what the "
-        "batch norm averages (mean and variance) are buffers, not parameters": 2 * d_model,
+        "2 · d_model too many: there are three layer norms and one batch norm, neither the keys nor the "
+        "depthwise convolution have a bias, and what the batch norm averages (mean and variance) are "
+        "buffers, not parameters": 2 * d_model,
+        "d_model are missing: one bias of query, value or output, of the convolution's second map, or of the "
+        "feed-forward's second map": -d_model,
+        "the bias of the feed-forward's first map is missing: it has d_ff numbers": -d_ff,
+        "one map from d_model to d_model is missing: attention has four of them, query, key, value and "
+        "output, and the convolution three in all": -d_model * d_model,
+        "one of the feed-forward's two maps is missing": -d_model * d_ff,
+        "the feed-forward part is missing": -(2 * d_model * d_ff + d_ff + d_model),
+        "the attention is missing": -(4 * d_model * d_model + 3 * d_model),
         "4 · d_model are missing: two norms, or the scales or the shifts of all four": -4 * d_model,
         "the kernel of the depthwise convolution is missing": -d_model * kernel_size,
         "the biases of the feed-forward's two maps are missing": -(d_ff + d_model),
@@ -147,13 +173,16 @@ def receptive_field(attempt: Attempt) -> None:
         got = result_of(attempt, (kernel_sizes, strides), case)
         if isinstance(got, (int, float)) and got != wanted and (reply := _field_slip(attempt)):
             raise NotYet(f"{case}: {reply}")
-        why = "The first and the last input that it depends on were found by autograd."
+        why = (
+            "Go through the layers from the first to the last: how many steps does the kernel add, and how "
+            "many input frames is one step there?"
+        )
         expect_equal(attempt, (kernel_sizes, strides), wanted, why, case)
 
 
 def _field_slip(attempt: Attempt) -> str:
     """The reply to a usual mistake, recognised where no two of them compute the same."""
-    kernel_sizes, strides = [5, 3, 4], [3, 2, 5]
+    kernel_sizes, strides = [5, 3, 4], [3, 4, 7]
     try:
         mine = float(attempt(kernel_sizes, strides))
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
@@ -185,6 +214,32 @@ def _field_slip(attempt: Attempt) -> str:
         ),
         (_seen(kernel_sizes, strides) - 1, "begin with one frame: without any layer, an output is its input"),
         (whole_kernels, "a kernel adds (kernel - 1) steps: one of its frames is counted already"),
+        (
+            1 + sum((kernel_sizes[i] - 1) * (strides[i - 1] if i else 1) for i in range(len(strides))),
+            "a step is as long as the strides of *all* earlier layers multiplied, not of the last one alone",
+        ),
+        (
+            1 + sum((kernel_sizes[i] - 1) * (sum(strides[:i]) or 1) for i in range(len(strides))),
+            "the strides of the earlier layers multiply; yours are added",
+        ),
+        (
+            1 + sum((size - 1) * math.prod(strides) for size in kernel_sizes),
+            "a step is as long as the strides *before* the layer multiplied, not those of all layers",
+        ),
+        (
+            math.prod(strides) * _seen(kernel_sizes, strides),
+            "the receptive field is counted in frames of the input already: do not multiply it by strides",
+        ),
+        (_seen(kernel_sizes[:-1], strides[:-1]), "the last layer is missing"),
+        (
+            1 + sum(2 * math.prod(strides[:i]) for i in range(len(strides))),
+            "a kernel adds (kernel - 1) steps, and not always two",
+        ),
+        (
+            1 + sum((size - 1) * 2**i for i, size in enumerate(kernel_sizes)),
+            "not every stride is 2: multiply by the strides of the earlier layers",
+        ),
+        (sum(kernel_sizes), "neighbouring windows overlap: each layer adds (kernel - 1) steps"),
         (
             math.prod(kernel_sizes),
             "kernels do not multiply: neighbouring windows overlap. Each layer adds (kernel - 1) steps",

@@ -110,6 +110,7 @@ WRONG: list[tuple[Any, str]] = [
     (_angles_of_neighbours, "need the same angle"),
     (with_changes(solutions.rotate, ("-channel / half", "-2 * channel / half")), "twice as fast"),
     (_still_complex, "their imaginary parts the second"),
+    (lambda x: solutions.rotate(x).chunk(2, dim=-1), "`torch.cat` makes one"),
 ]
 
 OTHER_RIGHT: list[Any] = [

@@ -81,6 +81,7 @@ def subsampler(layers: library.Subsampler, x: Tensor, lengths: Tensor) -> Slips:
         ),
         "the residual's result must be added to its input": run(residual="alone"),
         "the residual layer is missing": run(residual="none"),
+        "`residual_norm` is missing: convolve, norm, ReLU": run(residual="without norm"),
         "a ReLU is missing after the norms of `convs`": run(rectified=False),
         "the ReLU comes after the norm, not before it": run(rectified="before"),
         "a ReLU is missing after the residual's norm": run(residual="linear"),
@@ -122,6 +123,7 @@ def _subsampled(
         x = F.relu(x) if rectified is True else x
     if residual != "none":
         added = layers.residual_norm(convolve(layers.residual, x), valid_frames(lengths, x.shape[1]))
+        added = convolve(layers.residual, x) if residual == "without norm" else added
         late = residual == "added before the ReLU"
         added = added if residual == "linear" or late else F.relu(added)
         x = added if residual == "alone" else x + added
@@ -264,6 +266,10 @@ def block(layers: library.EncoderBlock, x: Tensor, mask: Tensor) -> Slips:
     for blind in (("attention", "convolution"), ("attention",), ("convolution",)):
         slips["the mask does not reach `" + "`, `".join(blind) + "`"] = run(
             lambda name, y: y + getattr(layers, name)(normed(name, y), torch.ones_like(mask)), blind
+        )
+    for turned in ("attention", "convolution"):
+        slips[f"the mask of `{turned}` is the wrong way round: true means real"] = run(
+            lambda name, y: y + getattr(layers, name)(normed(name, y), ~mask), (turned,)
         )
     slips["each part works on the result of the one before it, not all on the same input"] = lambda: (
         x + sum(computed(name, normed(name, x)) for name in names)

@@ -127,6 +127,20 @@ WRONG: list[tuple[Any, str]] = [
         "Each norm counts the frames of its mask",
     ),
     (with_changes(Subsampler, (".mean(dim=3)", ".sum(dim=3)")), "twice their mean"),
+    (
+        with_changes(Subsampler, (", lengths  # (B", ", lengths.tolist()  # (B")),
+        "a tensor is wanted, with",
+    ),
+    (
+        with_changes(
+            Subsampler,
+            (
+                "self.residual_norm(convolve_time_and_frequency(self.residual, x), mask)",
+                "convolve_time_and_frequency(self.residual, x)",
+            ),
+        ),
+        "`residual_norm` is missing",
+    ),
     (with_changes(Subsampler, (".mean(dim=3)", ".amax(dim=3)")), "Compare your steps"),
     (with_changes(Subsampler, ("x = x + F.relu(", "x += F.relu(")), "a change in place (`+=`"),
     (with_changes(Subsampler, ("x = x * padding_mask", "x *= padding_mask")), "changes its input `x`"),

@@ -32,6 +32,7 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
         "the layer norm has a bias, which writes into the padding: multiply by the mask after it": run(
             zeros="before the norm"
         ),
+        "the mask of the embeddings is the wrong way round: the padding must be zero": run(zeros="inverted"),
         "the pool stands before the first block": other(0),
         "the pool stands after the last block": other(len(layers.blocks)),
         "the pool stands one block too late": other(layers.blocks_before_pool + 1),
@@ -74,4 +75,6 @@ def _embedded(
     mask = valid_frames(lengths, x.shape[1])[..., None]
     x = x * mask if zeros == "before the norm" else x
     x = layers.norm(x) if norm else x
+    if zeros == "inverted":
+        return torch.where(mask, 0.0, x)
     return torch.where(mask, x, 0.0) if zeros is True else x

@@ -72,7 +72,8 @@ corpus_wer = CodeExercise(
         "Errors of all utterances, over words of all references: one division, at the end.",
         "`word_errors(reference, hypothesis)` has `.errors` and `.reference` (words). Add up each of "
         "the two.",
-        "`sum(c.errors for c in counts) / sum(c.reference for c in counts)`",
+        "`zip(references, hypotheses)` gives the pairs. In a loop over them, keep two sums, and divide only "
+        "after the loop.",
     ),
     praise="Every word has the same weight, in short and in long utterances. This is the number "
     "that papers report.",

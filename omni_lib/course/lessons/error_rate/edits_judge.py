@@ -168,8 +168,8 @@ def _slip(attempt: Attempt, counts: Counts, reference: str, hypothesis: str, exp
             "in a loop.)"
         )
     if said == heard and sum(counts) == len(said):
-        return "Both texts are equal, and two equal words are not a substitution: nothing is wrong."
-    if counts[0] == 0 and min(s for s, _, _ in expected) > 0:
+        return "Two equal words are not a substitution: nothing is wrong."
+    if counts[0] == 0 and min(s for s, _, _ in expected) > 0 and _never_substitutes(attempt):
         return (
             "You have no substitution at all: a word in the place of another is one error, not a deletion "
             "and an insertion. (`min` of tuples compares their first entries; put the sum first.)"
@@ -177,6 +177,17 @@ def _slip(attempt: Attempt, counts: Counts, reference: str, hypothesis: str, exp
     if counts in optimal_counts(reference, hypothesis):
         return "Compare words, not characters: each entry of the two lists is a word."
     return ""
+
+
+def _never_substitutes(attempt: Attempt) -> bool:
+    """Whether the answer counts no substitution in texts that have not one word in common."""
+    try:
+        return all(
+            _counts(attempt(said.split(), heard.split()), "")[0] == 0
+            for said, heard in (("a", "b"), ("a b c", "d e f"))
+        )
+    except NotYet:
+        return False
 
 
 def _has_one_row(attempt: Attempt) -> bool:

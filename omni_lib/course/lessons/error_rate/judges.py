@@ -104,6 +104,12 @@ _CORPORA = (
         "Its words are deleted.",
     ),
     (["yes"], ["no no no"], "More errors than words", "Nothing limits the rate to one."),
+    (
+        ["yes", "yes", "good morning"],
+        ["no", "yes", "good morning"],
+        "Two utterances with the same reference",
+        "One word of four is wrong. Texts may occur again: a dictionary or a set keeps only one of them.",
+    ),
 )
 
 
@@ -143,6 +149,8 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
         "You divide by the number of utterances; divide by the words of all references.",
     )
     yield counts[0].rate, "That is the rate of the first utterance alone: is the `return` inside the loop?"
+    yield counts[-1].rate, "That is the rate of the last utterance alone; add up the errors of all."
+    yield max(each.rate for each in counts), "That is the highest rate of an utterance; add up all errors."
     yield (
         sum(each.rate for each in counts) / len(counts),
         "That is the mean of the utterances' rates, in which a word of a short utterance weighs more than a "
@@ -173,7 +181,10 @@ def _slips_of_corpus(references: list[str], heard: list[str], counts: list[Error
         sum(len(written.split()) for written in heard),
         sum(max(len(said.split()), len(written.split())) for said, written in pairs),
     ):
-        yield count.errors / max(1, words), "Divide by the words of the *references*."
+        yield (
+            count.errors / max(1, words),
+            "Divide by the words of the *references*; `word_errors` takes the reference first.",
+        )
     yield count.errors // count.reference, "`//` drops everything after the decimal point: divide with `/`."
 
 

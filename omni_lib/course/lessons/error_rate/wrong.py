@@ -31,6 +31,11 @@ def _deletions_only(references: list[str], hypotheses: list[str]) -> float:
     return count.deletions / count.reference
 
 
+def _of_a_dictionary(references: list[str], hypotheses: list[str]) -> float:
+    pairs = dict(zip(references, hypotheses, strict=True))
+    return solutions.corpus_wer(list(pairs), list(pairs.values()))
+
+
 def _percent(references: list[str], hypotheses: list[str]) -> float:
     return 100 * solutions.corpus_wer(references, hypotheses)
 
@@ -162,7 +167,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_mean_of_rates, "mean of the utterances' rates"),
         (_percent, "return the fraction"),
         (_one_long_text, "You join all utterances"),
-        (_over_the_hypotheses, "words of the *references*"),
+        (_over_the_hypotheses, "takes the reference first"),
         (_at_most_one, "not limited to 100%"),
         (_without_insertions, "inserted into the second"),
         (_substitutions_only, "substitutions only"),
@@ -173,7 +178,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_over_the_characters, "`len` of a text counts its characters"),
         (_over_the_longer_text, "words of the *references*"),
         (_of_the_first, "the first utterance alone"),
-        (lambda said, heard: word_errors(said[-1], heard[-1]).rate, "Two words of eight are wrong"),
+        (lambda said, heard: word_errors(said[-1], heard[-1]).rate, "the last utterance alone"),
+        (lambda *given: max(count.rate for count in _counts(*given)), "the highest rate"),
+        (_of_a_dictionary, "Texts may occur again"),
         (_deletions_only, "Two words of eight are wrong"),
         (lambda *given: float(np.median([count.rate for count in _counts(*given)])), "Two words of eight"),
         (_without_the_empty, "Its words are deleted"),

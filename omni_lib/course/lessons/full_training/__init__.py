@@ -13,7 +13,7 @@ from omni_lib.config import Config
 from omni_lib.course.exercises.checking import CodeExercise, source_of
 from omni_lib.course.exercises.plug_in import PlugIn
 from omni_lib.course.exercises.verdict import Note
-from omni_lib.course.lessons.full_training import judges, muon_judge, solutions, step_judge
+from omni_lib.course.lessons.full_training import judges, loss_judge, muon_judge, solutions, step_judge
 from omni_lib.course.lessons.full_training.questions import (
     chapter_hours,
     epoch_of_step_1000,
@@ -53,7 +53,7 @@ initial_loss = CodeExercise(
     "logarithm of the number of paths.",
     difficulty=2,
     minutes=10,
-    judge=judges.initial_loss,
+    judge=loss_judge.initial_loss,
     answer=solutions.initial_loss,
     hints=(
         "Every path of T frames has the probability 29^-T. The loss is minus the logarithm of "
@@ -166,7 +166,8 @@ orthogonalise = CodeExercise(
         "it is.",
         "In each step, compute `gram = x @ x.T` from the newest x. Then (X Xᵀ) X is `gram @ x`, and "
         "(X Xᵀ)² X is `gram @ gram @ x`.",
-        "The loop: `gram = x @ x.T`, then `x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x`.",
+        "The new x is the sum of three terms, each with its coefficient: x itself, and these two products. "
+        "The products are of matrices (`@`), and only the coefficients multiply entry by entry (`*`).",
     ),
     praise="That is the core of Muon, `omni_lib.training.optimizer.orthogonalise`. The library's function "
     "works on all matrices of one shape at once.",

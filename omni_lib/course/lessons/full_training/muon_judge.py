@@ -25,6 +25,12 @@ def orthogonalise(attempt: Attempt) -> None:
         (wide, 3, "The same, and several steps", "Each step begins with the X that the last one has left."),
         (square, 2, "A square matrix", ""),
         (1000 * wide, 3, "A matrix of large values", "The division by the norm removes their size."),
+        (
+            1e-3 * small,
+            2,
+            "A matrix of small values",
+            "The number that is added to the norm must be as small as the docstring says.",
+        ),
         (torch.zeros(2, 3), 2, "A matrix of zeros", "It stays as it is: add the small number to the norm."),
         (wide, 0, "No step", "The matrix is divided by its norm, and that is all."),
     ):

@@ -127,6 +127,7 @@ def _by_einsum(x: Tensor) -> Tensor:
 
 WRONG: list[tuple[Any, str]] = [
     (_without_norm, "by its norm before"),
+    (_iterated(_step, lambda matrix: matrix.norm() + 1e-3), "as small as the docstring says"),
     (_iterated(_step, lambda matrix: torch.linalg.matrix_norm(matrix, 2)), "not the largest singular value"),
     (_iterated(_step, lambda matrix: matrix.abs().max()), "not the largest"),
     (_iterated(_step, lambda matrix: matrix.square().sum()), "the root is missing"),

@@ -193,7 +193,8 @@ _CLIPPING = (
 )
 _AS_IT_IS = (
     "Where all of them or none had to be clipped, they were the same. The gradient must be that of "
-    "`loss.objective` as it is: not divided by anything, and from one `backward`."
+    "`loss.objective` as it is: not divided by anything, from one `backward`, and clipped to `largest_norm` "
+    "itself."
 )
 _ONE_FORWARD = (
     "the weights are the library's, but the running statistics of the norms are not. Each forward pass "

@@ -93,6 +93,13 @@ def _stepped_twice(model: Any, batch: Batch, optimizers: Any, averaged: Any, sha
     return loss
 
 
+def _in_evaluation(model: Any, batch: Batch, optimizers: Any, averaged: Any, share: float, n: float) -> Any:
+    model.eval()
+    loss = solutions.train_step(model, batch, optimizers, averaged, share, n)
+    model.train()
+    return loss
+
+
 SLIPS: tuple[tuple[Step, str], ...] = (
     (
         _without_clearing,
@@ -114,5 +121,9 @@ SLIPS: tuple[tuple[Step, str], ...] = (
     ),
     (_uphill, "Your steps make the loss larger: minimise `loss.objective` itself, without a minus sign."),
     (_stepped_twice, "The optimisers take two steps with one gradient; call `optimizers.step(share)` once."),
+    (
+        _in_evaluation,
+        "A step is taken in training mode, in which the model is already: `eval()` belongs to evaluation.",
+    ),
     (_loss_without_share, "The loss depends on `share` too: `model(batch, share)`."),
 )

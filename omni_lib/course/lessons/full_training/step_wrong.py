@@ -20,6 +20,16 @@ def _without_clearing(model: Any, batch: Any, optimizers: Any, averaged: Any, sh
     return loss
 
 
+def _in_evaluation(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    loss = solutions.train_step(model.eval(), batch, optimizers, averaged, share, norm)
+    model.train()
+    return loss
+
+
+def _clipped_to_twice(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
+    return solutions.train_step(model, batch, optimizers, averaged, share, 2 * norm)
+
+
 def _clipped_first(model: Any, batch: Any, optimizers: Any, averaged: Any, share: Any, norm: Any) -> Any:
     loss = model(batch, share)
     optimizers.zero_grad()
@@ -238,6 +248,8 @@ def _stepped_with(laid_out: Any) -> Any:
 WRONG: list[tuple[Any, str]] = [
     (_stepped_with(lambda weight, gradient: gradient), "lies in memory in another order than the weight"),
     (_uphill, "without a minus sign"),
+    (_in_evaluation, "`eval()` belongs to evaluation"),
+    (_clipped_to_twice, "clipped to `largest_norm` itself"),
     (_stepped_twice, "two steps with one gradient"),
     (_divided_by_the_batch, "not divided by anything"),
     (_backward_twice, "from one `backward`"),

@@ -168,14 +168,17 @@ def _other_options(question: Any) -> list[tuple[Any, str]]:
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "initial_loss": [
-        (_no_paths, "three paths"),
-        (_repeats_forgotten, "one path only"),
-        (_added, "three paths"),
+        (_no_paths, "the loss of one path"),
+        (_repeats_forgotten, "Each doubled letter costs a frame"),
+        (_added, "subtract the logarithm of their number"),
+        (lambda *given: -solutions.initial_loss(*given), "The sign is wrong"),
+        (lambda *given: solutions.initial_loss(*given) / given[1], "divided by the number of letters"),
+        (lambda *given: solutions.initial_loss(*given) / math.log(2), "to base two"),
         (_no_path_forgotten, "math domain error"),
         (_always_29, "Four symbols"),
         (_counted_in_floats, "`math.log` of the whole number"),
         (_by_numpys_log, "`math.log` of the whole number"),
-        (_by_logarithm_of_ten, "natural logarithm"),
+        (_by_logarithm_of_ten, "the decimal logarithm"),
         (lambda *given: round(solutions.initial_loss(*given), 2), "do not round"),
     ],
     "loss_scale": _other_options(loss_scale),
@@ -192,6 +195,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "do not round",
         ),
         (_hours_only, "(steps, hours)"),
+        (
+            lambda n, b, e, s: (math.ceil(n / b) * e, math.ceil(math.ceil(n / b) * e * s / 3600)),
+            "do not round the hours up",
+        ),
         (lambda *given: solutions.training_time(*given)[::-1], "The steps come first"),
         (lambda *given: tuple(map(str, solutions.training_time(*given))), "two numbers are wanted"),
         (

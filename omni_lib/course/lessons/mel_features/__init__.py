@@ -59,7 +59,8 @@ hertz_to_mel = CodeExercise(
     hints=(
         "0 Hz must give 0 mel, 1000 Hz very nearly 1000 mel: try yours on both.",
         "The decimal logarithm is `math.log10`.",
-        "`2595 * math.log10(1 + hertz / 700)`",
+        "Only the frequency is divided by 700. The 1 is added before the logarithm is taken, and 2595 "
+        "multiplies the result.",
     ),
     praise="The first kilohertz spans 1000 mel, and the seven above it together span 1840. With equal "
     "steps in mel, this eighth of the frequencies gets more than a third of the filters.",
@@ -79,7 +80,8 @@ empty_filters = CodeExercise(
         "`torchaudio.functional.melscale_fbanks(bins, 0.0, 8000.0, n_mels, 16_000)` returns the "
         "triangles as a matrix (bins, filters). An n-point transform has n // 2 + 1 bins.",
         "A filter is a column. One that contains no bin is zero in all rows.",
-        "`(filters.sum(dim=0) == 0).nonzero().flatten().tolist()`",
+        "Compare `filters.sum(dim=0)` with 0. Of a tensor of true and false, `nonzero()` gives the places of "
+        "the true ones, as a column, which `flatten()` turns into one axis.",
     ),
     praise="Four filters are empty at 400 points, one at 512, and none at 1024. torchaudio only "
     "prints a warning; in the picture, empty filters are black rows.",

@@ -67,6 +67,13 @@ WRONG: list[tuple[Any, str]] = [
         "exchanged",
     ),
     (98, "itself, without brackets"),
+    (lambda samples, window, hop, centred: 1 + samples // hop, "is that of centred windows"),
+    (
+        lambda samples, window, hop, centred: (
+            1 + samples // hop if centred else max(0, samples // hop - window // hop + 1)
+        ),
+        "divide once",
+    ),
     (_by_padding, "An odd window"),
     (lambda samples, window, hop, centred: np.arange(0, samples + 1, hop), "an array with 1 axis; a number"),
 ]

@@ -39,14 +39,22 @@ def frame_count(attempt: Attempt) -> None:
             expected = transform.shape[-1]
             got = _number(attempt(samples, window, hop, centred))
             hops = (samples - (0 if centred else window)) / hop
-            if got in (1 + round(hops), 1 + math.ceil(hops)) and got != expected:
+            parts = not centred and got == max(0, samples // hop - window // hop + 1)
+            if got != expected and parts and not _rounds_up(attempt, centred):
+                why = "Subtract the window first, and divide once: each `//` drops a rest of its own."
+            elif got in (1 + round(hops), 1 + math.ceil(hops)) and got != expected:
                 why = "Only whole hops count: `//` leaves out the rest, which `round` or `ceil` may count."
             elif isinstance(got, float) and got in (hops, 1 + hops) and not got.is_integer():
                 why = "That is not a whole number: only whole hops count, so divide by `//`."
             elif got == (max(0, 1 + (samples - window) // hop) if centred else 1 + samples // hop):
                 why = "Are the two cases exchanged? Centred windows need not fit into the clip as a whole."
+                other = _number(attempt(samples, window, hop, not centred))
                 if centred:
                     why = "Centred, the first frame is on sample 0; the window need not fit into the clip."
+                elif other == got:
+                    why = (
+                        "Your number is that of centred windows. Here they must fit into the clip as a whole."
+                    )
             elif centred and got == samples // hop:
                 why = "That leaves out the last frame, as `LogMel` does; here it counts, on sample `samples`."
             elif centred:
@@ -70,6 +78,13 @@ def frame_count(attempt: Attempt) -> None:
         expect_equal(attempt, (samples, 400, 160, centred), expected, why, case)
 
 
+def _rounds_up(attempt: Attempt, centred: bool) -> bool:
+    """Whether the answer counts a hop of which seven eighths are there, as `round` and `ceil` do."""
+    samples, window, hop = 16_300, 320, 160
+    hops = (samples - (0 if centred else window)) / hop
+    return bool(_number(attempt(samples, window, hop, centred)) == 1 + math.ceil(hops))
+
+
 def _number(got: Any) -> Any:
     """`got` where it is one number, else NaN, which equals nothing: `expect_equal` tells what it is."""
     return got if isinstance(got, (int, float)) or getattr(got, "ndim", 1) == 0 else math.nan
@@ -90,9 +105,14 @@ def _mel_slip(attempt: Attempt) -> str:
     right = [2595 * math.log10(1 + hertz / 700) for hertz in (700.0, 1000.0)]
     if mine == [round(value) for value in mine] and max(map(_distance, mine, right)) < 1:
         return "That is rounded; the fraction counts, too."
+    same_factor = math.isclose(mine[0] * right[1], mine[1] * right[0], rel_tol=1e-4)
     for slip, message in _MEL_SLIPS:
         if all(_distance(value, slip(hertz)) < 1e-4 for value, hertz in zip(mine, (700, 1000), strict=True)):
             return message
+    if same_factor and mine[0]:
+        return (
+            "All your values differ by one factor: compare your factor, and your logarithm, with the formula."
+        )
     return ""
 
 
@@ -170,6 +190,8 @@ def empty_filters(attempt: Attempt) -> None:
                 why = "They must be in ascending order."
             elif got != empty and got == _empty(n_fft, n_mels, mel_scale="slaney") and _is_slaney(attempt):
                 why = "Those are the empty filters of the Slaney scale; those of HTK's mel scale are wanted."
+            elif got != empty and got == _empty(n_fft, n_mels, highest=float(SAMPLE_RATE)):
+                why = "Your filters reach up to the sample rate; they must end at half of it."
             elif got != empty and _has_other_bins(attempt):
                 why = "A transform has half as many bins as points, and one more."
             elif got != empty and got == [each for each in empty if each != 0]:
@@ -204,17 +226,19 @@ def _empty(n_fft: int, n_mels: int, **changes: Any) -> list[int]:
     return [number for number, column in enumerate(filters.T) if not column.any()]
 
 
-def filters_of(n_fft: int, n_mels: int, **changes: Any) -> Any:
+def filters_of(n_fft: int, n_mels: int, highest: float = SAMPLE_RATE / 2, **changes: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return torchaudio.functional.melscale_fbanks(
-            n_fft // 2 + 1, 0.0, SAMPLE_RATE / 2, n_mels, SAMPLE_RATE, **changes
+            n_fft // 2 + 1, 0.0, highest, n_mels, SAMPLE_RATE, **changes
         )
 
 
 def _numbers(answer: Any, case: str) -> Any:
     """`answer` as a plain list."""
     begins = called_with(case)
+    if isinstance(answer, (list, tuple)) and any(isinstance(entry, str) for entry in answer):
+        raise NotYet(f"{begins} a list of texts; numbers are wanted, without quotes")
     if isinstance(answer, tuple) and len(answer) == 1 and isinstance(answer[0], (Tensor, np.ndarray)):
         kind = "tensor, as `torch.where` does" if torch.is_tensor(answer[0]) else "array, as `np.where` does"
         raise NotYet(f"{begins} a tuple with one {kind}: take its `[0]`")

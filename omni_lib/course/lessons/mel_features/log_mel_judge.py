@@ -56,6 +56,12 @@ def _expect_log_mel(attempt: Attempt, case: str, waveform: Tensor, tolerance: fl
             close = slipped.shape == wanted.shape and _near(mine, slipped, tolerance)
             if close and not _near(mine, wanted, tolerance):
                 raise NotYet(f"{case}: {reply}")
+        scaled = _scale_of_power(mine, wanted)
+        if scaled is not None:
+            raise NotYet(
+                f"{case}: every power is {scaled:.3g} times what it should be. Take the samples as they are, "
+                "and divide neither the window nor the spectrum by anything"
+            )
     shape = () if mine is None else tuple(mine.shape)
     if shape == (N_MELS, len(wanted) + 1):
         raise NotYet(
@@ -73,7 +79,22 @@ def _expect_log_mel(attempt: Attempt, case: str, waveform: Tensor, tolerance: fl
         )
     close = mine is not None and shape == tuple(wanted.shape) and bool((mine - wanted).abs().median() < 0.1)
     rounded = "Nearly: far from the tone the power is tiny, and rounding shows. Compute in float64."
-    compare(got, wanted, rounded if close and tolerance > 1e-4 else "", "frames filters", tolerance, case)
+    why = rounded if close and tolerance > 1e-4 else _WHY
+    compare(got, wanted, why, "frames filters", tolerance, case)
+
+
+_WHY = "Compare your steps with the docstring, one by one: frames, window, power, filters, logarithm."
+
+
+def _scale_of_power(mine: Tensor, wanted: Tensor) -> float | None:
+    """The factor by which all powers differ from those wanted; None if they do not differ by one factor."""
+    if wanted.numel() == 0 or float(wanted.median()) < -8.0:  # too near the floor
+        return None
+    power, right = (values.double().exp() - LOG_FLOOR for values in (mine, wanted))
+    ratios = (power / right)[right > 100 * LOG_FLOOR]
+    factor = float(ratios.median())
+    same = bool(torch.allclose(ratios, ratios.new_tensor(factor), rtol=1e-2))
+    return factor if same and factor > 0 and not 0.99 < factor < 1.01 else None
 
 
 def _floor_of(attempt: Attempt) -> float:
@@ -149,6 +170,23 @@ def _early(waveform: Tensor) -> Tensor:
     return found
 
 
+def _by_hand(power: Callable[[Tensor], Tensor], padding: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+    """The log-mel with another power of the transforms, or other zeros in front of the clip and behind it."""
+
+    def mel(waveform: Tensor) -> Tensor:
+        frames = torch.nn.functional.pad(waveform, padding).unfold(0, N_FFT, HOP_LENGTH)
+        window = torch.nn.functional.pad(torch.hann_window(WINDOW_LENGTH), (312, 312))
+        powers = power(torch.fft.rfft(frames * window))
+        return _natural(powers @ filters_of(N_FFT, N_MELS))[: len(waveform) // HOP_LENGTH]
+
+    return mel
+
+
+def _mean_of_bins(waveform: Tensor) -> Tensor:
+    filters = filters_of(N_FFT, N_MELS)
+    return _natural(_power(waveform) @ (filters / filters.sum(dim=0)))[: len(waveform) // HOP_LENGTH]
+
+
 def _slips() -> dict[str, Callable[[Tensor], Tensor]]:
     """What usual mistakes compute, by the reply to them."""
     return {
@@ -161,7 +199,17 @@ def _slips() -> dict[str, Callable[[Tensor], Tensor]]:
         "those are decibels (ten times the decimal logarithm); the natural one is wanted (`torch.log`)": (
             _variant(log=lambda mel: 10 * torch.log10(mel + LOG_FLOOR))
         ),
+        "that is twenty times the decimal logarithm, as for a magnitude; the natural logarithm of the power "
+        "is wanted (`torch.log`)": _variant(log=lambda mel: 20 * torch.log10(mel + LOG_FLOOR)),
         "the logarithm is missing": _variant(log=lambda mel: mel),
+        "that is the square of the real part alone; the power is the square of `.abs()`, imaginary part "
+        "included": _by_hand(lambda spectrum: spectrum.real**2, (512, 512)),
+        "your filters are divided by their sums; add up the power, with triangles of height 1": _mean_of_bins,
+        "your first frame begins on sample 0; it is centred there, with 512 zeros in front of the clip": (
+            _by_hand(lambda spectrum: spectrum.abs() ** 2, (0, N_FFT))
+        ),
+        "your transform has 2048 points: use 1024": _variant(n_fft=2048),
+        "your window has 512 points: use 400": _variant(window=512),
         "your transform has 400 points, and four filters are empty: use 1024": _variant(n_fft=WINDOW_LENGTH),
         "your window spans all 1024 points; it has 400, in their middle": _variant(window=N_FFT),
         "your window is at the beginning of the 1024 points, 312 samples too early: put it in their middle": (

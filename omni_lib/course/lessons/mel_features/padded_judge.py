@@ -21,8 +21,9 @@ def normalise_padded(attempt: Attempt) -> None:
         ("Three clips", [12, 1, 6], 128, 3.0),
         ("A clip without any real frame", [9, 0, 4], 4, 3.0),
         ("Channels with a variance as tiny as the constant under the root", [6, 4], 3, 3e-3),
+        ("A batch that is padded beyond its longest clip", [5, 3], 4, 3.0),
     ):
-        frames, rows = max(lengths), len(lengths)
+        frames, rows = max(lengths) + 2 * ("beyond" in case), len(lengths)
         clean = torch.randn(rows, frames, channels, generator=generator) * scale + 5 * scale
         length = torch.tensor(lengths)
         mask = (torch.arange(frames) < length[:, None])[..., None]
@@ -108,6 +109,24 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
         "you count one frame too few in each clip: frame t is real where t < length",
     )
     deviation = (rows.var(dim=-1, unbiased=False, keepdim=True) + _EPSILON).sqrt()
+    real = mask.sum(dim=0).clamp_min(1)
+    mean_of_frame = (rows * mask).sum(dim=0) / real
+    variance_of_frame = ((rows - mean_of_frame) ** 2 * mask).sum(dim=0) / real
+    yield (
+        (rows - mean_of_frame) / (variance_of_frame + _EPSILON).sqrt(),
+        "you take a mean and a variance for each frame, over the clips alone; take them over clips and time, "
+        "`dim=(0, 1)`",
+    )
+    yield (
+        centred / ((valid**2).mean(dim=0) + _EPSILON).sqrt(),
+        "your variance is the mean of the squares; subtract the mean before you square",
+    )
+    yield (
+        (rows - valid.mean(dim=0) / x.shape[-1])
+        / (((valid - valid.mean(dim=0) / x.shape[-1]) ** 2).mean(dim=0) / x.shape[-1] + _EPSILON).sqrt(),
+        "you divide by the number of values in all channels; each channel has one value in each frame, so "
+        "divide by the number of real frames",
+    )
     yield (
         (rows - rows.mean(dim=-1, keepdim=True)) / deviation,
         "your mean and variance are taken over the channels of a frame; they must be taken over the frames",
@@ -124,7 +143,9 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
         "1e-5 is added to the root; it belongs under the root, beside the variance",
     )
     if bool((variance > 0).all()):
-        yield centred / variance.sqrt(), "the 1e-5 under the root is missing"
+        yield centred / variance.sqrt(), "the 1e-5 under the root is missing, or it is a smaller number"
+    for other in (1e-3, 1e-4, 1e-6):
+        yield centred / (variance + other).sqrt(), f"under the root 1e-5 is wanted; yours is {other:.0e}"
     inverted = rows[~mask.squeeze(-1)]
     if len(inverted) == 0:  # a mask that is the wrong way round leaves no frame to count: 0 / 0
         yield (
@@ -170,6 +191,11 @@ def _slips_with_padding(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tu
         (rows - low) / (((rows - low) ** 2 * mask).sum(dim=(0, 1)) / count + _EPSILON).sqrt(),
         f"your mean is divided by all {everything} frames instead of the real ones",
     )
+    if bool((lengths == 0).any()):
+        yield (
+            _normalised(x, (torch.arange(x.shape[1]) < lengths.clamp_min(1)[:, None])[..., None]),
+            "you count one frame in a clip that has none: lengths may be 0",
+        )
     more = (torch.arange(x.shape[1]) <= lengths[:, None])[..., None]
     yield (
         _normalised(x, more),

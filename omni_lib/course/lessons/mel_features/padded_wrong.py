@@ -131,7 +131,32 @@ def _a_loop(x: Tensor, lengths: Tensor) -> Tensor:
     return out
 
 
+def _for_each_frame(x: Tensor, lengths: Tensor) -> Tensor:
+    mask = _mask(x, lengths)
+    count = mask.sum(dim=0).clamp_min(1)
+    mean = (x * mask).sum(dim=0) / count
+    variance = ((x - mean) ** 2 * mask).sum(dim=0) / count
+    return (x - mean) / torch.sqrt(variance + 1e-5) * mask
+
+
+def _mean_of_squares(x: Tensor, lengths: Tensor) -> Tensor:
+    return _by_sums(x, _mask(x, lengths), x**2 * _mask(x, lengths))
+
+
+def _with_epsilon(x: Tensor, lengths: Tensor, epsilon: float) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    deviation = torch.sqrt(valid.var(dim=0, unbiased=False) + epsilon)
+    return torch.where(_mask(x, lengths), (x - valid.mean(dim=0)) / deviation, 0.0)
+
+
 WRONG: list[tuple[Any, str]] = [
+    (lambda x, lengths: _by_sums(x, _mask(x, lengths))[:, : lengths.max()], "padded beyond its longest clip"),
+    (_for_each_frame, "`dim=(0, 1)`"),
+    (_mean_of_squares, "before you square"),
+    (lambda x, lengths: _by_sums(x, _mask(x, lengths).expand_as(x)), "in all channels"),
+    (lambda x, lengths: _with_epsilon(x, lengths, 1e-3), "1e-5 is wanted; yours is 1e-03"),
+    (lambda x, lengths: _with_epsilon(x, lengths, 1e-8), "it is a smaller number"),
+    (lambda x, lengths: _by_sums(x, _mask(x, lengths.clamp_min(1))), "a clip that has none"),
     (_forgets_the_padding, "of them are padding"),
     (_divides_by_all_frames, "of them are padding"),
     (_leaves_the_padding, "mask the result too"),
@@ -169,7 +194,26 @@ def _by_batch_norm(x: Tensor, lengths: Tensor) -> Tensor:
     return torch.nn.functional.pad(out, (0, 0, 0, x.shape[1] - out.shape[1]))
 
 
+def _by_nan(x: Tensor, lengths: Tensor) -> Tensor:
+    """The padding is NaN, which `nanmean` leaves out."""
+    mask = _mask(x, lengths)
+    real = x.masked_fill(~mask, torch.nan)
+    mean = real.nanmean(dim=(0, 1))
+    return (x - mean).masked_fill(~mask, 0.0) * ((real - mean) ** 2).nanmean(dim=(0, 1)).add(1e-5).rsqrt()
+
+
+def _by_mean_of_squares(x: Tensor, lengths: Tensor) -> Tensor:
+    """The mean of the squares minus the square of the mean, in float64."""
+    mask, count = _mask(x, lengths), lengths.sum()
+    real = x.double() * mask
+    mean = torch.einsum("btc->c", real) / count
+    variance = torch.einsum("btc,btc->c", real, real) / count - mean**2
+    return (real - mean) / (variance + 1e-5) ** 0.5 * mask
+
+
 OTHER_RIGHT = [
+    _by_nan,
+    _by_mean_of_squares,
     _a_loop,
     lambda x, lengths: _a_loop(x, lengths).numpy(),
     lambda x, lengths: _a_loop(x, lengths).tolist(),

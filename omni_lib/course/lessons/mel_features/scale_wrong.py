@@ -10,9 +10,9 @@ import torch
 import torchaudio
 
 
-def filters_of(n_fft: int, n_mels: int, mel_scale: str = "htk") -> Any:
+def filters_of(n_fft: int, n_mels: int, mel_scale: str = "htk", highest: float = 8000.0) -> Any:
     return torchaudio.functional.melscale_fbanks(
-        n_fft // 2 + 1, 0.0, 8000.0, n_mels, 16_000, mel_scale=mel_scale
+        n_fft // 2 + 1, 0.0, highest, n_mels, 16_000, mel_scale=mel_scale
     )
 
 
@@ -56,6 +56,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
         (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
         (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
+        (lambda hertz: 2959 * math.log10(1 + hertz / 700), "differ by one factor"),
     ],
     "empty_filters": [
         (
@@ -85,6 +86,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "empty filters of the Slaney scale",
         ),
         (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
+        (lambda n_fft, n_mels: [str(each) for each in _empty(n_fft, n_mels)], "a list of texts"),
+        (
+            lambda n_fft, n_mels: (
+                (filters_of(n_fft, n_mels, highest=16_000.0).sum(dim=0) == 0).nonzero().flatten().tolist()
+            ),
+            "at half of it",
+        ),
         (
             lambda n_fft, n_mels: (filters_of(n_fft, n_mels).sum(dim=0) == 0).nonzero(),
             "a plain list of filter numbers",

@@ -88,6 +88,30 @@ def _almost(waveform: Tensor) -> Any:
     return torch.log(power @ filters_of(1024, 128) + 1e-6)
 
 
+def _by_hand(
+    power: Callable[[Tensor], Tensor] = lambda spectrum: spectrum.abs() ** 2,
+    filters: Any = None,
+    padding: tuple[int, int] = (512, 512),
+    scale: float = 1.0,
+) -> Callable[[Tensor], Any]:
+    """The log-mel with one step changed."""
+
+    def log_mel(waveform: Tensor) -> Any:
+        frames = torch.nn.functional.pad(scale * waveform, padding).unfold(0, 1024, 160)
+        window = torch.nn.functional.pad(torch.hann_window(400), (312, 312))
+        powers = power(torch.fft.rfft(frames * window))[: len(waveform) // 160]
+        return torch.log(powers @ (filters_of(1024, 128) if filters is None else filters) + 1e-6)
+
+    return log_mel
+
+
+def _in_other_forms(waveform: Tensor) -> Any:
+    """ln(1 + p / 1e-6) + ln(1e-6), and the sum of both squares in place of the magnitude."""
+    parts = torch.view_as_real(_spectrum(waveform)).square().sum(dim=-1)  # (frames + 1, bins)
+    mel = torch.einsum("tf,fm->mt", parts, filters_of(1024, 128))[:, : len(waveform) // 160]
+    return (torch.log1p(1e6 * mel) + math.log(1e-6)).T
+
+
 def _raises(waveform: Tensor) -> Any:
     return waveform @ filters_of(1024, 128)
 
@@ -159,6 +183,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_by_torchaudio(n_fft=512), "512 points"),
         (_by_torchaudio(normalized=True), "as by `normalized=True`"),
         (_without_zeros, "512 zeros"),
+        (_by_hand(power=lambda spectrum: spectrum.real**2), "the real part alone"),
+        (_by_hand(filters=filters_of(1024, 128) / filters_of(1024, 128).sum(dim=0)), "divided by their sums"),
+        (_by_hand(padding=(0, 1024)), "begins on sample 0"),
+        (_by_hand(scale=32_768.0), "every power is"),
+        (_by_hand(scale=0.5), "every power is 0.25 times"),
+        (_by_torchaudio(window_fn=torch.blackman_window), "Compare your steps"),
+        (_by_torchaudio(n_fft=2048), "2048 points"),
+        (_by_torchaudio(win_length=512), "your window has 512 points"),
+        (lambda waveform: 20 * torch.log10(_mel_power(waveform) + 1e-6), "as for a magnitude"),
         (_almost, "float64"),
     ],
     "normalise_padded": padded_wrong.WRONG,
@@ -216,6 +249,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda waveform: LogMel().double()(waveform.double()),
         _numpy_log_mel,
         _short_frames,
+        _in_other_forms,
     ],
     "normalise_padded": padded_wrong.OTHER_RIGHT,
     "bin_spacing": ["40", 40.0, 16_000 / 400, "40 Hz", "forty hertz", "0.04 kHz", "16,000 / 400 = 40"],

@@ -56,7 +56,10 @@ seconds = CodeExercise(
     minutes=2,
     judge=_judge_seconds,
     answer=solutions.seconds,
-    hints=("How many samples are two seconds?", "Divide by the rate.", "`samples / 16_000`"),
+    hints=(
+        "How many samples are two seconds?",
+        "How often do 16,000 samples fit into the clip? Keep the fraction: divide by `/`, and not by `//`.",
+    ),
     praise="That is how exercises work: write, check, and read what the check says.",
 )
 

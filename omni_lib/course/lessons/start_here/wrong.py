@@ -48,6 +48,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (6.94, "how many times"),
         (19_200, "every frame"),
         (1, "too low"),
+        ("0.144", "0.144 is too low"),
     ],
 }
 
@@ -61,5 +62,14 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         lambda samples: np.float32(samples) / np.float32(16_000),
     ],
     "pipeline_order": ["B", "b)", "(b)", "b.", "option b", "b: waveform"],
-    "numbers_left": [12 * 192, "2304", "2,304", "2 304", "2.304", "2304 numbers", "12 × 192"],
+    "numbers_left": [
+        12 * 192,
+        "2304",
+        "2,304",
+        "2 304",
+        "2.304",
+        "2304 numbers",
+        "12 × 192",
+        "there are 2304",
+    ],
 }
