@@ -43,7 +43,7 @@ def shifted(texts: Sequence[str], seconds: Sequence[float]) -> int:
     previous text and not its own; 0 otherwise.
 
     The longer a text, the longer it takes to say it. So the lengths of a table correlate; those of a shifted
-    one correlate only when the shift is undone. A text that returns in the same order is no further evidence:
+    one correlate only when the shift is undone. The same texts again in the same order prove nothing more:
     only different texts count.
     """
     letters, different = [len(text) for text in texts], len(set(texts))

@@ -42,7 +42,7 @@ def test_a_function_of_a_notebook_works_without_it():
     mine = again(cell["answer"])
     assert torch.equal(mine(torch.ones(2)), cell["answer"](torch.ones(2)))
     assert mine.__globals__ is not cell["answer"].__globals__
-    assert "mel =" not in self_contained(cell["answer"]).partition("def")[0], "a local name is no global"
+    assert "mel =" not in self_contained(cell["answer"]).partition("def")[0], "a local name is not global"
 
 
 def test_recursion_decorators_lambdas_and_classes():

@@ -109,7 +109,7 @@ def test_a_player_of_a_clip_plays_its_file(shelf: Shelf):
     assert 'src="../clips/hello.flac"' in text and player.caption in text
 
 
-def test_a_sound_that_is_no_clip_leads_to_the_live_course(shelf: Shelf):
+def test_a_sound_that_is_not_a_clip_leads_to_the_live_course(shelf: Shelf):
     silent = '<audio controls aria-label="▶ hello world at speed 1.1: 1.19 s, -20 dB" src=""></audio>'
     text = shown(stored({"text/html": silent}), "x", shelf).data["text/html"]
     assert "<audio" not in text and 'href="../live.html"' in text

@@ -273,7 +273,7 @@ def test_a_moved_checkpoint_still_works(trained, tones_csv, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["utterances"] == 8
 
 
-def test_a_reader_that_stops_reading_is_no_error():
+def test_a_reader_that_stops_reading_is_not_an_error():
     """As `omni data an4 | head -0` does: the other end of the pipe is closed before the first line."""
     reading, writing = os.pipe()
     os.close(reading)

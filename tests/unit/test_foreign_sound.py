@@ -169,7 +169,7 @@ def test_a_tag_of_fraunhofers_encoder_is_not_sound(tmp_path, more):
     assert plain <= len(found.waveform) <= frames * 576 and not found.notes
 
 
-def test_a_tag_of_ape_before_an_mp3_is_no_reason_for_a_note(tmp_path):
+def test_a_tag_of_ape_before_an_mp3_is_not_a_reason_for_a_note(tmp_path):
     path = tmp_path / "a.mp3"
     soundfile.write(path, SINE, RATE, format="MP3")
     tag = b"APETAGEX" + struct.pack("<4I", 2000, 32, 0, 0xA0000000) + bytes(8)

@@ -59,7 +59,7 @@ def test_glibc_takes_the_settings():
 
 
 @pytest.mark.parametrize("failure", [OSError("no such library"), AttributeError("mallopt")])
-def test_another_c_library_is_no_error(monkeypatch, failure):
+def test_another_c_library_is_not_an_error(monkeypatch, failure):
     def refuse(name):
         raise failure
 

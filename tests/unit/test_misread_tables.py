@@ -396,7 +396,7 @@ def test_a_length_in_seconds_is_compared_with_the_recording(clips):
 
 
 @pytest.mark.parametrize("columns", ["up_votes,down_votes", "from_room,to_room", "date_start,date_end"])
-def test_other_columns_of_numbers_are_no_times(clips, columns):
+def test_other_columns_of_numbers_are_not_times(clips, columns):
     cells = {"up": "1,2", "fr": "kitchen,hall", "da": "2020-01-01,2020-01-02"}[columns[:2]]
     assert list(imported(clips, f"path,text,{columns}\na.wav,hello,{cells}\n")[0]) == ["hello"]
 

@@ -60,7 +60,7 @@ def test_what_belongs_to_a_measurement_is_refused_without_one(options, tmp_path,
         ("none.wav", "does not exist or is not a file: correct the path"),
     ],
 )
-def test_what_is_no_sound_file_is_named(tmp_path, name, words):
+def test_what_is_not_a_sound_file_is_named(tmp_path, name, words):
     with pytest.raises(UserError, match=words), open_sound(tmp_path / name):
         pass
 

@@ -87,7 +87,7 @@ def test_a_text_in_two_lines_gets_a_remedy_that_helps(clips):
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "########"])
-def test_errors_of_a_spreadsheet_are_no_texts(clips, error):
+def test_errors_of_a_spreadsheet_are_not_texts(clips, error):
     found, said = imported(clips, f"path\ttext\na.wav\t{error}\nb.wav\tyes\n", "t.tsv")
     assert found == ["yes"] and "which programs write for a missing text" in said[0]
 
@@ -127,6 +127,6 @@ def test_texts_cut_off_with_an_ellipsis_are_noted(clips):
     assert any("3 texts have exactly 24 characters" in line for line in said)
 
 
-def test_parts_of_speech_are_no_words(clips):
+def test_parts_of_speech_are_not_words(clips):
     found, said = imported(clips, "path\ttext\na.wav\tHello/UH world/NN\nb.wav\tand/or\n", "t.tsv")
     assert found == ["and or"] and "has parts of speech behind its words" in said[0]

@@ -259,7 +259,7 @@ def test_samples_a_little_over_full_scale_are_noted(tmp_path):
     assert "reaches 1.5, over full scale" in examine_audio(tmp_path / "a.wav").notes[0]
 
 
-def test_a_first_frame_alone_is_empty_and_a_text_is_no_mp3(tmp_path):
+def test_a_first_frame_alone_is_empty_and_a_text_is_not_an_mp3(tmp_path):
     contents = bytes(written(tmp_path / "a.mp3"))
     first = bytearray(contents[: contents.index(contents[:2], 4)])
     (tmp_path / "a.mp3").write_bytes(first)

@@ -53,6 +53,6 @@ def test_a_missing_checkpoint_is_refused_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("path", [None, 5, {}])
-def test_what_is_no_path_is_refused_in_one_line(path):
+def test_what_is_not_a_path_is_refused_in_one_line(path):
     with pytest.raises(UserError, match="name the file of a checkpoint"):
         load_encoder(path)
