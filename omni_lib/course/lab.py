@@ -133,11 +133,12 @@ def _serve(
         page: what the printed address opens.
     """
     asked_to_stop = False
+    server: subprocess.Popen[bytes] | None = None
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         nonlocal asked_to_stop
         asked_to_stop = True
-        if os.name == "posix":  # on Windows Ctrl-C reaches the server by itself
+        if server is not None and os.name == "posix":  # on Windows Ctrl-C reaches the server by itself
             server.terminate()
 
     with contextlib.ExitStack() as files:
@@ -145,14 +146,17 @@ def _serve(
         if root is not None and folder is not None:
             log = files.enter_context(open(folder / LOG, "wb"))
             environment, before = server_environment(folder / CONFIG, root), set(_addresses(root))
-        # The server gets a session of its own, so that it receives one signal, from here. If the terminal
-        # sent a second one, the server would cut its shutdown short, and might leave kernels running.
-        server = subprocess.Popen(
-            list(command), start_new_session=os.name == "posix", stdout=log, stderr=log, env=environment
-        )
+        # before the server starts, so that a signal in between cannot end this process alone
         numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
         previous = {number: signal.signal(number, stop) for number in numbers}
         try:
+            # The server gets a session of its own, so that it receives one signal, from here. If the terminal
+            # sent a second one, the server would cut its shutdown short, and might leave kernels running.
+            server = subprocess.Popen(
+                list(command), start_new_session=os.name == "posix", stdout=log, stderr=log, env=environment
+            )
+            if asked_to_stop and os.name == "posix":
+                server.terminate()
             if root is not None and folder is not None:
                 _announce(server, root, before, folder, page)
             code = server.wait()

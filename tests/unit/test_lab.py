@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -303,6 +304,21 @@ def test_a_stop_ends_the_server_without_an_error(name: str, tmp_path: Path):
     before = signal.getsignal(number)
     assert lab._serve([sys.executable, "-c", server]) == 0
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to one process")
+def test_a_stop_while_the_server_starts_ends_it_too(monkeypatch: pytest.MonkeyPatch):
+    """It ended this process alone, and the server went on in a session of its own."""
+    started, popen = [], subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    assert lab._serve([sys.executable, "-c", "import time; time.sleep(60)"]) == 0
+    assert started[0].returncode == -signal.SIGTERM
 
 
 def test_git_ignores_the_copies():
