@@ -68,20 +68,9 @@ def _declare_voice(data: Group) -> None:
         "build a corpus for recognising a learner's own voice",
         "It consists of AN4, of AN4 in noisy rooms, and of synthetic speech.",
     )
-    voice.add_argument(
-        "--an4",
-        type=path,
-        default=Path("data/an4"),
-        metavar="DIR",
-        help=f"folder that 'omni data an4' has made {DEFAULT}",
-    )
-    voice.add_argument(
-        "--synth",
-        type=path,
-        default=Path("data/audio"),
-        metavar="DIR",
-        help=f"folder that 'omni data synth' has made {DEFAULT}",
-    )
+    for corpus, folder in (("an4", "data/an4"), ("synth", "data/audio")):
+        made = f"folder that 'omni data {corpus}' has made {DEFAULT}"
+        voice.add_argument(f"--{corpus}", type=path, default=Path(folder), metavar="DIR", help=made)
     voice.add_argument("--out", type=path, default=Path("data/voice"), metavar="DIR", help=_OUT)
     voice.add_argument("--seed", type=int, default=0, help=f"seed of the rooms and the noise {DEFAULT}")
     voice.set_defaults(run=commands.data_voice)

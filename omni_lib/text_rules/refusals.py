@@ -20,8 +20,8 @@ _MONTHS = "january|february|march|april|may|june|july|august|september|october|n
 _CURRENCIES = "USD|US\\$|EUR|GBP|JPY|CHF|CAD|AUD|NZD|INR|CNY|RMB"
 # between two names, as in "the Wall St. Journal", it may be either; not behind these
 _BEFORE_SAINT = (
-    rf"(?:{SENTENCE_STARTS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West|North|South"
-    r"|Mount|Port|Fort|Lake|Cape|Hotel)\b)"
+    rf"(?:{SENTENCE_STARTS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West"
+    r"|North|South|Mount|Port|Fort|Lake|Cape|Hotel)\b)"
 )
 _SOUND = NOT_SPEECH.pattern.replace(" ", "[ _]")  # background_noise too
 REFUSED = (  # pattern, and why a text with it is refused
@@ -96,7 +96,8 @@ REFUSED = (  # pattern, and why a text with it is refused
             rf"(?:[a-z]|{SENTENCE_STARTS}))|\.?(?=\s*(?:,|$)))"
             r"|\b(?:Mts?|Ave|Rd|Bros|Brig|Supt)\."
             r"|\b[A-Z][a-z]+ (?:Ct|Ln|Pl|Sq|Ter|Cir|Ave)\b(?! Maria)"
-            r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.(?=\s+[a-z])"
+            r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri"
+            r"|Sat|Sun)\.(?=\s+[a-z])"
             r"|\b(?i:avg|max|min|temp|incl|excl)\.(?=\s+[a-z])"
             r"|\b[NSEW]\.\s?(?:America|Africa|Korea|Ireland|Carolina|Dakota|Virginia|Wales)\b"
             r"|\b(?i:inc|corp|dept|blvd|approx|hwy|pvt|cpl|univ|thurs|misc|cf)\."

@@ -121,7 +121,7 @@ def open_sound(path: Path) -> Iterator[OpenSound]:
 
 
 def _missing(path: Path) -> str:
-    """Why there is no file at `path`, and the remedy."""
+    """The reason why `path` does not name a file, and the remedy."""
     if path.is_dir():
         return "is a folder: name the sound files in it"
     if re.match(r"(?:https?|ftp|s3|gs):/", str(path), re.IGNORECASE):
