@@ -47,8 +47,7 @@ class Subsampler(nn.Module):
     4. The mean of every two neighbouring bands; then the numbers of all bands in one axis, band after band.
     5. `project`.
 
-    Compared with the library's to four digits, with its weights, on real frames only, in evaluation and in
-    training mode.
+    Compared with the library's to four digits, with its weights, on real frames, in eval and train mode.
     """
 
     def __init__(self, d_model: int) -> None:
@@ -168,8 +167,7 @@ class Block(nn.Module):
     The parts are called `attention`, `convolution` (kernel size 15) and `feed_forward` (dropout 0.0), and the
     layer norms in front of them `attention_norm`, `convolution_norm` and `feed_forward_norm`.
 
-    Compared with the library's to four digits, with its weights, on real frames only, in evaluation and in
-    training mode.
+    Compared with the library's to four digits, with its weights, on real frames, in eval and train mode.
     """
 
     def __init__(self, d_model: int, n_heads: int, d_ff: int) -> None:
