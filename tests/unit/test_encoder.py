@@ -17,6 +17,7 @@ from omni_lib.encoder import (
     convolve_time,
     count_parameters,
 )
+from omni_lib.errors import UserError
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
 
@@ -190,6 +191,19 @@ def test_an_encoder_that_was_converted_computes_in_its_own_precision(precision):
     found, _ = encoder.to(precision)(mel.to(precision), lengths)
     assert found.dtype == precision
     torch.testing.assert_close(found.float(), exact, atol=20 * torch.finfo(precision).eps + 1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"downsample_time": 2}, "downsample_time is 2: it must be 4 or 8"),
+        ({"d_model": 9, "n_heads": 3}, "d_model 9 must be a multiple of 2 x n_heads"),
+        ({"d_model": 16, "n_heads": 3}, "d_model 16 must be a multiple of 2 x n_heads"),
+    ],
+)
+def test_sizes_that_would_compute_something_else_are_refused(sizes, words):
+    with pytest.raises(UserError, match=words):
+        small_encoder(**sizes)
 
 
 def test_a_pool_is_initialised_as_the_mean_of_pairs_and_drops_an_odd_last_frame():

@@ -1,5 +1,7 @@
 """Muon takes steps of equal length in every direction; the schedule is the one that the settings describe."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -42,6 +44,19 @@ def test_float16_gives_the_same_matrices_whatever_their_size(size):
     found = orthogonalise(matrices)
     assert found.dtype == torch.float16
     torch.testing.assert_close(found.float(), orthogonalise(matrices.float()), atol=1e-3, rtol=0)
+
+
+def test_a_copied_muon_takes_the_same_steps():
+    weights = [nn.Parameter(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)))]
+    optimizer = Muon(weights, lr=0.1)
+    weights[0].grad = torch.ones(4, 6)
+    optimizer.step()
+    again = copy.deepcopy(optimizer)
+    (twin,) = again.param_groups[0]["params"]
+    twin.grad = torch.ones(4, 6)
+    for each in (optimizer, again):
+        each.step()
+    assert torch.equal(twin, weights[0])
 
 
 def test_a_step_has_the_length_of_the_rate_whatever_the_gradient():
