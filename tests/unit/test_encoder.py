@@ -256,7 +256,7 @@ def test_rotary_keeps_the_norm_of_vectors():
     torch.testing.assert_close(apply_rotary(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
 
 
-def test_attention_knows_the_order_of_frames():
+def test_attention_depends_on_the_order_of_frames():
     """Without positions, permuted frames would only permute the outputs."""
     torch.manual_seed(4)
     attention, x, mask = SelfAttention(16, 2), 3 * torch.randn(1, 9, 16), torch.ones(1, 9, dtype=torch.bool)
