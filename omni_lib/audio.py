@@ -180,8 +180,8 @@ def resampling_ratio(rate: int) -> Fraction:
     """`rate` / 16000 Hz as a fraction whose denominator is at most 640.
 
     The resampler has one filter for each unit of the denominator. The usual rates need up to 640; 44101 Hz
-    would need 16,000 and gigabytes of memory. So such a rate is approximated by the nearest fraction, which
-    changes the speed by about 1e-6.
+    would need 16,000 and gigabytes of memory. So such a rate is approximated by the nearest fraction. This
+    changes the speed by less than one part in a thousand: by 2e-6 for 44101 Hz, by 6e-5 for 16001 Hz.
     """
     return Fraction(rate, SAMPLE_RATE).limit_denominator(640)
 
@@ -235,10 +235,12 @@ class LogMel(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """waveform (…, samples), 16 kHz → log-mel (…, samples // 160, 128)."""
         frames = waveform.shape[-1] // HOP_LENGTH
-        if frames == 0:
-            return waveform.new_zeros(*waveform.shape[:-1], 0, N_MELS)
-        # the centred transform has one more frame, which is dropped
-        mel = self.mel_spectrogram(waveform)[..., :frames]  # (…, 128, frames)
+        if frames == 0 or waveform.numel() == 0:
+            return waveform.new_zeros(*waveform.shape[:-1], frames, N_MELS)
+        # in full precision: bfloat16 would round a log-mel by up to 0.03
+        with torch.autocast(waveform.device.type, enabled=False):
+            # the centred transform has one more frame, which is dropped
+            mel = self.mel_spectrogram(waveform)[..., :frames]  # (…, 128, frames)
         return torch.log(mel + LOG_FLOOR).transpose(-1, -2)  # (…, frames, 128)
 
 

@@ -34,10 +34,12 @@ class CTCHead(nn.Module):
         self.linear = nn.Linear(d_model, frames_per_embedding * symbols)
 
     def forward(self, embeddings: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """embeddings (B, T', d_model) → log_probs (B, T' · k, symbols), natural logarithms."""
+        """embeddings (B, T', d_model) → natural log_probs (B, T' · k, symbols), at least float32."""
         batch, steps, _ = embeddings.shape
         logits = self.linear(embeddings).view(batch, steps * self.frames_per_embedding, self.symbols)
-        return logits.log_softmax(dim=-1), lengths * self.frames_per_embedding
+        # torch has no CTC loss in bfloat16 or float16, which would also round each of the summands
+        precision = torch.promote_types(logits.dtype, torch.float32)
+        return logits.log_softmax(dim=-1, dtype=precision), lengths * self.frames_per_embedding
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from omni_lib.audio import N_MELS
 from omni_lib.config import Config
+from omni_lib.errors import UserError
 from omni_lib.subsampling import (
     HIDDEN_TIME,
     Length,
@@ -94,6 +95,8 @@ class SelfAttention(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int) -> None:
         super().__init__()
+        if d_model % (2 * n_heads):  # rotary positions rotate the channels of each head in pairs
+            raise UserError(f"d_model {d_model} must be a multiple of 2 x n_heads ({2 * n_heads})")
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
         # No bias: the shift of the layer norm in front of attention, times this matrix, has the same effect.
@@ -205,8 +208,13 @@ class AudioEncoder(nn.Module):
         Args:
             downsample_time: mel frames per embedding, 4 or 8; with 4 there is no pool.
             blocks_before_pool: blocks that work at 25 Hz; those after the pool work at 12.5 Hz.
+
+        Raises:
+            UserError: `downsample_time` is neither 4 nor 8, or `d_model` is not a multiple of 2 · `n_heads`.
         """
         super().__init__()
+        if downsample_time not in (4, 8):
+            raise UserError(f"downsample_time is {downsample_time}: it must be 4 or 8")
         self.d_model, self.downsample_time = d_model, downsample_time
         self.blocks_before_pool = min(blocks_before_pool, n_layers)
         self.register_buffer("feature_mean", torch.zeros(N_MELS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class ErrorCount:
     @property
     def rate(self) -> float:
         """Errors / reference length: above 1 if there are many insertions, NaN if the reference is empty."""
-        return self.errors / self.reference if self.reference else float("nan")
+        return self.errors / self.reference if self.reference else math.nan
 
     def __add__(self, other: ErrorCount) -> ErrorCount:
         return ErrorCount(
@@ -85,16 +86,17 @@ def bootstrap_interval(
         groups: the speaker of each utterance.
 
     Returns:
-        (low, high), fractions.
+        (low, high), fractions; NaN if no group has a reference. A draw of groups without any is left out.
     """
     pooled: dict[str, ErrorCount] = {}
     for count, group in zip(counts, groups, strict=True):
         pooled[group] = pooled.get(group, NO_ERRORS) + count
     units = list(pooled.values())
     rng = random.Random(seed)
-    rates = sorted(
-        sum(unit.errors for unit in drawn) / sum(unit.reference for unit in drawn)
-        for drawn in (rng.choices(units, k=len(units)) for _ in range(resamples))
-    )
+    draws = (rng.choices(units, k=len(units)) for _ in range(resamples if units else 0))
+    sums = ((sum(unit.errors for unit in drawn), sum(unit.reference for unit in drawn)) for drawn in draws)
+    rates = sorted(errors / reference for errors, reference in sums if reference)
+    if not rates:
+        return math.nan, math.nan
     tail = (1 - confidence) / 2
-    return rates[int(tail * resamples)], rates[min(int((1 - tail) * resamples), resamples - 1)]
+    return rates[int(tail * len(rates))], rates[min(int((1 - tail) * len(rates)), len(rates) - 1)]

@@ -8,6 +8,7 @@ function; the loop is in `trainer.py`.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def train(
             trainer = Trainer(config, folder, report, earlier)
             if why:
                 trainer.report(why)
-            interrupted = trainer.run(max_steps)
+            with contextlib.closing(trainer.journal):
+                interrupted = trainer.run(max_steps)
     seconds = time.monotonic() - began
     path = checkpoint_path(folder, trainer.step)
     return TrainingResult(folder, path, trainer.step, trainer.total_steps, interrupted, seconds)

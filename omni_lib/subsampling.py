@@ -47,6 +47,9 @@ class MaskedBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, …, C), mask (B, T) → the same shape, zero beyond the mask."""
+        if not self.training:  # each frame by itself: no shape depends on the mask, as `torch.export` needs
+            beyond = ~mask.view(*mask.shape, *[1] * (x.ndim - 2))
+            return self._normalise(x).masked_fill(beyond, 0)
         frames = x.flatten(0, 1)  # (B · T, …, C)
         index = mask.flatten().nonzero().squeeze(1)
         if len(index) == len(frames):  # nothing is padded
@@ -57,7 +60,7 @@ class MaskedBatchNorm(nn.Module):
     def _normalise(self, frames: Tensor) -> Tensor:
         if self.training and world_size() > 1:
             return self._normalise_over_ranks(frames)
-        if not len(frames):
+        if frames.numel() == 0:
             return frames
         return torch.batch_norm(
             frames.flatten(0, -2),
@@ -111,7 +114,8 @@ class Subsampler(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, 128), lengths (B,) in 10 ms frames → (B, T / 4, d_model), lengths (B,) in 40 ms frames."""
-        x = x * valid_frames(lengths, x.shape[1])[..., None]  # zero beyond each length
+        # zero beyond each length, even if the padding holds NaN, which a product would keep
+        x = x.masked_fill(~valid_frames(lengths, x.shape[1])[..., None], 0)
         x = x[..., None]  # (B, T, 128, 1)
         for conv, norm, (time_stride, _) in zip(self.convs, self.norms, self.STRIDES, strict=True):
             # (B, T / 2, 64, C), then (B, T / 2, 32, C), then (B, T / 4, 16, 2 C)

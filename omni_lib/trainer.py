@@ -303,7 +303,7 @@ class Trainer:
             self.optimizers.load_state_dict(resume["optimizers"])
             self.step, self.metrics = saved["step"], dict(saved["metrics"])
             self.best_wer = float(resume["best_wer"])
-            self.window = Window.of_state_dict(resume["window"])
+            self.window = Window.from_state_dict(resume["window"])
             self.journal.go_on_from(self.step)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]

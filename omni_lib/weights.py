@@ -30,7 +30,10 @@ class DamagedCheckpoint(UserError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} is damaged or not a checkpoint ({reason}): use the previous checkpoint")
-        self.reason = reason
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)  # pickle would call the class with the message alone
 
 
 class ForeignFile(DamagedCheckpoint):
@@ -39,7 +42,7 @@ class ForeignFile(DamagedCheckpoint):
     def __init__(self, path: Path, form: str) -> None:
         remedy = "name an audio_enc_….pt of a run"
         UserError.__init__(self, f"{path} is {form}, not a checkpoint of omni train: {remedy}")
-        self.reason = form
+        self.path, self.reason = path, form
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

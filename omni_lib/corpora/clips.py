@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import soundfile
@@ -29,7 +30,9 @@ def write_clip(path: Path, waveform: Tensor) -> None:
         )
     samples = (waveform * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # as bytes, because soundfile refuses a name that is not UTF-8; Windows has no such names
+    name = path if os.name == "nt" else os.fsencode(path)
     try:
-        soundfile.write(path, samples.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        soundfile.write(name, samples.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
     except soundfile.SoundFileError as error:  # for example a full disk: the clip is not at fault
         raise OSError(f"{path.name}: {error}") from None

@@ -62,9 +62,11 @@ class KnownSound:
             UserError: the file cannot be read to its end.
         """
         try:
-            name, status = str(path.resolve()), path.stat()
+            whole, status = str(path.resolve()), path.stat()
         except OSError:
             return _read(path)  # which reports what is wrong
+        # SQLite refuses bytes that are not UTF-8, which names from old archives have
+        name = whole.encode(errors="backslashreplace").decode()
         state = (status.st_size, status.st_mtime_ns)
         if known := self._look_up(name):
             if known[:2] == state:

@@ -93,9 +93,10 @@ def mel_stream(sound: Iterable[Tensor]) -> Iterator[Tensor]:
 
 
 def greedy_path(mel: Tensor, recogniser: Recogniser, reach: int | None = None) -> Tensor:
-    """The likeliest symbol of each CTC frame of mel (frames, 128): (ctc_frames,)."""
+    """The likeliest symbol of each CTC frame of mel (frames, 128), on any device: (ctc_frames,)."""
+    device = next(recogniser.parameters()).device
     with torch.inference_mode():
-        log_probs, lengths = recogniser(mel[None], torch.tensor([len(mel)]), reach)
+        log_probs, lengths = recogniser(mel[None].to(device), torch.tensor([len(mel)], device=device), reach)
     path: Tensor = log_probs[0, : lengths[0]].argmax(dim=-1)
     return path
 

@@ -1,6 +1,6 @@
 """The CSV file of a manifest as rows with line numbers; refused where it is the table of another program.
 
-`omni_lib/manifest.py` makes utterances of the rows. `tables.py` knows the tables of other programs.
+`omni_lib/manifest.py` makes utterances of the rows. `tables.py` holds the names of columns in other programs.
 """
 
 from __future__ import annotations

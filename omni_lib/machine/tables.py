@@ -25,15 +25,13 @@ _MOST_FILES = 200_000  # the most files searched for one that is not at the path
 _NAMES = {
     "path": (
         "audio_path", "path", "audio", "file", "filename", "file_name", "wav", "wav_filename",
-        "audio_filepath", "audio_file",
-        "audio_filename", "filepath", "file_path", "wav_path", "wav_file", "wav_filepath", "sound",
-        "recording", "clip", "clip_path", "audiofile", "wavfile", "sound_file", "sound_path",
-        "recording_file", "recording_path", "clip_file",
+        "audio_filepath", "audio_file", "audio_filename", "filepath", "file_path", "wav_path", "wav_file",
+        "wav_filepath", "sound", "recording", "clip", "clip_path", "audiofile", "wavfile", "sound_file",
+        "sound_path", "recording_file", "recording_path", "clip_file",
     ),
     "text": (
         "transcription", "text", "sentence", "transcript", "wrd", "words", "normalized_text",
-        "normalised_text",
-        "normalized_transcription", "utterance", "raw_text", "raw_transcription",
+        "normalised_text", "normalized_transcription", "utterance", "raw_text", "raw_transcription",
         "transcripts", "transcriptions", "transcribed_text", "spoken_text", "txt",
     ),
     "speaker": (
@@ -48,13 +46,11 @@ _NAMES = {
     "split": ("split", "subset", "partition"),
     "start": (
         "start", "start_time", "begin", "begin_time", "onset", "offset", "segment_start", "start_offset",
-        "seg_start", "t_start",
-        "time_start", "audio_start", "xmin", "tmin", "frame_offset",
+        "seg_start", "t_start", "time_start", "audio_start", "xmin", "tmin", "frame_offset",
     ),
     "end": (
         "end", "end_time", "stop", "stop_time", "finish", "segment_end", "end_offset", "seg_end", "t_end",
-        "time_end", "audio_end",
-        "xmax", "tmax",
+        "time_end", "audio_end", "xmax", "tmax",
     ),
     "duration": ("duration", "dur", "audio_duration", "clip_duration", "segment_duration", "num_samples"),
     "language": (

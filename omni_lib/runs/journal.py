@@ -75,6 +75,11 @@ class Journal:
         self.report(f"Epoch {epoch}/{self.config.num_epochs} dev: {rates}")
         self._add(type="epoch", step=step, epoch=epoch, **metrics, transcripts=transcripts)
 
+    def close(self) -> None:
+        """Release what is open; the log itself is closed after every entry."""
+        if self._board:
+            self._board.close()
+
     def _add(self, **entry: Any) -> None:
         self.log.add(**entry)
         if self._board:

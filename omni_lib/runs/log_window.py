@@ -59,8 +59,8 @@ class Window:
         return asdict(self)
 
     @classmethod
-    def of_state_dict(cls, state: dict[str, Any]) -> Window:
-        """Go on from `state_dict()`.
+    def from_state_dict(cls, state: dict[str, Any]) -> Window:
+        """The window that `state_dict()` gave.
 
         Raises:
             TypeError: `state` is something else, with which the next step would fail.

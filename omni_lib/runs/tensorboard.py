@@ -48,3 +48,9 @@ class TensorBoard:
                 f"dev/{number}", f"said: {pair['said']}  \nwritten: {pair['heard']}", entry["step"]
             )
         self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file, and end the thread that writes it."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

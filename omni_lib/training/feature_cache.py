@@ -54,7 +54,8 @@ class FeatureCache:
         """
         self.utterances = list(utterances)
         self.speeds = tuple(speeds)
-        self.targets = [Vocabulary().encode(utterance.text) for utterance in self.utterances]
+        vocabulary = Vocabulary()
+        self.targets = [vocabulary.encode(utterance.text) for utterance in self.utterances]
         budget = _default_budget() if memory_budget is None else memory_budget
         needed = sum(expected_bytes(utterance.path, self.speeds) for utterance in self.utterances)
         store = InMemory if needed <= budget else OnDisk

@@ -54,9 +54,6 @@ class Muon(torch.optim.Optimizer):
         self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        first = parameters[0]
-        # double precision stays double
-        self.type = fast_type(first.device) if first.dtype == torch.float32 else None
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override] # closures are not supported
@@ -65,10 +62,12 @@ class Muon(torch.optim.Optimizer):
             # matrices of one shape, or its transpose, are orthogonalised together
             by_shape: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
             momenta: dict[nn.Parameter, Tensor] = {}
+            products = _type_of_products(group["params"][0])
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     by_shape[tuple(sorted(parameter.shape))].append(parameter)
-                    momenta[parameter] = _wide(self._momentum(parameter, parameter.grad, group["momentum"]))
+                    momentum = self._momentum(parameter, parameter.grad, group["momentum"])
+                    momenta[parameter] = _wide(momentum.to(products))
             for parameters in by_shape.values():
                 updates = orthogonalise(torch.stack([momenta[p] for p in parameters]))  # (B, M, N), M ≤ N
                 for parameter, update in zip(parameters, updates.to(parameters[0].dtype), strict=True):
@@ -81,7 +80,13 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         average = state["momentum"].lerp_(gradient, 1 - momentum)
-        return gradient.lerp(average, momentum).to(self.type or parameter.dtype)
+        return gradient.lerp(average, momentum)
+
+
+def _type_of_products(parameter: Tensor) -> torch.dtype:
+    """The type in which the momenta of such parameters are orthogonalised; double precision stays double."""
+    fast = fast_type(parameter.device) if parameter.dtype == torch.float32 else None
+    return fast or parameter.dtype
 
 
 def _wide(matrix: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ def _words(words: Any) -> list[str] | None:
 
 def _threads(threads: Any) -> int | None:
     if threads is not None and not (type(threads) is int and 1 <= threads <= MOST_THREADS):
-        raise TypeError("the number of threads is not a number from 1 to 1024")
+        raise TypeError(f"the number of threads is not a number from 1 to {MOST_THREADS}")
     return threads
 
 

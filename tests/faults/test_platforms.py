@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import omni_lib
+from omni_lib.corpora.clips import write_clip
+from omni_lib.corpora.sound_lengths import KnownSound
 from omni_lib.session import train
 from omni_lib.weights import load_checkpoint
 
@@ -180,6 +183,17 @@ def test_a_run_in_a_folder_of_any_name(make_tiny_config, tones_csv, tmp_path, om
     sound = f"./{name}/wav/test_0.wav"
     status, out, _ = omni(["transcribe", f"--checkpoint={name}/run/audio_enc_step_2.pt", sound])
     assert status == 0 and Path(sound).name in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are not UTF-8")
+def test_a_folder_whose_name_is_not_utf_8(tmp_path, monkeypatch):
+    """As from an old archive. SQLite and soundfile refuse such a name as text."""
+    monkeypatch.setenv("OMNI_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / os.fsdecode(b"K\xf6ln") / "a.wav"
+    write_clip(path, torch.linspace(-0.5, 0.5, 16_000))
+    for _ in range(2):  # the second time from the cache
+        with KnownSound() as known:
+            assert known.sound(path).samples == 16_000
 
 
 def test_an_installation_that_cannot_be_written(make_tiny_config, tmp_path):

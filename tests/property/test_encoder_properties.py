@@ -1,6 +1,7 @@
 """For any lengths, padding and values in the padding: an utterance has the embeddings that it has alone."""
 
 import copy
+import math
 from functools import cache
 
 import pytest
@@ -18,7 +19,7 @@ FEWER = settings(
 )  # each example runs an encoder several times
 
 LENGTHS = st.lists(st.one_of(st.integers(0, 9), st.integers(0, 90)), min_size=1, max_size=4)
-RUBBISH = st.sampled_from([0.0, 1.0, -50.0, 1e8])
+RUBBISH = st.sampled_from([0.0, 1.0, -50.0, 1e8, math.inf, math.nan])
 
 
 @cache

@@ -164,6 +164,14 @@ def test_rates_of_no_recording_are_refused(tmp_path, rate):
 def test_a_second_is_100_frames_of_128():
     assert LogMel()(torch.zeros(16_000)).shape == (100, 128)
     assert LogMel()(torch.zeros(2, 3, 16_000)).shape == (2, 3, 100, 128)
+    assert LogMel()(torch.zeros(0, 16_000)).shape == (0, 100, 128)
+
+
+def test_log_mels_are_computed_in_full_precision_within_autocast_too():
+    noise = torch.randn(16_000, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = LogMel()(noise)
+    torch.testing.assert_close(found, LogMel()(noise), rtol=0, atol=0)
 
 
 def test_frames_are_samples_over_the_hop_for_every_length():

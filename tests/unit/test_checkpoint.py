@@ -24,7 +24,7 @@ from omni_lib.training.checkpoint import (
     save_checkpoint,
     step_of,
 )
-from omni_lib.weights import checkpoint_config, load_checkpoint, load_weights
+from omni_lib.weights import DamagedCheckpoint, ForeignFile, checkpoint_config, load_checkpoint, load_weights
 
 SMALL = Config(d_model=16, n_heads=2, n_layers=2, d_ff=32)
 
@@ -201,6 +201,13 @@ def test_a_file_that_carries_code_is_refused_and_runs_none(tmp_path, writer):
         torch.save(hostile, path, _use_new_zipfile_serialization=writer == "torch")
     refused(path)
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("kind", [DamagedCheckpoint, ForeignFile])
+def test_a_refusal_can_be_sent_to_another_process(kind):
+    refusal = kind(Path("a.pt"), "cut short")
+    again = pickle.loads(pickle.dumps(refusal))
+    assert (type(again), str(again), again.reason) == (kind, str(refusal), "cut short")
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):

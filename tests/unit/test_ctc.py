@@ -91,6 +91,17 @@ def test_head_emits_k_frames_from_each_embedding(k):
     assert head.linear.out_features == 29 * k
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16, torch.float16])
+def test_log_probabilities_have_full_precision_whatever_the_embeddings(precision):
+    """In bfloat16 they would be rounded to two or three digits, and torch's CTC loss would refuse them."""
+    torch.manual_seed(0)
+    head = CTCHead(16, 29).to(precision)
+    log_probs, lengths = head(torch.randn(2, 5, 16, dtype=precision), torch.tensor([5, 3]))
+    assert log_probs.dtype == (torch.float64 if precision == torch.float64 else torch.float32)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2, 5, dtype=log_probs.dtype))
+    assert torch.isfinite(ctc_loss(log_probs, lengths, [path_of("a"), path_of("b")])).all()
+
+
 def test_frames_of_one_embedding_are_adjacent_and_in_order():
     """CTC frames 2i and 2i + 1 are functions of embedding i alone."""
     head = CTCHead(16, 29, 2)

@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from omni_lib.config import Config
 from omni_lib.ctc import ctc_loss, entropic_ctc_loss
-from omni_lib.encoder import MaskedBatchNorm
+from omni_lib.encoder import MaskedBatchNorm, Subsampler
 from omni_lib.errors import UserError
 from omni_lib.machine import hardware
 from omni_lib.machine.hardware import choose_device, compile_blocks
@@ -26,7 +26,7 @@ from omni_lib.recogniser import Recogniser
 from omni_lib.session import train
 from omni_lib.trainer import Trainer
 from omni_lib.training.objective import Objective, letter_losses
-from omni_lib.training.optimizer import Muon
+from omni_lib.training.optimizer import Muon, orthogonalise
 
 THERE = {
     "cuda": torch.cuda.is_available(),
@@ -105,9 +105,19 @@ def test_a_run_may_be_resumed_on_another_device(make_tiny_config, tmp_path):
 
 
 def test_double_precision_is_kept_where_bfloat16_is_fast(monkeypatch):
+    computed = []
+
+    def watched(matrices):
+        computed.append(matrices.dtype)
+        return orthogonalise(matrices)
+
     monkeypatch.setattr("omni_lib.training.optimizer.fast_type", lambda device: torch.bfloat16)
-    for dtype, expected in ((torch.float64, None), (torch.float32, torch.bfloat16)):
-        assert Muon([torch.nn.Parameter(torch.randn(3, 4, dtype=dtype))], lr=0.1).type is expected
+    monkeypatch.setattr("omni_lib.training.optimizer.orthogonalise", watched)
+    for dtype, expected in ((torch.float64, torch.float64), (torch.float32, torch.bfloat16)):
+        weight = torch.nn.Parameter(torch.randn(3, 4, dtype=dtype))
+        weight.grad = torch.randn(3, 4, dtype=dtype)
+        Muon([weight], lr=0.1).step()
+        assert computed.pop() is expected and weight.dtype is dtype
 
 
 def test_a_share_without_rows_has_no_loss_and_a_gradient_of_zero_everywhere():
@@ -181,6 +191,23 @@ def test_compiled_blocks_compute_the_same_and_one_program_serves_every_shape():
     assert programs[0] > 0 and programs == [programs[0]] * 4
     for ours, theirs in zip(compiled.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_subsampler_can_be_exported_for_any_number_of_clips_and_frames():
+    """`torch.export` refuses shapes that depend on the lengths. The whole encoder would take minutes."""
+    torch.manual_seed(0)
+    subsampler = Subsampler(16, channels=2).eval()
+    clips, frames = torch.export.Dim("clips"), torch.export.Dim("frames", min=3, max=1000)
+    program = torch.export.export(
+        subsampler,
+        (torch.randn(3, 160, 128), torch.tensor([160, 61, 0])),
+        dynamic_shapes={"x": {0: clips, 1: 4 * frames}, "lengths": {0: clips}},
+    ).module()
+    for most, each in ((64, [61, 64]), (400, [400, 9, 200, 0])):
+        mel, lengths = torch.randn(len(each), most, 128), torch.tensor(each)
+        for found, expected in zip(program(mel, lengths), subsampler(mel, lengths), strict=True):
+            torch.testing.assert_close(found, expected)
 
 
 def test_the_setting_compiles_what_is_trained_and_not_its_average(make_tiny_config, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from omni_lib.encoder import (
     convolve_time,
     count_parameters,
 )
+from omni_lib.errors import UserError
 
 SMALL = {"d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32, "dropout": 0.0}
 
@@ -192,6 +193,19 @@ def test_an_encoder_that_was_converted_computes_in_its_own_precision(precision):
     torch.testing.assert_close(found.float(), exact, atol=20 * torch.finfo(precision).eps + 1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"downsample_time": 2}, "downsample_time is 2: it must be 4 or 8"),
+        ({"d_model": 9, "n_heads": 3}, "d_model 9 must be a multiple of 2 x n_heads"),
+        ({"d_model": 16, "n_heads": 3}, "d_model 16 must be a multiple of 2 x n_heads"),
+    ],
+)
+def test_sizes_that_would_compute_something_else_are_refused(sizes, words):
+    with pytest.raises(UserError, match=words):
+        small_encoder(**sizes)
+
+
 def test_a_pool_is_initialised_as_the_mean_of_pairs_and_drops_an_odd_last_frame():
     x = torch.randn(2, 5, 6)
     torch.testing.assert_close(PairPool(6)(x), (x[:, 0:4:2] + x[:, 1:4:2]) / 2)
@@ -242,7 +256,7 @@ def test_rotary_keeps_the_norm_of_vectors():
     torch.testing.assert_close(apply_rotary(x).norm(dim=-1), x.norm(dim=-1), atol=1e-12, rtol=0)
 
 
-def test_attention_knows_the_order_of_frames():
+def test_attention_depends_on_the_order_of_frames():
     """Without positions, permuted frames would only permute the outputs."""
     torch.manual_seed(4)
     attention, x, mask = SelfAttention(16, 2), 3 * torch.randn(1, 9, 16), torch.ones(1, 9, dtype=torch.bool)

@@ -73,6 +73,17 @@ def test_one_group_has_no_spread():
     )
 
 
+def test_a_draw_of_speakers_without_a_word_has_no_rate_and_is_left_out():
+    counts = [ErrorCount(0, 0, 1, 0), ErrorCount(0, 1, 0, 4)]
+    low, high = bootstrap_interval(counts, ["silent", "speaking"])
+    assert (low, high) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("counts", [[], [ErrorCount(0, 0, 1, 0)]])
+def test_without_a_reference_there_is_no_interval(counts):
+    assert all(map(math.isnan, bootstrap_interval(counts, ["a"] * len(counts))))
+
+
 def test_more_confidence_is_a_wider_interval():
     counts = [ErrorCount(index % 4, 0, 0, 5) for index in range(30)]
     groups = [str(index) for index in range(30)]

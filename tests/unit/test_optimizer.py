@@ -1,5 +1,7 @@
 """Muon takes steps of equal length in every direction; the schedule is the one that the settings describe."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from omni_lib.config import Config
-from omni_lib.training.optimizer import Muon, Optimizers, orthogonalise, schedule
+from omni_lib.training.optimizer import Muon, Optimizers, averaged_copy, orthogonalise, schedule
 
 
 @given(st.floats(0.02, 1.0))
@@ -44,6 +46,19 @@ def test_float16_gives_the_same_matrices_whatever_their_size(size):
     torch.testing.assert_close(found.float(), orthogonalise(matrices.float()), atol=1e-3, rtol=0)
 
 
+def test_a_copied_muon_takes_the_same_steps():
+    weights = [nn.Parameter(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)))]
+    optimizer = Muon(weights, lr=0.1)
+    weights[0].grad = torch.ones(4, 6)
+    optimizer.step()
+    again = copy.deepcopy(optimizer)
+    (twin,) = again.param_groups[0]["params"]
+    twin.grad = torch.ones(4, 6)
+    for each in (optimizer, again):
+        each.step()
+    assert torch.equal(twin, weights[0])
+
+
 def test_a_step_has_the_length_of_the_rate_whatever_the_gradient():
     for scale in (1e-3, 1.0, 1e3):
         weight = nn.Parameter(torch.zeros(8, 8))
@@ -52,6 +67,44 @@ def test_a_step_has_the_length_of_the_rate_whatever_the_gradient():
         optimizer.step()
         assert torch.allclose(weight.diagonal(), torch.full((8,), -0.1), atol=0.03)
         assert (weight - torch.diag(weight.diagonal())).abs().max() < 1e-4
+
+
+def test_a_step_follows_the_orthogonalised_nesterov_momentum_and_the_weights_decay():
+    weight = nn.Parameter(torch.ones(3, 5, dtype=torch.float64))
+    optimizer = Muon([weight], lr=0.1, momentum=0.9, weight_decay=0.5)
+    expected, average = torch.ones_like(weight), torch.zeros_like(weight)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        gradient = torch.randn(3, 5, generator=generator, dtype=torch.float64)
+        weight.grad = gradient.clone()
+        optimizer.step()
+        average = 0.9 * average + 0.1 * gradient
+        step = orthogonalise((0.1 * gradient + 0.9 * average)[None])[0]
+        expected = (1 - 0.1 * 0.5) * expected - 0.1 * step
+    torch.testing.assert_close(weight.detach(), expected.detach())
+
+
+def test_a_tall_matrix_takes_longer_steps_than_its_transpose():
+    """By the root of rows over columns: each output then changes as much as that of a square matrix."""
+    gradient = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    tall, wide = nn.Parameter(torch.zeros(8, 2)), nn.Parameter(torch.zeros(2, 8))
+    for weight, its_gradient in ((tall, gradient), (wide, gradient.T)):
+        weight.grad = its_gradient.clone()
+        Muon([weight], lr=0.1).step()
+    torch.testing.assert_close(tall.detach(), 2 * wide.detach().T)
+
+
+def test_the_moving_average_follows_the_first_weights_closely_and_later_ones_slowly():
+    layer = nn.Linear(1, 1, bias=False)
+    averaged, values = averaged_copy(layer, decay=0.3), [5.0, 1.0, -2.0, 4.0, 0.0, 7.0]
+    expected = values[0]  # the random initial weights do not count
+    for updates, value in enumerate(values):
+        nn.init.constant_(layer.weight, value)
+        averaged.update_parameters(layer)
+        if updates:
+            decay = min(0.3, (1 + updates) / (10 + updates))
+            expected = decay * expected + (1 - decay) * value
+        assert averaged.module.weight.item() == pytest.approx(expected)
 
 
 def test_it_finds_the_least_squares():

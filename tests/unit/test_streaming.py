@@ -11,6 +11,7 @@ import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from omni_lib import cli
 from omni_lib.alignment import word_times
@@ -46,6 +47,17 @@ def speech() -> tuple[torch.Tensor, str]:
     waveform = torch.cat([read_audio(row.path) for row in rows]).repeat(3)
     assert 50 < len(waveform) / 16_000 < 120
     return waveform, " ".join([row.text for row in rows] * 3)
+
+
+def test_log_mels_go_to_the_device_of_the_recogniser():
+    """The device "meta" has no memory, and so no result: this one is made up."""
+
+    class Elsewhere(nn.Linear):
+        def forward(self, mel, lengths, reach=None):
+            assert mel.device == lengths.device == self.weight.device
+            return torch.zeros(1, 40, 29), torch.tensor([40])
+
+    assert len(greedy_path(torch.zeros(160, 128), Elsewhere(1, 1, device="meta"))) == 40
 
 
 @given(

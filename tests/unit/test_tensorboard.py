@@ -1,6 +1,7 @@
 """TensorBoard shows the figures of the log, also of resumed runs; a missing installation is named."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_it_shows_the_figures_of_the_log_each_once_after_a_kill_too(make_tiny_co
         ]
         assert curves[f"{kind}/{name}"] == expected
     assert [step for step, _ in curves["step/ctc_loss"]] == list(range(1, 13))
+
+
+def test_the_thread_that_writes_the_curves_ends_with_the_run(make_tiny_config, tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra is not installed")
+    config = make_tiny_config(tmp_path / "run", tensorboard=True, log_every=1)
+    before = set(threading.enumerate())
+    train(config, max_steps=1, report=quiet)
+    assert (tmp_path / "run" / tensorboard.FOLDER).is_dir()
+    assert set(threading.enumerate()) <= before
 
 
 def test_without_the_setting_nothing_is_written(make_tiny_config, tmp_path):

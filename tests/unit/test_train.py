@@ -77,6 +77,13 @@ def unbroken(make_tiny_config, tmp_path_factory):
 # It learns
 
 
+def test_the_gradient_of_a_step_is_clipped_to_its_largest_norm(make_tiny_config, tmp_path):
+    trainer = Trainer(make_tiny_config(tmp_path / "run", gradient_clip=1e-3), tmp_path / "run", quiet)
+    trainer.train_step(next(iter(trainer.batches.epoch(1))))
+    gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+    assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(1e-3, rel=1e-3)
+
+
 def test_it_learns(trained):
     """From chance to nearly no errors on the training clips, and to some words of unknown voices."""
     steps = [entry for entry in entries(trained[0].folder) if entry["type"] == "step"]

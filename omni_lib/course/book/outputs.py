@@ -122,7 +122,7 @@ def _figure(png: bytes, alternative: str, name: str, shelf: Shelf, captioned: bo
 
 
 def _with_sound(text: str, shelf: Shelf) -> str:
-    """Stored HTML whose silent players play their clips; a sound that is no clip becomes a link."""
+    """Stored HTML whose silent players play their clips; a sound that is not a clip becomes a link."""
 
     def replaced(match: re.Match[str]) -> str:
         said = html.unescape(match[1]).removeprefix("▶ ").rpartition(":")[0]
