@@ -209,7 +209,7 @@ class FieldCanvas(Canvas):
             self.below.set(xlabel="time (s)", ylabel="influence (%)")
             self.below.legend(loc="upper right")
             bar = self.figure.add_axes((0.9, 0.42, 0.014, 0.54))
-            self.figure.colorbar(self.mel, cax=bar, label="ln of mel power")
+            self.figure.colorbar(self.mel, cax=bar, label="log-mel (nats)")
 
     def draw(self, mel: Tensor, field: Field, weights: Tensor) -> bytes:
         """The picture as a PNG.
@@ -249,7 +249,7 @@ class AttentionCanvas(Canvas):
             self.axes.grid(False)
             self.axes.set(xlabel="time of the key (s)", ylabel="time of the query (s)")
             beside = self.figure.add_axes((0.9, 0.13, 0.014, 0.83))
-            bar = self.figure.colorbar(self.map, cax=beside, label="attention")
+            bar = self.figure.colorbar(self.map, cax=beside, label="attention weight")
             bar.outline.set_edgecolor(INK)
 
     def draw(self, weights: Tensor, rows: range, step: float) -> bytes:
