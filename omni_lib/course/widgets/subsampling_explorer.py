@@ -92,8 +92,8 @@ class SubsamplingExplorer(Explorer):
             f"Embedding {index} (of those from 0 to {self.embedding.max}) stands for "
             f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through subsampler and pool it "
             f"depends on frames {field.first} to {field.last}, {field.frames} of them: the sound from "
-            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the "
-            "influence on it; the rest comes through the blocks, by attention and convolution."
+            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. These frames have {inside:.0%} of the "
+            "influence on the embedding; the others act through the blocks, by attention and convolution."
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
