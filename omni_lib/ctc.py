@@ -23,7 +23,7 @@ ON_THE_CPU = ("mps",)  # devices whose CTC was not tested: the CPU computes it f
 class CTCHead(nn.Module):
     """embeddings (B, T', d_model), lengths (B,) → log_probs (B, T' · k, symbols), lengths (B,).
 
-    Each 80 ms embedding emits k = `frames_per_embedding` CTC frames. With k = 1 there are 12.5 frames per
+    Each 80 ms embedding gives k = `frames_per_embedding` CTC frames. With k = 1 there are 12.5 frames per
     second. Ordinary speech often has more letters per second, and an utterance with more letters than frames
     has no path at all.
     """

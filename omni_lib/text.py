@@ -1,7 +1,7 @@
 """The vocabulary of 29 symbols that the CTC head predicts, and the rule that normalises texts to them.
 
 The chapter's list of symbols is "26 letters + blank + space + EOS". Blank is not a letter and never a target:
-CTC emits it for "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is included so that the
+in CTC it means "nothing new in this frame" (Graves et al. 2006, section 3.1). EOS is included so that the
 head has the chapter's shape. No target contains it, because in CTC an utterance ends with its last frame.
 
 The function `normalise` is the rule for texts. It never drops anything that was spoken. Each character must

@@ -56,7 +56,8 @@ def _declare_an4(data: Group) -> None:
         "--dev",
         choices=("usual", "confirmation"),
         default="usual",
-        help=f"the ten speakers of the training part that become dev {DEFAULT}",
+        help="which ten speakers of the training part become dev: usual for all choices, confirmation for "
+        f"one evaluation after them {DEFAULT}",
     )
     an4.set_defaults(run=commands.data_an4)
 
@@ -114,7 +115,7 @@ def _declare_cache(data: Group) -> None:
 
 
 def _declare_check(data: Group) -> None:
-    check = add_command(data, "check", "audit a corpus before training")
+    check = add_command(data, "check", "find rows that cannot be read or have no CTC path")
     check.add_argument("csv", type=path, metavar="CSV", help="manifest of the corpus, asr.csv")
     check.add_argument(
         "--config",

@@ -52,7 +52,8 @@ def _declare_train(group: Group) -> None:
         "--max-steps",
         type=_positive,
         metavar="N",
-        help="save and stop at step N, counted from the start of the run; the learning rates stay the same",
+        help="save and stop at step N, counted from the start of the run; the schedule of the learning rate "
+        "does not change",
     )
     train.set_defaults(run=commands.train)
 

@@ -1,7 +1,7 @@
 """The spelling of each word of a language model in the letters of the CTC output.
 
 Language models have words that the 29 symbols cannot represent directly: words in capitals (LibriSpeech's),
-with apostrophes or accents (don't, café), numbers, tags ([noise]). They are spelt by the same rule as the
+with apostrophes or accents (don't, café), numbers, tags ([noise]). They are spelled by the same rule as the
 transcripts of the corpora.
 """
 
@@ -34,7 +34,7 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
             because a-z cannot spell them or because `MOST_ALIKE` likelier words have the same spelling.
 
     Raises:
-        UserError: no word can be spelt, or the model is one of word pieces or of letters.
+        UserError: no word can be spelled, or the model is one of word pieces or of letters.
     """
     _refuse_pieces(model, name)
     respelt, left_out, alike_words = [], [], []
@@ -57,11 +57,11 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
         )
     counts = []
     if respelt:
-        counts.append(f"{len(respelt)} spelt by the rule for transcripts{_examples(respelt)}")
+        counts.append(f"{len(respelt)} spelled by the rule for transcripts{_examples(respelt)}")
     if left_out:
         counts.append(f"{len(left_out)} left out, because a-z cannot spell them{_examples(left_out)}")
     if alike_words:
-        why = f"because {MOST_ALIKE} likelier words are spelt like them"
+        why = f"because {MOST_ALIKE} likelier words are spelled like them"
         counts.append(f"{len(alike_words)} left out, {why}{_examples(alike_words)}")
     if counts:
         report(one_line(f"{name}: of {len(model.words)} words, {'; '.join(counts)}"))
@@ -130,7 +130,7 @@ def _refuse_pieces(model: LanguageModel, name: str) -> None:
 
 
 def _spelling(word: str) -> str:
-    """The word in a-z and single spaces, or "" if it cannot be spelt."""
+    """The word in a-z and single spaces, or "" if it cannot be spelled."""
     if "/" in word:  # a word with its part of speech (hello/NN), or a choice
         return ""
     if word.isascii() and word.isalpha() and word.islower():

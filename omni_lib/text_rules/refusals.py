@@ -63,7 +63,7 @@ REFUSED = (  # pattern, and why a text with it is refused
         "was an apostrophe in another encoding: save the table as UTF-8 again",
     ),
     (re.compile(r"(?<=[A-Za-z])[?¿](?=[A-Za-z])"), "stands inside a word: write the letter that was lost"),
-    (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelt"),
+    (re.compile(r"(?<=[A-Za-z])::+(?=[a-z])"), "stands inside a word: write the word as it is spelled"),
     (
         re.compile(r"^\s*(?:[^\s/]+/[A-Z]{1,4}\$?(?:\s+|$)){2,}$"),
         "has parts of speech behind its words: remove them",

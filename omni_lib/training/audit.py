@@ -131,12 +131,12 @@ def trainable(manifest: Manifest, config: Config, report: Callable[[str], None])
             f"first: {result.impossible[0]})"
         )
     for title, problems in (
-        ("cannot be read", result.unreadable),
-        ("hold no sound", result.soundless),
-        ("have no CTC path" + speed, result.impossible),
+        ("that cannot be read", result.unreadable),
+        ("without sound", result.soundless),
+        ("without a CTC path" + speed, result.impossible),
     ):
         if problems:
-            report(f"{len(problems)} rows {title} and are left out:")
+            report(f"left out, rows {title}: {len(problems)}")
             for problem in problems:
                 report(f"  {problem}")
     for note in [*map(str, result.notes), *filter(None, [_lengths(result)])]:
@@ -227,9 +227,8 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
         if names:
             lines.append(f"in more than one split: {len(names)} x {title}, such as {names[0]!r}")
     lines.append(
-        f"no CTC path: {len(result.impossible)} rows ({share:.1%}) "
-        f"at {config.ctc_frames_per_embedding} CTC frames "
-        f"per {config.downsample_time * 10} ms embedding and speed {fastest(config):.2f}"
+        f"rows without a CTC path: {len(result.impossible)} ({share:.1%}), "
+        f"with ctc_frames_per_embedding {config.ctc_frames_per_embedding} and speed {fastest(config):.2f}"
     )
     if share > config.max_impossible and (mend := mending_frames_per_embedding(result, config)):
         lines.append(f"training would refuse these: set ctc_frames_per_embedding to {mend}")

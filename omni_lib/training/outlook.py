@@ -59,7 +59,7 @@ def never_reached(config: Config, total_steps: int) -> list[str]:
             f" {config.num_epochs} epochs, so nothing is masked: lower it"
         )
     if config.learning_rate == 0 and config.muon_rate == 0:
-        notes.append("learning_rate is 0, so nothing is learnt: raise it")
+        notes.append("learning_rate is 0, so nothing is learned: raise it")
     return notes
 
 

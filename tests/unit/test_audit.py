@@ -91,7 +91,7 @@ def test_training_leaves_out_by_name_what_is_below_max_impossible_and_refuses_ab
     said: list[str] = []
     kept = trainable(corpus(rows), Config(max_impossible=0.02), said.append)
     assert len(kept) == 49 and all(row.text == "one" for row in kept)
-    assert "1 rows have no CTC path" in said[0] and "line 51: 49.wav" in said[1]
+    assert said[0] == "left out, rows without a CTC path: 1" and "line 51: 49.wav" in said[1]
     with pytest.raises(UserError, match=r"1 of 50 training utterances \(2\.0%\)"):
         trainable(corpus(rows), Config(max_impossible=0.019), said.append)
 
@@ -122,7 +122,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_line(corpus, tmp_path):
     assert len(result.readable) + len(result.unreadable) == len(rows)
     said: list[str] = []
     assert len(trainable(manifest, Config(), said.append)) == 2
-    assert "1 rows cannot be read" in said[0] and "line 3" in said[1]
+    assert said[0] == "left out, rows that cannot be read: 1" and "line 3" in said[1]
     assert [row.text for row in rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)] == [
         "one",
         "three",
@@ -156,7 +156,7 @@ def test_the_description_has_the_figures(corpus):
         "train: 2 rows, 0.1 minutes, 2 speakers, longest 3.0 s",
         "3 at 44100 Hz (resampled",
         "in more than one split: 1 x speaker, such as 'a'",
-        "no CTC path: 1 rows (33.3%) at 1 CTC frames per 80 ms embedding and speed 1.0",
+        "rows without a CTC path: 1 (33.3%), with ctc_frames_per_embedding 1 and speed 1.0",
         "set ctc_frames_per_embedding to 2",
     ):
         assert words in text
@@ -221,9 +221,7 @@ def test_the_content_of_every_clip_is_judged(odd_corpus):
 def test_training_and_evaluation_leave_silence_out_by_name(odd_corpus, tmp_path):
     said: list[str] = []
     assert len(trainable(odd_corpus, Config(), said.append)) == 3
-    assert (
-        said[0] == "1 rows hold no sound and are left out:" and "line 3" in said[1] and "is silent" in said[1]
-    )
+    assert said[0] == "left out, rows without sound: 1" and "line 3" in said[1] and "is silent" in said[1]
     assert [line.split(":")[0] for line in said[2:]] == ["note, line 4", "note, line 5"]
     said.clear()
     assert len(rows_to_evaluate(tmp_path / "asr.csv", "train", Config(), said.append)) == 3

@@ -130,4 +130,4 @@ def test_the_decoder_of_a_file_reports_words_that_were_respelt_and_references_wi
     lines: list[str] = []
     make_decoder(tmp_path / "lm.arpa", VOCABULARY, ["hello world"], lines.append)
     assert len(lines) == 2 and all(line.startswith(str(tmp_path / "lm.arpa")) for line in lines)
-    assert "1 spelt by the rule for transcripts (A → a)" in lines[0] and "none of its words" in lines[1]
+    assert "1 spelled by the rule for transcripts (A → a)" in lines[0] and "none of its words" in lines[1]

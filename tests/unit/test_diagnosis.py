@@ -34,7 +34,7 @@ def entries(*blank_rates: float, loss=lambda index: 50.0) -> list[dict]:
 def test_settings_for_steps_behind_the_end_are_noted():
     late = Config(warmup_steps=100, spec_augment=True, spec_augment_from_epoch=30, learning_rate=0.0)
     notes = "; ".join(never_reached(late, 100))
-    for words in ("lower warmup_steps", "nothing is masked", "nothing is learnt"):
+    for words in ("lower warmup_steps", "nothing is masked", "nothing is learned"):
         assert words in notes
     assert not never_reached(Config(warmup_steps=99, spec_augment=True), 100)
 

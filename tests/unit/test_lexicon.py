@@ -38,7 +38,7 @@ def test_other_words_follow_the_rule_of_the_corpora_and_are_counted():
         "world": "world",
     }
     (line,) = lines
-    assert line.startswith("lm.arpa: of 7 words, 5 spelt by the rule for transcripts (")
+    assert line.startswith("lm.arpa: of 7 words, 5 spelled by the rule for transcripts (")
     assert line.endswith("; 1 left out, because a-z cannot spell them (ночь)")
 
 

@@ -173,8 +173,8 @@ class MelExplorer(Explorer):
         lost = float((log_mel(power, filters) - mel).abs().mean())
         words = (
             f"Re-made from {settings.n_mels} filters every {self.hop.value} ms; its log-mel differs from the "
-            f"original by {lost:.1f} nats on average. The distribution inside each filter, and where each "
-            "wave begins (its phase), are estimates."
+            f"original by {lost:.1f} nats on average. The distribution of power inside each filter, and "
+            "where each wave begins (its phase), are estimates."
         )
         image = self._remade_canvas.draw(power, settings, (start, end))
         with self.remade.hold_sync():

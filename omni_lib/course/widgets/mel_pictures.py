@@ -56,7 +56,7 @@ class MelCanvas(Canvas):
                 axes.tick_params(labelbottom=False)
             first, second = (self.figure.add_axes((0.625, bottom, 0.014, 0.33)) for bottom in (0.46, 0.085))
             self.figure.colorbar(self.spectrum, cax=first, label="dB (0: the loudest)")
-            self.figure.colorbar(self.mel, cax=second, label="ln of mel power")
+            self.figure.colorbar(self.mel, cax=second, label="log-mel (nats)")
             caption = "shaded: one window\nand the next, one\nhop later"
             self.wave_axes.text(1.04, 0.95, caption, transform=self.wave_axes.transAxes, va="top")
             self.said = self.figure.text(0.775, 0.33, "", va="top", linespacing=1.4)

@@ -92,8 +92,8 @@ class SubsamplingExplorer(Explorer):
             f"Embedding {index} (of those from 0 to {self.embedding.max}) stands for "
             f"{8 * index * FRAME:.2f}–{8 * (index + 1) * FRAME:.2f} s. Through subsampler and pool it "
             f"depends on frames {field.first} to {field.last}, {field.frames} of them: the sound from "
-            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. They have {inside:.0%} of the "
-            "influence on it; the rest comes through the blocks, by attention and convolution."
+            f"{start / SAMPLE_RATE:.2f} to {end / SAMPLE_RATE:.2f} s. These frames have {inside:.0%} of the "
+            "influence on the embedding; the others act through the blocks, by attention and convolution."
         )
         seconds = len(self._mel) * FRAME
         with self.picture.hold_sync():
@@ -209,7 +209,7 @@ class FieldCanvas(Canvas):
             self.below.set(xlabel="time (s)", ylabel="influence (%)")
             self.below.legend(loc="upper right")
             bar = self.figure.add_axes((0.9, 0.42, 0.014, 0.54))
-            self.figure.colorbar(self.mel, cax=bar, label="ln of mel power")
+            self.figure.colorbar(self.mel, cax=bar, label="log-mel (nats)")
 
     def draw(self, mel: Tensor, field: Field, weights: Tensor) -> bytes:
         """The picture as a PNG.
@@ -249,7 +249,7 @@ class AttentionCanvas(Canvas):
             self.axes.grid(False)
             self.axes.set(xlabel="time of the key (s)", ylabel="time of the query (s)")
             beside = self.figure.add_axes((0.9, 0.13, 0.014, 0.83))
-            bar = self.figure.colorbar(self.map, cax=beside, label="attention")
+            bar = self.figure.colorbar(self.map, cax=beside, label="attention weight")
             bar.outline.set_edgecolor(INK)
 
     def draw(self, weights: Tensor, rows: range, step: float) -> bytes:

@@ -176,7 +176,7 @@ class TrellisCanvas(Canvas):
                 self.figure.add_axes((0.9, bottom, 0.015, height))
                 for bottom, height in ((0.46, 0.5), (0.09, 0.31))
             )
-            self.figure.colorbar(self.mass, cax=above, label="nats below the frame's best")
+            self.figure.colorbar(self.mass, cax=above, label="relative to the frame's best (nats)")
             self.figure.colorbar(self.posteriors, cax=under, label="probability")
 
     def time_span(self) -> tuple[float, float]:
@@ -230,7 +230,7 @@ class AlphaCanvas(Canvas):
             self.axes.grid(False)
             self.axes.set(xlabel="time (s)", ylabel="state")
             beside = self.figure.add_axes((0.9, 0.13, 0.015, 0.83))
-            self.figure.colorbar(self.mass, cax=beside, label="ln α, nats below the frame's best")
+            self.figure.colorbar(self.mass, cax=beside, label="ln α relative to the frame's best (nats)")
 
     def draw(self, alpha: Tensor, target: Sequence[int], frames: int, seconds: float) -> bytes:
         """The picture as a PNG.

@@ -202,7 +202,7 @@ class VoiceCanvas(Canvas):
                 self.figure.add_axes((0.9, bottom, 0.015, height))
                 for bottom, height in ((0.51, 0.37), (0.1, 0.36))
             )
-            self.figure.colorbar(self.mel, cax=first, label="ln of mel power")
+            self.figure.colorbar(self.mel, cax=first, label="log-mel (nats)")
             self.figure.colorbar(self.posteriors, cax=second, label="probability")
         self.drawn: Reading | None = None
 

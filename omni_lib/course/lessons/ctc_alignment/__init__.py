@@ -141,7 +141,7 @@ forward_recursion = CodeExercise(
     hints=(
         "A state can be reached in three ways: from itself, from the state before it, and, if a "
         "skip is allowed, from the one before that. Add the probabilities of these beginnings, "
-        "and multiply by the probability of the symbol that the state emits. In logarithms a "
+        "and multiply by the probability of the symbol of the state. In logarithms a "
         "product is a sum, and a sum is `torch.logaddexp` or `logsumexp`.",
         "Begin with a list `states` of the symbol of each state: a blank (0), the first letter, a blank, and "
         "so on. Frame 0: `alpha[0, 0]` and `alpha[0, 1]` are the log-probabilities of the blank and the "

@@ -20,7 +20,7 @@ backward_recursion = CodeExercise(
     hints=(
         "Begin at the end: after the last frame nothing follows, so there the last letter and the last "
         "blank have a beta of 1, whose logarithm is 0. All other states have -inf there.",
-        "From state s a path goes on to s, to s+1 or, if the skip is allowed, to s+2. In frame t+1 it emits "
+        "From state s a path goes on to s, to s+1 or, if the skip is allowed, to s+2. In frame t+1 it has "
         "the symbol of the state *to which* it goes.",
         "`beta[t, s] = logsumexp(log_probs[t+1, states[r]] + beta[t+1, r])` over these states r, where "
         "`states` lists the symbol of each state. The skip to s+2 is allowed if `states[s+2]` is a letter "

@@ -39,7 +39,7 @@ def backward_recursion(attempt: Attempt) -> None:
                 "a",
                 2,
                 "'a' in two frames",
-                "Each way to go on emits the symbol of the next state in the next frame. Add up these ways "
+                "Each way to go on has the symbol of the next state in the next frame. Add up these ways "
                 "(`logaddexp`).",
             ),
             ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
@@ -199,7 +199,7 @@ def viterbi_path(attempt: Attempt) -> None:
         )
         require(
             all(0 <= symbol < len(VOCABULARY) for symbol in path),
-            f"{what}: {max(path)} is not a class index; give the symbols that the states emit, not the "
+            f"{what}: {max(path)} is not a class index; give the symbols of the states, not the "
             "numbers of the states",
         )
         spelled = VOCABULARY.decode(library_collapse(path))
@@ -210,7 +210,7 @@ def viterbi_path(attempt: Attempt) -> None:
                     "collapse to `target` count."
                 )
             elif (text, frames, path) == ("a", 1, [1]):
-                why = "Give the classes that the states emit, not the numbers of the states."
+                why = "Give the symbols of the states (class indices), not the numbers of the states."
             elif _is_reversed(attempt):
                 why = "It is the best path the wrong way round: reverse it after you have gone back."
             else:

@@ -175,8 +175,8 @@ def forward_recursion(attempt: Attempt) -> None:
                 "a",
                 2,
                 "'a' in two frames",
-                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of what "
-                "this state emits.",
+                "Stay or move on: add the probabilities (`logaddexp`) and then the log-probability of "
+                "this state's symbol.",
             ),
             ("ab", 3, "'ab' in three frames", "From a to b the blank may be skipped."),
             ("aa", 4, "'aa' in four frames", "Between two equal letters the blank must not be skipped."),

@@ -66,8 +66,8 @@ SLIPS: tuple[tuple[Rules, str], ...] = (
     (Rules(begins=10**6), f"Your paths may begin in any state: {_BEGINNING}"),
     (
         Rules(emits=False),
-        "Your scores contain the first frame only: in each frame, add the log-probability of what the state "
-        "emits.",
+        "Your scores contain the first frame only: in each frame, add the log-probability of the state's "
+        "symbol.",
     ),
     (Rules(ends=(None, None)), f"You go back from the likeliest of all states: {_END}"),
     (Rules(ends=(-1, None)), f"You always go back from the last blank: {_END}"),

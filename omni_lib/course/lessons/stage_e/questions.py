@@ -83,11 +83,10 @@ use_in_stage_e = Reflection(
         "Follow one embedding: from which part of Stage B does it come, what changes its width, and "
         "what stands beside it in the Thinker's sequence?",
     ),
-    prompt="Sum up: how will the audio encoder be used in Stage E? (The fifth of the chapter's self-check "
-    "questions; a sentence or two.)",
+    prompt="(The chapter's question 5.) Sum up: how will the audio encoder be used in Stage E?",
     model="It turns sound into one embedding every 80 ms. A linear map takes those from 192 to 256 "
     "channels, the Thinker's width, and they are concatenated with the embeddings of text and images "
-    "into one sequence. The CTC head stays behind.",
+    "into one sequence. The CTC head is left out.",
     points=(
         "it turns sound into embeddings, without the CTC head and its letters",
         "a linear map (the projector) takes them to the Thinker's width",

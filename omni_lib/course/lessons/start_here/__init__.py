@@ -33,7 +33,7 @@ def _judge_seconds(attempt: Attempt) -> None:
             for value, slip in (
                 (
                     samples * SAMPLE_RATE,
-                    "That multiplies. A second has many samples, so you must divide.",
+                    "You multiply. A second has many samples, so you must divide.",
                 ),
                 (samples, "Those are still samples. How many of them make one second?"),
                 (samples / HOP_LENGTH, "Those are frames of 10 ms; the answer must be in seconds."),

@@ -11,7 +11,7 @@ import torch
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "seconds": [
-        (lambda samples: samples * 16_000, "That multiplies"),
+        (lambda samples: samples * 16_000, "You multiply"),
         (lambda samples: samples, "Those are still samples"),
         (lambda samples: samples // 16_000, "cuts off"),
         (lambda samples: int(samples / 16_000), "or `int`"),
