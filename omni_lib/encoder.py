@@ -95,7 +95,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int) -> None:
         super().__init__()
-        if d_model % (2 * n_heads):  # rotary positions rotate the channels of each head in pairs
+        if d_model % (2 * n_heads) == n_heads:  # an odd number of channels, which are rotated in pairs
             raise UserError(f"d_model {d_model} must be a multiple of 2 x n_heads ({2 * n_heads})")
         self.n_heads = n_heads
         self.query_value = nn.Linear(d_model, 2 * d_model)
@@ -210,7 +210,7 @@ class AudioEncoder(nn.Module):
             blocks_before_pool: blocks that work at 25 Hz; those after the pool work at 12.5 Hz.
 
         Raises:
-            UserError: `downsample_time` is neither 4 nor 8, or `d_model` is not a multiple of 2 · `n_heads`.
+            UserError: `downsample_time` is neither 4 nor 8, or a head would have an odd number of channels.
         """
         super().__init__()
         if downsample_time not in (4, 8):

@@ -15,6 +15,7 @@ from omni_lib.encoder import AudioEncoder, embedding_lengths
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance, read_manifest, write_manifest
 from omni_lib.training.audit import (
+    Audit,
     audit,
     ctc_frames,
     describe,
@@ -82,6 +83,15 @@ def test_the_smallest_k_that_mends_is_named(corpus, text, k):
         trainable(manifest, config, lambda line: None)
     if k:
         assert len(trainable(manifest, Config(ctc_frames_per_embedding=k), lambda line: None)) == 1
+
+
+def test_the_k_that_is_named_may_leave_out_the_share_that_max_impossible_allows():
+    """Of fifty clips of a second, ten need two frames per embedding, and one has no path with any."""
+    texts = ["a" * 200] + 10 * ["abcdefghijklmnopqr"] + 39 * ["abc"]
+    rows = [Utterance(Path("a.wav"), text, line=line) for line, text in enumerate(texts)]
+    result = Audit(readable=rows, samples=dict.fromkeys(rows, 16_000))
+    assert mending_frames_per_embedding(result, Config(max_impossible=0.02)) == 2
+    assert mending_frames_per_embedding(result, Config(max_impossible=0.01)) is None
 
 
 def test_training_leaves_out_by_name_what_is_below_max_impossible_and_refuses_above(corpus):
