@@ -69,7 +69,7 @@ class Config:
     save_dir: str = ""  # folder of the run; when empty, checkpoints/ and the name of the config file
     # of the random numbers for initial weights, order of batches, augmentation and dropout
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
-    ctc_frames_per_embedding: Annotated[int, Range(1, 8)] = 1  # k: CTC frames that each embedding emits
+    ctc_frames_per_embedding: Annotated[int, Range(1, 8)] = 1  # k: CTC frames that each embedding gives
     # training stops before its first step if a larger share of the training rows has no CTC path
     max_impossible: Annotated[float, Range(0.0, 1.0)] = 0.02
     # encoder blocks that work at one frame per 40 ms; those after the pool, at 80 ms, cost half as much

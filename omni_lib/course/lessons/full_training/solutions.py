@@ -40,10 +40,10 @@ def training_time(
 def learning_rate(step: int, total_steps: int, peak: float, warmup_steps: int) -> float:
     """The learning rate of step `step`; steps are counted from 0.
 
-    The warm-up is a straight line from `peak / warmup_steps` in step 0 to `peak` in step `warmup_steps - 1`.
-    Half a cosine follows, from `peak` in step `warmup_steps` to 0 in step `total_steps`, one after the last.
-    The cosine may also begin one step earlier, or end one step earlier, or both. Compared with an absolute
-    tolerance of 1e-6 of the peak.
+    The warm-up is a straight line from `peak / warmup_steps` in step 0 to `peak` in step `warmup_steps - 1`;
+    `warmup_steps` may be 0. Half a cosine follows, from `peak` in step `warmup_steps` to 0 in step
+    `total_steps`, one after the last. The cosine may also begin one step earlier, or end one step earlier, or
+    both. Compared with an absolute tolerance of 1e-6 of the peak.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
