@@ -29,7 +29,8 @@ class DamagedCheckpoint(UserError):
     """A checkpoint file was changed or cut short after it was written."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): name another audio_enc_….pt of a run")
+        remedy = "name another audio_enc_….pt of a run"
+        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): {remedy}")
         self.path, self.reason = path, reason
 
     def __reduce__(self) -> tuple[Any, ...]:
