@@ -25,6 +25,7 @@ from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.recordings import Recordings
 from omni_lib.corpora.segments import Segments
+from omni_lib.corpora.speaker_checks import note_speakers
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import find_table
 from omni_lib.corpora.table_reader import read_rows
@@ -78,7 +79,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
-    remarks = [*table.notes, *check_texts(path, table.rows)]
+    remarks = [*table.notes, *check_texts(path, table.rows), *note_speakers(table.rows)]
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:

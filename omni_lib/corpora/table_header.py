@@ -13,9 +13,11 @@ from itertools import product
 from pathlib import Path
 from statistics import mean
 
+from omni_lib.corpora.table_finder import WRITE
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.segment_times import is_date, number_in, refuse_unnamed_times
+from omni_lib.machine.spans import refuse_spans
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 from omni_lib.manifest import SPLITS, split_hint
 
@@ -79,21 +81,33 @@ def settle_columns(
         UserError: recordings would be paired with wrong texts; see `_check_columns`.
     """
     cells = [row for _, row in rows]
-    _drop_other_ends(names, units, cells)
+    _drop_other_ends(path, names, units, cells)
     _check_columns(path, names, rows)
     _add_split(names, units, cells)
     _add_length(names, units, cells)
 
 
-def _drop_other_ends(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def _drop_other_ends(
+    path: Path, names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]
+) -> None:
     """Remove from the known columns those of a start and an end that hold dates, or of people and places.
 
     A date says when a recording was made. Columns from and to may name who speaks to whom.
+
+    Raises:
+        UserError: the texts of one recording have different dates, so that these are the times of segments.
     """
     for ours in ("start", "end"):
         cells = [row[names[ours]] for row in rows if row.get(names[ours])] if ours in names else []
         persons = cells and names[ours].strip().lower() in ("from", "to")
         if cells and (all(map(is_date, cells)) or (persons and not re.search(r"\d", "".join(cells)))):
+            if len({row.get(names["path"]) for row in rows}) < len(
+                {(row.get(names["path"]), row.get(names[ours])) for row in rows}
+            ):
+                raise UserError(
+                    f"{path} has different dates in its column {names[ours]} for the texts of one recording:"
+                    " write the seconds from the beginning of the recording"
+                )
             del names[ours], units[ours]
 
 
@@ -169,6 +183,7 @@ def _check_columns(
     """
     cells = [row for _, row in rows]
     texts = [row.get(names["text"], "") for row in cells]
+    refuse_spans(path, cells)
     _refuse_swapped(path, names, cells)
     _refuse_counts(path, names, texts)
     _refuse_shorter(path, names, cells)
@@ -282,6 +297,8 @@ def refuse_unknown_header(
     lacking = [
         ours for ours, wanted in (("audio_path", "path"), ("transcription", "text")) if wanted not in names
     ]
+    if lacking == ["audio_path"] and {"start", "end"} <= names.keys() and {*header} <= {*names.values()}:
+        raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
     raise UserError(
         f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the"
         " column of the"

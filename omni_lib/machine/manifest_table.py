@@ -11,6 +11,7 @@ from pathlib import Path
 
 from omni_lib.errors import UserError
 from omni_lib.machine.segment_times import is_date, refuse_unnamed_times
+from omni_lib.machine.spans import refuse_spans
 from omni_lib.machine.tables import csv_rows, known_column
 
 REQUIRED = ("audio_path", "transcription")
@@ -96,6 +97,7 @@ def refuse_segments(path: Path, rows: Sequence[tuple[int, TableRow]]) -> None:
     """
     headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
     columns = {name: column[0] for name in headed if (column := known_column(name))}
+    refuse_spans(path, [{name: row.get(name) or "" for name in headed} for _, row in rows])
     for name in [name for name, column in columns.items() if column in ("start", "end")]:
         filled = [cell for _, row in rows if (cell := (row.get(name) or "").strip())]
         if filled and all(map(is_date, filled)):  # when the recording was made
