@@ -231,7 +231,7 @@ def _utterance(recordings: Recordings, row: Row) -> Utterance:
     if row.problem:
         raise UserError(row.problem)
     language = row.cells.get("language", "")
-    if language and not _ENGLISH.fullmatch(language):
+    if language and not language.isdecimal() and not _ENGLISH.fullmatch(language):
         raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are for English")
     path = recordings.find(row.cells["path"])
     recordings.refuse_channel(path, row.cells.get("channel", ""))

@@ -297,12 +297,14 @@ def refuse_unknown_header(
     lacking = [
         ours for ours, wanted in (("audio_path", "path"), ("transcription", "text")) if wanted not in names
     ]
-    if lacking == ["audio_path"] and {"start", "end"} <= names.keys() and {*header} <= {*names.values()}:
+    of_one = lacking == ["audio_path"] and {"start", "end"} <= names.keys()
+    if of_one and {*header} <= {*names.values()}:
         raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
     raise UserError(
         f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the"
         " column of the"
         f" {'files' if lacking[0] == 'audio_path' else 'texts'} to {lacking[0]}"
+        + (", or add it, if these are the texts of one recording" if of_one else "")
         + (f", and that of the texts to {lacking[1]}" if len(lacking) > 1 else "")
         + ("; if this line is a row, write one with the names above it" if len(lacking) > 1 else "")
     )

@@ -26,7 +26,7 @@ def read_json(path: Path, text: str) -> Table:
     if objects and not keys:
         raise UserError(f"{path} line {objects[0][0]}: {objects[0][1]}: write one JSON object in each line")
     names, units = known_columns(path, keys)
-    if "segments" in keys and "path" not in names:
+    if ("segments" in keys or {"start", "end", "text"} <= names.keys()) and "path" not in names:
         raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
     if _by_columns(objects, names):
         raise UserError(

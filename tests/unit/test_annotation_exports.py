@@ -91,6 +91,41 @@ def test_a_transcript_of_one_recording_in_a_table_is_named(clips, header):
         imported(clips, f"{header}\n{row}\n", "t.tsv")
 
 
+def test_a_transcript_with_a_column_more_is_told_to_add_the_file(clips):
+    with pytest.raises(UserError, match="or add it, if these are the texts of one recording"):
+        imported(clips, "tmin\ttier\ttext\ttmax\n0\twords\thello\t1.3\n", "t.tsv")
+
+
+@pytest.mark.parametrize(
+    ("contents", "form"),
+    [
+        ("0.0000 1.3100 hello\n1.31 2.46 how\n", "a list of times and texts"),
+        ("# fe_03_00001.sph\n# by the LDC\n\n0.00 1.31 A: hello world\n", "a list of times and texts"),
+        ("#00:00:00-0# hello world #00:00:01-3#\n", "a transcript of one recording"),
+        ("LHD: Partitur 1.2\nSAM: 16000\n", "a transcript of one recording"),
+        ("[ti:a title]\n[00:00.00]hello world\n", "a file of subtitles"),
+        ('<?xml version="1.0"?><TEI><u>hello</u></TEI>', "a file in XML"),
+        ("*AN:\thello world . 0_1310\n*B:\thow are you ?\n", "a transcript in the form CHAT"),
+        ('{"start": 0.0, "end": 1.31, "text": "hello"}\n', "a transcript of one recording"),
+    ],
+)
+def test_more_transcripts_of_one_recording_are_named(clips, contents, form):
+    with pytest.raises(UserError, match=f"is {form}, not a table of recordings: write a table"):
+        imported(clips, contents, "t.txt")
+
+
+@pytest.mark.parametrize("contents", ["a.wav,0.5 1.5 hello is not one\n", "0.5 to 1.5 is said,a.wav\n"])
+def test_a_row_that_begins_with_numbers_is_not_a_transcript_of_one_recording(clips, contents):
+    assert len(imported(clips, contents, "t.csv")[0]) == 1
+
+
+def test_a_number_of_a_language_is_no_reason_to_leave_a_row_out(clips):
+    assert imported(clips, "path,text,lang_id\na.wav,hello,4\n", "t.csv")[0] == ["hello"]
+    german = "path,text,lang_id\na.wav,das ist nicht gut und ich bin hier,3\n"
+    with pytest.raises(UserError, match="seems to hold German texts"):
+        imported(clips, german, "t.csv")
+
+
 def test_dates_of_segments_are_not_dropped(clips):
     rows = "a.wav,2024-01-01 10:00:00.5,2024-01-01 10:00:01,hello\n"
     texts, _ = imported(clips, f"path,start,end,text\n{rows}b.wav,2024-01-02,2024-01-02,yes\n", "t.csv")
