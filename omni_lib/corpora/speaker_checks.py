@@ -53,15 +53,20 @@ def note_speakers(rows: Sequence[Row]) -> list[str]:
     Rows with a split are left out: nothing is assigned to them.
     """
     used = [row for row in rows if not row.problem and not row.cells.get("split")]
-    speakers = [speaker for row in used if (speaker := row.cells.get("speaker", ""))]
+    return note_names([row.cells.get("speaker", "") for row in used])
+
+
+def note_names(speakers: Sequence[str]) -> list[str]:
+    """Notes on the speakers of all rows: on those that are empty beside others, and on names alike."""
+    named = list(filter(None, speakers))
     notes = []
-    if 0 < len(speakers) < len(used):
+    if 0 < len(named) < len(speakers):
         notes.append(
-            f"{len(used) - len(speakers)} of {len(used)} rows have no speaker, and each of them counts as"
-            " another person: write the speaker into every row"
+            f"{len(speakers) - len(named)} of {len(speakers)} rows have no speaker, and each of them counts"
+            " as another person: write the speaker into every row"
         )
     alike: dict[str, set[str]] = defaultdict(set)
-    for speaker in speakers:
+    for speaker in named:
         alike[_plain(speaker)].add(speaker)
     if several := [sorted(names) for names in alike.values() if len(names) > 1]:
         first, second, *_ = several[0]

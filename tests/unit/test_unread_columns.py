@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from omni_lib.config import Config
 from omni_lib.corpora import folder
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance, assign_splits, read_manifest
+from omni_lib.training.audit import audit, describe
 
 
 @pytest.fixture
@@ -170,3 +172,11 @@ def test_rows_without_a_speaker_are_noted_unless_they_have_a_split(clips):
 
 def test_names_of_speakers_that_differ_are_not_noted(clips):
     assert not imported(clips, "speaker", "a.wav,hello,p1", "b.wav,yes,p10", "c.wav,no,p11")[1]
+
+
+def test_the_check_of_a_manifest_notes_speakers_alike_or_missing(clips):
+    rows = "a.wav,hello,Ann\nb.wav,yes,ann\nc.wav,no,\n"
+    (clips / "asr.csv").write_text(f"audio_path,transcription,speaker\n{rows}", encoding="utf-8")
+    manifest = read_manifest(clips / "asr.csv")
+    said = describe(manifest, audit(manifest, Config()), Config())
+    assert "note, 1 of 3 rows have no speaker" in said and "note, the speakers 'Ann' and 'ann'" in said
