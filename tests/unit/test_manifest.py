@@ -128,6 +128,7 @@ def test_a_split_of_another_name_is_refused_with_ours(tmp_path):
     manifest = read_manifest(tmp_path / "asr.csv")
     for name, ours in (
         ("valid", "write dev"),
+        ("te", "write test"),
         ("eval", "write dev or test"),
         ("nightly", "train, dev, test$"),
     ):
