@@ -7,6 +7,7 @@ without known names, with names below a title, or with two columns of texts that
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -24,6 +25,15 @@ from omni_lib.manifest import SPLITS, split_hint
 # Columns that hold a text. `words` is not among them, because it may hold the number of words.
 _TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
 _COMPARED = 50  # rows in which the columns of texts are compared
+# names of columns with the text as somebody corrected it
+_CORRECTED = re.compile(
+    r"(?:corrected|final|human|manual|gold|true|actual|verified|reviewed|edited|revised|fixed|checked)[ _-]?"
+    r"(?:text|transcript|transcription|sentence|label)|(?:text|transcript|transcription|sentence)[ _-]?"
+    r"(?:corrected|final|human|manual|gold|verified|reviewed|edited|revised|fixed|checked)"
+    r"|gold|corrected|correction|ground[ _-]?truth",
+    re.IGNORECASE,
+)
+_SIMILAR = 0.6  # of two spellings of one text, by difflib; other columns of sentences have other words
 # columns that hold sentences beside single words, and not what was said
 _EXPLAIN = re.compile(
     r"(?:.*[ _])?(?:definition|meaning|translation|gloss|example|description|comment|accent|device|location"
@@ -153,7 +163,16 @@ def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]
     Raises:
         UserError: they differ.
     """
-    rivals = [name for name in (rows[0][1] if rows else ()) if name.strip().lower() in _TEXTS]
+    columns = rows[0][1] if rows else ()
+    rivals = [name for name in columns if name.strip().lower() in _TEXTS]
+    rivals += [
+        name
+        for name in columns
+        if rivals
+        and name not in rivals
+        and _CORRECTED.fullmatch(name.strip())
+        and any(_SIMILAR < _similarity(cells, rivals[0], name) < 1 for _, cells in rows[:_COMPARED])
+    ]
     for (line, cells), (first, *others) in product(rows[:_COMPARED], [rivals] if rivals else []):
         for other in others:
             try:
@@ -165,6 +184,12 @@ def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]
                     f"{path} has the columns {first} and {other}, which differ in line {line}: keep only the"
                     " one with what was said"
                 )
+
+
+def _similarity(cells: Mapping[str, str], first: str, second: str) -> float:
+    """From 0 to 1: how much of two cells is the same, without capitals and spaces at their ends."""
+    one, other = (cells.get(name, "").strip().lower() for name in (first, second))
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() if one and other else 0.0
 
 
 def _check_columns(

@@ -133,3 +133,27 @@ def test_dates_of_segments_are_not_dropped(clips):
     more = "a.wav,2024-01-01 10:00:01,2024-01-01 10:00:02,yes\n"
     with pytest.raises(UserError, match="different dates in its column start for the texts of one recording"):
         imported(clips, f"path,start,end,text\n{rows}{more}", "t.csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["corrected_text", "final_transcript", "Transcript (human)", "gold", "text_edited"]
+)
+def test_a_corrected_text_beside_another_one_is_not_overlooked(clips, name):
+    name = name.replace(" (human)", "_human")
+    rows = "a.wav,helo wrld how are you,hello world how are you\nb.wav,yes,\n"
+    with pytest.raises(UserError, match=f"the columns text and {name}, which differ in line 2: keep only"):
+        imported(clips, f"path,text,{name}\n{rows}", "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("corrected_text", ("Hello there.", "Yes, please!")),  # the same words
+        ("gold", ("1", "0")),
+        ("final_label", ("happy", "sad")),
+        ("prediction", ("hello their", "yes pleas")),
+    ],
+)
+def test_other_columns_beside_a_text_are_ignored(clips, name, cells):
+    rows = f'a.wav,hello there,"{cells[0]}"\nb.wav,yes please,"{cells[1]}"\n'
+    assert imported(clips, f"path,text,{name}\n{rows}", "t.csv")[0] == ["hello there", "yes please"]
