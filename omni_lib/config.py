@@ -191,6 +191,8 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
         raise UserError(
             f"{name} is {_shown(value)}, which has a control character: write a backslash twice, or use /"
         )
+    if kind is str and value.startswith("~"):
+        raise UserError(f"{name} is {_shown(value)}: ~ does not stand for a folder here, so write its path")
     if kind is str and not _can_name_a_file(value):
         raise UserError(f"{name} is {_shown(value)}: no file can have that name, so choose another")
     return value
@@ -199,9 +201,10 @@ def _typed(name: str, kind: type[Any], value: Any) -> Any:
 def _shown(value: Any) -> str:
     """`value` in JSON, or its type if JSON cannot represent it (possible in an untrusted checkpoint)."""
     try:
-        return json.dumps(value)
+        written = json.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return f"of the type {type(value).__name__}"
+    return written if len(written) <= 200 else f"{written[:197]}..."
 
 
 def _can_name_a_file(text: str) -> bool:
@@ -225,11 +228,13 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
     except UnicodeDecodeError as error:
+        _refuse_mistaken(path, error.object[:100].decode("latin-1"))
         raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8 text") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         remedy = "name a file" if os.path.isdir(path) else "check its name and its permissions"
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
+    _refuse_mistaken(path, text)
     try:
         settings = json.loads(_without_comments(text), object_pairs_hook=_refuse_duplicates)
     except UserError as error:
@@ -237,8 +242,10 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except json.JSONDecodeError as error:
         line = f"{path} line {error.lineno}"
         raise UserError(f"{line} is not JSON: {error.msg}{_json_hint(text, error.pos)}") from None
-    except (RecursionError, ValueError) as error:
-        raise UserError(f"{path} is not JSON: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path} is not JSON: it is nested too deeply") from None
+    except ValueError:  # Python reads no number of more than 4300 digits
+        raise UserError(f"{path} is not JSON: it holds a number of thousands of digits") from None
     if not isinstance(settings, dict):
         raise UserError(f"{path} must hold one JSON object of settings")
     try:
@@ -249,6 +256,22 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         return config_from_dict(settings)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def _refuse_mistaken(path: Path, beginning: str) -> None:
+    """Refuse what was named in place of a config.
+
+    Raises:
+        UserError: the `beginning` of the file is that of a checkpoint, a manifest or a web page.
+    """
+    for pattern, kind in (
+        ("PK\3\4", "a checkpoint or another archive"),
+        ("audio_path *,", "a manifest (give it with --set data_path=…)"),
+        (r"\s*<(?:!doctype|html)", "a web page"),
+        ("version https://git-lfs", "a pointer of Git LFS"),
+    ):
+        if re.match(pattern, beginning, re.IGNORECASE):
+            raise UserError(f"{path} is {kind}, not a config: the configs are in the folder configs/")
 
 
 def config_from_dict(settings: dict[str, Any]) -> Config:
@@ -318,6 +341,8 @@ def _json_hint(text: str, place: int) -> str:
         return " (keep one object of settings in a file)"
     if rest.startswith('"') and before[-1:] not in ("", "{", "[", ",", ":"):
         return " (a comma is missing before it)"
+    if (unusual := text[place : place + 1]) and unusual.isspace() and not unusual.isascii():
+        return " (a space here is not an ordinary one: type it again)"
     if before and not rest:
         return " (a bracket } is missing at the end)"
     if word := re.match(r"(?:True|False|None)\b", rest):

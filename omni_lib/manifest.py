@@ -158,7 +158,7 @@ def split_hint(name: str) -> str:
     meant = {
         "train": ("train", "training", "tr", "trn", "entrenamiento", "treino"),
         "dev": ("dev", "devel", "development", "valid", "validation", "val", "vld", "validierung"),
-        "test": ("test", "testing", "tst", "teste", "prueba"),
+        "test": ("test", "testing", "tst", "te", "tt", "teste", "prueba"),
         "dev or test": ("eval", "evaluation", "held", "heldout", "holdout"),
     }
     given = re.split(r"[-_. ]", name.strip().lower())[0]  # train-clean-100, dev_other

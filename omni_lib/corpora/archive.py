@@ -61,14 +61,17 @@ _FOREIGN = {  # the first bytes of other packed files
 }
 
 
-def _refuse_foreign(archive: Path) -> None:
+def refuse_foreign(archive: Path) -> None:
     """Refuse a file that is not a tar archive, packed with gzip or bzip2 or not packed, if it is known.
 
     Raises:
-        UserError: it is a web page, another kind of archive, or text.
+        UserError: it is a web page, another kind of archive, or text; or it cannot be read.
     """
-    with open(archive, "rb") as file:
-        head = file.read(512)
+    try:
+        with open(archive, "rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
     if found := mistaken(head):
         raise UserError(f"{archive} is {found[0]}, not an archive: {found[1]}")
     for beginning, kind in _FOREIGN.items():
@@ -86,10 +89,7 @@ def unpack(archive: Path, into: Path, max_bytes: int = MAX_BYTES, max_files: int
             and folders below its top (an absolute path, `..`, a link, a device, a name twice), or exceeds the
             limits.
     """
-    try:
-        _refuse_foreign(archive)
-    except OSError as error:
-        raise UserError(f"{archive} cannot be unpacked ({error.strerror or error})") from None
+    refuse_foreign(archive)
     try:
         into.mkdir(parents=True)
         with open(archive, "rb") as file:

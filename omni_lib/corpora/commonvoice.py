@@ -12,6 +12,7 @@ rows and is not read.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from tqdm import tqdm
@@ -48,10 +49,10 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     first = next((found for split in SPLITS if (found := _table(root, split))), None)
     if first is None or not (first.parent / "clips").is_dir():
         raise UserError(_lacking(root, first))
-    rows, people = Rows(), dict[str, str]()
+    rows, people, listed = Rows(), dict[str, str](), dict[str, str]()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
-            _read_split(first.parent, split, rows, people)
+            _read_split(first.parent, split, rows, people, listed)
         else:
             report(f"{split}.tsv is not there: no row has the split {split}")
     return write("Common Voice", VERSION, rows, out, report)
@@ -83,8 +84,16 @@ def _lacking(root: Path, table: Path | None) -> str:
     return f"{root} is not English Common Voice: {archives_in(root) or lacking}"
 
 
-def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) -> None:
-    """Add the rows of one table; `people` maps each name of a speaker so far to its client_id."""
+def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], listed: dict[str, str]) -> None:
+    """Add the rows of one table.
+
+    Args:
+        folder: where the tables and the folder clips are.
+        split: the name of the table, and of the split.
+        rows: to which its rows and problems are added.
+        people: each name of a speaker so far, and its client_id; completed here.
+        listed: each clip so far, and the table that lists it; completed here.
+    """
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
     header = first.split("\t")  # not CSV: a quotation mark is part of the text
@@ -92,10 +101,13 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) ->
     if missing:
         lacking = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)}"
         raise UserError(f"{table} lacks the {lacking}: fetch Common Voice again")
-    seen = set()
+    torn = _torn(lines, len(header))
     needed = 1 + max(header.index(column) for column in ("client_id", "path", "sentence"))
     for line, content in tqdm(lines, desc=f"{split}.tsv", unit="row", leave=False, disable=None):
         where, cells = f"{table.name} line {line}", content.split("\t")
+        if line in torn:
+            rows.problems.append(f"{where}: its sentence goes on in the next line: write it in one line")
+            continue
         if needed <= len(cells) < len(header):  # empty cells at the end were omitted
             cells += [""] * (len(header) - len(cells))
         if len(cells) != len(header):
@@ -105,7 +117,11 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) ->
         name, locale = row["path"].removeprefix("clips/"), row.get("locale") or "en"
         if name and "." not in name:
             name += ".mp3"  # the first versions left it out
-        if name in seen or not name or Path(name).name != name:
+        if listed.get(name, split) != split:
+            rows.problems.append(
+                f"{where}: its clip {name[:80]} is in {listed[name]}.tsv, too: keep it in one split"
+            )
+        elif name in listed or not name or Path(name).name != name:
             rows.problems.append(
                 f"{where}: the path {name[:80]!r} is listed twice, is empty or leads elsewhere"
             )
@@ -123,7 +139,17 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str]) ->
                 split,
                 accent=accent,
             )
-        seen.add(name)
+        listed.setdefault(name, split)
+
+
+def _torn(lines: Sequence[tuple[int, str]], width: int) -> set[int]:
+    """The lines of a row whose sentence was written in two: together they have the cells of one row."""
+    torn = set()
+    for (first, content), (second, behind) in pairwise(lines):
+        cells = content.count("\t") + 1, behind.count("\t") + 1
+        if max(cells) < width and sum(cells) == width + 1:
+            torn |= {first, second}
+    return torn
 
 
 def _speaker(client: str, people: dict[str, str]) -> str:

@@ -25,6 +25,7 @@ from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.clips import write_clip
 from omni_lib.corpora.recordings import Recordings
 from omni_lib.corpora.segments import Segments
+from omni_lib.corpora.speaker_checks import note_speakers
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import find_table
 from omni_lib.corpora.table_reader import read_rows
@@ -45,7 +46,7 @@ from omni_lib.manifest import (
     write_manifest,
 )
 
-VERSION = 10  # of the output: a change rebuilds existing corpora
+VERSION = 11  # of the output: a change rebuilds existing corpora
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
     r"en(?:g(?:lish)?)?(?:[-_ (].*)?|usa?|gb|british|american|australian|[a-z ]+ english"
@@ -78,7 +79,7 @@ def prepare(source: Path, out: Path, report: Callable[[str], None] = print) -> P
     if is_built(out, stamp):
         report(f"{out / 'asr.csv'} is already there, made from the same source")
         return out / "asr.csv"
-    remarks = [*table.notes, *check_texts(path, table.rows)]
+    remarks = [*table.notes, *check_texts(path, table.rows), *note_speakers(table.rows)]
     try:
         segments = Segments(table, recordings.length)
     except UserError as error:
@@ -230,7 +231,7 @@ def _utterance(recordings: Recordings, row: Row) -> Utterance:
     if row.problem:
         raise UserError(row.problem)
     language = row.cells.get("language", "")
-    if language and not _ENGLISH.fullmatch(language):
+    if language and not language.isdecimal() and not _ENGLISH.fullmatch(language):
         raise UserError(f"its language is {language[:40]!r}, and the rules for transcripts are for English")
     path = recordings.find(row.cells["path"])
     recordings.refuse_channel(path, row.cells.get("channel", ""))

@@ -69,6 +69,8 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
             subsets[subset.name] = subset
     for name, folder in subsets.items():
         _read_subset(folder, name, rows)
+    if remark := _repeated(rows):
+        report(f"note: {remark}")
     return write("LibriSpeech", VERSION, rows, out, report)
 
 
@@ -87,6 +89,22 @@ def _subsets(root: Path) -> list[Path]:
             if path.is_dir() and not is_litter(path)
         ]
     return [root] if root.name in SUBSETS and not inside else inside
+
+
+def _repeated(rows: Rows) -> str:
+    """A note on utterances that are in several subsets, as Mini LibriSpeech repeats others; "" without any.
+
+    They count twice, or they are tested on after they were learned.
+    """
+    first: dict[str, str] = {}
+    twice = [row for row in rows.utterances if first.setdefault(row.path.stem, row.kind) != row.kind]
+    if not twice:
+        return ""
+    name = twice[0].path.stem
+    return (
+        f"{len(twice)} utterances are in two subsets, such as {name} in {first[name]} and {twice[0].kind}:"
+        " name only one of these subsets"
+    )
 
 
 def _read_subset(folder: Path, subset: str, rows: Rows) -> None:

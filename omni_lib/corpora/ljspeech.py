@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from omni_lib.corpora.ljspeech_form import unlike
 from omni_lib.corpora.published import Rows, only_file, read_lines, roots, write
 from omni_lib.errors import UserError
 from omni_lib.machine.tables import is_litter
@@ -45,8 +46,14 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     table = only_file(root, ("metadata.csv", "*/metadata.csv"))
     if table is None or not (table.parent / "wavs").is_dir():
         raise UserError(f"{root} is not LJ Speech: it holds no metadata.csv with a folder wavs beside it")
-    rows, seen = Rows(), set()
-    for line, content in read_lines(table):
+    rows, seen, lines = Rows(), set(), read_lines(table)
+    texts = [(cells[1], cells[2]) for _, content in lines if len(cells := content.split("|")) == 3]
+    if other := unlike(texts):
+        raise UserError(
+            f"{table} has {other[1][:40]!r} behind {other[0][:40]!r}, where LJ Speech has the same text with"
+            " numbers written out: fetch it again, or read your own corpus with 'omni data folder'"
+        )
+    for line, content in lines:
         # not CSV: a quotation mark is part of the text
         where, cells = f"{table.name} line {line}", content.split("|")
         match = _NAME.fullmatch(cells[0])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from omni_lib.corpora.archive import unpack
+from omni_lib.corpora.archive import refuse_foreign, unpack
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.download import archive_name, download, is_address
 from omni_lib.corpora.transcripts import spoken
@@ -224,6 +224,7 @@ def _origin(folder: Path) -> dict[str, object]:
 
 def _unpack_once(archive: Path, folder: Path, report: Callable[[str], None]) -> Path:
     """Unpack `archive` into `folder`, completely or not at all, and return the folder."""
+    refuse_foreign(archive)  # before any folder is made
     origin = {"archive": archive.name, "bytes": archive.stat().st_size}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

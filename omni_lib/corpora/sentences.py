@@ -146,6 +146,7 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
     Raises:
         UserError: `counts` needs more sentences of a kind than the grammar can generate.
     """
+    _refuse_too_many(counts, texts)
     frozen = _frozen_lines(seed)
     said = {sentence for line in frozen for sentence in line.sentences}
     more = {  # dev and test come first, so that their sentences do not depend on the size of train
@@ -156,6 +157,23 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
     for split, count in counts.items():
         lines += [line for line in frozen if line.split == split][:count] + more[split]
     return lines
+
+
+def _refuse_too_many(counts: Mapping[str, int], texts: int | None) -> None:
+    """Refuse at once what the grammar cannot write; else its last sentences would be looked for in vain.
+
+    Raises:
+        UserError: more names would be spelled than there are.
+    """
+    more = {split: max(0, count - DEFAULT_COUNTS[split]) for split, count in counts.items()}
+    if texts is not None and "train" in more:
+        more["train"] = min(more["train"], texts)
+    names = len(NAMES_TO_SPELL) * (1 + len(SURNAMES_TO_SPELL))
+    if sum(more.values()) * KIND_SHARES["spelling"] > names:
+        raise UserError(
+            "the grammar has no more new sentences of the kind 'spelling': ask for fewer utterances, or give"
+            " the number of different texts with --texts"
+        )
 
 
 def _frozen_lines(seed: int) -> list[Line]:

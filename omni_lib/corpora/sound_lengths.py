@@ -17,7 +17,7 @@ from omni_lib.errors import UserError
 from omni_lib.machine.cache import cache_folder
 
 _FILE = "sound.sqlite"
-_TABLE = "examined_3"  # a change of the checks gets a new number, so that files are read again
+_TABLE = "examined_4"  # a change of the checks gets a new number, so that files are read again
 _AT_ONCE = 1000  # files that may have to be read again after a kill
 
 

@@ -43,6 +43,7 @@ SHARDS = 16
 GRAIN = 800  # samples (50 ms): the length of a varied take is a multiple of it
 # The number of the first drawn voice of the frozen utterances. Those of the additional ones begin at 0.
 FIRST_FROZEN_VOICE = 1_000_000
+_MOST = FIRST_FROZEN_VOICE  # utterances of a split: each may have a voice of its own
 
 _QUESTION_WORDS = tuple(
     f"{word} " for word in "how where when why who which is are do can could would have".split()
@@ -274,6 +275,8 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
             raise UserError(f"counts names the split '{split}': it must be one of {', '.join(SPLITS)}")
         if count < 0:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be 0 or more")
+        if count > _MOST:
+            raise UserError(f"counts asks for {count} utterances of {split}: it must be {_MOST} or fewer")
     if not any(counts.values()):
         raise UserError("the corpus would have no utterance at all: ask for at least one")
     # train comes first: the rare words are dealt to it

@@ -25,19 +25,25 @@ _FORMS = (  # the beginning of a file that holds the transcript of one recording
     (re.compile(r"\s*<(?:\?xml[^>]*>\s*<)?ANNOTATION_DOCUMENT"), "a file of ELAN"),
     (re.compile(r"\d+[.,]\d+\t\d+[.,]\d+\t[^\t\n]*(?:\n|$)"), "a label track of Audacity"),
     (re.compile(r"\d+\.\d+([,;])\d+\.\d+\1(?![^\n]*\.(?:wav|flac|mp3|ogg)\b)"), "a list of times and texts"),
+    (re.compile(r"(?:#.*\n\s*)*\s*\d+[.,]\d+ +\d+[.,]\d+ +[^\n,;\t|]+(?:\n|$)"), "a list of times and texts"),
+    (re.compile(r"#\d+:\d\d:\d\d-\d#|LHD: Partitur"), "a transcript of one recording"),
     (re.compile(r"SPEAKER \S+ \d+ \d"), "a list of speaker turns (RTTM)"),
     (re.compile(r"(?:;;.*\n)*[^\s,;|]+ [\dABab] \d+\.\d+ +\d+\.\d+ \S"), "a transcript in the form CTM"),
     (re.compile(r"\d+ \d+ [A-Za-z][^,;\t|\n]*(?:\n|$)"), "a transcript of TIMIT"),
     (re.compile(r"#!MLF!#"), "a label file of HTK"),
     (
-        re.compile(r"\d+:\d\d:\d\d\.\d+,\d+:\d\d:\d\d\.\d+\s*\n|\[\d+:\d\d[.:]\d+\]|\[Script Info\]"),
+        re.compile(
+            r"\d+:\d\d:\d\d\.\d+,\d+:\d\d:\d\d\.\d+\s*\n|\[\d+:\d\d[.:]\d+\]|\[[a-z]{2,6}:[^\]\n]*\]\s*\n"
+            r"|\[Script Info\]"
+        ),
         "a file of subtitles",
     ),
     (
         re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE (?!html)[^>]*>\s*)?<(?:tt|Trans)\b"),
         "a transcript in XML",
     ),
-    (re.compile(r"@(?:UTF8|Begin)\b"), "a transcript in the form CHAT"),
+    (re.compile(r"\s*<\?xml"), "a file in XML"),
+    (re.compile(r"@(?:UTF8|Begin)\b|\*[A-Z]{1,3}:\t"), "a transcript in the form CHAT"),
     (re.compile(r"[^,;\t|\n]*\S \([\w.-]+\)[ \t]*(?:\n|$)"), "a transcript in the form TRN"),
     (
         re.compile(r"(?:;;.*\n)*[^\s,;|]+ [^\s,;|]+ [^\s,;|]+ \d+\.\d+ +\d+\.\d+ "),

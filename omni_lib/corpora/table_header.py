@@ -7,21 +7,33 @@ without known names, with names below a title, or with two columns of texts that
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean
 
+from omni_lib.corpora.table_finder import WRITE
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.segment_times import is_date, number_in, refuse_unnamed_times
+from omni_lib.machine.spans import refuse_spans
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 from omni_lib.manifest import SPLITS, split_hint
 
 # Columns that hold a text. `words` is not among them, because it may hold the number of words.
 _TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
 _COMPARED = 50  # rows in which the columns of texts are compared
+# names of columns with the text as somebody corrected it
+_CORRECTED = re.compile(
+    r"(?:corrected|final|human|manual|gold|true|actual|verified|reviewed|edited|revised|fixed|checked)[ _-]?"
+    r"(?:text|transcript|transcription|sentence|label)|(?:text|transcript|transcription|sentence)[ _-]?"
+    r"(?:corrected|final|human|manual|gold|verified|reviewed|edited|revised|fixed|checked)"
+    r"|gold|corrected|correction|ground[ _-]?truth",
+    re.IGNORECASE,
+)
+_SIMILAR = 0.6  # of two spellings of one text, by difflib; other columns of sentences have other words
 # columns that hold sentences beside single words, and not what was said
 _EXPLAIN = re.compile(
     r"(?:.*[ _])?(?:definition|meaning|translation|gloss|example|description|comment|accent|device|location"
@@ -79,21 +91,33 @@ def settle_columns(
         UserError: recordings would be paired with wrong texts; see `_check_columns`.
     """
     cells = [row for _, row in rows]
-    _drop_other_ends(names, units, cells)
+    _drop_other_ends(path, names, units, cells)
     _check_columns(path, names, rows)
     _add_split(names, units, cells)
     _add_length(names, units, cells)
 
 
-def _drop_other_ends(names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]) -> None:
+def _drop_other_ends(
+    path: Path, names: dict[str, str], units: dict[str, str], rows: Sequence[Mapping[str, str]]
+) -> None:
     """Remove from the known columns those of a start and an end that hold dates, or of people and places.
 
     A date says when a recording was made. Columns from and to may name who speaks to whom.
+
+    Raises:
+        UserError: the texts of one recording have different dates, so that these are the times of segments.
     """
     for ours in ("start", "end"):
         cells = [row[names[ours]] for row in rows if row.get(names[ours])] if ours in names else []
         persons = cells and names[ours].strip().lower() in ("from", "to")
         if cells and (all(map(is_date, cells)) or (persons and not re.search(r"\d", "".join(cells)))):
+            if len({row.get(names["path"]) for row in rows}) < len(
+                {(row.get(names["path"]), row.get(names[ours])) for row in rows}
+            ):
+                raise UserError(
+                    f"{path} has different dates in its column {names[ours]} for the texts of one recording:"
+                    " write the seconds from the beginning of the recording"
+                )
             del names[ours], units[ours]
 
 
@@ -139,7 +163,16 @@ def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]
     Raises:
         UserError: they differ.
     """
-    rivals = [name for name in (rows[0][1] if rows else ()) if name.strip().lower() in _TEXTS]
+    columns = rows[0][1] if rows else ()
+    rivals = [name for name in columns if name.strip().lower() in _TEXTS]
+    rivals += [
+        name
+        for name in columns
+        if rivals
+        and name not in rivals
+        and _CORRECTED.fullmatch(name.strip())
+        and any(_SIMILAR < _similarity(cells, rivals[0], name) < 1 for _, cells in rows[:_COMPARED])
+    ]
     for (line, cells), (first, *others) in product(rows[:_COMPARED], [rivals] if rivals else []):
         for other in others:
             try:
@@ -151,6 +184,12 @@ def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]
                     f"{path} has the columns {first} and {other}, which differ in line {line}: keep only the"
                     " one with what was said"
                 )
+
+
+def _similarity(cells: Mapping[str, str], first: str, second: str) -> float:
+    """From 0 to 1: how much of two cells is the same, without capitals and spaces at their ends."""
+    one, other = (cells.get(name, "").strip().lower() for name in (first, second))
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() if one and other else 0.0
 
 
 def _check_columns(
@@ -169,6 +208,7 @@ def _check_columns(
     """
     cells = [row for _, row in rows]
     texts = [row.get(names["text"], "") for row in cells]
+    refuse_spans(path, cells)
     _refuse_swapped(path, names, cells)
     _refuse_counts(path, names, texts)
     _refuse_shorter(path, names, cells)
@@ -282,10 +322,14 @@ def refuse_unknown_header(
     lacking = [
         ours for ours, wanted in (("audio_path", "path"), ("transcription", "text")) if wanted not in names
     ]
+    of_one = lacking == ["audio_path"] and {"start", "end"} <= names.keys()
+    if of_one and {*header} <= {*names.values()}:
+        raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
     raise UserError(
         f"{path} has the columns {listed}, and none that is known as {' or '.join(lacking)}: rename the"
         " column of the"
         f" {'files' if lacking[0] == 'audio_path' else 'texts'} to {lacking[0]}"
+        + (", or add it, if these are the texts of one recording" if of_one else "")
         + (f", and that of the texts to {lacking[1]}" if len(lacking) > 1 else "")
         + ("; if this line is a row, write one with the names above it" if len(lacking) > 1 else "")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from omni_lib.corpora.table_finder import WRITE
 from omni_lib.corpora.table_header import known_columns, settle_columns
 from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
+from omni_lib.machine.spans import has_spans
 
 
 def read_json(path: Path, text: str) -> Table:
@@ -25,8 +26,13 @@ def read_json(path: Path, text: str) -> Table:
     if objects and not keys:
         raise UserError(f"{path} line {objects[0][0]}: {objects[0][1]}: write one JSON object in each line")
     names, units = known_columns(path, keys)
-    if "segments" in keys and "path" not in names:
+    if ("segments" in keys or {"start", "end", "text"} <= names.keys()) and "path" not in names:
         raise UserError(f"{path} is a transcript of one recording, not a table of recordings: {WRITE}")
+    if _by_columns(objects, names):
+        raise UserError(
+            f"{path} is written column by column: write one object for each row (in pandas: to_json with"
+            " orient='records')"
+        )
     if "path" not in names or "text" not in names:
         listed = ", ".join(repr(key[:40]) for key in keys[:12]) or "of nothing"
         raise UserError(
@@ -41,6 +47,16 @@ def read_json(path: Path, text: str) -> Table:
     settle_columns(path, names, units, rows)
     notes = note_unread(names, [row for _, row in rows])
     return Table([_json_row(number, each, names) for number, each in objects], names, units, notes)
+
+
+def _by_columns(objects: Sequence[tuple[int, object]], names: Mapping[str, str]) -> bool:
+    """Whether the objects hold columns and not rows, as pandas writes a table if it is not told otherwise."""
+    found = [each for _, each in objects if isinstance(each, dict)]
+    if {"path", "text"} <= names.keys():  # then a text may be a list of words
+        lists = [found[0].get(names[ours]) for ours in ("path", "text")] if len(found) == 1 else []
+        return bool(lists) and all(isinstance(each, list) for each in lists)
+    numbered = bool(found) and all(each and all(map(str.isdecimal, each)) for each in found)
+    return numbered or any({"columns", "data"} <= each.keys() for each in found)
 
 
 def _objects(path: Path, text: str) -> list[tuple[int, object]]:
@@ -86,7 +102,11 @@ def _only_list(path: Path, whole: dict[str, object]) -> list[object] | None:
 
 
 def _scalar(value: object) -> str:
-    """A JSON value as a cell; "" for one that holds others, unless it is a pair such as [0.5, 1.8]."""
+    """A JSON value as a cell; "" for one that holds others, unless it is a pair such as [0.5, 1.8], or spans
+    of time.
+    """
+    if has_spans(value):
+        return json.dumps(value)
     if (
         isinstance(value, list)
         and len(value) == 2
@@ -119,6 +139,9 @@ def _json_row(number: int, each: object, names: Mapping[str, str]) -> Row:
         if isinstance(value, dict) and ours == "path":  # Hugging Face: {"path": …, "bytes": null}
             value = value.get("path")
         if isinstance(value, list) and ours == "text" and all(isinstance(word, str) for word in value):
+            if len(value) > 1 and any(" " in word.strip() for word in value):
+                several = "holds several texts: write a row for each, with its start and end"
+                return Row(number, problem=f"{theirs} {several}")
             value = " ".join(value)
         if isinstance(value, bool) or (value is not None and not isinstance(value, str | int | float)):
             return Row(number, problem=f"{theirs} is neither text nor a number")

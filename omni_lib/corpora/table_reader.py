@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from omni_lib.corpora.ljspeech_form import lj_places, unlike
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_finder import refuse_transcript
 from omni_lib.corpora.table_header import (
@@ -45,7 +46,6 @@ _PACKED = {  # the first bytes of a file that is not text, and what it is
     b"PAR1": "a Parquet file",
     b"SQLite format 3": "a database",
 }
-_LJ_NAME = re.compile(r"[\w-]+", re.ASCII)
 
 
 def read_rows(path: Path) -> Table:
@@ -97,11 +97,27 @@ def _from_csv(path: Path, text: str) -> Table:
     names, units = known_columns(path, header)
     if "path" in names and "text" in names:
         return _headed(path, header, names, units, lines, rows, delimiter)
-    if (lj := _lj_places(path.parent, rows, delimiter)) is not None:
+    if (lj := lj_places(path.parent, rows, delimiter)) is not None:
+        if lj["text"] == 2:
+            _refuse_unlike(path, rows)
         width = lj["text"] + 1
         found = [_row(line, cells, lj, width, path.parent, delimiter, "wavs/{}.wav") for line, cells in rows]
         return Table(found, {"path": "the first", "text": "the last"}, {})
     return _without_header(path, header, names, rows, delimiter)
+
+
+def _refuse_unlike(path: Path, rows: Lines) -> None:
+    """Refuse lines in LJ Speech's form whose last cell is not the text before it, normalised.
+
+    Raises:
+        UserError: the last cells have other words than the texts.
+    """
+    if other := unlike([(cells[1], cells[2]) for _, cells in rows if len(cells) > 2]):
+        raise UserError(
+            f"{path} has {other[1][:40]!r} behind {other[0][:40]!r}, where the same text should follow in"
+            " normalised form: remove the last column, or write a first line with the names of the columns,"
+            " such as audio_path|transcription|speaker, and the files as wavs/NAME.wav"
+        )
 
 
 def _headed(
@@ -214,16 +230,3 @@ def _without_empty_end(header: Sequence[str]) -> list[str]:
     while kept and not kept[-1]:
         kept.pop()
     return kept
-
-
-def _lj_places(folder: Path, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> dict[str, int] | None:
-    """The columns of LJ Speech's format, which many single-speaker corpora use.
-
-    A line is `name|text|normalised text`, and its sound is wavs/name.wav. None if the table is different.
-    """
-    width = max(len(_without_empty_end(cells)) for _, cells in rows)
-    if delimiter != "|" or width not in (2, 3):
-        return None
-    names = [cells[0] for _, cells in rows if cells and _LJ_NAME.fullmatch(cells[0])]
-    there = any((folder / "wavs" / f"{name}.wav").is_file() for name in names[:1000])
-    return {"path": 0, "text": width - 1} if there else None

@@ -109,7 +109,8 @@ def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
                 f" {'colons' if names[0].endswith(':') else 'dashes'}"
             )
         _refuse_counted(path, texts)
-    _refuse_foreign(path, [row for row in used if not row.cells.get("language")])
+    # a number names no language
+    _refuse_foreign(path, [row for row in used if not row.cells.get("language", "").strip("0123456789")])
     return _notes(used)
 
 

@@ -1,9 +1,11 @@
-"""Notes on columns that seem to say which rows to test on or to leave out, and that are not read."""
+"""Notes on columns that seem to say who speaks, which rows to test on or to leave out, and are not read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+
+from omni_lib.corpora.speaker_checks import note_people
 
 # the names of such columns, and cells by which they are known
 _MARKS = frozenset("0 1 0.0 1.0 true false yes no y n t f x".split()) | {""}
@@ -16,16 +18,16 @@ _FOLD = re.compile(r"(?:k|cv|test)?[_ -]?folds?(?:[_ -]?(?:id|no|number|index))?
 _MOST_FOLDS = 20
 _KEPT = re.compile(
     r"(?:is[_ -]?|to[_ -]?)?(?:excluded?|skip(?:ped)?|ignored?|deleted?|discard(?:ed)?|rejected|removed?"
-    r"|drop(?:ped)?|bad|broken|invalid|keep|included?|usable?|used?|good|ok|accepted|approved|verified"
+    r"|drop(?:ped)?|bad|broken|invalid|keep|included?|usable?|used?|good|ok|correct|accepted|approved|verified"
     r"|validated|valid)",
     re.IGNORECASE,
 )
-_REJECTED = frozenset("rejected excluded discarded invalid unusable".split())
+_REJECTED = frozenset("reject rejected exclude excluded discard discarded invalid unusable".split())
 
 
 def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Notes on columns that seem to say which rows to test on, or to leave out, and that are not read."""
-    notes = []
+    """Notes on columns that seem to say who speaks, or which rows to test on or to leave out."""
+    notes = note_people(names, rows)
     for name in rows[0] if rows else ():
         cells = {row.get(name, "").strip().lower() for row in rows}
         if name in names.values() or len(cells) < 2:

@@ -16,12 +16,17 @@ from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError, one_line
 from omni_lib.inference.language_model import START, LanguageModel
 from omni_lib.text import normalise
+from omni_lib.text_rules.refusals import PHONE
 
-_PIECE = re.compile("^[\u2581\u0120]|@@$|^##")  # of SentencePiece, GPT-2, subword-nmt and BERT
+# of SentencePiece, GPT-2, subword-nmt (two forms) and BERT
+_PIECE = re.compile("^[\u2581\u0120]|@@$|</w>$|^##")
+_STRESSED = re.compile("(?:AA|AE|AH|AO|AW|AY|EH|ER|EY|IH|IY|OW|OY|UH|UW)[0-2]", re.IGNORECASE)  # of ARPAbet
+_PHONE = re.compile(PHONE + "[0-2]?", re.IGNORECASE)
 _SPACES = {"|", "\u2581", "<space>", "_", "<|space|>"}  # what models of letters have for the space
 # The least and the most that the probabilities of all words may add up to. A vocabulary that was cut has less
 # than 1; six equally likely words in natural logarithms have less than 0.1.
 _LEAST, _MOST = 0.1, 1.1
+_MANY_LETTERS = 10  # different ones, from which a model of letters alone is noted
 MOST_ALIKE = 6  # the most words with one spelling (dont, don't, DON'T) that the compiled decoder can hold
 
 
@@ -34,7 +39,7 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
             because a-z cannot spell them or because `MOST_ALIKE` likelier words have the same spelling.
 
     Raises:
-        UserError: no word can be spelled, or the model is one of word pieces or of letters.
+        UserError: no word can be spelled, or the model is one of word pieces, phones or letters.
     """
     _refuse_pieces(model, name)
     respelt, left_out, alike_words = [], [], []
@@ -63,6 +68,8 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
     if alike_words:
         why = f"because {MOST_ALIKE} likelier words are spelled like them"
         counts.append(f"{len(alike_words)} left out, {why}{_examples(alike_words)}")
+    if len(by_spelling) >= _MANY_LETTERS and all(len(spelling) == 1 for spelling in by_spelling):
+        report(one_line(f"{name}: all its words are single letters; unless people spell, take one of words"))
     if counts:
         report(one_line(f"{name}: of {len(model.words)} words, {'; '.join(counts)}"))
     return {word: spelling for spelling, alike in by_spelling.items() for word in alike[:MOST_ALIKE]}
@@ -113,7 +120,7 @@ def note_odd_probabilities(model: LanguageModel, name: str, report: Callable[[st
 
 
 def _refuse_pieces(model: LanguageModel, name: str) -> None:
-    """Refuse a model of word pieces, or of letters with a sign for the space: the decoder needs whole words.
+    """Refuse a model of word pieces, phones, or letters with a sign for the space: whole words are needed.
 
     Raises:
         UserError: the model is one of these.
@@ -121,8 +128,13 @@ def _refuse_pieces(model: LanguageModel, name: str) -> None:
     pieces = [word for word in model.words if _PIECE.search(word)]
     letters = sum(len(word) == 1 and word.isalpha() for word in model.words)
     of_letters = _SPACES & set(model.words) and 2 * letters > len(model.words)
-    if of_letters or 10 * len(pieces) > len(model.words):
-        kind = "letters" if of_letters else f"word pieces, such as {pieces[0]!r}"
+    phones = sum(_PHONE.fullmatch(word) is not None for word in model.words)
+    stressed = [word for word in model.words if _STRESSED.fullmatch(word)]
+    of_phones = len(stressed) > 2 and 10 * phones > 9 * len(model.words)
+    if of_phones or of_letters or 10 * len(pieces) > len(model.words):
+        pieces_of_words = f"word pieces, such as {pieces[0]!r}" if pieces else ""
+        phones_of_words = f"phones, such as {stressed[0]!r}" if of_phones else ""
+        kind = phones_of_words or ("letters" if of_letters else pieces_of_words)
         raise UserError(
             f"{name} is a model of {kind}, and the decoder needs one of whole words:"
             " build one from transcripts with 'omni lm build'"

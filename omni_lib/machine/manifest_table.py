@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from omni_lib.errors import UserError
+from omni_lib.machine.mistaken import mistaken
 from omni_lib.machine.segment_times import is_date, refuse_unnamed_times
+from omni_lib.machine.spans import refuse_spans
 from omni_lib.machine.tables import csv_rows, known_column
 
 REQUIRED = ("audio_path", "transcription")
@@ -30,7 +33,9 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
             lacks a column of `REQUIRED`, or names the speaker or the split in another way.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        contents = path.read_bytes()
+        _refuse_mistaken(path, contents[:512])
+        text = contents.decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(_missing(path)) from None
     except OSError as error:
@@ -61,6 +66,22 @@ def read_table(path: Path) -> list[tuple[int, TableRow]]:
             row[None] = ",".join(cells[len(header) :])
         found.append((line, row))
     return found
+
+
+def _refuse_mistaken(path: Path, head: bytes) -> None:
+    """Refuse a file that is not a CSV table, by its first bytes.
+
+    Raises:
+        UserError: it is a web page, packed, a workbook or JSON.
+    """
+    if found := mistaken(head):
+        raise UserError(f"{path} is {found[0]}, not a manifest: {found[1]}")
+    if head.startswith((b"PK\3\4", b"\x1f\x8b")):
+        raise UserError(f"{path} is packed, or an Excel workbook, not a manifest: save it as CSV (UTF-8)")
+    if re.match(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"', head):
+        raise UserError(
+            f"{path} is JSON, not a manifest: 'omni data folder {path} --out DIR' reads tables in JSON"
+        )
 
 
 def _missing(path: Path) -> str:
@@ -96,6 +117,7 @@ def refuse_segments(path: Path, rows: Sequence[tuple[int, TableRow]]) -> None:
     """
     headed = dict.fromkeys(name for _, cells in rows for name in cells if name)  # any row may be short
     columns = {name: column[0] for name in headed if (column := known_column(name))}
+    refuse_spans(path, [{name: row.get(name) or "" for name in headed} for _, row in rows])
     for name in [name for name, column in columns.items() if column in ("start", "end")]:
         filled = [cell for _, row in rows if (cell := (row.get(name) or "").strip())]
         if filled and all(map(is_date, filled)):  # when the recording was made

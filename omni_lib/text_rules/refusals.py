@@ -38,6 +38,10 @@ REFUSED = (  # pattern, and why a text with it is refused
         re.compile(r"(?<![\w:]):[A-Za-z][A-Za-z0-9+-]*(?:_[A-Za-z0-9+-]+)*:(?![\w:])"),
         "may be the name of an emoji or of a sound: remove it, or write the word if somebody said it",
     ),
+    (
+        re.compile(r"(?<=\w)@[a-z]{1,2}(?![\w.@-])"),
+        "may be a mark of CHAT behind a word, such as b@l for a letter: remove it, or write at if said",
+    ),
     (  # _noise_, -laughs-, and the labels of Speech Commands
         re.compile(
             rf"(?<!\w)(?:(_+)|-+)(?:{_SOUND})(?(1)_+|-+)(?!\w)|^_(?:unknown|silence)_$",

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.config import Config
 from omni_lib.corpora.sound_lengths import KnownSound, Sound
+from omni_lib.corpora.speaker_checks import note_names
 from omni_lib.corpora.text_lengths import lengths_note
 from omni_lib.ctc import frames_needed
 from omni_lib.errors import UserError
@@ -216,7 +217,8 @@ def describe(manifest: Manifest, result: Audit, config: Config) -> str:
     )
     lines += [f"cannot be read, {problem}" for problem in result.unreadable]
     lines += [f"holds no sound, {problem}" for problem in result.soundless]
-    lines += [f"note, {note}" for note in [*result.notes, *filter(None, [_lengths(result)])]]
+    names = note_names([utterance.speaker for utterance in result.readable])
+    lines += [f"note, {note}" for note in [*result.notes, *filter(None, [_lengths(result)]), *names]]
     for path, texts in several_texts(result.readable).items():
         lines.append(
             f"note, {path} has {len(texts)} different texts, such as {next(iter(texts))[:40]!r}: if each"

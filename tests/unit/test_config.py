@@ -285,3 +285,48 @@ def test_a_folder_that_is_a_number_needs_quotes(written):
     with pytest.raises(UserError, match='it must be a text, "2024" with its quotes'):
         load_config(written("{}"), ["save_dir=2024"])
     assert load_config(written("{}"), ['save_dir="2024"']).save_dir == "2024"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("PK\3\4\0\0", "a checkpoint or another archive"),
+        ("audio_path,transcription\na.wav,hi\n", "a manifest .give it with --set data_path"),
+        ("<!DOCTYPE html><html>", "a web page"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+    ],
+)
+def test_what_is_named_in_place_of_a_config_is_told(written, text, kind):
+    with pytest.raises(UserError, match=f"is {kind}.*, not a config: the configs are in the folder"):
+        load_config(written(text))
+
+
+def test_a_checkpoint_in_place_of_a_config_is_told(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"PK\3\4" + bytes(range(256)))
+    with pytest.raises(UserError, match="is a checkpoint or another archive, not a config"):
+        load_config(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("value", ["~/runs", "~"])
+def test_a_folder_named_with_a_tilde_is_not_made(written, value):
+    with pytest.raises(UserError, match="~ does not stand for a folder here, so write its path"):
+        load_config(written("{}"), [f"save_dir={value}"])
+
+
+def test_a_long_value_is_shown_shortened(written):
+    with pytest.raises(UserError, match="must be a whole number") as caught:
+        load_config(written("{}"), [f"seed={'9' * 5000}"])
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('{"seed":\u00a01}', "a space here is not an ordinary one"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"seed": ' + "9" * 5000 + "}", "a number of thousands of digits"),
+    ],
+)
+def test_causes_inside_python_are_told_in_plain_words(written, text, hint):
+    with pytest.raises(UserError, match=hint):
+        load_config(written(text))

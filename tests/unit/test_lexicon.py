@@ -81,6 +81,9 @@ def test_a_model_of_other_words_is_noted_once():
         (["▁hel", "lo", "▁world"], "word pieces, such as '▁hel'"),
         (["hel@@", "lo", "wor@@", "ld"], "word pieces, such as 'hel@@'"),
         (["hel", "##lo", "world"], "word pieces, such as '##lo'"),
+        (["hel", "lo</w>", "wor", "ld</w>"], "word pieces, such as 'ld</w>'"),
+        (["HH", "AH0", "L", "OW1", "ER1"], "phones, such as 'AH0'"),
+        (["hh", "ah0", "l", "ow1", "er1"], "phones, such as 'ah0'"),
         ([*"helowrd", "|"], "letters"),
         ([*"helowrd", "<space>"], "letters"),
     ],
@@ -93,6 +96,16 @@ def test_a_model_of_pieces_or_letters_is_refused(words, kind):
 def test_single_letters_and_one_odd_piece_are_words():
     assert set(spelt(*"philt")[0]) == set("philt")
     assert "▁x" not in spelt("▁x", *(letter * 2 for letter in "abcdefghij"))[0]
+
+
+def test_a_model_of_letters_without_a_sign_for_the_space_is_noted():
+    lexicon, lines = spelt(*"abcdefghij")
+    assert len(lexicon) == 10
+    assert lines == ["lm.arpa: all its words are single letters; unless people spell, take one of words"]
+
+
+def test_a_few_words_like_phones_are_words():
+    assert set(spelt("hh", "ah", "hello", "world", "oh")[0]) == {"hh", "ah", "hello", "world", "oh"}
 
 
 def test_words_with_their_parts_of_speech_are_left_out():

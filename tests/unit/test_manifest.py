@@ -128,6 +128,7 @@ def test_a_split_of_another_name_is_refused_with_ours(tmp_path):
     manifest = read_manifest(tmp_path / "asr.csv")
     for name, ours in (
         ("valid", "write dev"),
+        ("te", "write test"),
         ("eval", "write dev or test"),
         ("nightly", "train, dev, test$"),
     ):
@@ -289,3 +290,20 @@ def test_speakers_and_splits_under_other_names_are_not_ignored(table, name, ours
 def test_starts_in_samples_are_refused_in_a_manifest(table):
     with pytest.raises(UserError, match="has the column frame_offset"):
         read_manifest(table(b"audio_path,transcription,frame_offset,num_frames\na.wav,hello,800,1600\n"))
+
+
+@pytest.mark.parametrize(
+    ("contents", "kind"),
+    [
+        (b"<!DOCTYPE html><html>", "a web page, not a manifest"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS, not a manifest"),
+        (b"PK\3\4\0\0", "packed, or an Excel workbook, not a manifest"),
+        (b"\x1f\x8b\x08", "packed, or an Excel workbook, not a manifest"),
+        (b'{"audio_path": "a.wav"}\n', "JSON, not a manifest: 'omni data folder .*' reads"),
+        (b'[ {"audio_path": "a.wav"}]', "JSON, not a manifest: 'omni data folder .*' reads"),
+    ],
+)
+def test_what_is_named_in_place_of_a_manifest_is_told(tmp_path, contents, kind):
+    (tmp_path / "asr.csv").write_bytes(contents)
+    with pytest.raises(UserError, match=f"asr.csv is {kind}"):
+        read_manifest(tmp_path / "asr.csv")

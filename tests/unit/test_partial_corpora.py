@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from omni_lib.corpora import commonvoice, librispeech
+import pytest
+
+from omni_lib.corpora import commonvoice, librispeech, ljspeech
+from omni_lib.errors import UserError
 from tests.unit.test_published_corpora import (
     LIBRISPEECH,
     make_commonvoice,
     make_librispeech,
+    make_ljspeech,
     rows_of,
     shown,
 )
@@ -52,3 +56,44 @@ def test_speakers_whose_long_names_begin_alike_stay_apart(tmp_path):
         (root / f"{split}.tsv").write_text("\n".join([lines[0], *cells, ""]), encoding="utf-8")
     rows = rows_of(commonvoice.prepare([root], tmp_path / "out", lambda line: None))
     assert [row["speaker"] for row in rows] == [*["0" * 16] * 2, f"{1:0128}", f"{2:0128}"]
+
+
+def test_a_clip_in_several_tables_of_common_voice_stays_in_the_first(tmp_path):
+    root = make_commonvoice(tmp_path) / "en"
+    train = (root / "train.tsv").read_text(encoding="utf-8").splitlines()
+    with open(root / "test.tsv", "a", encoding="utf-8") as file:
+        file.write(train[1] + "\n")
+    said: list[str] = []
+    rows = rows_of(commonvoice.prepare([root], tmp_path / "out", said.append))
+    assert [row["split"] for row in rows] == ["train", "train", "dev", "test"]
+    assert "test.tsv line 3: its clip" in said[0] and "is in train.tsv, too: keep it in one split" in said[0]
+
+
+def test_a_sentence_of_common_voice_in_two_lines_is_named(tmp_path):
+    root = make_commonvoice(tmp_path) / "en"
+    text = (root / "dev.tsv").read_text(encoding="utf-8")
+    (root / "dev.tsv").write_text(text.replace("It is", "It\nis"), encoding="utf-8")
+    said: list[str] = []
+    rows = rows_of(commonvoice.prepare([root], tmp_path / "out", said.append))
+    assert [row["split"] for row in rows] == ["train", "train", "test"]
+    assert "dev.tsv line 2: its sentence goes on in the next line: write it in one line" in said[0]
+
+
+def test_utterances_in_two_subsets_of_librispeech_are_noted(tmp_path):
+    make_librispeech(tmp_path / "a", ("dev-clean",))
+    make_librispeech(tmp_path / "b", ("train-clean-5", "test-other"))
+    said: list[str] = []
+    librispeech.prepare([tmp_path / "a", tmp_path / "b"], tmp_path / "out", said.append)
+    assert said[0] == (
+        "note: 2 utterances are in two subsets, such as 84-121123-0000 in dev-clean and train-clean-5: name"
+        " only one of these subsets"
+    )
+
+
+def test_a_last_column_of_ljspeech_that_is_not_the_text_is_refused(tmp_path):
+    root = make_ljspeech(tmp_path)
+    lines = (root / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    (root / "metadata.csv").write_text("\n".join(line.rpartition("|")[0] + "|linda" for line in lines) + "\n")
+    with pytest.raises(UserError, match="'linda' behind .*where LJ Speech has the same text"):
+        ljspeech.prepare([root], tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()

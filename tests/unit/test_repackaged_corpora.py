@@ -159,3 +159,10 @@ def test_what_a_common_voice_lacks_is_named(tmp_path, change, message):
     change(root)
     with pytest.raises(UserError, match=message):
         commonvoice.prepare([root], tmp_path / "out")
+
+
+def test_a_table_in_place_of_an_archive_leaves_no_folder(tmp_path):
+    table = make_commonvoice(tmp_path) / "en" / "train.tsv"
+    with pytest.raises(UserError, match="is text, not an archive: name the folder of the corpus"):
+        commonvoice.prepare([table], tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()

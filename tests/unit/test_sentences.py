@@ -254,3 +254,11 @@ def test_20000_utterances_do_not_use_the_grammar_up():
     written = write_lines({"train": 20000, "dev": 100, "test": 200}, seed=0)
     texts = [line.text for line in without_samples(written)]
     assert len(set(texts)) == len(texts) == 20300 - 3 - 380
+
+
+def test_more_names_than_there_are_to_spell_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr(sentences, "_more_lines", None)  # nothing is drawn
+    with pytest.raises(UserError, match="no more new sentences of the kind 'spelling': ask for fewer"):
+        write_lines({"train": 1_000_000}, 0)
+    monkeypatch.setattr(sentences, "_more_lines", lambda *arguments: [])
+    assert write_lines({"train": 1_000_000}, 0, texts=1000)

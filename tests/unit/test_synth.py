@@ -181,6 +181,10 @@ def test_a_manifest_changed_by_hand_is_refused(tmp_path):
         ({"counts": {"validation": 3}}, "validation"),
         ({"counts": {"train": -1}}, "-1 utterances of train"),
         ({"counts": {}}, "no utterance"),
+        (
+            {"counts": {"train": 99_999_999_999}},
+            "99999999999 utterances of train: it must be 1000000 or fewer",
+        ),
         ({"seed": -1}, "seed is -1"),
         ({"workers": 0}, "workers is 0"),
         ({"texts": 0}, "texts is 0"),

@@ -165,3 +165,16 @@ def test_names_of_sounds_and_emoji_in_other_signs_are_refused(text):
 )
 def test_words_in_such_signs_are_read(text, words):
     assert spoken(text) == words
+
+
+@pytest.mark.parametrize("text", ["b@l hello", "gumma@c is good", "he said woof@o", "bonjour@s"])
+def test_marks_of_chat_behind_words_are_refused(text):
+    with pytest.raises(UserError, match="may be a mark of CHAT behind a word"):
+        spoken(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("write to a@b.com", "write to a at b dot com"), ("me @ home", "me at home")]
+)
+def test_an_at_in_an_address_or_between_spaces_is_read(text, words):
+    assert spoken(text) == words

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from omni_lib.config import Config
 from omni_lib.corpora import folder
 from omni_lib.errors import UserError
 from omni_lib.manifest import Utterance, assign_splits, read_manifest
+from omni_lib.training.audit import audit, describe
 
 
 @pytest.fixture
@@ -121,3 +123,60 @@ def test_speakers_in_several_splits_are_noted(clips):
 def test_one_speaker_in_all_splits_is_not_noted(clips):
     rows = ["a.wav,hello,ann,train", "b.wav,yes,ann,test", "c.wav,no,ann,dev"]
     assert not imported(clips, "speaker,split", *rows)[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["user", "Participant code", "subject", "ID_speaker", "recorded_by", "worker_id", "nom_locuteur"],
+)
+def test_a_column_that_may_name_the_speakers_is_noted(clips, name):
+    _, said = imported(clips, name, "a.wav,hello,ann", "b.wav,yes,ann", "c.wav,no,ben")
+    assert len(said) == 1 and f"its column {name} may say who speaks" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("user", "a b c"),
+        ("user", "a a a"),
+        ("speaker_gender", "f f m"),
+        ("author", "a a b"),
+        ("session", "1 1 2"),
+    ],
+)
+def test_a_column_that_hardly_names_speakers_is_not_noted(clips, name, cells):
+    _, said = imported(
+        clips, name, *(f"{n}.wav,hello {n},{cell}" for n, cell in zip("abc", cells.split(), strict=True))
+    )
+    assert not said
+
+
+def test_a_column_of_people_beside_a_speaker_is_not_noted(clips):
+    assert not imported(clips, "speaker,user", "a.wav,hello,x,u", "b.wav,yes,y,u", "c.wav,no,z,v")[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Ann", "ann"), ("7", "07"), ("7", "7.0"), ("Mary Lou", "mary_lou"), ("s-1", "s_1")]
+)
+def test_speakers_whose_names_hardly_differ_are_noted(clips, first, second):
+    _, said = imported(clips, "speaker", f"a.wav,hello,{first}", f"b.wav,yes,{second}", "c.wav,no,ben")
+    assert len(said) == 1 and "count as two: write one name if they are one person" in said[0]
+
+
+def test_rows_without_a_speaker_are_noted_unless_they_have_a_split(clips):
+    rows = ["a.wav,hello,ann,", "b.wav,yes,,", "c.wav,no,ben,"]
+    _, said = imported(clips, "speaker,split", *rows)
+    assert len(said) == 1 and "1 of 3 rows have no speaker" in said[0]
+    assert not imported(clips, "speaker,split", *rows[::2], "b.wav,yes,,train")[1]
+
+
+def test_names_of_speakers_that_differ_are_not_noted(clips):
+    assert not imported(clips, "speaker", "a.wav,hello,p1", "b.wav,yes,p10", "c.wav,no,p11")[1]
+
+
+def test_the_check_of_a_manifest_notes_speakers_alike_or_missing(clips):
+    rows = "a.wav,hello,Ann\nb.wav,yes,ann\nc.wav,no,\n"
+    (clips / "asr.csv").write_text(f"audio_path,transcription,speaker\n{rows}", encoding="utf-8")
+    manifest = read_manifest(clips / "asr.csv")
+    said = describe(manifest, audit(manifest, Config()), Config())
+    assert "note, 1 of 3 rows have no speaker" in said and "note, the speakers 'Ann' and 'ann'" in said

@@ -39,7 +39,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
             end = _next_header(data, at, sound.start)
             patches = renamed + [field.patch(end - sound.start) for field in sound.fields]
             pieces = _padded(replaced(at, end, patches), sound.unpadded)
-            parts.append(Part(pieces, bytes_of_sound=end - sound.start))
+            parts.append(Part(pieces, bytes_of_sound=end - sound.start - sound.offset))
             notes += ["counts its header as sound: it is read to the end of the file"] if whole_file else []
         else:
             if (there := data.size - sound.start) < sound.size:
@@ -47,7 +47,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
                 raise UnreadableSound(f"is truncated: {promise}; {AGAIN}")
             end = _after(data, sound)
             pieces = _padded(replaced(at, end, renamed), sound.unpadded)
-            parts.append(Part(pieces, bytes_of_sound=sound.size))
+            parts.append(Part(pieces, sound.size - sound.offset, sound.counted))
         refuse_many(parts)
         at = end
     if parts and not data.is_blank(at, data.size) and data.at(at, 3) not in (b"TAG", b"ID3"):

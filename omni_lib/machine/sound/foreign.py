@@ -21,6 +21,8 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
     (rb"\xff[\xf0\xf1\xf9]", "an AAC stream", TO_WAV),
     (rb"MAC |wvpk|TTA[12]|DSD |\x02?#!SILK", "a file of APE, WavPack, TTA, DSD or SILK", TO_WAV),
     (rb"\.RMF|\.ra\xfd|FLV\x01|\x00\x00\x01\xba|(?:\x47.{187}){2}\x47", "a video or a radio stream", TO_WAV),
+    (rb"\.SoX|XoS\.", "a file of SoX's own format", TO_WAV),
+    (rb"\x02dss|\x03ds2", "a recording of a dictation machine (DSS)", "export it as WAV with its program"),
     (rb"MThd", "a MIDI file: notes, not sound", "name a recording"),
     (
         rb"\x93NUMPY|\x80[\x02-\x05]|PAR1|SQLite format 3|bplist|L\0\0\0\x01\x14\x02\0",
@@ -34,6 +36,7 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
     (rb"PK\x03\x04", "a ZIP archive", _UNPACK),
     (rb"\s*<(?:!doctype|\?xml)", "a web page or XML", "download the sound file itself"),
 )
+_SEARCHED = 4096  # bytes in which a header may begin behind something else
 
 
 def refuse_foreign(data: Bytes, start: int) -> None:
@@ -56,5 +59,10 @@ def refuse_foreign(data: Bytes, start: int) -> None:
     )
     if found:
         raise UnreadableSound(f"is {found[0]}, which cannot be read whatever its name is: {found[1]}")
+    header = re.search(rb"RIFF....WAVE", data.at(start, _SEARCHED), re.DOTALL)
+    if header and (before := header.start()):
+        raise UnreadableSound(
+            f"has {before} bytes before its WAV header, as of a web transfer: save the sound file alone"
+        )
     if is_text(head):
         raise UnreadableSound("cannot be read as sound, because it is text: name the sound file itself")

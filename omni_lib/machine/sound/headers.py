@@ -55,6 +55,8 @@ class Samples:
     fields: tuple[_Field, ...] = ()  # what libsndfile must find in the header, where the size was left open
     order: str | None = None  # of the bytes in the sizes of chunks that may follow; None where none do
     unpadded: tuple[int, ...] = ()  # where libsndfile needs a byte after a chunk of odd size
+    offset: int = 0  # bytes between the start and the first sample
+    counted: int | None = None  # samples of each channel, by a chunk of their own
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,13 @@ def _ends_with_chunks(data: Bytes, at: int, order: str) -> bool:
 def _wave(data: Bytes, start: int) -> Samples | None:
     order = "big" if data.at(start, 4) == b"RIFX" else "little"
     wide = data.at(start, 4) in (b"RF64", b"BW64")
-    long_size = None
+    long_size = counted = None
     unpadded: list[int] = []
     for chunk in chunks(data, start + 12, data.size, order):
         if chunk.name == b"ds64":
             long_size = chunk.start + 8
+        if chunk.name == b"fact" and chunk.size >= 4:
+            counted = data.number(chunk.start, 4, order) or None
         if chunk.name == b"data":
             lacking = tuple(unpadded)
             if wide and long_size is not None and chunk.size == 0xFFFFFFFF:
@@ -134,7 +138,8 @@ def _wave(data: Bytes, start: int) -> Samples | None:
                 size, field, width = chunk.size, chunk.field, 4
             if not is_open(size, width) or size <= data.size - chunk.start:
                 if size or _ends_with_chunks(data, chunk.start, order):
-                    return Samples(chunk.start, size, (_Field(field, width, order),), order, lacking)
+                    fields = (_Field(field, width, order),)
+                    return Samples(chunk.start, size, fields, order, lacking, counted=counted)
             return Samples(chunk.start, None, (_Field(field, width, order),), unpadded=lacking)
         if chunk.size % 2 and is_name(data.at(chunk.start + chunk.size, 4)):
             unpadded.append(chunk.start + chunk.size)
@@ -169,7 +174,9 @@ def _aiff(data: Bytes, start: int) -> Samples | None:
             if empty and _ends_with_chunks(data, chunk.start + chunk.size, "big"):
                 unknown = False
             fields.append(_Field(chunk.field, 4, "big"))
-            return Samples(chunk.start, None if unknown else chunk.size, tuple(fields), "big")
+            offset = data.number(chunk.start, 4, "big") if chunk.name == b"SSND" and not empty else 0
+            offset = offset if 8 + offset <= chunk.size else 0
+            return Samples(chunk.start, None if unknown else chunk.size, tuple(fields), "big", offset=offset)
     return None
 
 

@@ -33,7 +33,8 @@ _KBITS = {  # by MPEG version 1 or not, and layer
 }
 _RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1; half of it in MPEG 2, a quarter in 2.5
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
-_CHAIN = 3  # frames in a row that cannot be chance
+_CHAIN = 3  # frames in a row at the start of a file, or behind others, that are hardly chance
+_FAR_CHAIN = 8  # the same for frames behind other bytes: samples without a header often look like three
 # bytes before the first frame; a stream that was recorded from its middle begins with a part of a frame
 _SEARCH = 2**16
 _DECODER_DELAY = 529  # samples that mpg123 drops at the start where there is a tag
@@ -76,7 +77,7 @@ def first_frame(data: Bytes, start: int) -> int | None:
     if _is_chain(data, start):
         return start
     for at in _syncs(data, start, min(data.size, start + _SEARCH)):
-        if _is_chain(data, at, whole=True):
+        if _is_chain(data, at, _FAR_CHAIN):
             return at
     return None
 
@@ -88,13 +89,13 @@ def _syncs(data: Bytes, start: int, end: int) -> Iterator[int]:
         start += max(1, len(block) - 1)
 
 
-def _is_chain(data: Bytes, at: int, whole: bool = False) -> bool:
-    """Whether three frames of one kind follow one another.
+def _is_chain(data: Bytes, at: int, whole: int = 0) -> bool:
+    """Whether three frames of one kind follow one another, or as many as must be `whole`.
 
-    At the end of the file fewer will do, and the last may be cut, unless all three must be `whole`.
+    At the end of the file fewer than three will do, and the last may be cut, unless they must be whole.
     """
     kind = None
-    for number in range(_CHAIN):
+    for number in range(whole or _CHAIN):
         frame = _frame(data.at(at, 4))
         if frame is None or (kind or frame.kind) != frame.kind:
             return False
@@ -175,7 +176,7 @@ def _next_frame(data: Bytes, at: int) -> int | None:
     if _is_chain(data, known):
         return known
     for sync in _syncs(data, known, data.size):
-        if _is_chain(data, sync, whole=True):
+        if _is_chain(data, sync, _CHAIN):
             raise UnreadableSound(
                 f"is damaged: bytes {known} to {sync} are not MP3 frames, sound may be missing; {CONVERT}"
             )

@@ -29,6 +29,8 @@ class Part:
         pieces: the input of libsndfile, in order: a range (start, end) of bytes of the file, or bytes that
             replace some of them.
         bytes_of_sound: the size of the chunk that holds the samples, if the container has such a chunk.
+        counted: the number of samples per channel that the file gives for a code of whole blocks, the last
+            of which is filled up.
         most, least: the largest and the smallest number of samples per channel by our own count of the
             frames. `most` is None if they were not counted.
         estimated: whether libsndfile computes the length from the size of the file. Then it may be too large.
@@ -36,6 +38,7 @@ class Part:
 
     pieces: tuple[tuple[int, int] | bytes, ...]
     bytes_of_sound: int | None = None
+    counted: int | None = None
     most: int | None = None
     least: int = 0
     estimated: bool = False

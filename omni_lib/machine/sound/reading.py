@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from omni_lib.errors import UserError
-from omni_lib.machine.sound import chunks, flac, mpeg, ogg
+from omni_lib.machine.sound import chunks, flac, mpeg, ogg, voc
 from omni_lib.machine.sound.foreign import TO_WAV, refuse_foreign
 from omni_lib.machine.sound.parts import (
     AGAIN,
@@ -34,11 +34,13 @@ _REASONS = {  # what libsndfile reports → in words of the field
     "Format not recognised": "an unknown format, or headerless samples",
     "SF_INFO struct incomplete": "its header gives an impossible sample rate or number of channels",
     "Error in WAV file. No 'data' chunk marker": "it has no samples, or none behind their format",
+    "Error in WAV/W64/RF64 file. Malformed 'fmt ' chunk": "a coding that is not read, or a damaged header",
     "Channel count is zero": "its header gives 0 channels",
     "Bad channel count": "its header gives an impossible number of channels",
     "Too many channels specified": "its header gives more channels than a recording has",
 }
 _HEADED = {"AIFF": 8, "CAF": 4}  # bytes that stand before the samples in their chunk
+_LARGEST_BLOCK = 4096  # samples of each channel in one block of ADPCM or GSM, at most
 _UNCOUNTED = ("RAW", "PVF", "PAF", "IRCAM")  # containers that hold no length: there is nothing to compare
 
 
@@ -72,7 +74,13 @@ class OpenSound:
         for part, frames in self._parts:
             read = 0
             with _refusals(self.path), _opened(self._file, part, self._framed) as sound:
-                while len(block := sound.read(size, dtype="float32", always_2d=True)):
+                # what a code of whole blocks adds behind the last sample is not read
+                padded = not part.estimated and frames < sound.frames
+                while len(
+                    block := sound.read(
+                        min(size, frames - read) if padded else size, dtype="float32", always_2d=True
+                    )
+                ):
                     read += len(block)
                     yield block
             if read < frames:
@@ -137,6 +145,8 @@ def _contents(data: Bytes) -> Contents:
         return flac.contents(data, start)
     if data.at(start, 4) == ogg.MAGIC:
         return ogg.contents(data, start)
+    if data.at(start, 20) == voc.MAGIC:
+        return voc.contents(data, start)
     if (inside := chunks.mp3_within(data, start)) is not None:
         if (first := mpeg.first_frame(data, inside)) is None:
             raise UnreadableSound(f"is damaged: it should hold MP3 frames, and none is there; {AGAIN}")
@@ -173,11 +183,15 @@ def _agreed_frames(part: Part, sound: soundfile.SoundFile) -> int:
         )
     width = _WIDTHS.get(sound.subtype)
     if part.bytes_of_sound is not None and width:
-        there = max(0, part.bytes_of_sound - _HEADED.get(sound.format, 0)) // (width * sound.channels)
+        there: int = max(0, part.bytes_of_sound - _HEADED.get(sound.format, 0)) // (width * sound.channels)
+        if sound.format == "SVX" and frames == there + there % 2:  # libsndfile counts the padding of a chunk
+            return there
         if frames != there:
             raise UnreadableSound(
                 f"is damaged: its header leads to {frames} samples, its data to {there}; export it again"
             )
+    if part.counted is not None and not width and 0 <= frames - part.counted < _LARGEST_BLOCK:
+        return part.counted
     return frames
 
 
@@ -213,7 +227,8 @@ def _reason(error: Exception) -> str:
 def _remedy(error: Exception) -> str:
     if not isinstance(error, soundfile.SoundFileError) or "Format not recognised" in str(error):
         return "use WAV, FLAC, OGG or MP3"
-    return "export it again" if _reason(error) in _REASONS.values() else TO_WAV
+    reason = _reason(error)
+    return TO_WAV if reason not in _REASONS.values() or "coding" in reason else "export it again"
 
 
 @contextlib.contextmanager
