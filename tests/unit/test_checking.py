@@ -2,8 +2,11 @@
 
 import functools
 import json
+import signal
 import sys
+import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -249,18 +252,38 @@ def test_each_reply_ends_with_a_full_stop():
     assert repr(Verdict(Outcome.COMPARE, "call .judge(True)")).endswith(".judge(True)")
 
 
-def test_an_interrupted_kernel_interrupts_the_call(monkeypatch):
+def test_an_interrupted_kernel_interrupts_the_call():
     """Otherwise an endless loop would go on in the background, and slow down every later cell."""
-    threads = []
+    begun, ended = threading.Event(), threading.Event()
 
-    def interrupted(thread, outcome, seconds):
-        threads.append(thread)
-        raise KeyboardInterrupt
+    def loops_until_it_is_interrupted(x):
+        begun.set()
+        try:
+            loops(x)
+        finally:
+            ended.set()
 
-    monkeypatch.setattr(sandbox, "_wait", interrupted)
+    def interrupt():
+        begun.wait()
+        time.sleep(0.3)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        Attempt(loops)(torch.ones(1))
-    assert not threads[0].is_alive()
+        Attempt(loops_until_it_is_interrupted)(torch.ones(1))
+    assert ended.wait(5)
+
+
+def test_a_check_does_not_draw_from_the_random_numbers_of_the_notebook():
+    def judge_at_random(attempt):
+        expect_close(attempt, (x := torch.rand(3),), 2 * x)
+
+    torch.manual_seed(0)
+    first = torch.rand(1)
+    torch.manual_seed(0)
+    exercise = replace(DOUBLE, judge=judge_at_random)
+    assert exercise.check(lambda x: torch.manual_seed(7) and 2 * x).outcome is Outcome.RIGHT
+    assert torch.equal(torch.rand(1), first)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import torch
+
 from omni_lib.course.exercises.answers import self_contained
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
@@ -184,7 +186,7 @@ class CodeExercise(Exercise):
 
     def _judged(self, answer: Any) -> None:
         try:
-            with settings_of_torch():
+            with settings_of_torch(), torch.random.fork_rng(devices=[]):
                 self.judge(Attempt(answer))
         except (NotAttempted, NotYet):
             raise
