@@ -1,8 +1,12 @@
 """The checker itself: it must handle every answer and explain what is wrong with it."""
 
+import functools
 import json
+import signal
 import sys
+import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +20,7 @@ from omni_lib.course.exercises.expectations import expect_close, expect_equal
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.questions import Choice, Number, Reflection
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
-from omni_lib.course.exercises.verdict import Outcome
+from omni_lib.course.exercises.verdict import Outcome, Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -149,9 +153,20 @@ def keeps_its_first_result(x, *, memory={}):  # noqa: B006  (the mistake)
     return memory.setdefault("doubled", 2 * x)
 
 
+@functools.cache
+def entry_of_the_last_list(place):
+    return 2 * LIST[place]
+
+
+def into_a_cache(x):
+    LIST[:] = x.flatten().tolist()
+    return torch.tensor([entry_of_the_last_list(place) for place in range(len(LIST))]).reshape(x.shape)
+
+
 @pytest.mark.parametrize(
     ("answer", "name", "checks"),
     [
+        (into_a_cache, "entry_of_the_last_list", 1),
         (into_a_default, "doubled", 2),
         (into_a_list_outside, "LIST", 2),
         (into_a_number_outside, "NUMBER_OF_CALLS", 1),
@@ -222,6 +237,53 @@ def test_the_time_that_other_programs_take_does_not_count():
 def test_an_endless_loop_is_interrupted(answer):
     with pytest.raises(TooSlow, match="did not finish within"):
         Attempt(answer, seconds=0.3)(torch.ones(1))
+
+
+def test_each_reply_ends_with_a_full_stop():
+    """A judge need not write one, and may end with a question."""
+    for message, shown in (
+        ("too low", "Too low."),
+        ("use `max`", "Use `max`."),
+        ("really?", "Really?"),
+        ("No.", "No."),
+    ):
+        assert repr(Verdict(Outcome.NOT_YET, message)).endswith(f". {shown}")
+        assert Verdict(Outcome.NOT_YET, message)._repr_html_().count(".") == shown.count(".") + 1
+    assert repr(Verdict(Outcome.COMPARE, "call .judge(True)")).endswith(".judge(True)")
+
+
+def test_an_interrupted_kernel_interrupts_the_call():
+    """Otherwise an endless loop would go on in the background, and slow down every later cell."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def loops_until_it_is_interrupted(x):
+        begun.set()
+        try:
+            loops(x)
+        finally:
+            ended.set()
+
+    def interrupt():
+        begun.wait()
+        time.sleep(0.3)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        Attempt(loops_until_it_is_interrupted)(torch.ones(1))
+    assert ended.wait(5)
+
+
+def test_a_check_does_not_draw_from_the_random_numbers_of_the_notebook():
+    def judge_at_random(attempt):
+        expect_close(attempt, (x := torch.rand(3),), 2 * x)
+
+    torch.manual_seed(0)
+    first = torch.rand(1)
+    torch.manual_seed(0)
+    exercise = replace(DOUBLE, judge=judge_at_random)
+    assert exercise.check(lambda x: torch.manual_seed(7) and 2 * x).outcome is Outcome.RIGHT
+    assert torch.equal(torch.rand(1), first)
 
 
 @pytest.mark.parametrize(
@@ -372,6 +434,11 @@ TEXT = Reflection(
         (CHOICE, "b)", Outcome.RIGHT, "Indeed."),
         (CHOICE, " B ", Outcome.RIGHT, "Indeed."),
         (CHOICE, "(b)", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "[b]", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "**b**", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "the answer is b", Outcome.RIGHT, "Indeed."),
+        (CHOICE, "I choose A", Outcome.NOT_YET, "this is not that"),
+        (CHOICE, "a or b", Outcome.NOT_YET, "one of the letters"),
         (CHOICE, "ab", Outcome.NOT_YET, "one of the letters a, b"),
         (TEXT, "Anything at all", Outcome.COMPARE, "Because lengths differ"),
         (TEXT, "Anything at all", Outcome.COMPARE, "2. so masks are needed"),

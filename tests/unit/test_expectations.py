@@ -107,7 +107,7 @@ def test_an_exception_is_told_with_its_case():
 
 def test_slow_is_not_called_endless():
     with pytest.raises(
-        NotYet, match="Forty frames: your function takes too long. Perhaps no loop is endless"
+        NotYet, match="Forty frames: your function takes too long. Is one of its loops endless"
     ):
         with slow_or_endless("Forty frames"):
             raise TooSlow("…")

@@ -58,6 +58,7 @@ PROMPT = "How many letters a second can be spelled, if an embedding lasts 80 ms?
         ("2304 (12 × 192)", "numbers", 2304),
         ("there are 2304 numbers", "numbers", 2304),
         ("so it is 2304", "numbers", 2304),
+        ("I'd say 2304", "numbers", 2304),
         ("I think it's 2304.", "numbers", 2304),
         ("maybe 2300 or so", "numbers", 2300),
         ("'2304'", "numbers", 2304),

@@ -9,8 +9,8 @@
 A notebook shows an exercise, and every verdict on it, as a card with buttons for these three (`card`).
 
 A check calls the function with fixed inputs, easy ones first, and compares the results with a reference from
-torch or from this library. It uses nothing else from the notebook. The outcome is kept in one file in the
-learner's home (`progress`).
+torch or from this library. It uses nothing else from the notebook, not even torch's settings there
+(`torch_settings`). The outcome is kept in one file in the learner's home (`progress`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import torch
+
 from omni_lib.course.exercises.answers import self_contained
 from omni_lib.course.exercises.card import CardOf, Face
 from omni_lib.course.exercises.comparison import Comparison
@@ -30,6 +32,7 @@ from omni_lib.course.exercises.kept_values import KeptValues
 from omni_lib.course.exercises.notebook_source import CannotKeep
 from omni_lib.course.exercises.progress import Progress
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, TooSlow
+from omni_lib.course.exercises.torch_settings import settings_of_torch
 from omni_lib.course.exercises.verdict import Mimebundle, Note, Outcome, Verdict
 from omni_lib.errors import UserError
 
@@ -183,7 +186,8 @@ class CodeExercise(Exercise):
 
     def _judged(self, answer: Any) -> None:
         try:
-            self.judge(Attempt(answer))
+            with settings_of_torch(), torch.random.fork_rng(devices=[]):
+                self.judge(Attempt(answer))
         except (NotAttempted, NotYet):
             raise
         except Exception as error:  # the judge cannot work with the value that the function returned

@@ -30,7 +30,7 @@ def require(holds: bool, message: str) -> None:
 
 @contextmanager
 def slow_or_endless(case: str) -> Iterator[None]:
-    """What a recursion without a memory is told when its time runs out: it is slow, and not endless.
+    """What is told when time runs out in an exercise where a recursion without a memory is a usual answer.
 
     Raises:
         NotYet: the time limit is exceeded.
@@ -39,9 +39,9 @@ def slow_or_endless(case: str) -> Iterator[None]:
         yield
     except TooSlow as found:
         raise NotYet(
-            f"{case}: your function takes too long. Perhaps no loop is endless: a recursion, or a list of "
-            "all possibilities, computes the same values again and again, and each further step multiplies "
-            "the time. Keep the values that are computed, in a table or with `functools.cache`"
+            f"{case}: your function takes too long. Is one of its loops endless? If none is: a recursion, or "
+            "a list of all possibilities, computes the same values again and again, and each further step "
+            "multiplies the time. Keep the values that are computed, in a table or with `functools.cache`"
         ) from found
 
 
@@ -58,6 +58,19 @@ def result_of(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> Any:
         raise
     except NotYet as found:
         raise NotYet(f"{case}: {found}" if case else str(found)) from found
+
+
+def whole_numbers(values: Any) -> list[int]:
+    """The entries of a list, an array or a tensor with one axis, as whole numbers of Python.
+
+    Raises:
+        TypeError, ValueError, OverflowError: an entry is a text, or not a whole number.
+    """
+    entries = list(values)
+    numbers = [int(entry) for entry in entries]
+    if any(isinstance(entry, str) or entry != int(entry) for entry in entries):
+        raise ValueError(values)
+    return numbers
 
 
 def expect_equal(

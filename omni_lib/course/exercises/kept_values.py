@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -21,12 +22,14 @@ import torch
 from omni_lib.course.exercises.sandbox import same_values
 
 _CAN_BE_KEPT = (bool, int, float, str, list, dict, set, torch.Tensor, np.ndarray, type(None))
+_CACHED: Any = type(functools.cache(lambda: None))  # the class of what `functools.cache` returns
 
 
 class KeptValues:
     """The values that a function finds again in its next call: its defaults, and the notebook's variables.
 
-    Only those of the function itself, and of the functions of the same notebook that it calls.
+    So are the results that `functools.cache` keeps. Only those of the function itself count, and of the
+    functions of the same notebook that it calls.
     """
 
     def __init__(self, function: Any) -> None:
@@ -109,12 +112,16 @@ def _kept_by(
     for name, value in (function.__kwdefaults__ or {}).items():
         if isinstance(value, _CAN_BE_KEPT):
             yield name, _item_of(function.__kwdefaults__ or {}, name), value
-    for name in dict.fromkeys(_names_in(code)):
-        value = function.__globals__.get(name)
+    found = {name: function.__globals__.get(name) for name in _names_in(code)}
+    # A cache first: a function that sets variables for it is told of the cache.
+    for name, value in sorted(found.items(), key=lambda item: not isinstance(item[1], _CACHED)):
         if name in function.__globals__ and isinstance(value, _CAN_BE_KEPT):
             yield name, _item_of(function.__globals__, name), value
         elif isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
             yield from _kept_by(value, seen)
+        elif isinstance(value, _CACHED) and value.__module__ == function.__module__:
+            yield name, _emptied(value), value.cache_info().currsize
+            yield from _kept_by(value.__wrapped__, seen)
 
 
 def _default_at(function: FunctionType, place: int) -> Callable[[Any], None]:
@@ -124,6 +131,10 @@ def _default_at(function: FunctionType, place: int) -> Callable[[Any], None]:
         function.__defaults__ = tuple(defaults)
 
     return put
+
+
+def _emptied(cached: Any) -> Callable[[Any], None]:
+    return lambda value: cached.cache_clear()
 
 
 def _item_of(values: dict[str, Any], name: str) -> Callable[[Any], None]:

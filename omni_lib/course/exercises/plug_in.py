@@ -35,6 +35,7 @@ from torch import nn
 from omni_lib.config import Config, load_config
 from omni_lib.course.exercises.comparison import STEPS, Comparison, Step
 from omni_lib.course.exercises.shown_steps import ShownSteps
+from omni_lib.course.exercises.torch_settings import settings_of_torch
 from omni_lib.course.exercises.verdict import Outcome, Verdict
 from omni_lib.course.materials import CLIPS, CORPUS, PRETRAINED
 from omni_lib.errors import UserError
@@ -176,13 +177,14 @@ def replaced(plug_in: PlugIn, function: Callable[..., Any]) -> Iterator[None]:
 def training_steps(manifest: Path, muon_rate: float = 0.0) -> tuple[Step, ...]:
     """Twenty steps of the training loop from the pretrained weights, the same every time.
 
-    The caller's random numbers are not touched.
+    The caller's random numbers are not touched, and the caller's settings of torch make no difference.
 
     Args:
         manifest: the corpus whose first short clips are used.
         muon_rate: as in the settings of a training.
     """
     with (
+        settings_of_torch(),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
         mock.patch.object(optimizer, "fast_type", lambda device: None),  # Muon, too, in single precision
         torch.random.fork_rng(devices=range(torch.cuda.device_count())),

@@ -61,13 +61,17 @@ class Choice(Exercise):
         return self.replies[letter]
 
     def written(self, answer: Any) -> str | None:
-        """The letter of an option, however it is written: " B ", "(b)", "option b", "b) hello", "hello"."""
+        """The letter of an option, however it is written: " B ", "(b)", "the answer is b", "b) hello"."""
         text = _plain(answer) if isinstance(answer, str) else ""
         options = {letter: _plain(option) for letter, option in self.options.items()}
         for letter, option in options.items():
             if len(option) > 1 and text == option:
                 return letter
-        found = re.fullmatch(r"(?:(?:option|answer|letter)[\s:]*)?\(?([a-z])\)?\s*(?:[).:–-]+\s*(.*))?", text)
+        found = re.fullmatch(
+            r"(?:(?:(?:the )?(?:option|answer|letter)(?: is)?|it is|it's|i (?:choose|take|think|say))[\s:]*)?"
+            r"[(\[*]*([a-z])[)\]*]*\s*(?:[).:–-]+\s*(.*))?",
+            text,
+        )
         letter, rest = (found[1], found[2] or "") if found else ("", "")
         return letter if letter in options and options[letter].startswith(rest) else None
 

@@ -36,8 +36,8 @@ _ORDINALS = {"st", "nd", "rd", "th"}
 _BEFORE = re.compile(
     r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|it's|"
     r"there are|they are|that is|that's|so|in|"
-    r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found|think|guess)|maybe|probably|number|no|"
-    r"the|epoch|(?:a )?factor(?: of)?)(?:\b|(?<=:))\.?|[~≈=≥≤]|[x×](?=\s*\d))\s*",
+    r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found|think|guess)|i'd say|maybe|probably|"
+    r"number|no|the|epoch|(?:a )?factor(?: of)?)(?:\b|(?<=:))\.?|[~≈=≥≤]|[x×](?=\s*\d))\s*",
     re.IGNORECASE,
 )
 _RESULT = re.compile(r"[=≈→]|->")  # "12 · 192 = 2304": what counts stands behind the last of them

@@ -3,10 +3,11 @@
 What it covers:
 
 - Exceptions become a message, including SystemExit and KeyboardInterrupt.
-- An endless loop in Python code is interrupted after `SECONDS` of computing. What other programs compute in
-  between does not count, so that a right answer stays right on a busy machine.
+- An endless loop in Python code is interrupted after `SECONDS` of computing, or with the kernel. What other
+  programs compute in between does not count, so that a right answer stays right on a busy machine.
 - The function gets copies of its arguments, and changes to them are reported.
-- What the function prints is not shown, so that it does not mix with the verdict.
+- What the function prints or displays is not shown, so that it does not mix with the verdict.
+- The function finds torch's own settings (`torch_settings`), and what it changes in them does not last.
 
 What it does not cover. This is not a security sandbox: the function is the learner's own code and runs in
 their kernel.
@@ -39,6 +40,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from IPython.utils.capture import capture_output
+
+from omni_lib.course.exercises.torch_settings import settings_of_torch
 
 SECONDS = 10.0  # for one call, of computing
 BY_THE_CLOCK = 4  # times as long by the clock, for a call that waits, or a machine that is busy
@@ -126,16 +130,13 @@ def call(
 
     printed = io.StringIO()
     thread = threading.Thread(target=_work, args=(function, arguments, outcome), daemon=True, name="answer")
-    with contextlib.redirect_stdout(printed):
+    displayed = capture_output(stdout=False, stderr=False)  # figures in a notebook, which would be many
+    with contextlib.redirect_stdout(printed), displayed, settings_of_torch():
         thread.start()
-        _wait(thread, outcome, seconds)
-        for _ in range(20):  # an `except:` or `finally:` of the function may catch the first ones
-            if _is_over(outcome) or not thread.is_alive():
-                break
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
-            )
-            thread.join(0.05)
+        try:
+            _wait(thread, outcome, seconds)
+        finally:  # also if the learner interrupts the kernel meanwhile
+            _stop(thread.ident or 0, outcome)
     error = outcome.get("error")
     if isinstance(error, _TimeUp) or not _is_over(outcome):
         raise TooSlow(
@@ -149,6 +150,15 @@ def call(
             f"called with {example}, your function raises {type(error).__name__}: {_first_line(error)}"
         ) from error
     return outcome["result"], printed.getvalue()
+
+
+def _stop(thread: int, outcome: dict[str, Any]) -> None:
+    """Interrupt a call that has not ended, in the thread of this number."""
+    for _ in range(20):  # an `except:` or `finally:` of the function may catch the first ones
+        if _is_over(outcome):
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TimeUp))
+        time.sleep(0.05)  # after an interrupt, `join` takes a thread that goes on for one that has ended
 
 
 def _is_over(outcome: dict[str, Any]) -> bool:

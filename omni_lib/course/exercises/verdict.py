@@ -82,7 +82,9 @@ class Verdict:
 
     @property
     def _sentence(self) -> str:
-        return self.message[:1].upper() + self.message[1:]
+        sentence = self.message[:1].upper() + self.message[1:]
+        ends = self.outcome is not Outcome.NOT_YET or sentence.endswith((".", "?", "!", "…"))
+        return sentence if ends else f"{sentence}."
 
     def _repr_mimebundle_(self, **_: Any) -> Mimebundle:
         if self.card is not None:

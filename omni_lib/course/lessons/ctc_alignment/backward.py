@@ -6,7 +6,7 @@ from omni_lib.course.exercises.checking import CodeExercise
 from omni_lib.course.lessons.ctc_alignment import backward_judges as judges
 from omni_lib.course.lessons.ctc_alignment import decoding_judge as decoding
 from omni_lib.course.lessons.ctc_alignment import entropy_judge as entropy
-from omni_lib.course.lessons.ctc_alignment import solutions
+from omni_lib.course.lessons.ctc_alignment import solutions, viterbi_judge
 
 backward_recursion = CodeExercise(
     key="03.backward_recursion",
@@ -129,7 +129,7 @@ viterbi_path = CodeExercise(
     difficulty=4,
     minutes=20,
     extra=True,
-    judge=judges.viterbi_path,
+    judge=viterbi_judge.viterbi_path,
     answer=solutions.viterbi_path,
     hints=(
         "The forward recursion with `max` in place of `logsumexp`, and a note in each cell of which "

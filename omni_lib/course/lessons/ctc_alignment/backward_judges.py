@@ -1,4 +1,4 @@
-"""Lesson 03 from the backward recursion on: how the learner's functions are judged."""
+"""Lesson 03: how the learner's backward recursion, occupancies and gradient are judged."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ import math
 import torch
 from torch import Tensor
 
-from omni_lib.alignment import best_path
 from omni_lib.course import trellis
 from omni_lib.course.exercises.expectations import compare, expect_close, require, result_of, slow_or_endless
-from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons.ctc_alignment.examples import VOCABULARY, indices, posteriors
 from omni_lib.course.lessons.ctc_alignment.judges import (
     SKIPS,
     expect_infinities,
-    in_frames,
     same_cells,
     skips_everywhere,
     why_not_close,
 )
-from omni_lib.course.lessons.ctc_alignment.viterbi_slips import slip_of
-from omni_lib.ctc import collapse as library_collapse
 from omni_lib.ctc import ctc_loss
 
 
@@ -154,96 +150,3 @@ def ctc_gradient(attempt: Attempt) -> None:
         )
         gamma = trellis.occupancy(log_probs.detach(), target)
         expect_close(attempt, (logits.detach(), target, gamma), wanted, why, "T symbols", 1e-6, case)
-
-
-def viterbi_path(attempt: Attempt) -> None:
-    for seed, (text, frames, why) in enumerate(
-        (
-            (
-                "a",
-                1,
-                "With one frame and one letter there is one path only: the letter.",
-            ),
-            ("a", 4, "Stay or move on, whichever is likelier."),
-            ("aa", 5, "A blank must stand between the two."),
-            ("hello", 6, "There is one path only: the blank stands between the two l."),
-            (
-                "hello",
-                12,
-                "Where alpha adds, Viterbi takes the largest; then go back from the better of the last two "
-                "states.",
-            ),
-            ("the cat sat on the mat", 57, "A sentence."),
-            ("the cat sat on the mat", 23, "There is only one frame more than the text needs."),
-            *((text, frames, "") for text in ("a", "ab", "aba", "hello") for frames in (7, 9, 16, 24)),
-        )
-    ):
-        log_probs, target = posteriors(frames, 20 + seed), indices(text)
-        expected = best_path(log_probs, target)
-        what = in_frames(text, frames)
-        with slow_or_endless(what):
-            got = attempt(log_probs, target)
-        try:
-            entries = list(got)
-            if isinstance(got, str) or any(isinstance(symbol, str) for symbol in entries):
-                raise TypeError
-            path = [int(symbol) for symbol in entries]
-        except (TypeError, ValueError, OverflowError):
-            raise NotYet(
-                "a list of class indices, one for each frame, is wanted; your function returns "
-                f"{described(got)}"
-            ) from None
-        require(
-            len(path) == frames,
-            f"{what}: your path is {len(path)} long; one symbol for each frame is wanted. {why}",
-        )
-        require(
-            all(0 <= symbol < len(VOCABULARY) for symbol in path),
-            f"{what}: {max(path)} is not a class index; give the symbols of the states, not the "
-            "numbers of the states",
-        )
-        spelled = VOCABULARY.decode(library_collapse(path))
-        if not _is_best(path, log_probs, target):
-            if spelled != text and path == log_probs.argmax(dim=1).tolist():
-                why = (
-                    "That is the likeliest symbol of each frame, whatever they spell: only paths that "
-                    "collapse to `target` count."
-                )
-            elif (text, frames, path) == ("a", 1, [1]):
-                why = "Give the symbols of the states (class indices), not the numbers of the states."
-            elif _is_reversed(attempt):
-                why = "It is the best path the wrong way round: reverse it after you have gone back."
-            else:
-                why = slip_of(attempt) or why
-        require(spelled == text, f"{what}: your path collapses to {spelled!r}. {why}")
-        mine, best = (
-            float(sum(log_probs[t, symbol] for t, symbol in enumerate(each))) for each in (path, expected)
-        )
-        require(
-            mine >= best - 1e-6,
-            f"{text!r}: your path has a log-probability of {mine:.3f}, and there is one of {best:.3f}. {why}",
-        )
-
-
-def _is_best(path: list[int], log_probs: Tensor, target: list[int]) -> bool:
-    """Whether a path collapses to the target, and none that does is likelier."""
-    mine, best = (
-        float(sum(log_probs[t, symbol] for t, symbol in enumerate(each)))
-        for each in (path, best_path(log_probs, target))
-    )
-    return library_collapse(path) == target and mine >= best - 1e-6
-
-
-def _is_reversed(attempt: Attempt) -> bool:
-    """Whether the answer gives the best paths the wrong way round, in two cases with one explanation."""
-    for text, frames in (("hello", 12), ("aba", 9)):
-        log_probs, target = posteriors(frames, 3), indices(text)
-        try:
-            path = [int(symbol) for symbol in attempt(log_probs, target)]
-        except (TypeError, ValueError, NotYet):
-            return False
-        if len(path) != frames or not all(0 <= symbol < len(VOCABULARY) for symbol in path):
-            return False
-        if not _is_best(path[::-1], log_probs, target) or _is_best(path, log_probs, target):
-            return False
-    return True

@@ -272,6 +272,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "a list of class indices",
         ),
         (_without_repeats, "one symbol for each frame"),
+        (
+            lambda *given: [symbol + 0.5 for symbol in solutions.viterbi_path(*given)],
+            "a list of class indices",
+        ),
+        (lambda *given: [-symbol for symbol in solutions.viterbi_path(*given)], "they begin at 0"),
         (_viterbi_wraps, "A negative index does not fail"),
         (_best_state_of_each_frame, "collapses to 'aa'. Stay or move on"),
         (_even_shares, "there is one of"),

@@ -158,6 +158,10 @@ SLIPS: tuple[tuple[Search, str], ...] = (
         "You rank the prefixes by the likelier of their endings: add both endings before you compare.",
     ),
     (
+        lambda log_probs, beam: Rules().search(log_probs, 1),
+        "You keep one prefix after each frame, whatever `beam` says.",
+    ),
+    (
         lambda log_probs, beam: Rules().search(log_probs, UNPRUNED),
         "You keep more than `beam` prefixes after a frame.",
     ),

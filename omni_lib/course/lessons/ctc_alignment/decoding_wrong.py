@@ -241,6 +241,14 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda log_probs, beam: solutions.prefix_search(log_probs, beam)[0], "are wanted; your function"),
         (lambda log_probs, beam: solutions.prefix_search(log_probs, beam)[::-1], "class indices is wanted"),
         (
+            lambda *given: (
+                [symbol + 0.5 for symbol in solutions.prefix_search(*given)[0]],
+                solutions.prefix_search(*given)[1],
+            ),
+            "class indices is wanted",
+        ),
+        (lambda log_probs, beam: solutions.prefix_search(log_probs, 1), "You keep one prefix"),
+        (
             lambda *given: ("".join("_ ab"[k] for k in solutions.prefix_search(*given)[0]), 0.0),
             "class indices is wanted",
         ),

@@ -200,12 +200,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
     ],
     "count_alignments": [
-        (_brute_force, "takes too long. Perhaps no loop is endless"),
+        (_brute_force, "takes too long. Is one of its loops endless? If none is"),
         (
             lambda text, frames: solutions.count_alignments([each for each in text if each != 1], frames),
             "spaces",
         ),
-        (_uncached, "takes too long. Perhaps no loop is endless"),
+        (_uncached, "takes too long. Is one of its loops endless? If none is"),
         (_count_wraps, "A negative index does not fail"),
         (_in_int64, "int64"),
         (lambda *given: torch.tensor(trellis.count_alignments(*given)), "int64"),

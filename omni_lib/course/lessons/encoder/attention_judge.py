@@ -10,6 +10,7 @@ from torch import Tensor
 
 from omni_lib.course.exercises.expectations import compare, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotYet
+from omni_lib.course.lessons.encoder.gradients_judge import expect_gradients_of_function
 from omni_lib.encoder import valid_frames
 
 
@@ -52,7 +53,7 @@ def attention(attempt: Attempt) -> None:
                         reply = "all frames have the same weight: the scores are not used"
                     raise NotYet(reply)
             wanted = _real_rows(wanted, mask)
-        compare(got, wanted, "", "B heads T D", 1e-3, case)
+        compare(got, wanted, _STEPS, "B heads T D", 1e-3, case)
     huge = torch.full((1, 1, 2, 4), 100.0)
     ones, case = torch.ones(1, 1, 2, 4), "Large scores"
     got = result_of(attempt, (huge, huge, ones, torch.ones(1, 2, dtype=torch.bool)), case)
@@ -60,6 +61,25 @@ def attention(attempt: Attempt) -> None:
     why = "`exp` of a large score overflows; `softmax` subtracts the largest one first." if overflows else ""
     compare(got, ones, why, "B heads T D", 1e-3, case)
     _expect_low_scores(attempt)
+    _expect_gradients(attempt)
+
+
+_STEPS = (
+    "The steps are: the scores, divided by the square root of D; the mask; the softmax over the keys; the "
+    "weighted sum of the values."
+)
+
+
+def _expect_gradients(attempt: Attempt) -> None:
+    """Training computes the gradient through attention. Without padding, no row may hold NaN."""
+    generator = torch.Generator().manual_seed(5)
+    named = {name: torch.randn(2, 2, 5, 8, generator=generator) for name in ("query", "key", "value")}
+    mask = torch.ones(2, 5, dtype=torch.bool)
+
+    def wanted(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value)
+
+    expect_gradients_of_function(attempt, wanted, named, (mask,))
 
 
 def _expect_low_scores(attempt: Attempt) -> None:

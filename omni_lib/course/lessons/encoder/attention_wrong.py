@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -76,6 +77,20 @@ def _largest_of_all(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> 
     return weights / weights.sum(dim=-1, keepdim=True) @ value
 
 
+def _in_numpy(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Any:
+    q, k, v, real = (each.numpy() for each in (query, key, value, mask))
+    scores = np.where(real[:, None, None], q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]), -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True) @ v
+
+
+def _overwrites_the_weights(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    weights = _scores(query, key).masked_fill(~mask[:, None, None], -math.inf).softmax(-1)
+    result = weights @ value
+    weights *= 0
+    return result
+
+
 class _TorchsAttention(solutions.SelfAttention):
     """With torch's attention, and the heads split by `view`."""
 
@@ -90,6 +105,16 @@ class _TorchsAttention(solutions.SelfAttention):
 
 
 WRONG: list[tuple[Any, str]] = [
+    (_in_numpy, "NumPy computes no gradients"),
+    (lambda *arguments: torch.from_numpy(_in_numpy(*arguments)), "NumPy computes no gradients"),
+    (lambda *arguments: _torchs(*arguments).tolist(), "a tensor is wanted"),
+    (lambda *arguments: _torchs(*arguments).detach().numpy(), "NumPy computes no gradients"),
+    (lambda *arguments: _torchs(*arguments).detach(), "no gradient reaches the inputs"),
+    (torch.no_grad()(_torchs), "no gradient reaches the inputs"),
+    (lambda q, k, v, mask: _torchs(q, k.detach(), v, mask), "no gradient reaches `key`"),
+    (lambda q, k, v, mask: _torchs(q.data, k.data, v, mask), "no gradient reaches `query`"),
+    (_overwrites_the_weights, "a change in place"),
+    (lambda q, k, v, mask: _torchs(q, k, v, mask) + v, "The steps are"),
     (_closes_the_queries, "and not its keys"),
     (_divides_by_heads, "the square root of the number of heads"),
     (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),

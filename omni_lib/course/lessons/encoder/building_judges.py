@@ -22,7 +22,10 @@ from omni_lib.course import materials
 from omni_lib.course.exercises.expectations import compare, require, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotAttempted, NotYet, described
 from omni_lib.course.lessons.encoder import slips, whole_slips
-from omni_lib.course.lessons.encoder.gradients_judge import expect_gradients
+from omni_lib.course.lessons.encoder.gradients_judge import (
+    expect_gradients,
+    expect_gradients_of_function,
+)
 from omni_lib.course.lessons.encoder.slips import Slips
 from omni_lib.encoder import apply_rotary, valid_frames
 
@@ -47,6 +50,7 @@ def rotate(attempt: Attempt) -> None:
         if shape[-2] == 1:
             why = "The angle of the first frame is zero, so that nothing changes there: look at the formula."
         compare(got, wanted, why, "B heads T D", case=case)
+    expect_gradients_of_function(attempt, apply_rotary, {"x": batch(2, 2, 5, 8)})
 
 
 def self_attention(attempt: Attempt) -> None:
@@ -240,11 +244,14 @@ def pair(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> tuple[Any, 
         raise NotAttempted
     if all(torch.is_tensor(each) for each in got) and got[0].ndim == 1 < got[1].ndim:
         raise NotYet(f"{case}: your `forward` returns the lengths first; the result comes first, then they")
-    if isinstance(got[1], (list, tuple)):
+    if not torch.is_tensor(got[1]):
         raise NotYet(
             f"{case}: your `forward` returns the lengths as {described(got[1])}; a tensor is wanted, with "
             "which the next parts compute"
         )
+    if got[1].is_floating_point():
+        kind = str(got[1].dtype).removeprefix("torch.")
+        raise NotYet(f"{case}: your `forward` returns the lengths in {kind}; they are whole numbers")
     return got[0], got[1]
 
 

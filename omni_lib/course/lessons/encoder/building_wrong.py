@@ -169,6 +169,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "not normalised",
         ),
         (with_changes(solutions.AudioEncoder, (" / self.feature_deviation", "")), "not divided"),
+        (with_changes(solutions.AudioEncoder, ("mel - self", "mel + self")), "the mean is added"),
+        (
+            with_changes(solutions.AudioEncoder, (" / self.feature_deviation", " * self.feature_deviation")),
+            "are multiplied by their deviation",
+        ),
+        (
+            with_changes(solutions.AudioEncoder, ("[..., None], lengths", "[..., None], lengths * 1.0")),
+            "the lengths in float32",
+        ),
         (
             with_changes(
                 solutions.AudioEncoder,

@@ -53,8 +53,8 @@ _WHY = (
     "at the edge has zeros as its neighbours outside."
 )
 _WHY_IN_TRAINING = (
-    "In evaluation mode it is right. In training mode only `norm` does something else; a dropout belongs to "
-    "the block."
+    "In evaluation mode it is right. In training mode only `norm` does something else. There must be no "
+    "`eval()` inside, and a dropout belongs to the block."
 )
 
 

@@ -187,6 +187,7 @@ WRONG: list[tuple[Any, str]] = [
         "a dropout belongs to the block",
     ),
     (_changed(("return ", "self.norm(x, mask)\n        return ")), "Call `norm` once"),
+    (_changed(("values, gates", "self.eval()\n        values, gates")), "no `eval()` inside"),
     # as a class of modules
     (_changed(("self.depthwise", "self.conv")), "has no `depthwise.weight`"),
     (_changed(("self.depthwise(x.", "self.depthwise(x.detach().")), "no gradient reaches"),

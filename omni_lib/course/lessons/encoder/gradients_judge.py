@@ -1,15 +1,17 @@
-"""Lesson 02: whether training reaches each weight of a part that a learner builds, and what is before it."""
+"""Lesson 02: whether training reaches each weight of a learner's part or function, and what is before it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from omni_lib.course.exercises import sandbox
 from omni_lib.course.exercises.expectations import require
-from omni_lib.course.exercises.sandbox import NotYet
+from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 from omni_lib.encoder import valid_frames
 
 # Relative to the norm of the library's gradient. Rounding makes 1e-4; a path that is cut off, more than 0.1.
@@ -51,6 +53,51 @@ def expect_gradients(
             f"the values are right, but the gradient of {_quoted(name)} is not the library's: a part of the "
             f"way back to it is missing. {_ASK}",
         )
+
+
+def expect_gradients_of_function(
+    attempt: Attempt, wanted: Callable[..., Tensor], named: dict[str, Tensor], others: tuple[Tensor, ...] = ()
+) -> None:
+    """Training must reach each input of a function, as it does through the library's.
+
+    Args:
+        wanted: the library's function.
+        named: the inputs of which a gradient is wanted, in their order, by name.
+        others: the inputs after them.
+
+    Raises:
+        NotYet: a gradient is missing, or is not the library's.
+    """
+    found = []
+    for function in (attempt.function, wanted):
+        inputs = [value.clone().requires_grad_() for value in named.values()]
+        try:
+            result, _ = sandbox.call(function, (*inputs, *others), attempt.seconds, "inputs with a gradient")
+        except NotYet as error:
+            require("numpy()" not in str(error), _IN_NUMPY)
+            raise
+        require(not isinstance(result, np.ndarray), _IN_NUMPY)
+        require(torch.is_tensor(result), f"a tensor is wanted; your function returns {described(result)}")
+        require(result.requires_grad, f"{_STOPPED} the inputs. {_ASK}")
+        weights = torch.randn(result.shape, generator=torch.Generator().manual_seed(9))
+        try:
+            gradients = torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True)
+        except RuntimeError as error:
+            raise NotYet(_why_backward_fails(error)) from error
+        found.append(gradients)
+    for name, mine, theirs in zip(named, *found, strict=True):
+        require(mine is not None and bool((mine != 0).any()), f"{_STOPPED} `{name}`. {_ASK}")
+        require(
+            float((mine - theirs).norm()) <= TOLERANCE * float(theirs.norm()),
+            f"the values are right, but the gradient of `{name}` is not torch's: a part of the way back to "
+            f"it is missing. {_ASK}",
+        )
+
+
+_IN_NUMPY = (
+    "the values are right, but NumPy computes no gradients, which training needs. Compute with tensors: use "
+    "the functions of torch"
+)
 
 
 def _quoted(name: str) -> str:

@@ -111,6 +111,8 @@ WRONG: list[tuple[Any, str]] = [
     (with_changes(solutions.rotate, ("-channel / half", "-2 * channel / half")), "twice as fast"),
     (_still_complex, "their imaginary parts the second"),
     (lambda x: solutions.rotate(x).chunk(2, dim=-1), "`torch.cat` makes one"),
+    (lambda x, ours=solutions.rotate: ours(x.detach()), "no gradient reaches the inputs"),
+    (lambda x, ours=solutions.rotate: ours(torch.from_numpy(x.numpy())), "NumPy computes no gradients"),
 ]
 
 OTHER_RIGHT: list[Any] = [

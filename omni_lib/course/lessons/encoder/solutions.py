@@ -84,8 +84,9 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor
 
     softmax(query · keyᵀ / √D) · value, in which the keys of the padding have no weight at all.
 
-    Compared to three digits, also with scores far above and far below zero. Only real queries count: what
-    stands in the padding's own rows does not matter.
+    A tensor that torch can compute gradients through. Compared to three digits, also with scores far above
+    and far below zero, and with torch's gradients. Only real queries count: what stands in the padding's own
+    rows does not matter.
     """
     scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (B, heads, T, T)
     scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
@@ -97,7 +98,8 @@ def rotate(x: Tensor) -> Tensor:
 
     Channel i, for i < D/2, forms a pair with channel i + D/2. The frames are counted from 0.
 
-    Compared to four digits, in single precision.
+    A tensor that torch can compute gradients through. Compared to four digits, in single precision, and with
+    torch's gradients.
     """
     half = x.shape[-1] // 2
     channel = torch.arange(half, device=x.device)

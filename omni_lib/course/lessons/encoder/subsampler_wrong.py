@@ -85,6 +85,14 @@ WRONG: list[tuple[Any, str]] = [
         ),
         "the lengths first",
     ),
+    (
+        with_changes(Subsampler, (", lengths  # (B", ", lengths.numpy()  # (B")),
+        "the lengths as an array with 1 axis",
+    ),
+    (
+        with_changes(Subsampler, ("(lengths + 1) // 2", "((lengths + 1) / 2).floor()")),
+        "the lengths in float32",
+    ),
     (with_changes(Subsampler, ("self.project", "self.linear")), "has no `project.weight`"),
     (with_changes(Subsampler, ("nn.Linear(512", "nn.Linear(1024")), "has another shape"),
     (

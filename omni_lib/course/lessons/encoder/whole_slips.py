@@ -23,7 +23,9 @@ def audio_encoder(layers: library.AudioEncoder, mel: Tensor, lengths: Tensor) ->
     return {
         "the log-mels are not normalised": run(mean=False, deviation=False),
         "the mean is not subtracted from the log-mels": run(mean=False),
+        "the mean is added to the log-mels; subtract it": run(mean="added"),
         "the log-mels are not divided by their deviation": run(deviation=False),
+        "the log-mels are multiplied by their deviation; divide by it": run(deviation="multiplied"),
         "subtract the mean before you divide by the deviation": run(mean="after the division"),
         "the layer norm at the end is missing": run(norm=False),
         "the embeddings of the padding must be zero: multiply by the mask of the new lengths": run(
@@ -50,7 +52,7 @@ def _embedded(
     lengths: Tensor,
     *,
     mean: bool | str = True,
-    deviation: bool = True,
+    deviation: bool | str = True,
     norm: bool = True,
     zeros: bool | str = True,
     masked: bool = True,
@@ -59,8 +61,9 @@ def _embedded(
 ) -> Tensor:
     """The embeddings (B, T', C) of mel (B, T, 128), as the library's unless a flag says otherwise."""
     before_pool = layers.blocks_before_pool if before_pool is None else before_pool
-    x = mel - layers.feature_mean if mean is True else mel
-    x = x / layers.feature_deviation if deviation else x
+    x = mel - {True: layers.feature_mean, "added": -layers.feature_mean}.get(mean, torch.zeros(()))
+    x = x * layers.feature_deviation if deviation == "multiplied" else x
+    x = x / layers.feature_deviation if deviation is True else x
     x = x - layers.feature_mean if mean == "after the division" else x
     x, lengths = layers.subsampler(x, lengths)
     for place in range(len(layers.blocks) + 1):

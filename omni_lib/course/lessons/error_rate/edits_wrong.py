@@ -226,7 +226,7 @@ WRONG: list[tuple[Any, str]] = [
     (_exchanged, "the other way round"),
     (_longest_match_first, "the longest match"),
     (_weighs_four_three_three, "A substitution counts as one error"),
-    (_uncached, "takes too long. Perhaps no loop is endless"),
+    (_uncached, "takes too long. Is one of its loops endless? If none is"),
     (_only_the_sum, "three whole numbers are wanted"),
     (_bag_of_words, "no alignment has them"),
     (_never_deletes, "one deletion, and no more."),

@@ -13,6 +13,7 @@ from omni_lib.course.exercises.sandbox import Attempt, NotYet, described
 
 RESAMPLES = 4000  # known to 0.05 standard deviations, whatever random numbers the answer draws
 _Ends = tuple[float, float]
+_Set = tuple[list[int], list[int]]  # errors and words of utterances
 
 
 def _made_up(utterances: int, seed: int) -> tuple[list[int], list[int]]:
@@ -51,19 +52,7 @@ def _pair(got: object) -> _Ends:
 
 
 def bootstrap_interval(attempt: Attempt) -> None:
-    low, high = _pair(attempt([1] * 20, [10] * 20, 200))
-    if abs(low - 0.1) > 1e-6 or abs(high - 0.1) > 1e-6:
-        slip = "divide the errors of a resample by its words"
-        if max(abs(low), abs(high)) < 1e-9:
-            slip = "return the ends themselves, and not how far they are from the rate"
-        if abs(low - 10) < 1e-4 and abs(high - 10) < 1e-4:
-            slip = "return fractions"
-        elif low < 0.1 < high:
-            slip = "draw utterances, not words, and use no formula"
-        raise NotYet(
-            "Utterances that all have one error in ten words: every resample has the same rate, so both ends "
-            f"are 0.1; yours are ({low:.4g}, {high:.4g}): {slip}"
-        )
+    _expect_one_rate(attempt)
     sets = [_made_up(utterances, number) for number, utterances in enumerate((130, 40))]
     for errors, words in sets:
         rates = _rates(errors, words)
@@ -71,29 +60,59 @@ def bootstrap_interval(attempt: Attempt) -> None:
         close = [abs(mine - right) <= near for mine, right in zip(got, wanted, strict=True)]
         if all(close):
             continue
-        why = _by_width(got, wanted)
-        shares = _shares_of_slips(got, errors, words)
-        with contextlib.suppress(NotYet):
-            for other in sets:  # a slip must explain the other interval, too, with twice the room
-                if other != (errors, words):
-                    for slip, share in _shares_of_slips(_pair(attempt(*other, RESAMPLES)), *other).items():
-                        shares[slip] = max(shares[slip], share / 2)
-        likeliest = min(shares, key=lambda slip: shares[slip])
-        if shares[likeliest] < 1:
-            why = likeliest
-        if _ignores_resamples(attempt, errors, words):  # then chance alone may look like one of the slips
-            why = "From a single resample both ends are its rate, and yours differ: draw `resamples` times."
-        if (
-            any(got == tuple(round(end, digits) for end in got) for digits in (1, 2))
-            and got[1] - got[0] < 0.5
-        ):
-            why = "Do you round the two ends? Return them as they are."
         end = 1 if close[0] else 0
         raise NotYet(
             f"many made-up utterances: the {('lower', 'upper')[end]} end of your interval is {got[end]:.4f}, "
-            f"and it should be near {wanted[end]:.4f}. {why}"
+            f"and it should be near {wanted[end]:.4f}. {_cause(attempt, got, wanted, (errors, words), sets)}"
         )
-    # Six utterances of ten words, all errors in one of them: the rate depends on how often it is drawn.
+    _expect_every_utterance(attempt)
+    require(
+        not _ignores_resamples(attempt, *sets[0]),
+        f"the ends are right, but `resamples` is not used. {_RESAMPLES_IGNORED}",
+    )
+
+
+_RESAMPLES_IGNORED = (
+    "From a single resample both ends are its rate, and yours differ: draw `resamples` times."
+)
+
+
+def _expect_one_rate(attempt: Attempt) -> None:
+    """Utterances with the same rate, which every resample then has, too."""
+    low, high = _pair(attempt([1] * 20, [10] * 20, 200))
+    if abs(low - 0.1) <= 1e-6 and abs(high - 0.1) <= 1e-6:
+        return
+    slip = "divide the errors of a resample by its words"
+    if max(abs(low), abs(high)) < 1e-9:
+        slip = "return the ends themselves, and not how far they are from the rate"
+    if abs(low - 10) < 1e-4 and abs(high - 10) < 1e-4:
+        slip = "return fractions"
+    elif low < 0.1 < high:
+        slip = "draw utterances, not words, and use no formula"
+    raise NotYet(
+        "Utterances that all have one error in ten words: every resample has the same rate, so both ends "
+        f"are 0.1; yours are ({low:.4g}, {high:.4g}): {slip}"
+    )
+
+
+def _cause(attempt: Attempt, got: _Ends, wanted: _Ends, given: _Set, sets: list[_Set]) -> str:
+    """Why an interval of the set `given` is wrong."""
+    if any(got == tuple(round(end, digits) for end in got) for digits in (1, 2)) and got[1] - got[0] < 0.5:
+        return "Do you round the two ends? Return them as they are."
+    if _ignores_resamples(attempt, *given):  # then chance alone may look like one of the slips
+        return _RESAMPLES_IGNORED
+    shares = _shares_of_slips(got, *given)
+    with contextlib.suppress(NotYet):
+        for other in sets:  # a slip must explain the other interval, too, with twice the room
+            if other != given:
+                for slip, share in _shares_of_slips(_pair(attempt(*other, RESAMPLES)), *other).items():
+                    shares[slip] = max(shares[slip], share / 2)
+    likeliest = min(shares, key=lambda slip: shares[slip])
+    return likeliest if shares[likeliest] < 1 else _by_width(got, wanted)
+
+
+def _expect_every_utterance(attempt: Attempt) -> None:
+    """Six utterances of ten words, all errors in one of them: the rate depends on how often it is drawn."""
     for place in (2, 0, 5):
         errors = [5 * (number == place) for number in range(6)]
         low, high = _pair(attempt(errors, [10] * 6, RESAMPLES))
@@ -144,6 +163,9 @@ def _slips(errors: list[int], words: list[int], rates: np.ndarray) -> Iterator[t
         "That is a 90% interval: leave out half as much at each end.",
     )
     yield _ends(rates, 0.99), "That is a 99% interval: too little is left out at each end."
+    narrow_low, narrow_high = _ends(rates, 0.9)
+    yield (narrow_low, high), "Your lower end leaves out twice as much as it should."
+    yield (low, narrow_high), "Your upper end leaves out twice as much as it should."
     yield (
         (2 * middle - high, 2 * middle - low),
         "You mirror the percentiles about the rate: the percentiles themselves are wanted.",

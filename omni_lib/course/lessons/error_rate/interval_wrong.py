@@ -146,12 +146,18 @@ def _as_texts(errors: list[int], words: list[int], resamples: int) -> Any:
     return tuple(str(end) for end in _by_numpy(errors, words, resamples))
 
 
+def _always_a_thousand(errors: list[int], words: list[int], resamples: int) -> Any:
+    """So many that the ends are near enough."""
+    return _by_numpy(errors, words, 1000)
+
+
 def _always_a_hundred(errors: list[int], words: list[int], resamples: int) -> Any:
     return _by_numpy(errors, words, 100)
 
 
 WRONG: list[tuple[Any, str]] = [
     (_always_a_hundred, "draw `resamples` times"),
+    (_always_a_thousand, "`resamples` is not used"),
     (_ninety_percent, "a 90% interval"),
     (_without_replacement, "draw with replacement"),
     (_half_as_many, "fewer utterances than"),
@@ -179,7 +185,8 @@ WRONG: list[tuple[Any, str]] = [
     (lambda *given: (_rates(*given).min(), _rates(*given).max()), "the smallest and the largest"),
     (lambda *given: np.quantile(_rates(*given), [0.005, 0.995]), "a 99% interval"),
     (lambda *given: np.percentile(_rates(*given), [0.025, 0.975]), "`np.percentile` takes percent"),
-    (lambda *given: np.quantile(_rates(*given), [0.025, 0.95]), "the upper end of your interval"),
+    (lambda *given: np.quantile(_rates(*given), [0.025, 0.95]), "Your upper end leaves out twice"),
+    (lambda *given: np.quantile(_rates(*given), [0.05, 0.975]), "Your lower end leaves out twice"),
 ]
 
 OTHER_RIGHT: list[Any] = [

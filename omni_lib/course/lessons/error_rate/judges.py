@@ -105,10 +105,10 @@ _CORPORA = (
     ),
     (["yes"], ["no no no"], "More errors than words", "Nothing limits the rate to one."),
     (
-        ["yes", "yes", "good morning"],
-        ["no", "yes", "good morning"],
-        "Two utterances with the same reference",
-        "One word of four is wrong. Texts may occur again: a dictionary or a set keeps only one of them.",
+        ["yes", "yes", "yes", "good morning"],
+        ["no", "no", "yes", "good morning"],
+        "Three utterances with the same reference",
+        "Two words of five are wrong. Texts may occur again: a dictionary or a set keeps only one of them.",
     ),
 )
 

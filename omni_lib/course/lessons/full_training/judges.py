@@ -89,7 +89,14 @@ def learning_rate(attempt: Attempt) -> None:
         ),
         (99, 100, 1.0, 10, "The last step", "It is at zero, or nearly."),
         (0, 50, 3e-3, 0, "The first step of a run without a warm-up", "It begins at the peak."),
-        (30, 50, 3e-3, 0, "A later step of a run without a warm-up", ""),
+        (
+            30,
+            50,
+            3e-3,
+            0,
+            "A later step of a run without a warm-up",
+            "The cosine spans all steps, from step 0 on.",
+        ),
         (1250, 2500, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
         (7, 40, 0.5, 20, "A long warm-up", ""),
         (

@@ -76,6 +76,10 @@ WRONG: list[tuple[Any, str]] = [
     (lambda *given: max(1e-5, solutions.learning_rate(*given)), "No smallest rate is wanted"),
     (_over_all_steps, "(step - warmup) / (total - warmup)"),
     (_in_degrees, "radians"),
+    (
+        lambda step, total, peak, warmup: solutions.learning_rate(step, total, peak, max(1, warmup)),
+        "from step 0 on",
+    ),
 ]
 
 OTHER_RIGHT: list[Any] = [

@@ -113,7 +113,7 @@ def _mel_slip(attempt: Attempt) -> str:
         return (
             "All your values differ by one factor: compare your factor, and your logarithm, with the formula."
         )
-    return ""
+    return "Compare your factor, your logarithm and your brackets with the formula."
 
 
 def _distance(one: float, other: float) -> float:

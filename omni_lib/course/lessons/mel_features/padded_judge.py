@@ -11,6 +11,7 @@ from omni_lib.course.exercises.expectations import expect_close, result_of
 from omni_lib.course.exercises.sandbox import Attempt, NotYet
 
 _EPSILON = 1e-5  # under the root
+_WHY = "Each channel has one mean and one variance, of all real frames of the batch: compare your steps."
 
 
 def normalise_padded(attempt: Attempt) -> None:
@@ -32,7 +33,7 @@ def normalise_padded(attempt: Attempt) -> None:
             x = torch.where(mask, clean, padding)
             padded = case if bool(mask.all()) else f"{case} (padded with {filled})"
             _recognise_slip(attempt, x, length, mask, wanted, padded)
-            expect_close(attempt, (x, length), wanted, "", "B T C", 1e-3, padded)
+            expect_close(attempt, (x, length), wanted, _WHY, "B T C", 1e-3, padded)
     constant = torch.full((2, 5, 3), 4.0)
     why = "Without the 1e-5 under the root, this is 0 / 0."
     zeros = torch.zeros(2, 5, 3)

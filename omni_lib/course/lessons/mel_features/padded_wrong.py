@@ -150,6 +150,7 @@ def _with_epsilon(x: Tensor, lengths: Tensor, epsilon: float) -> Tensor:
 
 
 WRONG: list[tuple[Any, str]] = [
+    (lambda x, lengths: _by_sums(x, _mask(x, lengths)).cumsum(1), "one mean and one variance"),
     (lambda x, lengths: _by_sums(x, _mask(x, lengths))[:, : lengths.max()], "padded beyond its longest clip"),
     (_for_each_frame, "`dim=(0, 1)`"),
     (_mean_of_squares, "before you square"),

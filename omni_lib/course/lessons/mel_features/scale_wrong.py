@@ -37,6 +37,7 @@ def _by_hand(n_fft: int, n_mels: int, *, edges: bool = False, steps: int | None 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "hertz_to_mel": [
+        (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "your brackets with the formula"),
         (lambda hertz: 2595 + math.log10(1 + hertz / 700), "The factor is added"),
         (lambda hertz: 2595 * math.log10((1 + hertz) / 700), "only the frequency is divided"),
         (lambda hertz: 2595 * math.log(1 + hertz / 700), "natural logarithm"),
