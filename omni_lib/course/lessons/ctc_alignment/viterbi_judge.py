@@ -61,7 +61,7 @@ def _path(attempt: Attempt, log_probs: Tensor, target: list[int], what: str, why
     require(min(path) >= 0, f"{what}: {min(path)} is not a class index; they begin at 0")
     require(
         max(path) < len(VOCABULARY),
-        f"{what}: {max(path)} is not a class index; give the symbols that the states emit, not the numbers "
+        f"{what}: {max(path)} is not a class index; give the symbols of the states, not the numbers "
         "of the states",
     )
     return path
@@ -75,7 +75,7 @@ def _cause(attempt: Attempt, path: list[int], log_probs: Tensor, target: list[in
             "`target` count."
         )
     if path == [1] and target == indices("a"):
-        return "Give the classes that the states emit, not the numbers of the states."
+        return "Give the symbols of the states (class indices), not the numbers of the states."
     if _is_reversed(attempt):
         return "It is the best path the wrong way round: reverse it after you have gone back."
     return slip_of(attempt)
