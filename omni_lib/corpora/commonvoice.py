@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from omni_lib.corpora.published import Rows, archives_in, only_file, read_lines, roots, write
-from omni_lib.errors import UserError
+from omni_lib.errors import UserError, one_line
 from omni_lib.machine.tables import is_litter
 from omni_lib.manifest import SPLITS
 
@@ -49,12 +49,21 @@ def prepare(sources: Sequence[str | Path], out: Path, report: Callable[[str], No
     first = next((found for split in SPLITS if (found := _table(root, split))), None)
     if first is None or not (first.parent / "clips").is_dir():
         raise UserError(_lacking(root, first))
-    rows, people, listed = Rows(), dict[str, str](), dict[str, str]()
+    rows = Rows()
+    people, listed, again = dict[str, str](), dict[str, str](), dict[str, str]()
     for split in SPLITS:
         if (first.parent / f"{split}.tsv").is_file():
-            _read_split(first.parent, split, rows, people, listed)
+            _read_split(first.parent, split, rows, people, listed, again)
         else:
             report(f"{split}.tsv is not there: no row has the split {split}")
+    if again:
+        name, tables = next(iter(again.items()))
+        report(
+            one_line(
+                f"note: {len(again)} clips are in several tables, such as {name[:80]} in {tables}: keep each"
+                " in one, or the error rate will be too low"
+            )
+        )
     return write("Common Voice", VERSION, rows, out, report)
 
 
@@ -84,7 +93,14 @@ def _lacking(root: Path, table: Path | None) -> str:
     return f"{root} is not English Common Voice: {archives_in(root) or lacking}"
 
 
-def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], listed: dict[str, str]) -> None:
+def _read_split(
+    folder: Path,
+    split: str,
+    rows: Rows,
+    people: dict[str, str],
+    listed: dict[str, str],
+    again: dict[str, str],
+) -> None:
     """Add the rows of one table.
 
     Args:
@@ -92,7 +108,8 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], li
         split: the name of the table, and of the split.
         rows: to which its rows and problems are added.
         people: each name of a speaker so far, and its client_id; completed here.
-        listed: each clip so far, and the table that lists it; completed here.
+        listed: each clip so far, and the last table that lists it; completed here.
+        again: each clip that is in several tables, and two of them in words; completed here.
     """
     table = folder / f"{split}.tsv"
     (_, first), *lines = read_lines(table) or [(1, "")]
@@ -117,11 +134,7 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], li
         name, locale = row["path"].removeprefix("clips/"), row.get("locale") or "en"
         if name and "." not in name:
             name += ".mp3"  # the first versions left it out
-        if listed.get(name, split) != split:
-            rows.problems.append(
-                f"{where}: its clip {name[:80]} is in {listed[name]}.tsv, too: keep it in one split"
-            )
-        elif name in listed or not name or Path(name).name != name:
+        if listed.get(name, "") == split or not name or Path(name).name != name:
             rows.problems.append(
                 f"{where}: the path {name[:80]!r} is listed twice, is empty or leads elsewhere"
             )
@@ -139,7 +152,9 @@ def _read_split(folder: Path, split: str, rows: Rows, people: dict[str, str], li
                 split,
                 accent=accent,
             )
-        listed.setdefault(name, split)
+        if listed.setdefault(name, split) != split:
+            again[name] = f"{listed[name]}.tsv and {split}.tsv"
+            listed[name] = split
 
 
 def _torn(lines: Sequence[tuple[int, str]], width: int) -> set[int]:

@@ -7,33 +7,19 @@ without known names, with names below a title, or with two columns of texts that
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from statistics import mean
 
+from omni_lib.corpora.rival_columns import refuse_rival_files, refuse_rival_texts
 from omni_lib.corpora.table_finder import WRITE
-from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
 from omni_lib.machine.segment_times import is_date, number_in, refuse_unnamed_times
 from omni_lib.machine.spans import refuse_spans
 from omni_lib.machine.tables import SOUND_ENDINGS, known_column
 from omni_lib.manifest import SPLITS, split_hint
 
-# Columns that hold a text. `words` is not among them, because it may hold the number of words.
-_TEXTS = ("transcription", "text", "sentence", "transcript", "wrd")
-_COMPARED = 50  # rows in which the columns of texts are compared
-# names of columns with the text as somebody corrected it
-_CORRECTED = re.compile(
-    r"(?:corrected|final|human|manual|gold|true|actual|verified|reviewed|edited|revised|fixed|checked)[ _-]?"
-    r"(?:text|transcript|transcription|sentence|label)|(?:text|transcript|transcription|sentence)[ _-]?"
-    r"(?:corrected|final|human|manual|gold|verified|reviewed|edited|revised|fixed|checked)"
-    r"|gold|corrected|correction|ground[ _-]?truth",
-    re.IGNORECASE,
-)
-_SIMILAR = 0.6  # of two spellings of one text, by difflib; other columns of sentences have other words
 # columns that hold sentences beside single words, and not what was said
 _EXPLAIN = re.compile(
     r"(?:.*[ _])?(?:definition|meaning|translation|gloss|example|description|comment|accent|device|location"
@@ -151,47 +137,6 @@ def refuse_spaces(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> None
         )
 
 
-def _refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Refuse a table with two columns of texts that differ, such as a transcript and a recogniser's output.
-
-    A text as printed and the same text in words count as equal.
-
-    Args:
-        path: the file of the table.
-        rows: the line and the cells of each row; the first ones are compared.
-
-    Raises:
-        UserError: they differ.
-    """
-    columns = rows[0][1] if rows else ()
-    rivals = [name for name in columns if name.strip().lower() in _TEXTS]
-    rivals += [
-        name
-        for name in columns
-        if rivals
-        and name not in rivals
-        and _CORRECTED.fullmatch(name.strip())
-        and any(_SIMILAR < _similarity(cells, rivals[0], name) < 1 for _, cells in rows[:_COMPARED])
-    ]
-    for (line, cells), (first, *others) in product(rows[:_COMPARED], [rivals] if rivals else []):
-        for other in others:
-            try:
-                differ = spoken(cells[first]) != spoken(cells[other])
-            except (KeyError, UserError):  # a cell without a single reading
-                continue
-            if differ and cells[first] and cells[other]:
-                raise UserError(
-                    f"{path} has the columns {first} and {other}, which differ in line {line}: keep only the"
-                    " one with what was said"
-                )
-
-
-def _similarity(cells: Mapping[str, str], first: str, second: str) -> float:
-    """From 0 to 1: how much of two cells is the same, without capitals and spaces at their ends."""
-    one, other = (cells.get(name, "").strip().lower() for name in (first, second))
-    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() if one and other else 0.0
-
-
 def _check_columns(
     path: Path, names: Mapping[str, str], rows: Sequence[tuple[int, Mapping[str, str]]]
 ) -> None:
@@ -213,7 +158,8 @@ def _check_columns(
     _refuse_counts(path, names, texts)
     _refuse_shorter(path, names, cells)
     refuse_unnamed_times(path, names, cells, inside=True)
-    _refuse_rival_texts(path, rows)
+    refuse_rival_texts(path, rows)
+    refuse_rival_files(path, names, rows)
 
 
 def _refuse_swapped(path: Path, names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> None:

@@ -157,3 +157,10 @@ def test_a_corrected_text_beside_another_one_is_not_overlooked(clips, name):
 def test_other_columns_beside_a_text_are_ignored(clips, name, cells):
     rows = f'a.wav,hello there,"{cells[0]}"\nb.wav,yes please,"{cells[1]}"\n'
     assert imported(clips, f"path,text,{name}\n{rows}", "t.csv")[0] == ["hello there", "yes please"]
+
+
+def test_two_columns_of_files_that_differ_are_refused(clips):
+    with pytest.raises(UserError, match="the columns path and file, which name different files in line 3"):
+        imported(clips, "path,file,text\na.wav,./a.wav,hello\nb.wav,a.wav,yes\n", "t.csv")
+    same = "path,file,text\na.wav,./a.wav,hello\nb.wav,/data/b.wav,yes\n"
+    assert imported(clips, same, "t.csv")[0] == ["hello", "yes"]
