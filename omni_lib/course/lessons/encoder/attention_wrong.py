@@ -114,6 +114,7 @@ WRONG: list[tuple[Any, str]] = [
     (lambda q, k, v, mask: _torchs(q, k.detach(), v, mask), "no gradient reaches `key`"),
     (lambda q, k, v, mask: _torchs(q.data, k.data, v, mask), "no gradient reaches `query`"),
     (_overwrites_the_weights, "a change in place"),
+    (lambda q, k, v, mask: _torchs(q.half(), k.half(), v.half(), mask), "returns float16"),
     (lambda q, k, v, mask: _torchs(q, k, v, mask) + v, "The steps are"),
     (_closes_the_queries, "and not its keys"),
     (_divides_by_heads, "the square root of the number of heads"),
