@@ -19,7 +19,7 @@ def refuse_spans(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a table with a column that holds spans of time.
 
     Raises:
-        UserError: it does.
+        UserError: a column holds spans.
     """
     for name in rows[0] if rows else ():
         if any(_holds_spans(row.get(name, "")) for row in rows):
