@@ -88,7 +88,7 @@ def refuse_spellings(normalised: str, acronyms: Collection[str] = ()) -> str:
         acronyms: words that look like abbreviations and are not, such as dec where the text had DEC.
 
     Raises:
-        UserError: it does.
+        UserError: the text holds one.
     """
     if refusals.PHONES.fullmatch(normalised):
         raise UserError(f"the text {normalised[:40]!r} is written in phones: write it in words")

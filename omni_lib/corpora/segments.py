@@ -146,7 +146,7 @@ class Segments:
         """Refuse a column end that seems to hold durations: often below the start, and never too long.
 
         Raises:
-            UserError: it does.
+            UserError: the column seems to hold durations.
         """
         backwards = compared = 0
         for row in islice((row for row in rows if row.cells.get("start") and row.cells.get("end")), _TRIED):

@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from omni_lib.corpora.table import Row, Table
+from omni_lib.corpora.table_columns import settle_columns
 from omni_lib.corpora.table_finder import WRITE
-from omni_lib.corpora.table_header import known_columns, settle_columns
+from omni_lib.corpora.table_header import known_columns
 from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
 from omni_lib.machine.spans import has_spans

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from omni_lib.corpora.ljspeech_form import lj_places, unlike
 from omni_lib.corpora.table import Row, Table
+from omni_lib.corpora.table_columns import settle_columns
 from omni_lib.corpora.table_finder import refuse_transcript
 from omni_lib.corpora.table_header import (
     known_columns,
     refuse_lower_header,
     refuse_spaces,
     refuse_unknown_header,
-    settle_columns,
 )
 from omni_lib.corpora.table_json import read_json
 from omni_lib.corpora.table_lines import (
