@@ -76,8 +76,13 @@ def _refuse_mistaken(path: Path, head: bytes) -> None:
     """
     if found := mistaken(head):
         raise UserError(f"{path} is {found[0]}, not a manifest: {found[1]}")
-    if head.startswith((b"PK\3\4", b"\x1f\x8b")):
-        raise UserError(f"{path} is packed, or an Excel workbook, not a manifest: save it as CSV (UTF-8)")
+    if head.startswith(b"PK\3\4"):
+        raise UserError(
+            f"{path} is a checkpoint, an Excel workbook or another archive, not a manifest: name a CSV file"
+            " (Excel saves one as CSV UTF-8)"
+        )
+    if head.startswith(b"\x1f\x8b"):
+        raise UserError(f"{path} is packed, not a manifest: unpack it")
     if re.match(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"', head):
         raise UserError(
             f"{path} is JSON, not a manifest: 'omni data folder {path} --out DIR' reads tables in JSON"

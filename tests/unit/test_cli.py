@@ -190,7 +190,7 @@ def test_transcribe_warns_of_silence_on_stderr(trained, tmp_path, capsys):
         ("lm build --data {data} --out {tmp}", "is a folder: name a file in it"),
         ("train --config {config} --set gradient_clip=0", "gradient_clip"),
         ("evaluate --checkpoint {checkpoint} --data {tmp}/none.csv", "none.csv does not exist"),
-        ("evaluate --checkpoint {checkpoint} --data {checkpoint}", "is not UTF-8"),
+        ("evaluate --checkpoint {checkpoint} --data {checkpoint}", "a checkpoint, an Excel workbook or"),
         ("transcribe --checkpoint {tmp}/none.pt {data}", "none.pt does not exist"),
         ("transcribe --checkpoint {checkpoint} {data}", "cannot be read as sound"),
         ("data check {tmp}/none.csv", "none.csv does not exist"),

@@ -297,8 +297,8 @@ def test_starts_in_samples_are_refused_in_a_manifest(table):
     [
         (b"<!DOCTYPE html><html>", "a web page, not a manifest"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS, not a manifest"),
-        (b"PK\3\4\0\0", "packed, or an Excel workbook, not a manifest"),
-        (b"\x1f\x8b\x08", "packed, or an Excel workbook, not a manifest"),
+        (b"PK\3\4\0\0", "a checkpoint, an Excel workbook or another archive, not a manifest"),
+        (b"\x1f\x8b\x08", "packed, not a manifest: unpack it"),
         (b'{"audio_path": "a.wav"}\n', "JSON, not a manifest: 'omni data folder .*' reads"),
         (b'[ {"audio_path": "a.wav"}]', "JSON, not a manifest: 'omni data folder .*' reads"),
     ],
