@@ -60,7 +60,7 @@ def training_time(attempt: Attempt) -> None:
 
 def learning_rate(attempt: Attempt) -> None:
     cases = (
-        (0, 100, 1.0, 10, "The first step", "It already learns, at a tenth of the peak."),
+        (0, 100, 1.0, 10, "The first step", "The warm-up begins above zero, at a tenth of the peak."),
         (4, 100, 1.0, 10, "A step of the warm-up", "It is halfway up."),
         (9, 100, 1.0, 10, "The last step of the warm-up", "It is at the peak."),
         (

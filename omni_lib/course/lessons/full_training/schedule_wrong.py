@@ -67,7 +67,7 @@ def _in_degrees(step: int, total_steps: int, peak: float, warmup_steps: int) -> 
 
 
 WRONG: list[tuple[Any, str]] = [
-    (_from_zero, "It already learns"),
+    (_from_zero, "The warm-up begins above zero"),
     (_cosine_of_everything, "cosine begins where the warm-up ends"),
     (_full_cosine, "half the peak"),
     (_by_warmup_always, "ZeroDivisionError"),
