@@ -20,6 +20,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 from omni_lib.errors import UserError
 from omni_lib.machine.commented_json import parse_json
+from omni_lib.machine.mistaken import mistaken
 
 
 @dataclass(frozen=True)
@@ -229,13 +230,13 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: the configs are in the folder configs/") from None
     except UnicodeDecodeError as error:
-        _refuse_mistaken(path, error.object[:100].decode("latin-1"))
+        _refuse_mistaken(path, error.object[:300])
         raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8 text") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         remedy = "name a file" if os.path.isdir(path) else "check its name and its permissions"
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} cannot be read ({reason}): {remedy}") from None
-    _refuse_mistaken(path, text)
+    _refuse_mistaken(path, text[:300].encode())
     settings = parse_json(text, path)
     if not isinstance(settings, dict):
         raise UserError(f"{path} must hold one JSON object of settings")
@@ -249,20 +250,21 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise UserError(f"{path}: {error}") from None
 
 
-def _refuse_mistaken(path: Path, beginning: str) -> None:
+def _refuse_mistaken(path: Path, head: bytes) -> None:
     """Refuse what was named in place of a config.
 
     Raises:
-        UserError: the `beginning` of the file is that of a checkpoint, a manifest or a web page.
+        UserError: the first bytes of the file are those of a checkpoint, a manifest, a web page or the like.
     """
-    for pattern, kind in (
-        ("PK\3\4", "a checkpoint or another archive"),
-        ("audio_path *,", "a manifest (give it with --set data_path=…)"),
-        (r"\s*<(?:!doctype|html)", "a web page"),
-        ("version https://git-lfs", "a pointer of Git LFS"),
-    ):
-        if re.match(pattern, beginning, re.IGNORECASE):
-            raise UserError(f"{path} is {kind}, not a config: the configs are in the folder configs/")
+    if head.startswith(b"PK\3\4"):
+        kind = "a checkpoint or another archive"
+    elif re.match(rb"audio_path *,", head):
+        kind = "a manifest (give it with --set data_path=…)"
+    elif found := mistaken(head):
+        kind = found[0]
+    else:
+        return
+    raise UserError(f"{path} is {kind}, not a config: the configs are in the folder configs/")
 
 
 def config_from_dict(settings: dict[str, Any]) -> Config:

@@ -1,7 +1,7 @@
 """What may lie in place of a file that was expected: a web page, a pointer of Git LFS, a copy of zeros …
 
-Such a file has the right name and the wrong content. Sound files, tables, language models and archives are
-all compared with this list, so that the message names the cause.
+Such a file has the right name and the wrong content. Sound files, tables, language models, archives and
+configs are all compared with this list, so that the message names the cause.
 """
 
 from __future__ import annotations
