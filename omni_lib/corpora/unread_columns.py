@@ -18,8 +18,8 @@ _FOLD = re.compile(r"(?:k|cv|test)?[_ -]?folds?(?:[_ -]?(?:id|no|number|index))?
 _MOST_FOLDS = 20
 _KEPT = re.compile(
     r"(?:is[_ -]?|to[_ -]?)?(?:excluded?|skip(?:ped)?|ignored?|deleted?|discard(?:ed)?|rejected|removed?"
-    r"|drop(?:ped)?|bad|broken|invalid|keep|included?|usable?|used?|good|ok|correct|accepted|approved|verified"
-    r"|validated|valid)",
+    r"|drop(?:ped)?|bad|broken|invalid|keep|included?|usable?|used?|good|ok|correct|accepted|approved"
+    r"|verified|validated|valid)",
     re.IGNORECASE,
 )
 _REJECTED = frozenset("reject rejected exclude excluded discard discarded invalid unusable".split())
