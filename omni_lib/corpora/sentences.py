@@ -6,14 +6,16 @@ as well as syntax: only food is cooked, and only a dog barks. `write_lines` join
 kind into an utterance. No sentence occurs twice, within a split or across splits.
 
 The first utterances of each split, `DEFAULT_COUNTS` of them, are frozen: they come from `GRAMMAR` alone. All
-others come from a larger grammar, to which `MORE_GRAMMAR` adds words and sentences.
+others come from a larger grammar, to which `MORE_GRAMMAR` adds words and sentences. The frozen training
+utterances are longer than all others: each holds as many sentences as fit, because an encoder learns more from
+them in the same number of steps.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from omni_lib.corpora.word_lists import (
@@ -55,6 +57,7 @@ MORE_RULES: Rules = {
 # spaces, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
 LONGEST_TEXT = 140
 _SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
+_AS_MANY_AS_FIT = {"free": (9,), "date": (9,), "command": (9,)}
 _MAX_ATTEMPTS = 2000  # repeated sentences in a row after which the grammar counts as exhausted
 
 
@@ -133,9 +136,8 @@ class Writer:
 def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) -> list[Line]:
     """The corpus' utterances, `counts[split]` of each split; no sentence occurs in two different texts.
 
-    The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. The frozen train split
-    starts with the chapter's samples; after them the kinds are shuffled, so that any slice holds them all.
-    After the frozen ones, train has new sentences, and at its end the chapter's samples again.
+    The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. After them, train has new
+    sentences, and at its end the chapter's samples again.
 
     Args:
         counts: number of utterances in each split.
@@ -147,12 +149,18 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
         UserError: `counts` needs more sentences of a kind than the grammar can generate.
     """
     _refuse_too_many(counts, texts)
-    frozen = _frozen_lines(seed)
-    said = {sentence for line in frozen for sentence in line.sentences}
-    more = {  # dev and test come first, so that their sentences do not depend on the size of train
+    first_version = first_version_lines(seed)
+    held_out = [line for line in first_version if line.split != "train"]
+    frozen = _training_lines(seed, _sentences_of(held_out)) + held_out
+    # The additional training utterances are those of version 1, so they may repeat sentences of the frozen ones.
+    # Dev and test come first, so that their sentences do not depend on the size of train.
+    said = _sentences_of(first_version + frozen)
+    more = {
         split: _more_lines(split, counts.get(split, 0) - DEFAULT_COUNTS[split], seed, said, texts)
-        for split in ("dev", "test", "train")
+        for split in ("dev", "test")
     }
+    said = _sentences_of([*first_version, *more["dev"], *more["test"]])
+    more["train"] = _more_lines("train", counts.get("train", 0) - DEFAULT_COUNTS["train"], seed, said, texts)
     lines: list[Line] = []
     for split, count in counts.items():
         lines += [line for line in frozen if line.split == split][:count] + more[split]
@@ -176,19 +184,39 @@ def _refuse_too_many(counts: Mapping[str, int], texts: int | None) -> None:
         )
 
 
-def _frozen_lines(seed: int) -> list[Line]:
-    """The utterances that every corpus of this seed begins with, in the order of `DEFAULT_COUNTS`."""
+def first_version_lines(seed: int) -> list[Line]:
+    """The utterances of version 1, in the order of `DEFAULT_COUNTS`; later versions keep dev and test."""
     rng = random.Random(seed)
     writer = Writer(rng)
     said = set(CHAPTER_SAMPLES)
     lines: list[Line] = []
-    for split, count in DEFAULT_COUNTS.items():
-        opening = CHAPTER_SAMPLES if split == "train" else ()
-        lines += [Line(split, "free", (text,)) for text in opening]
-        lines += [
-            Line(split, kind, _sentences(writer, kind, said, rng))
-            for kind in _kinds(count - len(opening), rng)
-        ]
+    for split in DEFAULT_COUNTS:
+        lines += _lines_of_all_kinds(split, writer, said, rng, _SENTENCES_PER_UTTERANCE)
+    return lines
+
+
+def _training_lines(seed: int, said: set[str]) -> list[Line]:
+    """The frozen training utterances, without the sentences in `said`, which grows."""
+    rng = random.Random(f"train v3 {seed}")
+    said.update(CHAPTER_SAMPLES)
+    return _lines_of_all_kinds("train", Writer(rng), said, rng, _AS_MANY_AS_FIT)
+
+
+def _sentences_of(lines: Iterable[Line]) -> set[str]:
+    return {sentence for line in lines for sentence in line.sentences}
+
+
+def _lines_of_all_kinds(
+    split: str, writer: Writer, said: set[str], rng: random.Random, numbers: Mapping[str, Sequence[int]]
+) -> list[Line]:
+    """`DEFAULT_COUNTS[split]` utterances. Their kinds are shuffled, so that any slice holds them all.
+
+    Train starts with the chapter's samples.
+    """
+    opening = CHAPTER_SAMPLES if split == "train" else ()
+    lines = [Line(split, "free", (text,)) for text in opening]
+    for kind in _kinds(DEFAULT_COUNTS[split] - len(opening), rng):
+        lines.append(Line(split, kind, _sentences(writer, kind, said, rng, numbers)))
     return lines
 
 
@@ -207,17 +235,20 @@ def _more_lines(split: str, count: int, seed: int, said: set[str], texts: int | 
             lines.append(lines[index % texts])
         else:
             kind = rng.choices(kinds, shares)[0]
-            lines.append(Line(split, kind, _sentences(writer, kind, said, rng)))
+            sentences = _sentences(writer, kind, said, rng, _SENTENCES_PER_UTTERANCE)
+            lines.append(Line(split, kind, sentences))
     lines += [
         Line(split, "free", (CHAPTER_SAMPLES[index % len(CHAPTER_SAMPLES)],)) for index in range(samples)
     ]
     return lines
 
 
-def _sentences(writer: Writer, kind: str, said: set[str], rng: random.Random) -> tuple[str, ...]:
-    """The sentences of one utterance, added to `said`."""
+def _sentences(
+    writer: Writer, kind: str, said: set[str], rng: random.Random, numbers: Mapping[str, Sequence[int]]
+) -> tuple[str, ...]:
+    """The sentences of one utterance, added to `said`. Their number is drawn from `numbers[kind]`."""
     sentences: list[str] = []
-    for _ in range(rng.choice(_SENTENCES_PER_UTTERANCE.get(kind, (1,)))):
+    for _ in range(rng.choice(numbers.get(kind, (1,)))):
         text = _unsaid(writer.kinds[kind], kind, said)
         if sentences and len(" ".join([*sentences, text])) > LONGEST_TEXT:
             break

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,15 +25,15 @@ from omni_lib.corpora.acoustics import NOISES
 from omni_lib.corpora.building import building, is_built
 from omni_lib.corpora.espeak_processes import speak_shards
 from omni_lib.corpora.espeak_worker import REMEDY, Take
-from omni_lib.corpora.sentences import CHAPTER_SAMPLES, DEFAULT_COUNTS, Line, write_lines
+from omni_lib.corpora.sentences import CHAPTER_SAMPLES, DEFAULT_COUNTS, Line, first_version_lines, write_lines
 from omni_lib.corpora.voices import Voice, cast_voices, drawn_voice, named_voices
 from omni_lib.errors import UserError
 from omni_lib.machine.files import sha256
 from omni_lib.manifest import SPLITS, Utterance, write_manifest
 
-VERSION = 2  # of the corpus: increased with any change of the audio or of the files
+VERSION = 3  # of the corpus: increased with any change of the audio or of the files
 # of seed 0 and the default counts
-TEXTS_SHA256 = "78397f6db5e932ab9ee7f640fec1b3adacd466853bdf1ae9e4c97d2961d6ca99"
+TEXTS_SHA256 = "7155535e7688411982f42e751aa8da4c66f58162c9ae9162de4788c88380eead"
 
 # The number of fresh processes for each of the three groups of takes in `_shards`. It does not depend on the
 # number of workers: espeak-ng's samples depend on what the same process has spoken before, so the same corpus
@@ -129,7 +129,7 @@ def plan(
     """
     cast, named = cast_voices(seed), named_voices(seed)
     utterances, takes = [], []
-    for line, turn, path in _named_lines(counts, seed, texts):
+    for line, turn, path in _named_lines(write_lines(counts, seed, texts)):
         frozen = DEFAULT_COUNTS[line.split]
         if turn >= frozen:
             voice = cast[line.split][turn % len(cast[line.split])]
@@ -139,7 +139,7 @@ def plan(
             take = _varied_take(path, line, voice, rng)
         elif line.split == "train" and turn >= len(CHAPTER_SAMPLES):
             voice = _training_voice(turn, seed, named, first=FIRST_FROZEN_VOICE)
-            take = _varied_take(path, line, voice, random.Random(f"take {seed} train v2 {turn}"))
+            take = _varied_take(path, line, voice, random.Random(f"take {seed} train v3 {turn}"))
         else:
             voice, take = _first_version(path, line, turn, seed, cast)
         utterances.append(
@@ -149,12 +149,10 @@ def plan(
     return utterances, takes
 
 
-def _named_lines(
-    counts: Mapping[str, int], seed: int, texts: int | None = None
-) -> Iterator[tuple[Line, int, str]]:
+def _named_lines(lines: Iterable[Line]) -> Iterator[tuple[Line, int, str]]:
     """Each sentence, its place within its split, and the path of its recording."""
-    turns = dict.fromkeys(counts, 0)
-    for line in write_lines(counts, seed, texts):
+    turns = dict.fromkeys(SPLITS, 0)
+    for line in lines:
         turn = turns[line.split]
         turns[line.split] += 1
         is_sample = line.split == "train" and turn < len(CHAPTER_SAMPLES)
@@ -201,7 +199,7 @@ def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
     cast = cast_voices(seed)
     first_version = [
         _first_version(path, line, turn, seed, cast)[1]
-        for line, turn, path in _named_lines(DEFAULT_COUNTS, seed)
+        for line, turn, path in _named_lines(first_version_lines(seed))
     ]
     unchanged = [
         take if take.path in wanted and take == frozen[take.path] else replace(take, path="")
