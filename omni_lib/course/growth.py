@@ -48,21 +48,22 @@ def sound_bytes(hours: float) -> float:
 def table() -> Note:
     """Costs by hours of speech. The second column says whether a row was measured or computed."""
     lines = [
-        "| speech | origin | training, 20 epochs, no GPU | log-mels at 3 speeds | sound |",
-        "|---|---|---|---|---|",
+        "| speech | origin | epochs | training, no GPU | log-mels at 3 speeds | sound |",
+        "|---|---|---|---|---|---|",
     ]
     for run in MEASURED:
-        lines.append(_row(run.hours, f"**measured**: {run.name}", run.seconds))
+        lines.append(_row(run.hours, f"**measured**: {run.name}", run.epochs, run.seconds))
     cost = max(run.cost for run in MEASURED)
     for hours in SIZES:
-        lines.append(_row(hours, f"computed, {cost:.1f} s for each hour and epoch", hours * EPOCHS * cost))
+        origin = f"computed, {cost:.1f} s for each hour and epoch"
+        lines.append(_row(hours, origin, EPOCHS, hours * EPOCHS * cost))
     return Note("\n".join(lines))
 
 
-def _row(hours: float, origin: str, seconds: float) -> str:
+def _row(hours: float, origin: str, epochs: int, seconds: float) -> str:
     spoken = f"{hours:,.0f} h" if hours >= 10 or hours == 1 else f"{hours:.1f} h"
     features, sound = _size(feature_bytes(hours)), _size(sound_bytes(hours))
-    return f"| {spoken} | {origin} | {_time(seconds)} | {features} | {sound} |"
+    return f"| {spoken} | {origin} | {epochs} | {_time(seconds)} | {features} | {sound} |"
 
 
 def _time(seconds: float) -> str:
