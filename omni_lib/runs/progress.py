@@ -6,7 +6,7 @@ needed to resume. So it is only appended to, a short line at a time and about on
 for the disk, and a line that cannot be written is left out.
 
     {"doing": "computing training features", "done": 340, "of": 1000}
-    {"begin": 0, "total_steps": 2500, "steps_per_epoch": 125, "frames_per_step": 912.0, "first_loss": 312.4}
+    {"begin": 0, "total_steps": 2000, "steps_per_epoch": 125, "frames_per_step": 912.0, "first_loss": 312.4}
     {"step": 17}
     {"step": 20, "ctc_loss": 210.5, "wer": 1.0, …, "frames": 8940, "seconds_per_step": 0.21}
     {"doing": "evaluating on dev"}

@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", default="checkpoints/audio_enc_tiny/audio_enc_step_2500.pt")
+    parser.add_argument("--checkpoint", default="checkpoints/audio_enc_tiny/audio_enc_step_2000.pt")
     parser.add_argument("--data", default="data/audio/asr.csv")
     parser.add_argument("--split", default="test")
     options = parser.parse_args()

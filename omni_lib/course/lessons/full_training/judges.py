@@ -97,7 +97,7 @@ def learning_rate(attempt: Attempt) -> None:
             "A later step of a run without a warm-up",
             "The cosine spans all steps, from step 0 on.",
         ),
-        (1250, 2500, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
+        (1000, 2000, 3e-3, 100, "The embedded corpus' own settings, halfway", ""),
         (7, 40, 0.5, 20, "A long warm-up", ""),
         (
             49,
