@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.course.materials import clips
 from tests.browser.lab import ROOT, LabServer, Notebook, chromium, write_notebook
+from tests.browser.pages import new_page
 
 NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
 
@@ -97,11 +98,10 @@ def open_notebook(browser: Browser, server: LabServer) -> Iterator[Callable[...,
             nbformat.write(notebook, file)
         else:
             write_notebook(file, source)
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1000}, permissions=["microphone"], **options
-        )
-        contexts.append(context)
-        return Notebook(context.new_page(), server, file.name)
+        size = {"width": 1280, "height": 1000}
+        page = new_page(browser, viewport=size, permissions=["microphone"], **options)
+        contexts.append(page.context)
+        return Notebook(page, server, file.name)
 
     yield opened
     for context in contexts:

@@ -42,6 +42,9 @@ from typing import Any
 import nbformat
 from playwright.sync_api import ConsoleMessage, Locator, Page
 
+from tests.browser.pages import PATIENCE
+from tests.browser.playing import play
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 # Nobody looks at the pictures of an ordinary run, and they take time: OMNI_SCREENSHOTS=1 or =all takes them.
@@ -121,7 +124,7 @@ class LabServer:
                 command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
-            _until(self._answers, 90, "JupyterLab answers")
+            _until(self._answers, PATIENCE, "JupyterLab answers")
         except BaseException:
             self.close()
             raise
@@ -135,7 +138,7 @@ class LabServer:
 
     def api(self, path: str, method: str = "GET") -> Any:
         """The response of the server's REST interface."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE)
         try:
             connection.request(method, f"/{path}", headers={"Authorization": f"token {self.token}"})
             return json.loads(connection.getresponse().read() or b"null")
@@ -172,7 +175,7 @@ class Notebook:
 
     # What a learner does
 
-    def run_all(self, timeout: float = 120) -> None:
+    def run_all(self, timeout: float = PATIENCE) -> None:
         """Run all cells, and wait for the last to end."""
         self.start_all()
         self.wait_until(lambda: self.page.evaluate("window.omniRun"), "all cells have run", timeout)
@@ -187,7 +190,7 @@ class Notebook:
                                    error => { window.omniRun = String(error) }); }"""
         )
 
-    def run_cell(self, index: int, source: str | None = None, timeout: float = 60) -> None:
+    def run_cell(self, index: int, source: str | None = None, timeout: float = PATIENCE) -> None:
         """Run one cell, with another text if one is given, and wait for its end."""
         self.start_cell(index, source)
         self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
@@ -226,14 +229,7 @@ class Notebook:
 
     def play(self, audio: Locator) -> float:
         """Play an `<audio>` element until its time has advanced; its length in seconds."""
-        audio.evaluate("audio => { audio.muted = true; return audio.play() }")
-        self.wait_until(
-            lambda: audio.evaluate("audio => audio.duration > 0 && audio.currentTime > 0"),
-            "the sound plays",
-            20,
-        )
-        audio.evaluate("audio => audio.pause()")
-        return float(audio.evaluate("audio => audio.duration"))
+        return play(audio)
 
     # What a learner sees
 
@@ -325,11 +321,11 @@ class Notebook:
 
     # Waiting
 
-    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = 60) -> Any:
+    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
         """Wait for `condition` to return something true, and return that."""
         return _until(condition, timeout, what, lambda seconds: self.page.wait_for_timeout(1000 * seconds))
 
-    def wait_idle(self, timeout: float = 90) -> None:
+    def wait_idle(self, timeout: float = PATIENCE) -> None:
         """Wait for a kernel that is connected and has nothing to do."""
         self.page.wait_for_function(
             """() => { const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -344,7 +340,6 @@ class Notebook:
         self.page.wait_for_function(
             "name => window.jupyterapp?.shell.currentWidget?.context?.path === name",
             arg=self.name,
-            timeout=90_000,
         )
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
         self.page.evaluate("() => { window.jupyterapp.shell.collapseLeft() }")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from omni_lib.course.exercises.checking import source_of
+from omni_lib.course.hypotheses import hypotheses
 from omni_lib.course.lessons import mel_features as lesson
 from omni_lib.course.lessons.mel_features import solutions as mel_features_solutions
 from omni_lib.course.materials import CORPUS
@@ -169,8 +170,13 @@ def test_the_error_explorer(explorer):
     expect(part.locator(".omni-rates")).to_contain_text("WER = (0 S + 1 D + 0 I) / 6 words = 16.7%")
     part.get_by_label("hypothesis").fill("the cat sat on the mat mat")
     expect(part.locator(".omni-rates")).to_contain_text("WER = (0 S + 0 D + 1 I) / 6 words = 16.7%")
-    part.get_by_label("utterance").select_option(index=0)
+    utterances = part.get_by_label("utterance")
+    worst = " ".join(utterances.locator("option").first.inner_text().split())  # "57% 4 of 7 the words"
+    utterances.select_option(index=0)
+    (row,) = (row for row in hypotheses("dev") if re.fullmatch(rf".* of \d+ {row.reference}", worst))
+    expect(part.get_by_label("hypothesis")).to_have_value(row.hypothesis)
     if CORPUS.exists():
+        expect(part.locator(".omni-utterance .label")).to_have_text(row.name)
         assert notebook.play(part.locator(".omni-utterance audio")) > 0.5
     else:
         expect(part.locator(".omni-summary")).to_contain_text("omni data synth")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from omni_lib.course.recordings import waveform_of
 from omni_lib.course.widgets.microphone import Microphone
+from tests.browser.pages import new_page
 
 pytestmark = pytest.mark.browser
 
@@ -34,9 +35,8 @@ def open_recorder(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def opened(address: str = LOCAL, before: str = "") -> Page:
-        context = browser.new_context(permissions=["microphone"] if address == LOCAL else [])
-        contexts.append(context)
-        page = context.new_page()
+        page = new_page(browser, permissions=["microphone"] if address == LOCAL else [])
+        contexts.append(page.context)
         page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
         page.route(
             "**/microphone.js",

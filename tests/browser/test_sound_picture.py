@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from omni_lib.course.figures import page_style
 from omni_lib.course.widgets.explorer import Canvas
 from omni_lib.course.widgets.sound_picture import SoundPicture
+from tests.browser.pages import new_page
 
 pytestmark = pytest.mark.browser
 
@@ -67,14 +68,8 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
         }
         state |= {name: base64.b64encode(state[name]).decode() for name in ("image", "sound")}
         body = PAGE.replace("CSS", str(SoundPicture._css)).replace("STATE", json.dumps(state))
-        context = browser.new_context(viewport={"width": 1000, "height": 600})
-        contexts.append(context)
-        page = context.new_page()
-        page.errors = []
-        page.on(
-            "console", lambda message: page.errors.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page = new_page(browser, viewport={"width": 1000, "height": 600})
+        contexts.append(page.context)
         page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
         page.route(
             "**/*.js",
