@@ -38,14 +38,15 @@ def chromium_path() -> str:
 def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Headless Chromium, whose microphone plays "one zero zero one zero four" once.
 
-    The sound starts half a second after the microphone is opened.
+    The sound starts two seconds after the microphone is opened: on a busy machine, a page needs some time
+    until it records.
     """
     spoken = tmp_path_factory.mktemp("microphone") / "digits.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     clip = read_audio(clips()["digits"].path).numpy()
     soundfile.write(
         spoken,
-        np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]),
+        np.concatenate([silence, silence, clip, silence, silence]),
         SAMPLE_RATE,
         subtype="PCM_16",
     )

@@ -31,7 +31,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -83,16 +82,15 @@ class LabServer:
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir(parents=True)
         self.token = secrets.token_hex(16)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = ""  # the server chooses a free port
+        self._runtime = folder / "runtime"
         for plugin, settings in SETTINGS.items():
             file = folder / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(settings))
         own = {
             "JUPYTER_CONFIG_DIR": folder / "config",
-            "JUPYTER_RUNTIME_DIR": folder / "runtime",
+            "JUPYTER_RUNTIME_DIR": self._runtime,
             "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
             "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
             "IPYTHONDIR": folder / "ipython",
@@ -114,8 +112,7 @@ class LabServer:
             "--ServerApp.ip=127.0.0.1",
         ]
         command += [
-            f"--ServerApp.port={self.url.rpartition(':')[2]}",
-            "--ServerApp.port_retries=0",
+            "--ServerApp.port=0",
             "--ServerApp.allow_root=True",
         ]
         command += [f"--ServerApp.root_dir={self.notebooks}", "--LabApp.extension_manager=readonly"]
@@ -132,8 +129,10 @@ class LabServer:
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text(errors="replace")
         try:
-            return bool(self.api("api/status"))
-        except (OSError, http.client.HTTPException):
+            written = (self._runtime / f"jpserver-{self._process.pid}.json").read_text()
+            self.url = f"http://127.0.0.1:{json.loads(written)['port']}"
+            return "kernels" in self.api("api/status")
+        except (OSError, ValueError, http.client.HTTPException):  # not there yet, or half-written
             return False
 
     def api(self, path: str, method: str = "GET") -> Any:
@@ -178,41 +177,35 @@ class Notebook:
     def run_all(self, timeout: float = PATIENCE) -> None:
         """Run all cells, and wait for the last to end."""
         self.start_all()
-        self.wait_until(lambda: self.page.evaluate("window.omniRun"), "all cells have run", timeout)
+        self._wait_for_end("all cells have run", timeout)
         self.wait_idle()
 
     def start_all(self) -> None:
         """Run all cells, and do not wait."""
-        self.page.evaluate(
-            """() => { window.omniRun = null;
-                       window.jupyterapp.commands.execute("notebook:run-all-cells")
-                             .then(() => { window.omniRun = "done" },
-                                   error => { window.omniRun = String(error) }); }"""
-        )
+        self._start("notebook:run-all-cells")
 
     def run_cell(self, index: int, source: str | None = None, timeout: float = PATIENCE) -> None:
         """Run one cell, with another text if one is given, and wait for its end."""
         self.start_cell(index, source)
-        self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
+        self._wait_for_end(f"cell {index} has run", timeout)
 
     def start_cell(self, index: int, source: str | None = None) -> None:
         """Run one cell, and do not wait."""
         self.page.evaluate(
             """([index, source]) => { const notebook = window.jupyterapp.shell.currentWidget.content;
                 if (source !== null) notebook.model.cells.get(index).sharedModel.setSource(source);
-                notebook.deselectAll(); notebook.activeCellIndex = index; window.omniRun = null;
-                window.jupyterapp.commands.execute("notebook:run-cell")
-                      .then(() => { window.omniRun = "done" },
-                            error => { window.omniRun = String(error) }); }""",
+                notebook.deselectAll(); notebook.activeCellIndex = index; }""",
             [index, source],
         )
+        self._start("notebook:run-cell")
 
     def restart_kernel(self) -> None:
         """Kernel → Restart Kernel…, and yes."""
         self._cut_short = True
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:restart') }")
+        self._start("kernelmenu:restart")
         self.page.locator(".jp-Dialog button.jp-mod-accept").click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self._wait_for_end("the kernel is restarted")
         self.wait_idle()
 
     def reload(self) -> None:
@@ -258,6 +251,14 @@ class Notebook:
                         + [...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL()).join()"""
             )
         )
+
+    def settled_appearance(self, part: Locator) -> str:
+        """Its appearance once the kernel has answered everything: two looks with an idle kernel are equal."""
+        before, seen = None, self.appearance(part)
+        while before != seen:
+            self.wait_idle()
+            before, seen = seen, self.appearance(part)
+        return seen
 
     def contents(self) -> dict[str, Any]:
         """The notebook as it would be saved."""
@@ -334,6 +335,20 @@ class Notebook:
         )
 
     # Internal
+
+    def _start(self, command: str) -> None:
+        """Start a command of JupyterLab, and do not wait."""
+        self.page.evaluate(
+            """command => { window.omniRun = null;
+                            window.jupyterapp.commands.execute(command)
+                                  .then(() => { window.omniRun = "done" },
+                                        error => { window.omniRun = String(error) }); }""",
+            command,
+        )
+
+    def _wait_for_end(self, what: str, timeout: float = PATIENCE) -> None:
+        """Wait for the end of the command that was started last."""
+        self.wait_until(lambda: self.page.evaluate("window.omniRun"), what, timeout)
 
     def _load(self, url: str) -> None:
         self.page.goto(url)

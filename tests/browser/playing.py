@@ -1,6 +1,7 @@
 """Playing an `<audio>` element in a test, also while its sound is still being sent or is replaced.
 
-play(page.locator("audio"))      # its length in seconds; it has been heard to play
+play(page.locator("audio"))      # its length in seconds; its time has advanced
+page.evaluate(WATCH_WORDS)       # puts each word that is marked while it is said into `marked`
 """
 
 from __future__ import annotations
@@ -30,6 +31,19 @@ LOOK = """async (audio, first) => {
         await audio.play().catch(error => { if (error.name !== "AbortError") throw error })
     }
     return "the time of the sound does not advance"
+}"""
+
+# A word is marked only while it is said, and a look from outside can miss that: the page notes each itself.
+# The sound plays at a quarter of its speed, so that a busy page, too, draws a frame in each word.
+WATCH_WORDS = """() => {
+    const audio = document.querySelector("audio")
+    audio.muted = true
+    audio.playbackRate = 0.25
+    window.marked = []
+    new MutationObserver(() => {
+        const word = document.querySelector(".word.now")?.textContent
+        if (word && word !== marked.at(-1)) marked.push(word)
+    }).observe(document.body, { subtree: true, attributeFilter: ["class"] })
 }"""
 
 

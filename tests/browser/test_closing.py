@@ -57,6 +57,9 @@ def test_the_page_that_is_kept_has_board_curve_and_voice(page: Page) -> None:
     assert len(page.query_selector_all("section:first-of-type tbody tr")) == len(board.everything().lessons)
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
     assert page.query_selector('img[alt*="the run mine"]'), "the curve, in words for who cannot see it"
+    page.wait_for_function(
+        "[...document.querySelectorAll('audio')].every(each => each.readyState || each.error)"
+    )
     assert page.evaluate("[...document.querySelectorAll('audio')].every(each => !each.error)")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
     assert faults(page.locator("body")) == []

@@ -27,12 +27,14 @@ const revive = value => {
   }
   return value;
 };
-const state = revive(STATE);
+const state = window.state = revive(STATE);
+window.sent = [];
 const listeners = [];
 const model = {
   get: name => state[name],
   set: (name, value) => { state[name] = value; },
   save_changes: () => {},
+  send: content => window.sent.push(content),
   on: (names, react) => listeners.push([names, react]),
   off: () => {},
 };
@@ -54,7 +56,8 @@ def _sendable(value: Any) -> Any:
 
 
 def widget_page(browser: Browser, widget: anywidget.AnyWidget, width: int = 1000) -> Page:
-    """A page that shows `widget`. `page.errors` gets what the console reports.
+    """A page that shows `widget`. `page.errors` gets what the console reports, and `window.sent` in
+    the page what the widget sends to Python.
 
     Close `page.context` after use.
     """
