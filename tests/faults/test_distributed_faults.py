@@ -28,7 +28,7 @@ pytestmark = [
         reason="no gloo, or a system whose processes take no signals from others (Windows)",
     ),
 ]
-PATIENCE = 180  # seconds, on a busy machine
+PATIENCE = 600  # seconds, on a busy machine
 
 
 class Job:
@@ -128,14 +128,14 @@ def test_a_killed_rank_ends_the_job_cleanly_and_one_process_can_go_on(started, t
 
 def test_torchrun_goes_on_from_the_last_checkpoint(started, tmp_path):
     """Rank 0, which writes the files and holds the lock of the run, is killed."""
-    job = started({"num_epochs": 20}, "--max-restarts", "1")
+    job = started({"num_epochs": 10}, "--max-restarts", "1")
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     job.rank(0).kill()
     assert job.finish() == 0, job.error
     (resumed,) = [line for line in job.out.splitlines() if line.startswith("Resuming at step")]
     assert int(resumed.split()[3].split("/")[0]) >= 2
-    assert load_checkpoint(tmp_path / "run" / "audio_enc_step_120.pt")["step"] == 120
-    assert logged_steps(tmp_path / "run") == list(range(1, 121))
+    assert load_checkpoint(tmp_path / "run" / "audio_enc_step_60.pt")["step"] == 60
+    assert logged_steps(tmp_path / "run") == list(range(1, 61))
     assert "Ready for Stage E!" in job.out
 
 
