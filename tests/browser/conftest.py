@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from omni_lib.audio import SAMPLE_RATE, read_audio
 from omni_lib.course.materials import clips
 from tests.browser.lab import ROOT, LabServer, Notebook, chromium, write_notebook
+from tests.browser.pages import new_page
 
 NEEDED = "OMNI_BROWSER_REQUIRED"  # set by .ci/run
 
@@ -37,14 +38,15 @@ def chromium_path() -> str:
 def browser(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Headless Chromium, whose microphone plays "one zero zero one zero four" once.
 
-    The sound starts half a second after the microphone is opened.
+    The sound starts two seconds after the microphone is opened: on a busy machine, a page needs some time
+    until it records.
     """
     spoken = tmp_path_factory.mktemp("microphone") / "digits.wav"
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     clip = read_audio(clips()["digits"].path).numpy()
     soundfile.write(
         spoken,
-        np.concatenate([silence[: SAMPLE_RATE // 2], clip, silence, silence]),
+        np.concatenate([silence, silence, clip, silence, silence]),
         SAMPLE_RATE,
         subtype="PCM_16",
     )
@@ -97,11 +99,10 @@ def open_notebook(browser: Browser, server: LabServer) -> Iterator[Callable[...,
             nbformat.write(notebook, file)
         else:
             write_notebook(file, source)
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1000}, permissions=["microphone"], **options
-        )
-        contexts.append(context)
-        return Notebook(context.new_page(), server, file.name)
+        size = {"width": 1280, "height": 1000}
+        page = new_page(browser, viewport=size, permissions=["microphone"], **options)
+        contexts.append(page.context)
+        return Notebook(page, server, file.name)
 
     yield opened
     for context in contexts:

@@ -31,7 +31,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -41,6 +40,9 @@ from typing import Any
 
 import nbformat
 from playwright.sync_api import ConsoleMessage, Locator, Page
+
+from tests.browser.pages import PATIENCE
+from tests.browser.playing import play
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -80,16 +82,15 @@ class LabServer:
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir(parents=True)
         self.token = secrets.token_hex(16)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = ""  # the server chooses a free port
+        self._runtime = folder / "runtime"
         for plugin, settings in SETTINGS.items():
             file = folder / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(settings))
         own = {
             "JUPYTER_CONFIG_DIR": folder / "config",
-            "JUPYTER_RUNTIME_DIR": folder / "runtime",
+            "JUPYTER_RUNTIME_DIR": self._runtime,
             "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
             "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
             "IPYTHONDIR": folder / "ipython",
@@ -111,8 +112,7 @@ class LabServer:
             "--ServerApp.ip=127.0.0.1",
         ]
         command += [
-            f"--ServerApp.port={self.url.rpartition(':')[2]}",
-            "--ServerApp.port_retries=0",
+            "--ServerApp.port=0",
             "--ServerApp.allow_root=True",
         ]
         command += [f"--ServerApp.root_dir={self.notebooks}", "--LabApp.extension_manager=readonly"]
@@ -121,7 +121,7 @@ class LabServer:
                 command, env=variables, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
-            _until(self._answers, 90, "JupyterLab answers")
+            _until(self._answers, PATIENCE, "JupyterLab answers")
         except BaseException:
             self.close()
             raise
@@ -129,13 +129,15 @@ class LabServer:
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text(errors="replace")
         try:
-            return bool(self.api("api/status"))
-        except (OSError, http.client.HTTPException):
+            written = (self._runtime / f"jpserver-{self._process.pid}.json").read_text()
+            self.url = f"http://127.0.0.1:{json.loads(written)['port']}"
+            return "kernels" in self.api("api/status")
+        except (OSError, ValueError, http.client.HTTPException):  # not there yet, or half-written
             return False
 
     def api(self, path: str, method: str = "GET") -> Any:
         """The response of the server's REST interface."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE)
         try:
             connection.request(method, f"/{path}", headers={"Authorization": f"token {self.token}"})
             return json.loads(connection.getresponse().read() or b"null")
@@ -172,44 +174,38 @@ class Notebook:
 
     # What a learner does
 
-    def run_all(self, timeout: float = 120) -> None:
+    def run_all(self, timeout: float = PATIENCE) -> None:
         """Run all cells, and wait for the last to end."""
         self.start_all()
-        self.wait_until(lambda: self.page.evaluate("window.omniRun"), "all cells have run", timeout)
+        self._wait_for_end("all cells have run", timeout)
         self.wait_idle()
 
     def start_all(self) -> None:
         """Run all cells, and do not wait."""
-        self.page.evaluate(
-            """() => { window.omniRun = null;
-                       window.jupyterapp.commands.execute("notebook:run-all-cells")
-                             .then(() => { window.omniRun = "done" },
-                                   error => { window.omniRun = String(error) }); }"""
-        )
+        self._start("notebook:run-all-cells")
 
-    def run_cell(self, index: int, source: str | None = None, timeout: float = 60) -> None:
+    def run_cell(self, index: int, source: str | None = None, timeout: float = PATIENCE) -> None:
         """Run one cell, with another text if one is given, and wait for its end."""
         self.start_cell(index, source)
-        self.wait_until(lambda: self.page.evaluate("window.omniRun"), f"cell {index} has run", timeout)
+        self._wait_for_end(f"cell {index} has run", timeout)
 
     def start_cell(self, index: int, source: str | None = None) -> None:
         """Run one cell, and do not wait."""
         self.page.evaluate(
             """([index, source]) => { const notebook = window.jupyterapp.shell.currentWidget.content;
                 if (source !== null) notebook.model.cells.get(index).sharedModel.setSource(source);
-                notebook.deselectAll(); notebook.activeCellIndex = index; window.omniRun = null;
-                window.jupyterapp.commands.execute("notebook:run-cell")
-                      .then(() => { window.omniRun = "done" },
-                            error => { window.omniRun = String(error) }); }""",
+                notebook.deselectAll(); notebook.activeCellIndex = index; }""",
             [index, source],
         )
+        self._start("notebook:run-cell")
 
     def restart_kernel(self) -> None:
         """Kernel → Restart Kernel…, and yes."""
         self._cut_short = True
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:restart') }")
+        self._start("kernelmenu:restart")
         self.page.locator(".jp-Dialog button.jp-mod-accept").click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self._wait_for_end("the kernel is restarted")
         self.wait_idle()
 
     def reload(self) -> None:
@@ -226,14 +222,7 @@ class Notebook:
 
     def play(self, audio: Locator) -> float:
         """Play an `<audio>` element until its time has advanced; its length in seconds."""
-        audio.evaluate("audio => { audio.muted = true; return audio.play() }")
-        self.wait_until(
-            lambda: audio.evaluate("audio => audio.duration > 0 && audio.currentTime > 0"),
-            "the sound plays",
-            20,
-        )
-        audio.evaluate("audio => audio.pause()")
-        return float(audio.evaluate("audio => audio.duration"))
+        return play(audio)
 
     # What a learner sees
 
@@ -262,6 +251,14 @@ class Notebook:
                         + [...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL()).join()"""
             )
         )
+
+    def settled_appearance(self, part: Locator) -> str:
+        """Its appearance once the kernel has answered everything: two looks with an idle kernel are equal."""
+        before, seen = None, self.appearance(part)
+        while before != seen:
+            self.wait_idle()
+            before, seen = seen, self.appearance(part)
+        return seen
 
     def contents(self) -> dict[str, Any]:
         """The notebook as it would be saved."""
@@ -325,11 +322,11 @@ class Notebook:
 
     # Waiting
 
-    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = 60) -> Any:
+    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
         """Wait for `condition` to return something true, and return that."""
         return _until(condition, timeout, what, lambda seconds: self.page.wait_for_timeout(1000 * seconds))
 
-    def wait_idle(self, timeout: float = 90) -> None:
+    def wait_idle(self, timeout: float = PATIENCE) -> None:
         """Wait for a kernel that is connected and has nothing to do."""
         self.page.wait_for_function(
             """() => { const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -339,12 +336,25 @@ class Notebook:
 
     # Internal
 
+    def _start(self, command: str) -> None:
+        """Start a command of JupyterLab, and do not wait."""
+        self.page.evaluate(
+            """command => { window.omniRun = null;
+                            window.jupyterapp.commands.execute(command)
+                                  .then(() => { window.omniRun = "done" },
+                                        error => { window.omniRun = String(error) }); }""",
+            command,
+        )
+
+    def _wait_for_end(self, what: str, timeout: float = PATIENCE) -> None:
+        """Wait for the end of the command that was started last."""
+        self.wait_until(lambda: self.page.evaluate("window.omniRun"), what, timeout)
+
     def _load(self, url: str) -> None:
         self.page.goto(url)
         self.page.wait_for_function(
             "name => window.jupyterapp?.shell.currentWidget?.context?.path === name",
             arg=self.name,
-            timeout=90_000,
         )
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
         self.page.evaluate("() => { window.jupyterapp.shell.collapseLeft() }")

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import ROOT
 
@@ -48,8 +49,11 @@ def test_two_parts_of_the_learner_train_and_the_board_names_them(open_notebook, 
             "print(status.state.value, 'at step', status.step, own.folder.name)",
         ]
     )
-    notebook.run_all(timeout=240)
+    notebook.run_all(timeout=600)
     notebook.assert_clean()
+    outputs = notebook.page.locator(".jp-OutputArea-output")  # drawn some time after they have arrived
+    expect(outputs.filter(has_text="2 of 10 parts are yours").first).to_be_visible()
+    expect(outputs.filter(has_text="at step").filter(has_text="_with_2_own").first).to_be_visible()
     shown = notebook.page.locator(".jp-OutputArea-output").all_inner_texts()
     table = next(text for text in shown if "2 of 10 parts are yours" in text)
     assert table.count("yours\n") + table.count("yours\t") >= 2 and "not solved yet (lesson 01)" in table

@@ -7,10 +7,12 @@ from playwright.sync_api import expect
 from omni_lib.course.widgets.clip_rows import from_sound_to_text, word_player
 from omni_lib.course.widgets.said_heard import Pair, SaidHeard
 from omni_lib.course.widgets.sound_picture import wav_bytes
+from tests.browser.playing import WATCH_WORDS
 from tests.browser.widget_page import widget_page
 
 pytestmark = pytest.mark.browser
 
+SLOWEST = 0.0625  # the least speed at which Chromium plays
 TIME = "document.querySelector('audio').currentTime"
 OVERLAPS = """() => { const boxes = [...document.querySelectorAll(".word .text")]
                           .map(text => text.getBoundingClientRect());
@@ -36,6 +38,12 @@ def contrast(part) -> float:
     return part.evaluate(CONTRAST)
 
 
+def is_within(part, width) -> bool:
+    """Whether nothing of a part is beside a window of this width."""
+    box = part.bounding_box()
+    return box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
 def wait_for(page, condition):
     page.wait_for_function(condition)
 
@@ -45,18 +53,18 @@ def test_a_word_is_heard_when_it_is_clicked(browser):
     wait_for(page, "document.querySelector('audio').duration > 2")
     words = page.get_by_role("button", name="play the word")
     expect(words).to_have_count(6)
-    page.evaluate("document.querySelector('audio').muted = true")
+    page.evaluate(WATCH_WORDS)
 
     # a click plays the word and stops behind it
     words.nth(5).click()
-    expect(page.locator(".word.now .text")).to_have_text("four")
+    wait_for(page, "marked.includes('four')")
     wait_for(page, "document.querySelector('audio').paused")
     assert 2.1 < page.evaluate(TIME) < 2.35
 
     # so does Enter, and the word is marked while it is said
     words.nth(0).focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".word.now .text")).to_have_text("one")
+    wait_for(page, "marked.includes('one')")
     wait_for(page, "document.querySelector('audio').paused")
     assert 0.5 < page.evaluate(TIME) < 0.9
 
@@ -74,7 +82,8 @@ def test_a_word_is_heard_when_it_is_clicked(browser):
     stands = head.bounding_box()
     assert stands["x"] + stands["width"] / 2 == pytest.approx(picture["x"] + picture["width"] / 2, abs=6)
 
-    # play and pause by the button
+    # play and pause by the button; slowly, so that the clip has not ended when it is paused
+    page.evaluate(f"document.querySelector('audio').playbackRate = {SLOWEST}")
     button = page.get_by_role("button", name="play the clip 'digits'")
     button.click()
     expect(page.get_by_role("button", name="pause the clip 'digits'")).to_be_visible()
@@ -97,8 +106,54 @@ def test_no_label_lies_on_another_and_nothing_is_wider_than_the_page(browser, wi
     page.context.close()
 
 
+def test_another_clip_and_a_second_click_are_no_error(browser):
+    """Both interrupt a sound that was asked for and has not begun."""
+    page = widget_page(browser, from_sound_to_text("digits"))
+    wait_for(page, "document.querySelector('audio').duration > 2")
+    page.evaluate(
+        """() => { document.querySelector("audio").muted = true;
+                   const button = document.querySelector("button.play");
+                   button.click(); button.click();
+                   document.querySelector("button.word").click();
+                   change("label", "another") }"""  # builds all rows again, with the sound
+    )
+    wait_for(page, "document.querySelector('button.play').ariaLabel === 'play another'")
+    wait_for(page, "document.querySelector('audio').readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")
+    expect(page.locator(".problem")).to_be_hidden()
+    page.get_by_role("button", name="play another").click()
+    wait_for(page, "document.querySelector('audio').ended")  # not at the end of the word
+    assert page.errors == []
+    page.context.close()
+
+
+def test_a_clip_that_cannot_be_played_is_named(browser):
+    page = widget_page(browser, from_sound_to_text("digits"))
+    page.evaluate("change('sound', new DataView(new ArrayBuffer(100)))")
+    wait_for(page, "document.querySelector('audio').error")
+    page.get_by_role("button", name="play the clip 'digits'").click()
+    expect(page.get_by_role("status")).to_contain_text("The browser cannot play this sound. Run the cell")
+    assert page.errors == []
+    page.context.close()
+
+
+def test_a_clip_of_the_table_that_cannot_be_played_is_named_and_quick_clicks_are_no_error(browser):
+    tone = wav_bytes(0.01 * (torch.arange(16_000) % 50).float())
+    rows = [Pair("first", "a b", "a", tone), Pair("second", "c", "c", tone), Pair("third", "d", "d", b"?")]
+    page = widget_page(browser, SaidHeard(rows))
+    page.evaluate("() => document.querySelectorAll('td.play button').forEach(button => button.click())")
+    problem = page.get_by_role("status")
+    expect(problem).to_contain_text("The browser cannot play this sound. Run the cell")
+    page.evaluate("document.querySelector('audio').muted = true")
+    page.get_by_role("button", name="play the clip first").click()
+    wait_for(page, "document.querySelector('audio').ended")
+    expect(problem).to_be_hidden()
+    assert page.errors == []
+    page.context.close()
+
+
 def test_one_row_of_the_table_plays_at_a_time(browser):
-    tone = wav_bytes(0.01 * (torch.arange(32_000) % 50).float())
+    minute = 60 * 16_000  # it must not end before it is paused
+    tone = wav_bytes(0.01 * (torch.arange(minute) % 50).float())
     table = SaidHeard([Pair("first", "a b", "a", tone), Pair("second", "c", "c", tone)])
     page = widget_page(browser, table)
     page.evaluate("document.querySelector('audio').muted = true")
@@ -126,18 +181,22 @@ def test_lesson_00_makes_its_point_on_one_screen_and_keeps_it_without_a_kernel(o
     assert hero.bounding_box()["height"] <= 560
     for theme in ("light", "dark"):
         notebook.theme(theme)
-        assert contrast(hero.locator(".detail").first) >= 4.5
-        assert contrast(hero.locator(".word .text").first) >= 4.5
-        assert contrast(page.locator(".omni-said-heard td").last) >= 4.5
+        texts = (".omni-clip-rows .detail", ".omni-clip-rows .word .text", ".omni-said-heard td")
+        for text in texts:
+            faint = page.locator(text).first
+            notebook.wait_until(lambda faint=faint: contrast(faint) >= 4.5, f"{text} has enough contrast")
     notebook.theme("light")
     # a zoom of 125% shows the page as if it were 1 / 1.25 as wide
     for width, height in ((1440, 900), (1024, 768), (round(1024 / 1.25), 614)):
         page.set_viewport_size({"width": width, "height": height})
         notebook.wait_until(lambda: page.evaluate(OVERLAPS) == 0, "no label lies on another")
         for part in (hero, page.locator(".omni-said-heard")):
-            box = part.bounding_box()
-            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+            notebook.wait_until(
+                lambda part=part, width=width: is_within(part, width), f"it fits into {width} pixels"
+            )
     row = page.get_by_role("button", name="play the clip suitcase")
+    table = page.locator(".omni-said-heard audio")  # slowly, so that it still plays when the button is read
+    table.evaluate("(audio, speed) => { audio.defaultPlaybackRate = speed }", SLOWEST)
     row.click()
     expect(page.get_by_role("button", name="pause the clip suitcase")).to_be_visible()
     notebook.assert_clean()

@@ -15,6 +15,7 @@ from omni_lib.course.own_recogniser import Part, Parts
 from omni_lib.course.recordings import add_recording, recognise
 from omni_lib.machine.clone import ROOT
 from tests.browser.layout import faults
+from tests.browser.pages import new_page
 
 pytestmark = pytest.mark.browser
 
@@ -44,14 +45,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def page(browser: Browser, saved: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
     width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-    opened = context.new_page()
-    opened.errors = []
-    opened.on("console", lambda line: opened.errors.append(line.text) if line.type == "error" else None)
-    opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+    size = {"width": width, "height": 900}
+    opened = new_page(browser, viewport=size, color_scheme=scheme, offline=True)
     opened.goto(saved.as_uri())
     yield opened
-    context.close()
+    opened.context.close()
 
 
 def test_the_page_that_is_kept_has_board_curve_and_voice(page: Page) -> None:
@@ -59,6 +57,9 @@ def test_the_page_that_is_kept_has_board_curve_and_voice(page: Page) -> None:
     assert len(page.query_selector_all("section:first-of-type tbody tr")) == len(board.everything().lessons)
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
     assert page.query_selector('img[alt*="the run mine"]'), "the curve, in words for who cannot see it"
+    page.wait_for_function(
+        "[...document.querySelectorAll('audio')].every(each => each.readyState || each.error)"
+    )
     assert page.evaluate("[...document.querySelectorAll('audio')].every(each => !each.error)")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
     assert faults(page.locator("body")) == []

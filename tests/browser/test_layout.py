@@ -18,6 +18,7 @@ from omni_lib.course.widgets.encoder_drawing import encoder_drawing
 from omni_lib.course.widgets.trellis_explorer import trellis_explorer
 from tests.browser.lab import THEMES, Notebook
 from tests.browser.layout import faults
+from tests.browser.pages import new_page
 from tests.browser.widget_page import widget_page
 
 pytestmark = pytest.mark.browser
@@ -45,7 +46,7 @@ def test_a_widget_can_be_read_at_each_width_in_light_and_dark(browser: Browser, 
 
 
 def test_each_kind_of_fault_is_found(browser: Browser):
-    page = browser.new_page(viewport={"width": 500, "height": 300})
+    page = new_page(browser, viewport={"width": 500, "height": 300})
     page.set_content("<main style='background: white'></main>")
     part = page.locator("main")
     good = "<p>black on white</p><p style='color: #767676'>grey</p><div style='overflow-x: auto'><p style='"
@@ -61,7 +62,7 @@ def test_each_kind_of_fault_is_found(browser: Browser):
     }.items():
         page.evaluate("text => { document.querySelector('main').innerHTML = text }", text)
         assert any(fault in line for line in faults(part)), (text, faults(part))
-    page.close()
+    page.context.close()
 
 
 # Pictures that a screen reader could not describe

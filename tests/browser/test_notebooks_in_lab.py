@@ -30,7 +30,7 @@ def test_solved_it_runs_from_top_to_bottom_and_every_check_is_right(open_noteboo
     home = f"import os\nos.environ['OMNI_HOME'] = {str(tmp_path)!r}"
     node.cells.insert(0, nbformat.v4.new_code_cell(home))
     notebook = open_notebook(notebook=node)
-    notebook.run_all(timeout=600)
+    notebook.run_all(timeout=1200)
     notebook.assert_clean()
     notebook.screenshots(name)
     progress = Progress(tmp_path / "progress.json").read()

@@ -13,13 +13,15 @@ from playwright.sync_api import Browser, Page, expect
 from omni_lib.course.figures import page_style
 from omni_lib.course.widgets.explorer import Canvas
 from omni_lib.course.widgets.sound_picture import SoundPicture
+from tests.browser.pages import new_page
+from tests.browser.playing import WATCH_WORDS, play
 
 pytestmark = pytest.mark.browser
 
 PAGE = """<!doctype html><title>picture</title><link rel="icon" href="data:,"><style>CSS</style>
 <div id="place"></div><script type="module">
 import widget from "/sound_picture.js";
-const state = STATE;
+const state = window.state = STATE;
 const bytes = text => new DataView(Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer);
 const listeners = [];
 const model = {
@@ -67,14 +69,8 @@ def open_picture(browser: Browser) -> Iterator[Callable[..., Page]]:
         }
         state |= {name: base64.b64encode(state[name]).decode() for name in ("image", "sound")}
         body = PAGE.replace("CSS", str(SoundPicture._css)).replace("STATE", json.dumps(state))
-        context = browser.new_context(viewport={"width": 1000, "height": 600})
-        contexts.append(context)
-        page = context.new_page()
-        page.errors = []
-        page.on(
-            "console", lambda message: page.errors.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page = new_page(browser, viewport={"width": 1000, "height": 600})
+        contexts.append(page.context)
         page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
         page.route(
             "**/*.js",
@@ -106,11 +102,8 @@ def test_the_play_head_moves_with_the_sound(open_picture):
     assert head_share(page) == pytest.approx(0.1 + 0.8 * 0.5 / 2, abs=0.005), "at the start of the sound"
     expect(page.get_by_role("img", name="a ramp")).to_be_visible()
     assert page.locator("audio").get_attribute("aria-label") == "play a tone"
-    page.evaluate(
-        "() => { const audio = document.querySelector('audio'); audio.muted = true; return audio.play(); }"
-    )
-    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
-    page.evaluate("document.querySelector('audio').pause()")
+    play(page.locator("audio"))
+    assert head_share(page) > 0.1 + 0.8 * 0.5 / 2 + 0.001
     page.evaluate("document.querySelector('audio').currentTime = 0.75")
     expect(page.locator(".note")).to_have_text("third")  # second 1.25 of the picture
     assert head_share(page) == pytest.approx(0.1 + 0.8 * 1.25 / 2, abs=0.005)
@@ -154,14 +147,45 @@ def test_a_word_is_heard_alone(open_picture):
     page = open_picture()
     words = [{"word": "ta", "start": 0.6, "end": 0.7}, {"word": "ra", "start": 0.9, "end": 1.1}]
     page.evaluate("words => window.change('words', words)", words)
-    page.evaluate("document.querySelector('audio').muted = true")
+    page.evaluate(WATCH_WORDS)
     page.get_by_role("button", name="play the word ra, 0.90 to 1.10 seconds").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".word.now")).to_have_text("ra")
+    page.wait_for_function("marked.includes('ra')")
     page.wait_for_function("document.querySelector('audio').paused")
+    assert page.evaluate("marked") == ["ra"]
     assert 0.6 < page.evaluate("document.querySelector('audio').currentTime") < 0.9
     page.evaluate("window.change('words', [])")
     expect(page.get_by_role("button", name="play the word")).to_have_count(0)
+    assert page.errors == []
+
+
+def test_another_sound_just_after_a_click_is_no_error_and_plays_to_its_own_end(open_picture):
+    page = open_picture()
+    page.evaluate(
+        """() => { window.change('words', [{ word: 'ta', start: 0.6, end: 0.7 }]);
+                   document.querySelector('audio').muted = true;
+                   document.querySelector('button.word').click();
+                   window.change('sound', state.sound) }"""
+    )
+    page.wait_for_function("document.querySelector('audio').readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")
+    expect(page.locator(".problem")).to_be_hidden()
+    page.evaluate("window.change('plays', 1)")
+    page.wait_for_function("document.querySelector('audio').ended")  # not at the end of the word
+    assert page.errors == []
+
+
+def test_a_sound_that_cannot_be_played_is_named(open_picture):
+    page = open_picture()
+    page.evaluate("window.change('sound', btoa('this is not a sound'))")
+    page.evaluate("window.change('plays', 1)")
+    problem = page.get_by_role("status")
+    expect(problem).to_contain_text("The browser cannot play this sound. Run the cell again.")
+    page.evaluate(
+        """() => { document.querySelector('audio').play =
+                       () => Promise.reject(new DOMException('', 'NotAllowedError'));
+                   window.change('plays', 2) }"""
+    )
+    expect(problem).to_have_text("The browser starts a sound only after a click. Press play.")
     assert page.errors == []
 
 
@@ -171,8 +195,11 @@ def test_what_changes_is_shown(open_picture):
     page.evaluate("window.change('alt', 'another ramp')")
     expect(page.get_by_role("img", name="another ramp")).to_be_visible()
     assert page.locator("img").get_attribute("src") == before
+    page.evaluate("() => document.querySelector('audio').play()")
     page.evaluate("window.change('sound', '')")
     expect(page.locator("audio")).to_be_hidden()
+    assert page.evaluate("document.querySelector('audio').paused"), "nobody could stop it"
+    assert page.evaluate("document.querySelector('audio').readyState") == 0
     page.evaluate("window.change('image', '')")
     expect(page.locator("img")).to_be_hidden()
     assert page.errors == []

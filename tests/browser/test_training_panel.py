@@ -92,7 +92,10 @@ def test_start_stop_reload_restart_resume_to_the_end(open_notebook, training, tm
     for width, height in ((1024, 768), (1152, 720)):  # the latter: 1440 by 900 at a zoom of 125%
         notebook.page.set_viewport_size({"width": width, "height": height})
         notebook.wait_until(lambda: columns_of_charts(panel) == 2, f"two columns at {width} pixels")
-        assert panel.bounding_box()["height"] < height - 90
+        notebook.wait_until(
+            lambda height=height: panel.bounding_box()["height"] < height - 90,
+            f"it fits into {height} pixels",
+        )
     panel.locator(".omni-compare").click()
     expect(panel.get_by_text("there is no other run beside")).to_be_visible()
     panel.locator(".omni-again").click()
@@ -138,7 +141,7 @@ def test_a_running_training_outlives_kernel_and_page_and_is_stopped_while_a_cell
     )
     notebook.wait_until(lambda: points(panel) > before, "the curve goes on")
     notebook.reload()
-    seen = points(panel)
+    seen = notebook.wait_until(lambda: points(panel), "the curve is shown again")
     notebook.wait_until(lambda: points(panel) > seen, "the panel lives on after the page was loaded anew")
     notebook.screenshots("training_panel_running", notebook.cell(1))
 
@@ -163,6 +166,6 @@ def test_a_training_that_is_killed_says_why(open_notebook, training, tmp_path):
     panel = notebook.page.locator(".omni-training-panel")
     expect(panel.get_by_text("running")).to_be_visible()
     TrainingRun(tmp_path / "run").process().kill()
-    expect(panel.get_by_text("killed by SIGKILL")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("killed by SIGKILL")).to_be_visible(timeout=120_000)
     expect(panel.locator(".omni-resume")).to_be_enabled()
     notebook.assert_clean()

@@ -10,6 +10,8 @@ from typing import Any
 import anywidget
 from playwright.sync_api import Browser, Page
 
+from tests.browser.pages import new_page
+
 PAGE = """<!doctype html><html lang="en"><title>widget</title><link rel="icon" href="data:,">
 <style>body { margin: 16px; font-family: sans-serif } body.dark { background: #111; color: #eee;
   --jp-ui-font-color1: #eee } CSS</style>
@@ -25,12 +27,14 @@ const revive = value => {
   }
   return value;
 };
-const state = revive(STATE);
+const state = window.state = revive(STATE);
+window.sent = [];
 const listeners = [];
 const model = {
   get: name => state[name],
   set: (name, value) => { state[name] = value; },
   save_changes: () => {},
+  send: content => window.sent.push(content),
   on: (names, react) => listeners.push([names, react]),
   off: () => {},
 };
@@ -52,7 +56,8 @@ def _sendable(value: Any) -> Any:
 
 
 def widget_page(browser: Browser, widget: anywidget.AnyWidget, width: int = 1000) -> Page:
-    """A page that shows `widget`. `page.errors` gets what the console reports.
+    """A page that shows `widget`. `page.errors` gets what the console reports, and `window.sent` in
+    the page what the widget sends to Python.
 
     Close `page.context` after use.
     """
@@ -60,10 +65,7 @@ def widget_page(browser: Browser, widget: anywidget.AnyWidget, width: int = 1000
     names = [name for name in widget.traits(sync=True) if name not in inherited and name[0] != "_"]
     state = {name: _sendable(getattr(widget, name)) for name in names}
     body = PAGE.replace("CSS", str(widget._css)).replace("STATE", json.dumps(state))
-    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
-    page.errors = []
-    page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page = new_page(browser, viewport={"width": width, "height": 800})
     page.route("**/*", lambda route: route.fulfill(body=body, content_type="text/html"))
     page.route("**/*.js", lambda route: route.fulfill(body=str(widget._esm), content_type="text/javascript"))
     page.goto("http://localhost/")

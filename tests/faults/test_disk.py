@@ -194,15 +194,32 @@ def test_a_save_dir_that_cannot_be_a_folder_is_refused_before_anything_is_read(
 # The reader of the output is gone
 
 
+WAITS_BEHIND_STEP_4 = """
+import os, sys, time
+from omni_lib.cli import main
+from omni_lib.runs.journal import Journal
+add = Journal.add_steps
+def add_and_wait(self, *arguments, step, **options):
+    add(self, *arguments, step=step, **options)
+    while step == 4 and os.isatty(1):
+        time.sleep(0.01)
+Journal.add_steps = add_and_wait
+sys.exit(main(["train", "--config", sys.argv[1]]))
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no terminals of this kind")
 @pytest.mark.parametrize("ending", ["terminal", "pipe"])
 def test_a_closed_terminal_or_pipe_saves_the_run(
     make_tiny_config, tmp_path, ends_like_the_unbroken_run, ending
 ):
-    """`omni train` in a window that is closed; `omni train | head -3`."""
+    """`omni train` in a window that is closed; `omni train | head -3`.
+
+    In the window, the run waits behind step 4 until it is closed.
+    """
     config = make_tiny_config(tmp_path / "run")
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
-    command = [sys.executable, "-m", "omni_lib.train", "--config", str(tmp_path / "config.json")]
+    command = [sys.executable, "-c", WAITS_BEHIND_STEP_4, str(tmp_path / "config.json")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     if ending == "terminal":
         import pty

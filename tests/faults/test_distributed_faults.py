@@ -28,7 +28,7 @@ pytestmark = [
         reason="no gloo, or a system whose processes take no signals from others (Windows)",
     ),
 ]
-PATIENCE = 180  # seconds, on a busy machine
+PATIENCE = 600  # seconds, on a busy machine
 
 
 class Job:
@@ -109,7 +109,7 @@ def logged_steps(folder: Path) -> list[int]:
 
 
 def test_a_killed_rank_ends_the_job_cleanly_and_one_process_can_go_on(started, tmp_path, capsys):
-    job = started({"num_epochs": 10})
+    job = started({"num_epochs": 100})
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     job.rank(1).kill()
     assert job.finish() == 1
@@ -119,29 +119,29 @@ def test_a_killed_rank_ends_the_job_cleanly_and_one_process_can_go_on(started, t
     assert "Signal 9" in job.error, "torchrun reports which one was killed"
     assert not [process for process in job.seen if process.is_running()]
     step = load_checkpoint(periodic_checkpoints(tmp_path / "run")[-1])["step"]
-    assert 0 < step < 60
+    assert 0 < step < 600
     resume = ["train", "--config", str(tmp_path / "config.json"), "--resume", "--max-steps", str(step + 3)]
     assert main(resume) == 0
-    assert f"Resuming at step {step}/60" in capsys.readouterr().out
+    assert f"Resuming at step {step}/600" in capsys.readouterr().out
     assert logged_steps(tmp_path / "run") == list(range(1, step + 4))
 
 
 def test_torchrun_goes_on_from_the_last_checkpoint(started, tmp_path):
     """Rank 0, which writes the files and holds the lock of the run, is killed."""
-    job = started({"num_epochs": 5}, "--max-restarts", "1")
+    job = started({"num_epochs": 10}, "--max-restarts", "1")
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     job.rank(0).kill()
     assert job.finish() == 0, job.error
     (resumed,) = [line for line in job.out.splitlines() if line.startswith("Resuming at step")]
     assert int(resumed.split()[3].split("/")[0]) >= 2
-    assert load_checkpoint(tmp_path / "run" / "audio_enc_step_30.pt")["step"] == 30
-    assert logged_steps(tmp_path / "run") == list(range(1, 31))
+    assert load_checkpoint(tmp_path / "run" / "audio_enc_step_60.pt")["step"] == 60
+    assert logged_steps(tmp_path / "run") == list(range(1, 61))
     assert "Ready for Stage E!" in job.out
 
 
 @pytest.mark.parametrize(("number", "whom"), [(signal.SIGTERM, "rank 1"), (signal.SIGINT, "torchrun")])
 def test_a_stop_signal_to_one_rank_stops_all_after_the_same_step(started, tmp_path, number, whom):
-    job = started({"num_epochs": 40})
+    job = started({"num_epochs": 200})
     job.wait_for(lambda: periodic_checkpoints(tmp_path / "run"))
     (job.rank(1) if whom == "rank 1" else job.process).send_signal(number)
     assert job.finish() != 0, "it did not reach the end of the schedule"

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 
+import psutil
 import pytest
 
 from omni_lib.training.checkpoint import BEST, periodic_checkpoints
@@ -152,7 +153,8 @@ def test_a_run_that_is_asked_to_stop_saves_and_exits_130(
                 time.sleep(0.005)
             time.sleep(rng.uniform(0, longest))
             os.kill(pid, signal.SIGSTOP)  # so that it does not end between the look and the signal
-            time.sleep(0.05)
+            while psutil.Process(pid).status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                time.sleep(0.005)
             steps = [entry["step"] for entry in entries(folder / "run")]
             os.kill(pid, getattr(signal, name))
             os.kill(pid, signal.SIGCONT)

@@ -107,7 +107,7 @@ def test_a_second_training_into_one_folder_is_refused_and_the_first_is_unharmed(
 ):
     """The refusal names the first process; when that is killed, the folder is free at once."""
     (tmp_path / "config.json").write_text(
-        json.dumps(make_tiny_config(tmp_path / "run", num_epochs=30).to_dict())
+        json.dumps(make_tiny_config(tmp_path / "run", num_epochs=300).to_dict())
     )
     command = ["train", "--config", str(tmp_path / "config.json"), "--resume"]
     first = victims.start(command, tmp_path)

@@ -252,9 +252,16 @@ def test_each_reply_ends_with_a_full_stop():
     assert repr(Verdict(Outcome.COMPARE, "call .judge(True)")).endswith(".judge(True)")
 
 
-def test_an_interrupted_kernel_interrupts_the_call():
+def test_an_interrupted_kernel_interrupts_the_call(monkeypatch):
     """Otherwise an endless loop would go on in the background, and slow down every later cell."""
-    begun, ended = threading.Event(), threading.Event()
+    begun, awaited, ended = threading.Event(), threading.Event(), threading.Event()
+    wait = sandbox._wait
+
+    def wait_and_say_so(*arguments):
+        awaited.set()
+        return wait(*arguments)
+
+    monkeypatch.setattr(sandbox, "_wait", wait_and_say_so)
 
     def loops_until_it_is_interrupted(x):
         begun.set()
@@ -265,13 +272,13 @@ def test_an_interrupted_kernel_interrupts_the_call():
 
     def interrupt():
         begun.wait()
-        time.sleep(0.3)
+        awaited.wait()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         Attempt(loops_until_it_is_interrupted)(torch.ones(1))
-    assert ended.wait(5)
+    assert ended.wait(120)
 
 
 def test_a_check_does_not_draw_from_the_random_numbers_of_the_notebook():

@@ -158,23 +158,25 @@ def test_a_clip_that_cannot_be_read_is_named(folder, rows):
 
 
 WORKER = """
-import sys, time
+import os, sys, time
 from omni_lib.training import feature_cache, feature_files, features
 from omni_lib.manifest import read_manifest
 feature_files.SHARD_ROWS = 2
 original = features.read_audio
 def slowly(path):
     print(path, flush=True)
-    time.sleep(float(sys.argv[2]))
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
     return original(path)
 features.read_audio = slowly
 feature_cache.FeatureCache(read_manifest(sys.argv[1]).split("train"), memory_budget=0)
 """
 
 
-def start(csv: Path, seconds_a_clip: float) -> subprocess.Popen[str]:
+def start(csv: Path, go: Path) -> subprocess.Popen[str]:
+    """A process that makes the features of `csv`. It stops in its first clip until there is a file `go`."""
     return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(csv), str(seconds_a_clip)],
+        [sys.executable, "-c", WORKER, str(csv), str(go)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -182,11 +184,12 @@ def start(csv: Path, seconds_a_clip: float) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_processes_share_the_work_and_a_killed_one_does_not_block_the_others(folder, tones_csv):
-    killed = start(tones_csv, 3600)
+def test_processes_share_the_work_and_a_killed_one_does_not_block_the_others(folder, tones_csv, tmp_path):
+    killed = start(tones_csv, tmp_path / "never")
     killed.stdout.readline()  # it holds the lock of the first shard
-    workers = [start(tones_csv, 0.05) for _ in range(2)]
+    workers = [start(tones_csv, tmp_path / "go") for _ in range(2)]
     read = [worker.stdout.readline().strip() for worker in workers]  # they have begun with what is free
+    (tmp_path / "go").touch()
     killed.kill()
     killed.wait()
     killed.stdout.close()

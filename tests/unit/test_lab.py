@@ -251,10 +251,11 @@ def test_a_signed_copy_is_trusted(root: Path, monkeypatch: pytest.MonkeyPatch, t
 def test_three_lines_and_the_defaults_of_the_course(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ):
-    """A stand-in for the server: it leaves the file that names its address, and ends."""
+    """A stand-in for the server: it leaves the file that names its address, and ends once that was read."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "theirs")
     served, copies = tmp_path / "project", tmp_path / "project" / "my"
+    announced = tmp_path / "announced"
     copies.mkdir(parents=True)
     (tmp_path / "runtime").mkdir()
     source = f"""
@@ -263,8 +264,16 @@ print("noise of the server", os.environ["JUPYTER_CONFIG_PATH"])
 info = {{"pid": os.getpid(), "root_dir": {str(served)!r}, "token": "abc", "url": "http://localhost:8888/"}}
 file = pathlib.Path({str(tmp_path / "runtime")!r}) / f"jpserver-{{os.getpid()}}.json"
 file.write_text(json.dumps(info))
-time.sleep(2)
+while not pathlib.Path({str(announced)!r}).exists():
+    time.sleep(0.01)
 """
+    announce = lab._announce
+
+    def announce_and_end(*arguments) -> None:
+        announce(*arguments)
+        announced.touch()
+
+    monkeypatch.setattr(lab, "_announce", announce_and_end)
     assert lab._serve([sys.executable, "-c", source], served, copies) == 0
     assert capsys.readouterr().out.splitlines() == [
         "address  http://localhost:8888/lab?token=abc",
@@ -350,5 +359,5 @@ def test_two_that_refresh_at_the_same_time_lose_nothing(root: Path):
         thread.start()
         thread.join(0.3)
         assert thread.is_alive() and contents(root) == {NAME: "first edition"}
-    thread.join(30)
+    thread.join()
     assert contents(root) == {NAME: "second edition"}

@@ -241,7 +241,7 @@ class House:
         }
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=60, check=False)
+        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=300, check=False)
 
     def calls(self) -> list[str]:
         """The calls since the last time this was called."""
@@ -352,7 +352,7 @@ def test_two_at_once_install_once(house: House):
     assert f"process {os.getpid()} is installing" in waiting.stdout.readline()
     (house.folder / ".venv" / "ready").write_text(ready)
     (house.folder / ".venv-installing").unlink()
-    waiting.communicate(timeout=30)
+    waiting.communicate(timeout=300)
     assert (waiting.returncode, house.calls()) == (0, [])
 
 

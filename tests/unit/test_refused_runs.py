@@ -90,9 +90,12 @@ def test_a_process_that_is_ending_is_waited_for_although_its_record_is_gone_alre
     """A process that is refused restores the record of the run before it, and says why only afterwards."""
     run = TrainingRun(tmp_path)
     begin_session(tmp_path, ["omni", "train"])
-    ending = "import time; time.sleep(1); print('omni: the disk is full'); raise SystemExit(2)"
+    go = tmp_path / "go"
+    ending = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+    ending += "print('omni: the disk is full'); raise SystemExit(2)"
     run._pid = training_process.spawn([sys.executable, "-c", ending], tmp_path, tmp_path / CONSOLE)
     assert run.process() is not None and run.status().state is State.RUNNING
+    go.touch()
     with pytest.raises(UserError, match="exit code 2: the disk is full"):
         run.wait()
     assert run.process() is None

@@ -49,7 +49,7 @@ def holder(folder) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen) -> int:
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     return process.returncode
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import torch
 
@@ -142,8 +143,9 @@ def busy_neighbour():
     neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(neighbour.pid, {own_cores()[0]})
-    time.sleep(0.2)
     try:
+        while psutil.Process(neighbour.pid).cpu_times().user < 0.1:  # it still starts
+            time.sleep(0.01)
         yield
     finally:
         neighbour.kill()

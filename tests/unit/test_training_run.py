@@ -134,7 +134,7 @@ def test_it_outlives_who_started_it_and_can_be_stopped_by_who_finds_it(write_con
     try:
         assert kernel.stdout.readline() == "started\n"
         os.killpg(kernel.pid, signal.SIGKILL)
-        kernel.communicate(timeout=30)
+        kernel.communicate(timeout=120)
         run = TrainingRun.attach(tmp_path / "run")
         until(lambda: run.status().entries)
         assert run.status().state is State.RUNNING

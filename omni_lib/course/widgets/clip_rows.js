@@ -31,6 +31,8 @@ function render({ model, el }) {
   button.type = "button";
   const clock = element(bar, "span", "clock");
   const hint = element(bar, "span", "hint");
+  const problem = element(el, "div", "problem");
+  problem.setAttribute("role", "status");
   const grid = element(el, "div", "grid");
   const head = element(grid, "div", "play-head");
   const caption = element(el, "div", "caption");
@@ -83,10 +85,15 @@ function render({ model, el }) {
     if (!audio.paused) request = requestAnimationFrame(follow);
   }
 
+  // A pause or another sound that comes before the sound has begun is no failure. Any other reason is shown.
   function play(from, to = null) {
     until = to;
     audio.currentTime = from;
-    audio.play();
+    problem.textContent = "";
+    audio.play().catch((error) => {
+      if (error.name === "AbortError") return;
+      problem.textContent = `The browser cannot play this sound. Run the cell again. (${error.message})`;
+    });
   }
 
   function seek(second) {
@@ -98,6 +105,8 @@ function render({ model, el }) {
   function build() {
     for (const each of urls) URL.revokeObjectURL(each);
     urls = []; words = []; marks = [];
+    until = null;
+    problem.textContent = "";
     grid.replaceChildren();
     band = element(grid, "div", "band");
     audio.src = url(model.get("sound"), "audio/wav");

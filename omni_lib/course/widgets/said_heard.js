@@ -4,7 +4,10 @@ function render({ model, el }) {
   el.classList.add("omni-said-heard");
   el.innerHTML = model.get("table"); // made by Python, which escapes the texts
   const audio = document.createElement("audio");
-  el.append(audio);
+  const problem = document.createElement("div");
+  problem.className = "problem";
+  problem.setAttribute("role", "status");
+  el.append(audio, problem);
   const names = model.get("names");
   const sounds = model.get("sounds");
   let url = null;
@@ -22,10 +25,19 @@ function render({ model, el }) {
         audio.src = url;
         playing = index;
       }
-      audio.play();
+      play();
     });
     return button;
   });
+
+  // A pause or another sound that comes before the sound has begun is no failure. Any other reason is shown.
+  function play() {
+    problem.textContent = "";
+    audio.play().catch((error) => {
+      if (error.name === "AbortError") return;
+      problem.textContent = `The browser cannot play this sound. Run the cell again. (${error.message})`;
+    });
+  }
 
   function show() {
     buttons.forEach((button, index) => {

@@ -31,10 +31,12 @@ function render({ model, el }) {
   const player = element(el, "div", "player");
   const audio = element(player, "audio", "sound");
   const label = element(player, "span", "label");
+  const problem = element(el, "div", "problem");
   const wordList = element(el, "div", "words");
   const note = element(el, "div", "note");
   audio.controls = true;
   audio.preload = "auto";
+  problem.setAttribute("role", "status");
   head.hidden = true;
   head.tabIndex = 0;
   head.setAttribute("role", "slider");
@@ -61,8 +63,15 @@ function render({ model, el }) {
   function showSound() {
     const url = soundUrl(model.get("sound"));
     player.style.display = url === null ? "none" : "";
-    if (url !== null) audio.src = url;
-    else audio.removeAttribute("src");
+    until = null;
+    problem.textContent = "";
+    if (url !== null) {
+      audio.src = url;
+    } else {
+      audio.pause();
+      audio.removeAttribute("src");
+      audio.load(); // lets go of the old sound
+    }
     second = url === null ? null : model.get("sound_start");
     place();
   }
@@ -89,14 +98,25 @@ function render({ model, el }) {
         const start = model.get("sound_start");
         audio.currentTime = Math.max(0, word.start - start - MARGIN);
         until = word.end - start + MARGIN;
-        audio.play();
+        play();
       });
     }
   }
 
+  // A pause or another sound that comes before the sound has begun is no failure. Any other reason is shown.
+  function play() {
+    problem.textContent = "";
+    audio.play().catch((error) => {
+      if (error.name === "AbortError") return;
+      problem.textContent = error.name === "NotAllowedError"
+        ? "The browser starts a sound only after a click. Press play."
+        : `The browser cannot play this sound. Run the cell again. (${error.message})`;
+    });
+  }
+
   // Play what was set just now. The sound may be set by a later event of the same message.
   function playNow() {
-    setTimeout(() => audio.play().catch(() => {}), 0);
+    setTimeout(play, 0);
   }
 
   function place() {

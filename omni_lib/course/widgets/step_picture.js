@@ -21,20 +21,25 @@ function render({ model, el }) {
   frame.setAttribute("role", "group");
   drawing.setAttribute("role", "img");
   let timer = 0;
+  let awaited = false; // whether a step that playing has asked for is not drawn yet
 
   function ask(step) { model.send({ step }); }
   function pause() {
     clearInterval(timer);
     timer = 0;
+    awaited = false;
     player.textContent = "▶ play";
   }
   function advance() {
-    if (model.get("at_end")) pause();
-    else ask("forward");
+    if (awaited) return; // a busy kernel would get more and more requests
+    if (model.get("at_end")) { pause(); return; }
+    ask("forward");
+    awaited = true;
   }
   function play() {
     if (timer) { pause(); return; }
-    if (model.get("at_end")) ask("first");
+    awaited = model.get("at_end");
+    if (awaited) ask("first");
     timer = setInterval(advance, PAUSE);
     player.textContent = "❚❚ pause";
   }
@@ -49,7 +54,10 @@ function render({ model, el }) {
   button("step", "step →", () => { pause(); ask("forward"); });
   const player = button("play", "▶ play", play);
 
-  function show() { drawing.innerHTML = model.get("drawing"); }
+  function show() {
+    awaited = false;
+    drawing.innerHTML = model.get("drawing");
+  }
   function name() {
     drawing.setAttribute("aria-label", model.get("alt"));
     frame.setAttribute("aria-label", model.get("key_help"));
