@@ -15,7 +15,7 @@ Kept, with a note:
 - nearly all clipped: speech clipped to its sign alone is still understood (Licklider and Pollack 1948,
   "Effects of differentiation, integration, and infinite peak clipping upon the intelligibility of speech"),
   but it is not what a model should mostly be trained on
-- very quiet: a model that has never met such a level misses words
+- very quiet: a model that was not trained at such a level leaves out words
 - over full scale, but not by far: a copy as 16-bit PCM cuts the peaks off
 - an offset far larger than the sound
 - sound that stops within a wave and goes on as exact zeros, as where a part of a download is missing
@@ -53,7 +53,8 @@ _HOLE = 0.1  # seconds of exact zeros
 _LOUD_BEFORE_HOLE = 0.03  # amplitude, in the last samples before the zeros
 _LAST = 16  # number of these samples
 _QUIET = 0.05  # of full scale: below it, 8 bits have so few steps that many samples share the largest
-# peak, -46 dB of full scale: near it, audio_enc_tiny.pt misses words in two of four clips that it knows
+# peak, -46 dB of full scale: near it, audio_enc_tiny.pt leaves out words of two clips in four whose texts it
+# writes without an error at their own level
 _VERY_QUIET = 0.005
 _CANCELLED = 0.1  # of the power that would be left if the channels were uncorrelated
 
