@@ -86,13 +86,15 @@ def _from_beside(
     texts = [(line, row.get(names["text"], ""), row.get(column, "")) for line, row in rows]
     if any(text and text == cell for _, text, cell in texts):  # a label that is said
         return {}
-    cells = {cell for _, _, cell in texts} - {""}
+    cells = Counter(cell for _, _, cell in texts if cell)
     splits = column == names.get("split")
+    # of another column, only such as male and female: one of earlier sentences holds texts of other rows
+    least = 1 if column in names.values() else 2 if all(" " not in cell for cell in cells) else len(texts)
     return {
         line: f"its text is {text[:40]!r} and its {column} is empty, so its cells may have been moved:"
         " correct the row"
         for line, text, cell in texts
-        if not cell and (text in cells or (splits and (text in SPLITS or split_hint(text))))
+        if not cell and (cells[text] >= least or (splits and (text in SPLITS or split_hint(text))))
     }
 
 

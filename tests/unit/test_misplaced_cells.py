@@ -72,7 +72,7 @@ def test_a_line_that_is_not_a_text_tears_nothing(clips, beside):
             "line 3: its text is 'ann' and its speaker is empty",
         ),
         (
-            "path,text,gender\na.wav,yes,male\nb.wav,male,\nc.wav,yes,female\n",
+            "path,text,gender\na.wav,yes,male\nb.wav,male,\nc.wav,yes,male\n",
             "line 3: its text is 'male' and its gender is empty",
         ),
         (
@@ -92,6 +92,7 @@ def test_the_cell_of_another_column_is_not_a_text(clips, table, reason):
         "path,text,label\na.wav,yes,\nb.wav,no,no\nc.wav,no,no\n",  # the label is what was said
         "path,speaker,text\na.wav,the old man,no\nb.wav,the old man,how are you\nc.wav,woman in red,yes\n",
         "path,speaker,text\na.wav,ann,ann\nb.wav,ben,ben\nc.wav,ben,ann\n",  # they say their names
+        "path,text,previous\na.wav,hello,\nb.wav,how are you,hello\nc.wav,fine thanks,how are you\n",
         "path,speaker,text\na.wav,Mary Ann Lee,yes\nb.wav,Ben Ray Fox,no\nc.wav,Al Roe Jr,yes\n",
     ],
 )

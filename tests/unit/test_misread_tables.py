@@ -242,6 +242,10 @@ def test_texts_that_may_be_right_are_noted(clips):
     assert "note, t.csv: all 3 rows have the text 'go': check that each was said" in said
     _, said = imported(clips, "path,text\na.wav,h e l l o y o u\nb.wav,y e s y o u\n")
     assert any("most texts are single letters" in line for line in said)
+    _, said = imported(clips, "path,text\na.wav,noise\nb.wav,how are you today\n")
+    assert any("1 texts are only the name of a sound or a mark, such as 'noise'" in line for line in said)
+    _, said = imported(clips, "path,text\na.wav,noise\nb.wav,hello\n")  # a list of words
+    assert not any("name of a sound" in line for line in said)
     rows = "".join(
         f"{name}.wav,this text has been {word}\n"
         for name, word in {"a": "cut", "b": "put", "c": "let"}.items()
