@@ -84,7 +84,9 @@ def read_rows(path: Path) -> Table:
 
 def _from_csv(path: Path, text: str) -> Table:
     separator = re.match(r'"?sep=(.)"?\s*?\r?\n', text, re.IGNORECASE)  # Excel's own first line
-    delimiter = separator[1] if separator else _delimiter(path, text.lstrip("\r\n").partition("\n")[0])
+    first = text[separator.end() if separator else 0 :].lstrip("\r\n").partition("\n")[0]
+    # a copy of the table with other separators may have kept the line
+    delimiter = separator[1] if separator and separator[1] in first else _delimiter(path, first)
     if separator:
         text = "\n" + text[separator.end() :]  # lines keep their numbers
     # Quotes keep a comma inside a cell. With tabs and pipes they are not needed, and belong to the text.

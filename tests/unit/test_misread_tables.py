@@ -405,7 +405,9 @@ def test_other_columns_of_numbers_are_not_times(clips, columns):
     assert list(imported(clips, f"path,text,{columns}\na.wav,hello,{cells}\n")[0]) == ["hello"]
 
 
-@pytest.mark.parametrize("cell", ["0.5-1.5", '"[0.5, 1.5]"', "00:00.5 --> 00:01.5", "0.5s to 1.5s"])
+@pytest.mark.parametrize(
+    "cell", ["0.5-1.5", '"[0.5, 1.5]"', "00:00.5 --> 00:01.5", "0.5s to 1.5s", '"0.50,1.50"']
+)
 def test_both_times_in_one_cell(clips, cell):
     with pytest.raises(UserError, match="'timestamp', which seems to say where .* write two columns"):
         imported(clips, f"path,text,timestamp\na.wav,hello,{cell.replace('00:00.5', '00:00:00.5')}\n")
