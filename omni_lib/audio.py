@@ -30,6 +30,7 @@ LOG_FLOOR = 1e-6  # added to the mel power before the logarithm, so that digital
 # all. Divided by that, the noise of another recording would become an enormous input.
 LEAST_DEVIATION = 1.0  # nats
 
+_FEW_SPIKES = 1e-3  # the share of samples beyond full scale below which the others have another scale
 _BLOCK = 2**20  # samples per channel that are read at a time; only the mean of the channels is kept
 _BYTES_PER_SAMPLE = 16  # memory for the mono signal at its own rate and at 16 kHz, temporary copies included
 
@@ -138,6 +139,11 @@ def _refuse_impossible(path: Path, block: np.ndarray) -> None:
     if not np.isfinite(block).all():
         raise UserError(f"{path} holds samples that are not finite numbers: export it again as 16-bit PCM")
     if len(block) and (peak := float(np.abs(block).max())) > FULL_SCALE:
+        if int((np.abs(block) > FULL_SCALE).sum()) < _FEW_SPIKES * len(block):
+            raise UserError(
+                f"{path} has a few samples of up to {peak:.3g} among others within full scale (1), as where"
+                " it was damaged: copy or export it again"
+            )
         if 100 <= peak <= 2**16 and float(block.min()) >= 0:
             raise UserError(
                 f"{path} has samples of 0 to {peak:.5g}, far beyond full scale (1), as of unsigned integers:"

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from omni_lib.config import Config
 from omni_lib.errors import UserError
 from omni_lib.machine import distributed
+from omni_lib.machine.thread_plan import ThreadPlan
 from omni_lib.machine.threads import threads, threads_of_run
-from omni_lib.machine.waiting import ThreadPlan
 from omni_lib.runs.lock import RunLock
 from omni_lib.runs.log import FILE_NAME
 from omni_lib.trainer import Trainer

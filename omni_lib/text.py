@@ -77,24 +77,31 @@ def normalise(text: str) -> str:
         raise UserError(f"the text holds {found[0]!r}, which is not short for {words}: write it as spoken")
     capitals = [] if written.isupper() else [each.lower() for each in refusals.ACRONYM.findall(written)]
     acronyms = {each for each in capitals if capitals.count(each) == normalised.split().count(each)}
-    return refuse_spellings(normalised, acronyms)
+    prefixes = [each.lower() for each in refusals.PREFIX.findall(written)]
+    return refuse_spellings(
+        normalised,
+        acronyms,
+        {each for each in prefixes if prefixes.count(each) == normalised.split().count(each)},
+    )
 
 
-def refuse_spellings(normalised: str, acronyms: Collection[str] = ()) -> str:
+def refuse_spellings(normalised: str, acronyms: Collection[str] = (), prefixes: Collection[str] = ()) -> str:
     """The text itself, unless it holds a spelling that is not said as it stands: don t, km, chapter ii.
 
     Args:
         normalised: the text in a-z and single spaces.
         acronyms: words that look like abbreviations and are not, such as dec where the text had DEC.
+        prefixes: words that look like the end of a contraction and are not, such as re in "we re-elect".
 
     Raises:
         UserError: the text holds one.
     """
     if refusals.PHONES.fullmatch(normalised):
         raise UserError(f"the text {normalised[:40]!r} is written in phones: write it in words")
-    if found := refusals.LOST_APOSTROPHE.search(normalised):
-        whole = found[0].replace(" ", "'")
-        raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
+    for found in refusals.LOST_APOSTROPHE.finditer(normalised):
+        if found[0].split()[-1] not in prefixes:
+            whole = found[0].replace(" ", "'")
+            raise UserError(f"the text holds {found[0]!r}, which has lost its apostrophe: write {whole}")
     for found in refusals.NO_WORD.finditer(normalised):
         if found[0] not in acronyms:
             raise UserError(f"the text holds {found[0]!r}, which is not a word: write it out as spoken")
@@ -121,6 +128,7 @@ def written_out(text: str) -> str:
                 f"the text holds {found[0]!r}, which may be a part of the name of a sound: write [noise], or"
                 " remove the bracket if somebody said the word"
             )
+    text = patterns.WITHIN.sub(lambda found: "'".join(filter(None, found.groups())), text)
     text = patterns.APART.sub(r"'\1", patterns.SPLIT_OFF.sub(r"\1", text))
     if not patterns.OPENING_QUOTE.search(text):  # else the apostrophe may close the quotation
         text = patterns.HALF_APART.sub(r"'\1", text)

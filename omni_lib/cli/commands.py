@@ -91,7 +91,7 @@ def data_check(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """`omni train`: train, and report the error rates at the end of the schedule."""
-    from omni_lib.machine.waiting import choose_threads
+    from omni_lib.machine.thread_plan import choose_threads
 
     plan = choose_threads()  # before torch is imported
 
@@ -99,7 +99,7 @@ def train(options: argparse.Namespace) -> int:
     from omni_lib.config import load_config
     from omni_lib.inference.report import final_report
     from omni_lib.machine.distributed import is_writer, process_group
-    from omni_lib.runs.finding import runs_going_on
+    from omni_lib.runs.discovery import runs_going_on
 
     with process_group():  # joins the other processes, if torchrun started this one
         config = load_config(options.config, options.set)

@@ -46,7 +46,7 @@ from omni_lib.manifest import (
     write_manifest,
 )
 
-VERSION = 11  # of the output: a change rebuilds existing corpora
+VERSION = 12  # of the output: a change rebuilds existing corpora
 
 _ENGLISH = re.compile(  # en, en-US, English (India), British English; and in other languages
     r"en(?:g(?:lish)?)?(?:[-_ (].*)?|usa?|gb|british|american|australian|[a-z ]+ english"

@@ -23,6 +23,11 @@ _CORRECTED = re.compile(
     r"|gold|corrected|correction|ground[ _-]?truth",
     re.IGNORECASE,
 )
+# names of the same text in two forms: as printed and as spoken, so that only the words are compared
+_FORMS = re.compile(
+    r"(?:(?:raw|normali[sz]ed|clean(?:ed)?|original)_?(?:text|transcript|transcription|sentence)"
+    r"|(?:text|transcript|transcription|sentence)_?(?:raw|normali[sz]ed|clean(?:ed)?|original))"
+)
 _SIMILAR = 0.6  # of two spellings of one text, by difflib; other columns of sentences have other words
 
 
@@ -48,6 +53,7 @@ def refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]
         and _CORRECTED.fullmatch(name.strip())
         and any(_SIMILAR < _similarity(cells, rivals[0], name) < 1 for _, cells in rows[:_COMPARED])
     ]
+    _refuse_other_words(path, rows, rivals)
     for (line, cells), (first, *others) in product(rows[:_COMPARED], [rivals] if rivals else []):
         for other in others:
             try:
@@ -57,6 +63,28 @@ def refuse_rival_texts(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]
             if differ and cells[first] and cells[other]:
                 raise UserError(
                     f"{path} has the columns {first} and {other}, which differ in line {line}: keep only the"
+                    " one with what was said"
+                )
+
+
+def _refuse_other_words(
+    path: Path, rows: Sequence[tuple[int, Mapping[str, str]]], texts: Sequence[str]
+) -> None:
+    """Refuse two forms of the texts that have no word in common, as where one of them was sorted alone.
+
+    Raises:
+        UserError: they have none, in a row without figures and with several words in both.
+    """
+    forms = [name for name in (rows[0][1] if rows else ()) if _FORMS.fullmatch(name.strip().lower())]
+    first, *others = list(dict.fromkeys([*texts, *forms])) or [""]
+    for line, cells in rows[:_COMPARED]:
+        for other in (name for name in others if name in forms):
+            one, two = cells.get(first, "").lower(), cells.get(other, "").lower()
+            words = [set(re.findall(r"[^\W\d_]+", text)) for text in (one, two)]
+            if min(map(len, words)) > 1 and not words[0] & words[1] and not re.search(r"\d", one + two):
+                raise UserError(
+                    f"{path} has the columns {first} and {other}, which have no word in common in line"
+                    f" {line}: if one of them was sorted alone, export the table again; if not, keep only the"
                     " one with what was said"
                 )
 

@@ -30,8 +30,8 @@ class Sound(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class KnownSound:
-    """Inside `with KnownSound() as known:`, `known.sound(path)` reads only files that are not in the cache.
+class SoundCache:
+    """Inside `with SoundCache() as cache:`, `cache.sound(path)` reads only files that are not in the cache.
 
     If the cache cannot be used (a read-only home, a damaged file), every file is read, without a message.
     """
@@ -40,7 +40,7 @@ class KnownSound:
         self._new: dict[str, tuple[int, int, Sound]] = {}
         self._database: sqlite3.Connection | None = None
 
-    def __enter__(self) -> KnownSound:
+    def __enter__(self) -> SoundCache:
         try:
             self._database = sqlite3.connect(cache_folder() / _FILE, timeout=10)
             self._database.execute(

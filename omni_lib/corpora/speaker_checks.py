@@ -6,10 +6,11 @@ Then the error rate is lower than with new speakers.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from omni_lib.corpora.table import Row
+from omni_lib.text_rules.missing import missing_text
 
 # words in the names of columns of people; author, artist and the like are left out, since they may not speak
 _PEOPLE = frozenset(
@@ -18,6 +19,8 @@ _PEOPLE = frozenset(
     " locuteur sprecher sprecherin hablante locutor parlante spreker person voice".split()
 )
 _BESIDE = frozenset("id ids name code no nr num number hash key label uid uuid anon index of the nom".split())
+_NOBODY = frozenset("unknown unk unnamed anonymous ? - -- n.a. missing".split())
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)  # 123456789012, as a spreadsheet shows it
 _WHO = re.compile(r"(?:recorded|spoken|read|said|voiced)[ _-]?by", re.IGNORECASE)
 
 
@@ -65,6 +68,16 @@ def note_names(speakers: Sequence[str]) -> list[str]:
             f"{len(speakers) - len(named)} of {len(speakers)} rows have no speaker, and each of them counts"
             " as another person: write the speaker into every row"
         )
+    for speaker, rows in Counter(named).items():
+        why = (
+            "stands for a missing name: leave the cell empty, or write the name"
+            if missing_text(speaker) or speaker.lower() in _NOBODY
+            else "is a number that a spreadsheet shortened: export it as text"
+            if _SHORTENED.fullmatch(speaker)
+            else ""
+        )
+        if why and rows > 1:
+            notes.append(f"the speaker {speaker[:40]!r} of {rows} rows counts as one person, and {why}")
     alike: dict[str, set[str]] = defaultdict(set)
     for speaker in named:
         alike[_plain(speaker)].add(speaker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_columns import settle_columns
 from omni_lib.corpora.table_finder import WRITE
 from omni_lib.corpora.table_header import known_columns
+from omni_lib.corpora.translations import translated
 from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
 from omni_lib.machine.spans import has_spans
@@ -46,8 +48,10 @@ def read_json(path: Path, text: str) -> Table:
         if isinstance(each, dict)
     ]
     settle_columns(path, names, units, rows)
-    notes = note_unread(names, [row for _, row in rows])
-    return Table([_json_row(number, each, names) for number, each in objects], names, units, notes)
+    notes, problems = note_unread(names, [row for _, row in rows]), translated(rows)
+    found = [_json_row(number, each, names) for number, each in objects]
+    found = [replace(row, problem=row.problem or problems.get(row.line, "")) for row in found]
+    return Table(found, names, units, notes)
 
 
 def _by_columns(objects: Sequence[tuple[int, object]], names: Mapping[str, str]) -> bool:

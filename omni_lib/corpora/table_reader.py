@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from omni_lib.corpora.ljspeech_form import lj_places, unlike
+from omni_lib.corpora.misplaced_cells import moved_cells, torn_texts
 from omni_lib.corpora.table import Row, Table
 from omni_lib.corpora.table_columns import settle_columns
 from omni_lib.corpora.table_finder import refuse_transcript
@@ -33,6 +34,7 @@ from omni_lib.corpora.table_lines import (
     torn_lines,
     without_first,
 )
+from omni_lib.corpora.translations import translated
 from omni_lib.corpora.unread_columns import note_unread
 from omni_lib.errors import UserError
 from omni_lib.machine.mistaken import mistaken
@@ -82,7 +84,9 @@ def read_rows(path: Path) -> Table:
 
 def _from_csv(path: Path, text: str) -> Table:
     separator = re.match(r'"?sep=(.)"?\s*?\r?\n', text, re.IGNORECASE)  # Excel's own first line
-    delimiter = separator[1] if separator else _delimiter(path, text.lstrip("\r\n").partition("\n")[0])
+    first = text[separator.end() if separator else 0 :].lstrip("\r\n").partition("\n")[0]
+    # a copy of the table with other separators may have kept the line
+    delimiter = separator[1] if separator and separator[1] in first else _delimiter(path, first)
     if separator:
         text = "\n" + text[separator.end() :]  # lines keep their numbers
     # Quotes keep a comma inside a cell. With tabs and pipes they are not needed, and belong to the text.
@@ -102,7 +106,9 @@ def _from_csv(path: Path, text: str) -> Table:
             _refuse_unlike(path, rows)
         width = lj["text"] + 1
         found = [_row(line, cells, lj, width, path.parent, delimiter, "wavs/{}.wav") for line, cells in rows]
-        return Table(found, {"path": "the first", "text": "the last"}, {})
+        wavs = path.parent / "wavs"
+        torn = torn_texts(rows, 0, lj["text"], width, lambda name: (wavs / f"{name}.wav").is_file())
+        return Table(_with_problems(found, torn), {"path": "the first", "text": "the last"}, {})
     return _without_header(path, header, names, rows, delimiter)
 
 
@@ -138,7 +144,7 @@ def _headed(
         lines: the cells of each line as they are written, the first line included.
         rows: the same without spaces and quotes around the cells, and without empty lines.
     """
-    torn = torn_lines(lines) if delimiter not in ",;" else set()
+    torn = dict.fromkeys(torn_lines(lines), _TORN) if delimiter not in ",;" else {}
     if have_names(rows[1:], header, names["path"]):
         lines, rows = ([all_rows[0], *without_first(all_rows[1:])] for all_rows in (lines, rows))
     filled = [(line, [*cells, *[""] * (len(header) - len(cells))]) for line, cells in rows[1:]]
@@ -146,10 +152,11 @@ def _headed(
     settle_columns(path, names, units, named)
     places = {ours: header.index(theirs) for ours, theirs in names.items()}
     found = [_row(line, cells, places, len(header), path.parent, delimiter) for line, cells in rows[1:]]
-    found = [replace(row, problem=row.problem or _TORN) if row.line in torn else row for row in found]
+    torn = torn_texts(rows[1:], places["path"], places["text"], len(header), is_sound) | torn
+    found = _with_problems(found, torn | moved_cells(header, names, named) | translated(named))
     if delimiter == ",":
         causes = {line: split_text(cells, places["text"]) for line, cells in lines[1:]}
-        found = [replace(row, problem=row.problem or causes[row.line] or "") for row in found]
+        found = _with_problems(found, {line: cause for line, cause in causes.items() if cause})
     return Table(found, names, units, note_unread(names, [row for _, row in named]))
 
 
@@ -167,7 +174,14 @@ def _without_header(
         refuse_unknown_header(path, first, names, delimiter)  # else a text of the first row holds a comma
     text_first = all([is_sound(cell) for cell in cells[:2]] == [False, True] for _, cells in rows)
     places = {"path": 1, "text": 0} if text_first else {"path": 0, "text": 1}
-    return Table([_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows], {}, {})
+    found = [_row(line, cells, places, 2, path.parent, delimiter) for line, cells in rows]
+    torn = torn_texts(rows, places["path"], places["text"], 2, is_sound)
+    return Table(_with_problems(found, torn), {}, {})
+
+
+def _with_problems(rows: Sequence[Row], problems: Mapping[int, str]) -> list[Row]:
+    """The rows, with the problems of these lines where they have none yet."""
+    return [replace(row, problem=row.problem or problems.get(row.line, "")) for row in rows]
 
 
 def _delimiter(path: Path, first_line: str) -> str:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 from omni_lib.corpora.table import Row
 from omni_lib.errors import UserError
@@ -41,6 +42,8 @@ _REMARK = re.compile(r"\([^()]*[A-Za-z][^()]*\)\s[^()]+|[^()]+\s\([^()]*[A-Za-z]
 _GLUED = re.compile(
     r"[A-Za-z]{26,}|(?!(?:Ma?c|De|Di|Du|La|Le|Van|Von|Fitz|[a-z])[A-Z][a-z]+$)[A-Z]?[a-z]+(?:[A-Z][a-z]+)+"
 )
+_NO_TEXT = frozenset("unknown unclear empty blank crosstalk foreign other garbage".split())
+_SENTENCE = 2.5  # words, in the mean, of texts that are not a list of single words
 _SPELLED = re.compile(r"(?:[A-Za-z] ){4,}[A-Za-z]")
 # Frequent words of other languages, without accents; those that are English words too do not count
 _FOREIGN = {
@@ -206,6 +209,13 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     speakers = len({row.cells.get("speaker") for row in rows})
     if len(set(texts)) == 1 and len({row.cells["path"] for row in rows}) > 2 and 2 * speakers < len(texts):
         notes.append(f"all {len(texts)} rows have the text {texts[0][:40]!r}: check that each was said")
+    sounds = [text for text in texts if _is_of_a_sound(text.strip(" .!").lower())]
+    others = [len(text.split()) for text in texts if text not in sounds]
+    if sounds and others and mean(others) > _SENTENCE:
+        notes.append(
+            f"{len(sounds)} texts are only the name of a sound or a mark, such as {sounds[0][:40]!r}: if"
+            " nobody said the word, leave the rows out"
+        )
     folders = {part.lower() for row in rows for part in Path(row.cells["path"]).parts[:-1]} & {*SPLITS}
     if len(folders) > 1 and not any(row.cells.get("split") for row in rows):
         notes.append(
@@ -240,6 +250,11 @@ def _notes(rows: Sequence[Row]) -> list[str]:
             " cut off"
         )
     return notes
+
+
+def _is_of_a_sound(text: str) -> bool:
+    """Whether a text, in small letters, may name what is heard in place of words: noise, laughter."""
+    return text in _NO_TEXT or NOT_SPEECH.fullmatch(text) is not None
 
 
 def _inside(text: str) -> str:

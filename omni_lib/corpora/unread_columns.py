@@ -23,18 +23,36 @@ _KEPT = re.compile(
     re.IGNORECASE,
 )
 _REJECTED = frozenset("reject rejected exclude excluded discard discarded invalid unusable".split())
+# columns of a review, and what they hold in rows that were not passed
+_REVIEW = re.compile(
+    r"(?:.*[_ -])?(?:status|state|review|quality|qc|qa|verdict|decision|validation|approval)", re.IGNORECASE
+)
+_NOT_PASSED = frozenset(
+    "pending todo to-do draft open unverified unreviewed unchecked failed fail bad poor wrong skip skipped"
+    " error incomplete unusable".split()
+) | {"in progress", "needs review", "to do", "not ok", "in review"}
+_RECOGNISER = re.compile(  # numbers that only a recogniser gives
+    r"(?:avg|average|mean)_?log_?prob|no_?speech_?prob|compression_ratio|(?:asr|whisper)_(?:confidence|score)",
+    re.IGNORECASE,
+)
 
 
 def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Notes on columns that seem to say who speaks, or which rows to test on or to leave out."""
-    notes = note_people(names, rows)
+    notes = note_people(names, rows) + _note_votes(rows)
+    if machine := [name for name in (rows[0] if rows else ()) if _RECOGNISER.fullmatch(name.strip())]:
+        notes.append(
+            f"its column {machine[0]} is of a recogniser: if that wrote the texts too, correct them first, or"
+            " its errors are learned"
+        )
     for name in rows[0] if rows else ():
         cells = {row.get(name, "").strip().lower() for row in rows}
         if name in names.values() or len(cells) < 2:
             continue
         marks = cells <= _MARKS
         folds = len(cells) <= _MOST_FOLDS and _FOLD.fullmatch(name.strip())
-        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED:
+        passed = cells & _NOT_PASSED and _REVIEW.fullmatch(name.strip())
+        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED or passed:
             notes.append(
                 f"its column {name} may say which rows to leave out, and is not read: remove those rows"
             )
@@ -44,3 +62,13 @@ def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> 
                 " test into a column split"
             )
     return notes
+
+
+def _note_votes(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A note on rows that more people of Common Voice called wrong than right."""
+    votes = [(row.get("up_votes", ""), row.get("down_votes", "")) for row in rows]
+    numbers = [(int(up), int(down)) for up, down in votes if up.isdecimal() and down.isdecimal()]
+    rejected = sum(down > up for up, down in numbers)
+    if not rejected:
+        return []
+    return [f"{rejected} of its rows have more down_votes than up_votes, and are read: remove those rows"]

@@ -30,7 +30,7 @@ from omni_lib.course.widgets.clip_rows import words_of
 from omni_lib.course.widgets.sound_picture import wav_bytes
 from omni_lib.machine.files import write_atomically
 from omni_lib.manifest import read_manifest
-from omni_lib.runs.finding import bases, latest_first
+from omni_lib.runs.discovery import bases, latest_first
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.training.checkpoint import periodic_checkpoints
 

@@ -28,7 +28,7 @@ from omni_lib.errors import UserError
 from omni_lib.machine.clone import ROOT
 from omni_lib.machine.threads import beside_other_programs
 from omni_lib.runs.command import overrides
-from omni_lib.runs.finding import locate
+from omni_lib.runs.discovery import locate
 from omni_lib.runs.log import read_log
 from omni_lib.trainer import Trainer
 from omni_lib.training.batching import Batch

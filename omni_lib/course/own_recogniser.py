@@ -36,7 +36,7 @@ from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
 from omni_lib.machine.files import write_atomically
 from omni_lib.runs.command import overrides
-from omni_lib.runs.finding import locate
+from omni_lib.runs.discovery import locate
 from omni_lib.runs.lock import read_record
 from omni_lib.runs.status import State
 from omni_lib.training import feature_files

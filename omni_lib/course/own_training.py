@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omni_lib.errors import UserError
-from omni_lib.machine.waiting import choose_threads
+from omni_lib.machine.thread_plan import choose_threads
 
 
 def main(arguments: Sequence[str]) -> int:

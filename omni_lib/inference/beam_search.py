@@ -49,8 +49,8 @@ def make_decoder(
     Args:
         arpa: the file of the language model.
         references: texts that the transcripts will be compared with, if there are any.
-        report: called with a line about words of the model that were respelt or left out, and with another
-            line if the model has none of the words of `references`.
+        report: called with a line about words of the model that are left out or have another spelling in
+            transcripts, and with another line if the model has none of the words of `references`.
 
     Raises:
         UserError: the language model cannot be read, or has no word that the vocabulary's letters can spell.
@@ -92,12 +92,12 @@ class PrefixBeamDecoder:
         self, model: LanguageModel, lexicon: dict[str, str], vocabulary: Vocabulary, beam: int = BEAM
     ) -> None:
         self.model, self.lexicon, self.vocabulary, self.beam = model, lexicon, vocabulary, beam
-        self.words_spelt: dict[str, list[str]] = defaultdict(list)  # spelling → words
+        self.words_by_spelling: dict[str, list[str]] = defaultdict(list)
         self.next_letters: dict[str, set[str]] = defaultdict(set)  # beginning of a spelling → letters
         # beginning of a spelling → LM score of its likeliest word, as the first word of a sentence
         self.likeliest: dict[str, float] = {"": 0.0}
         for word, spelling in lexicon.items():
-            self.words_spelt[spelling].append(word)
+            self.words_by_spelling[spelling].append(word)
             score = LM_WEIGHT * model.score((START,), word)
             for end in range(1, len(spelling) + 2):
                 beginning = (spelling + " ")[:end]
@@ -131,7 +131,7 @@ class PrefixBeamDecoder:
                         following[longer] = log_add(following[longer], score + frame[symbol])
 
                 # a space ends the word
-                for word in self.words_spelt[part] if part in self.words_spelt else ():
+                for word in self.words_by_spelling[part] if part in self.words_by_spelling else ():
                     weighted = LM_WEIGHT * self.model.score((START, *words), word) + WORD_BONUS
                     ended = ((*words, word), "", False)
                     following[ended] = log_add(following[ended], score + frame[SPACE] + weighted)
@@ -168,7 +168,7 @@ class FlashlightDecoder:
         with tempfile.TemporaryDirectory() as folder:
             # Words are replaced by numbers, because these files cannot represent every character of a word.
             files = {"lexicon": Path(folder) / "lexicon.txt", "lm_dict": Path(folder) / "words.txt"}
-            entries = "".join(f"{n} {spelt} |\n" for n, spelt in enumerate(letters))
+            entries = "".join(f"{n} {spelling} |\n" for n, spelling in enumerate(letters))
             files["lexicon"].write_text(entries, encoding="utf-8")
             words = "".join(f"{n}\n" for n in [*range(len(letters)), UNKNOWN])
             files["lm_dict"].write_text(words, encoding="utf-8")

@@ -35,14 +35,14 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
 
     Args:
         name: the name of the model in messages, such as its file name.
-        report: called with a line that counts the words that are respelt and those that are left out,
-            because a-z cannot spell them or because `MOST_ALIKE` likelier words have the same spelling.
+        report: called with a line that counts the words with another spelling (don't → dont), and the words
+            left out because a-z cannot spell them or because `MOST_ALIKE` likelier words are spelled alike.
 
     Raises:
         UserError: no word can be spelled, or the model is one of word pieces, phones or letters.
     """
     _refuse_pieces(model, name)
-    respelt, left_out, alike_words = [], [], []
+    changed, left_out, alike_words = [], [], []
     by_spelling: dict[str, list[str]] = defaultdict(list)
     for word in model.words:
         spelling = _spelling(word)
@@ -50,7 +50,7 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
             left_out.append(word)
             continue
         if spelling != word:
-            respelt.append(f"{word} → {spelling}")
+            changed.append(f"{word} → {spelling}")
         by_spelling[spelling].append(word)
     for alike in by_spelling.values():
         alike.sort(key=lambda word: model.probability[(word,)], reverse=True)
@@ -61,8 +61,8 @@ def spellings(model: LanguageModel, name: str, report: Callable[[str], None]) ->
             "build one from English transcripts with 'omni lm build'"
         )
     counts = []
-    if respelt:
-        counts.append(f"{len(respelt)} spelled by the rule for transcripts{_examples(respelt)}")
+    if changed:
+        counts.append(f"{len(changed)} spelled by the rule for transcripts{_examples(changed)}")
     if left_out:
         counts.append(f"{len(left_out)} left out, because a-z cannot spell them{_examples(left_out)}")
     if alike_words:

@@ -49,7 +49,7 @@ _DATE = re.compile(  # 2024-05-01, 01.05.2024, 5/1/24; not 00.01.20, which is a 
 )
 _TIME = re.compile(r"time|interval|segment|range|span|position", re.IGNORECASE)
 _MOMENT = r"\s*(\d[\d:.]*(?:,\d+)?)\s*s?\s*"
-_RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to){_MOMENT}[\])]?")
+_RANGE = re.compile(rf"[\[(]?{_MOMENT}(?:-+>?|–|—|,\s|;|to|(?<=\d),(?=\d+\.\d)){_MOMENT}[\])]?")
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2}(?:[.,]\d+)?)")
 _COMPARED = 50  # rows whose times are compared with their recordings
 _SLACK = 0.1  # seconds by which an end may lie behind the end of the recording

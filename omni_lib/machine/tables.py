@@ -251,11 +251,27 @@ class Sounds:
         )
         if stems:
             return f"does not exist, but one with another ending does: write {_shown(stems)}"
+        if alike := self._with_other_zeros(Path(name).name):
+            return f"does not exist, but does with other zeros before its number: write {_shown(alike)}"
         if re.match(r"[A-Za-z]:/", name):
             return (
                 "does not exist: it is a path of another computer: copy the file here and write its new path"
             )
         return f"does not exist (paths are relative to the folder of the CSV, {self.folder})"
+
+    def _with_other_zeros(self, name: str) -> list[Path]:
+        """The files whose names differ from `name` in the zeros before a number; spreadsheets drop them."""
+        ending = Path(name).suffix.lower() in SOUND_ENDINGS
+        stem = (Path(name).stem if ending else name).lower()
+        if self._index is None or not re.search(r"\d", stem):
+            return []
+        wanted = _without_zeros(stem)
+        return [
+            path
+            for key, paths in self._index.items()
+            if key.startswith("/") and _without_zeros(key[1:]) == wanted
+            for path in paths
+        ]
 
     def _named(self, name: str, stem: bool = False) -> list[Path]:
         """The sound files below the folder with this name in lower case; with `stem`, with this stem."""
@@ -286,6 +302,11 @@ def _alone(name: str) -> str:
         if found := re.search(path, name, re.IGNORECASE):
             return found[1]
     return name
+
+
+def _without_zeros(name: str) -> str:
+    """A name without the zeros before its numbers: utt_001 → utt_1."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", name)
 
 
 def _without_escapes(name: str) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 
 from omni_lib.machine.distributed import world_size
-from omni_lib.machine.waiting import (
+from omni_lib.machine.thread_plan import (
     WAYS_TO_SET_THREADS,
     ThreadPlan,
     busy_cores,

@@ -26,7 +26,7 @@ from omni_lib.config import load_config
 from omni_lib.errors import UserError
 from omni_lib.runs.command import overrides, repeated
 from omni_lib.runs.console import CONSOLE, append_line
-from omni_lib.runs.finding import bases, latest_first, locate, run_records
+from omni_lib.runs.discovery import bases, latest_first, locate, run_records
 from omni_lib.runs.interruption import ask_to_stop
 from omni_lib.runs.launch import Launch
 from omni_lib.runs.lock import RECORD, read_record, settings_of

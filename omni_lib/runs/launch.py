@@ -11,7 +11,7 @@ from typing import Self
 from omni_lib.errors import UserError
 from omni_lib.runs.console import CONSOLE, begin_session, last_lines
 from omni_lib.runs.lock import RunRecord, read_record, remove_unused
-from omni_lib.runs.process import lives, spawn
+from omni_lib.runs.process import is_alive, spawn
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Launch:
         Raises:
             UserError: it has ended at once, without a reason for the user.
         """
-        while lives(self.pid) and read_record(self.folder) == self.record_before:
+        while is_alive(self.pid) and read_record(self.folder) == self.record_before:
             time.sleep(0.05)
         if read_record(self.folder) != self.record_before:
             return None

@@ -15,7 +15,7 @@ from omni_lib.runs.lock import has_ended
 
 # Started by this kernel: only of its own children does the system report the exit code.
 _children: dict[int, subprocess.Popen[bytes]] = {}
-# Started through a go-between. A number alone may by now be that of another process.
+# Started by a process in between. A number alone may by now be that of another process.
 _grandchildren: dict[int, psutil.Process] = {}
 
 
@@ -25,7 +25,7 @@ def exit_code(pid: int) -> int | None:
     return child.poll() if child else None
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether the process still runs."""
     if child := _children.get(pid):
         return child.poll() is None
@@ -58,7 +58,7 @@ def spawn(command: Sequence[str], directory: Path, console: Path) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     environment.pop("MPLBACKEND", None)  # the notebook's
     if os.name == "nt":
-        return spawn_through_a_go_between(command, directory, console, environment)
+        return spawn_detached(command, directory, console, environment)
     with open(console, "ab") as file:
         child = subprocess.Popen(
             list(command),
@@ -73,7 +73,7 @@ def spawn(command: Sequence[str], directory: Path, console: Path) -> int:
     return child.pid
 
 
-def spawn_through_a_go_between(
+def spawn_detached(
     command: Sequence[str], directory: Path, console: Path, environment: dict[str, str]
 ) -> int:
     """As `spawn`, for Windows, where a kernel that is shut down ends its children and their children.
@@ -91,7 +91,7 @@ def spawn_through_a_go_between(
         "print(child.pid)\n"
         "child.returncode = 0  # so that Python does not warn that nobody waits for it\n"
     )
-    go_between = subprocess.run(
+    intermediate = subprocess.run(
         [sys.executable, "-c", code, str(console), str(flags), *command],
         cwd=directory,
         env=environment,
@@ -99,7 +99,7 @@ def spawn_through_a_go_between(
         creationflags=flags,
         check=True,
     )
-    pid = int(go_between.stdout)
+    pid = int(intermediate.stdout)
     with contextlib.suppress(psutil.NoSuchProcess):
         _grandchildren[pid] = psutil.Process(pid)
     return pid

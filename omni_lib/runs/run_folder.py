@@ -19,11 +19,11 @@ import psutil
 from omni_lib.config import Config, config_from_dict
 from omni_lib.errors import UserError
 from omni_lib.runs.console import last_lines
-from omni_lib.runs.finding import OtherRun, latest_first, runs_going_on
+from omni_lib.runs.discovery import OtherRun, latest_first, runs_going_on
 from omni_lib.runs.interruption import asked_to_stop
 from omni_lib.runs.lock import read_record
 from omni_lib.runs.log import FILE_NAME, read_log
-from omni_lib.runs.process import exit_code, lives
+from omni_lib.runs.process import exit_code, is_alive
 from omni_lib.runs.progress import ProgressReader
 from omni_lib.runs.status import State, Status, how_it_ended
 from omni_lib.training.checkpoint import periodic_checkpoints, step_of
@@ -50,7 +50,7 @@ class RunFolder:
     def process(self) -> psutil.Process | None:
         """The process of the run, while there is one."""
         # A process that is refused restores the record of the run before it, and ends a moment later.
-        if self._pid is not None and lives(self._pid):
+        if self._pid is not None and is_alive(self._pid):
             with contextlib.suppress(psutil.NoSuchProcess):
                 return psutil.Process(self._pid)
         record = read_record(self.folder)

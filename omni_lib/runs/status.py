@@ -126,7 +126,7 @@ def how_it_ended(
 
 
 def _code_by_output(said: str, last: str) -> int | None:
-    """The exit code of `omni train` that its output tells; None if it tells none.
+    """The exit code of `omni train`, as its output shows it; None where the output does not.
 
     Args:
         last: the last line of `said`.

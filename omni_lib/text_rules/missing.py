@@ -6,12 +6,15 @@ import re
 
 _PLACEHOLDER = re.compile(  # a whole cell that people write where a text is to come
     r"[\[(<{]?(?:tbd|todo|(?-i:TO DO)|to be transcribed|un(?:transcribed|titled)|lorem ipsum.*"
+    r"|inaudible|unintelligible|indiscernible|(?:audio )?(?:not|un)[ -]?(?:audible|intelligible)"
+    r"|no (?:audio|speech)|no (?:audio|speech|sound|voice|text|words) (?:detected|found|available)"
+    r"|empty (?:audio|recording)"
     r"|transcription failed|(?:no|missing) transcri(?:pt|ption)(?: available)?"
     r"|not transcribed(?: yet)?)[\])>}]?[.!]?",
     re.IGNORECASE | re.DOTALL,
 )
 _BY_PROGRAMS = frozenset(  # a whole cell that programs write for a missing text
-    ("undefined", "NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "\\N")
+    ("undefined", "NaN", "nan", "NULL", "None", "NA", "N/A", "n/a", "n.a.", "N.A.", "<NA>", "#N/A", "\\N")
 )
 _CELL_ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{3,}")  # of a spreadsheet
 _WORDS = ("NULL", "None", "undefined", "nan")  # those that somebody may have said

@@ -34,7 +34,10 @@ SILENT = frozenset('.,;:!?"()_¡¿·•‣…‥‧‽‿⁇⁈⁉‼“”„�
 # digraphs and ligatures: <compat> for Unicode, letters for readers
 TAKEN_APART = frozenset("ŉſĲĳǄǅǆǇǈǉǊǋǌǱǲǳﬀﬁﬂﬃﬄﬅﬆ")
 ENTITY = re.compile(
-    r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});|&(?:amp|apos|gt|lt|nbsp|quot|shy)\b"
+    r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
+    r"|&(?:amp|apos|gt|lt|nbsp|quot|shy|[lr]squo|[lr]dquo|hellip|[mn]dash)\b"
+    # without its semicolon, within a contraction
+    r"|(?<=[A-Za-z])&(?:apos|[lr]squo|acute|prime)(?=(?:t|s|m|d|re|ve|ll)\b)"
 )
 
 # Tags --------------------------------------------------------
@@ -154,4 +157,5 @@ SPLIT_OFF = re.compile(r"\s+(n't|'(?:s|m|d|re|ve|ll)|(?<=n )'t)\b(?!')", re.IGNO
 _ENDING = r"'\s((?<=n'\s)t|(?<=n\s'\s)t|s|m|d|re|ve|ll)\b(?![-'\u0300-\u036f])"
 APART = re.compile(rf"(?<=[A-Za-z])\s{_ENDING}", re.IGNORECASE)  # don ' t
 HALF_APART = re.compile(rf"(?<=[A-Za-z]){_ENDING}", re.IGNORECASE)  # it' s
+WITHIN = re.compile(r"\b(?:(o)\s?'\s?(clock)|(y)\s?'\s(all)|(ma)\s?'\s(am))\b", re.IGNORECASE)  # o' clock
 OPENING_QUOTE = re.compile(r"(?<!\w)'(?=\w)")

@@ -23,6 +23,7 @@ _BEFORE_SAINT = (
     rf"(?:{SENTENCE_STARTS}|(?:From|To|Near|Of|With|By|For|Between|Via|Visit|Dear|Old|New|East|West"
     r"|North|South|Mount|Port|Fort|Lake|Cape|Hotel)\b)"
 )
+_CONSONANTS = "[b-df-hj-np-tv-xz]"
 _SOUND = NOT_SPEECH.pattern.replace(" ", "[ _]")  # background_noise too
 REFUSED = (  # pattern, and why a text with it is refused
     (_MISDECODED, "is UTF-8 that was read as another encoding: save the table as UTF-8 again"),
@@ -50,6 +51,14 @@ REFUSED = (  # pattern, and why a text with it is refused
         "may be the name of a sound: write [noise], or only the word if somebody said it",
     ),
     (re.compile(r"(?<!\S)(?:SIL|NSN)(?!\S)"), "marks a stretch without words: write [noise], or remove it"),
+    (  # f--- you, d--n, sh_t, f@ck: but "I--I mean" and "a--well"
+        re.compile(
+            r"(?<![\w'-])(?![aio]-)[a-z]-{2,}(?:[a-z]{0,2}|c?king)(?!\w)"
+            rf"|\b{_CONSONANTS}{{1,3}}[_@!]+{_CONSONANTS}{{1,4}}\b(?!\.\w)",
+            re.IGNORECASE,
+        ),
+        "may be a word with letters left out: write the whole word as it was said",
+    ),
     (re.compile("\ufffd"), "stands for a character that was lost: save the table as UTF-8 again"),
     (
         re.compile(r"ignore_time_segment_in_scoring|inter_segment_gap", re.IGNORECASE),
@@ -183,7 +192,7 @@ NO_WORD = re.compile(
     r"|nd|kms|kgs|cms|kwh|[kmg]hz|pct|misc|sil|spn|nsn"
     r"|v?i{2,3}|x{1,3}(?:i[vx]|vi{0,3}|i{2,3}))\b"
     # these are words or interjections, except behind a number
-    rf"|\b(?:{'|'.join(COUNTED)}) (?:oz|ml|mm|hr|min|yds?|[kmgt]b|hz|sq|pts?)\b"
+    rf"|\b(?:{'|'.join(COUNTED)}) (?:oz|ml|mm|hr|min|yds?|[kmgt]b|hz|sq|pts?|th)\b"
 )
 # Exceptions to `NO_WORD`: in capitals, in a text that has small letters too, these are names (the DEC
 # computer, an APR of five percent). After such a word, or beside a number, they are months and units again.
@@ -207,6 +216,7 @@ PHONES = re.compile(
 )
 # A contraction whose apostrophe became a space, in a normalised text: don t, it s, we re. Letters that are
 # spelled (k i m) and abbreviations (s and p) are something else.
+PREFIX = re.compile(r"\b(?:re|ve|ll|s|m|t)(?=[-\u2010\u2011]\w)", re.IGNORECASE)  # we re-elect; it S-shaped
 LOST_APOSTROPHE = re.compile(
     r"\b(?:ain|aren|can|couldn|didn|doesn|don|hadn|hasn|haven|isn|mightn|mustn|needn|shan|shouldn|wasn"
     r"|weren|won|wouldn) t\b(?! [a-z]\b)|\b(?:we|you|they) (?:re|ve|ll)\b"

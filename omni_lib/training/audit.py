@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from omni_lib.audio import HOP_LENGTH, SAMPLE_RATE, samples_at_speed
 from omni_lib.config import Config
-from omni_lib.corpora.sound_lengths import KnownSound, Sound
+from omni_lib.corpora.sound_lengths import Sound, SoundCache
 from omni_lib.corpora.speaker_checks import note_names
 from omni_lib.corpora.text_lengths import lengths_note
 from omni_lib.ctc import frames_needed
@@ -58,9 +58,9 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
     chosen = [utterance for utterance in manifest.utterances if splits is None or utterance.split in splits]
     result = Audit(unreadable=list(manifest.problems))
     vocabulary = Vocabulary()
-    with KnownSound() as known:
+    with SoundCache() as cache:
         sounds = [
-            _sound(known, utterance)
+            _sound(cache, utterance)
             for utterance in tqdm(chosen, desc="reading audio", unit="clip", leave=False, disable=None)
         ]
     for utterance, sound in zip(chosen, sounds, strict=True):
@@ -85,9 +85,9 @@ def audit(manifest: Manifest, config: Config, splits: Sequence[str] | None = Non
     return result
 
 
-def _sound(known: KnownSound, utterance: Utterance) -> Sound | UserError:
+def _sound(cache: SoundCache, utterance: Utterance) -> Sound | UserError:
     try:
-        return known.sound(utterance.path)
+        return cache.sound(utterance.path)
     except UserError as error:
         return error
 

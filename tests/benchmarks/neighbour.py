@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from record import RESULTS, provenance
 
 from omni_lib.machine.files import write_atomically
-from omni_lib.machine.waiting import POLICY, own_cores
+from omni_lib.machine.thread_plan import POLICY, own_cores
 from omni_lib.runs.log import FILE_NAME, read_log
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint

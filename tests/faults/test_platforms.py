@@ -14,7 +14,7 @@ import torch
 
 import omni_lib
 from omni_lib.corpora.clips import write_clip
-from omni_lib.corpora.sound_lengths import KnownSound
+from omni_lib.corpora.sound_lengths import SoundCache
 from omni_lib.session import train
 from omni_lib.weights import load_checkpoint
 
@@ -192,8 +192,8 @@ def test_a_folder_whose_name_is_not_utf_8(tmp_path, monkeypatch):
     path = tmp_path / os.fsdecode(b"K\xf6ln") / "a.wav"
     write_clip(path, torch.linspace(-0.5, 0.5, 16_000))
     for _ in range(2):  # the second time from the cache
-        with KnownSound() as known:
-            assert known.sound(path).samples == 16_000
+        with SoundCache() as cache:
+            assert cache.sound(path).samples == 16_000
 
 
 def test_an_installation_that_cannot_be_written(make_tiny_config, tmp_path):

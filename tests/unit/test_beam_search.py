@@ -124,7 +124,7 @@ def test_no_sound_gives_no_text():
     assert readable(MODEL).decode(empty) == ""
 
 
-def test_the_decoder_of_a_file_reports_words_that_were_respelt_and_references_without_any(tmp_path):
+def test_the_decoder_of_a_file_reports_words_spelled_differently_and_references_without_any(tmp_path):
     model = estimate(["A bee", "a cab"], order=1)
     write_arpa(model, tmp_path / "lm.arpa")
     lines: list[str] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from omni_lib.machine import doctor, waiting
+from omni_lib.machine import doctor, thread_plan
 from omni_lib.machine.doctor import computer, libraries, packages, report
 from omni_lib.machine.doctor.computer import GIGABYTE
 from omni_lib.machine.doctor.finding import Finding
@@ -260,11 +260,11 @@ def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: floa
 def test_a_busy_machine_is_reported_and_how_many_threads_a_training_uses(
     monkeypatch: pytest.MonkeyPatch, set_by_user: str | None, busy: float, notes: int, threads: str
 ):
-    for name in (*waiting.WAYS_TO_SET_IT, *waiting.WAYS_TO_SET_THREADS):
+    for name in (*thread_plan.WAYS_TO_SET_IT, *thread_plan.WAYS_TO_SET_THREADS):
         monkeypatch.delenv(name, raising=False)
     if set_by_user:
         monkeypatch.setenv("OMP_NUM_THREADS", set_by_user)
-    monkeypatch.setattr(waiting, "busy_cores", lambda: busy)
+    monkeypatch.setattr(thread_plan, "busy_cores", lambda: busy)
     monkeypatch.setattr(computer, "usable_cores", lambda: 2)
     findings = list(computer.threads_and_load({"threads": 2}))
     assert len([finding for finding in findings if finding.what == "busy"]) == notes
@@ -272,7 +272,7 @@ def test_a_busy_machine_is_reported_and_how_many_threads_a_training_uses(
 
 
 def test_without_torch_only_the_load_is_reported(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(waiting, "busy_cores", lambda: 1.9)
+    monkeypatch.setattr(thread_plan, "busy_cores", lambda: 1.9)
     monkeypatch.setattr(computer, "usable_cores", lambda: 2)
     assert [finding.what for finding in computer.threads_and_load("ModuleNotFoundError: torch")] == ["busy"]
 

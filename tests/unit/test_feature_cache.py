@@ -12,7 +12,7 @@ import torch
 
 from omni_lib import cli
 from omni_lib.config import Config
-from omni_lib.corpora.sound_lengths import KnownSound
+from omni_lib.corpora.sound_lengths import SoundCache
 from omni_lib.errors import UserError
 from omni_lib.machine.cache import clear
 from omni_lib.manifest import read_manifest
@@ -251,8 +251,8 @@ def test_without_the_database_every_file_is_read_and_nothing_is_lost(tmp_path, r
         (tmp_path / "cache").mkdir()
         (tmp_path / "cache" / "sound.sqlite").write_bytes(b"no database" * 1000)
     for _ in range(2):
-        with KnownSound() as known:
-            assert known.sound(rows[0].path).rate == 16_000
+        with SoundCache() as cache:
+            assert cache.sound(rows[0].path).rate == 16_000
 
 
 def test_a_training_that_reads_from_the_disk_goes_on_after_the_cache_was_cleared(folder, rows, capsys):

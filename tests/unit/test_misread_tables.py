@@ -242,6 +242,10 @@ def test_texts_that_may_be_right_are_noted(clips):
     assert "note, t.csv: all 3 rows have the text 'go': check that each was said" in said
     _, said = imported(clips, "path,text\na.wav,h e l l o y o u\nb.wav,y e s y o u\n")
     assert any("most texts are single letters" in line for line in said)
+    _, said = imported(clips, "path,text\na.wav,noise\nb.wav,how are you today\n")
+    assert any("1 texts are only the name of a sound or a mark, such as 'noise'" in line for line in said)
+    _, said = imported(clips, "path,text\na.wav,noise\nb.wav,hello\n")  # a list of words
+    assert not any("name of a sound" in line for line in said)
     rows = "".join(
         f"{name}.wav,this text has been {word}\n"
         for name, word in {"a": "cut", "b": "put", "c": "let"}.items()
@@ -401,7 +405,9 @@ def test_other_columns_of_numbers_are_not_times(clips, columns):
     assert list(imported(clips, f"path,text,{columns}\na.wav,hello,{cells}\n")[0]) == ["hello"]
 
 
-@pytest.mark.parametrize("cell", ["0.5-1.5", '"[0.5, 1.5]"', "00:00.5 --> 00:01.5", "0.5s to 1.5s"])
+@pytest.mark.parametrize(
+    "cell", ["0.5-1.5", '"[0.5, 1.5]"', "00:00.5 --> 00:01.5", "0.5s to 1.5s", '"0.50,1.50"']
+)
 def test_both_times_in_one_cell(clips, cell):
     with pytest.raises(UserError, match="'timestamp', which seems to say where .* write two columns"):
         imported(clips, f"path,text,timestamp\na.wav,hello,{cell.replace('00:00.5', '00:00:00.5')}\n")

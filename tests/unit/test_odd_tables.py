@@ -38,6 +38,7 @@ def imported(clips: Path, contents: str | bytes, name: str = "t.csv") -> tuple[l
         '"a.wav,hello"\n"b.wav,yes"\n',
         '"path;text"\n\n"a.wav;""hello"""\n"b.wav;yes"\n',
         "key,wav,txt\n1,a.wav,hello\n2,b.wav,yes\n",  # WeNet
+        "sep=;\npath,text\na.wav,hello\nb.wav,yes\n",  # a first line that was kept in a copy with commas
         "AudioFile;Transcripts\na.wav;hello\nb.wav;yes\n",
         json.dumps(
             {"version": 1, "data": [{"path": "a.wav", "text": "hello"}, {"path": "b.wav", "text": "yes"}]}
@@ -130,3 +131,14 @@ def test_texts_cut_off_with_an_ellipsis_are_noted(clips):
 def test_parts_of_speech_are_not_words(clips):
     found, said = imported(clips, "path\ttext\na.wav\tHello/UH world/NN\nb.wav\tand/or\n", "t.tsv")
     assert found == ["and or"] and "has parts of speech behind its words" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"), [("1", "0001.wav"), ("utt1.wav", "utt01.wav"), ("3_10", "03_010.wav")]
+)
+def test_zeros_that_a_spreadsheet_dropped_are_named(clips, cell, name):
+    (clips / "a.wav").rename(clips / name)
+    _, said = imported(clips, f"path,text\n{cell},hello\nb.wav,yes\n")
+    assert (
+        f"line 2: {cell} does not exist, but does with other zeros before its number: write {name}" in said[0]
+    )

@@ -23,7 +23,7 @@ from omni_lib.runs.lock import (
     refuse_if_held,
     remove_unused,
 )
-from omni_lib.runs.process import lives
+from omni_lib.runs.process import is_alive
 from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints
 from omni_lib.weights import load_checkpoint
@@ -79,11 +79,11 @@ def test_a_process_is_there_until_its_last_thread_has_ended(tmp_path):
         process, record = psutil.Process(child.pid), RunRecord.of(child.pid, ["python"], tmp_path)
         while process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
-        assert child.poll() is None and record.process() == process and lives(child.pid)
+        assert child.poll() is None and record.process() == process and is_alive(child.pid)
         child.kill()
         while process.num_threads() > 1:
             time.sleep(0.01)
-        assert record.process() is None and not lives(child.pid)
+        assert record.process() is None and not is_alive(child.pid)
     finally:
         child.kill()
         child.wait()

@@ -215,6 +215,43 @@ def test_channels_that_cancel_are_read_from_one(tmp_path, gain, channels):
     assert np.abs(found.waveform.numpy() - SINE).max() < 1e-4
 
 
+def test_channels_that_cancel_in_a_part_are_read_from_one(tmp_path):
+    second = np.where(np.arange(RATE) < RATE // 2, SINE, -SINE)
+    written(tmp_path / "a.wav", np.stack([SINE, second], 1))
+    found = examine_audio(tmp_path / "a.wav")
+    assert "channels that cancel each other: channel 1 alone is read" in found.notes[0]
+    assert len(found.notes) == 1 and np.allclose(found.waveform, SINE, atol=1e-4)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_each_sample_twice_is_noted(tmp_path, zeros):
+    twice = np.repeat(SINE, 2)
+    twice[1::2] *= not zeros
+    written(tmp_path / "a.wav", twice)
+    assert "in every second place" in examine_audio(tmp_path / "a.wav").notes[0]
+    written(tmp_path / "a.wav", np.round(SINE * 20) / 128, subtype="PCM_U8")  # few steps
+    assert not examine_audio(tmp_path / "a.wav").notes
+
+
+def test_a_few_samples_far_over_full_scale_are_not_a_scale(tmp_path):
+    spiked = SINE.copy()
+    spiked[100] = 1e6
+    written(tmp_path / "a.wav", spiked, subtype="FLOAT")
+    said = refusal(tmp_path / "a.wav")
+    assert "a few samples of up to 1e+06" in said and "divide" not in said
+
+
+@pytest.mark.parametrize("length", [1, 4, 11])
+def test_a_header_that_was_cut_off_is_not_called_a_text(tmp_path, length):
+    (tmp_path / "a.wav").write_bytes(written(tmp_path / "a.wav")[:length])
+    assert "is truncated: it ends within its header" in refusal(tmp_path / "a.wav")
+
+
+def test_the_peak_of_a_clip_that_is_hardly_there_is_named(tmp_path):
+    written(tmp_path / "a.wav", SINE / 32_768, subtype="FLOAT")  # scaled twice
+    assert "is silent, with a peak of 9e-06 of full scale: export" in examine_audio(tmp_path / "a.wav").fault
+
+
 def test_ordinary_channels_are_averaged_without_a_note(tmp_path):
     noise = np.random.default_rng(0).standard_normal((RATE, 3)) * 0.1
     for samples in (noise, np.stack([SINE, 0 * SINE], axis=1), np.stack([SINE, 0.5 * SINE], axis=1)):

@@ -13,10 +13,10 @@ import torch
 
 from omni_lib.cli import main
 from omni_lib.errors import UserError
+from omni_lib.machine import thread_plan
 from omni_lib.machine import threads as threads_module
-from omni_lib.machine import waiting
+from omni_lib.machine.thread_plan import WAYS_TO_SET_IT, WAYS_TO_SET_THREADS, ThreadPlan, own_cores
 from omni_lib.machine.threads import beside_other_programs, threads, threads_of_run
-from omni_lib.machine.waiting import WAYS_TO_SET_IT, WAYS_TO_SET_THREADS, ThreadPlan, own_cores
 from omni_lib.runs.lock import RunRecord
 from omni_lib.session import train
 from omni_lib.training.checkpoint import periodic_checkpoints, save_checkpoint
@@ -60,7 +60,7 @@ def test_a_new_run_follows_the_load_and_a_resumed_one_keeps_its_number(plan, beg
 
 def test_what_the_user_has_set_comes_first_and_a_break_in_the_rounding_is_said(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    plan = waiting.plan_threads(os.environ, 4, lambda: 1.0)
+    plan = thread_plan.plan_threads(os.environ, 4, lambda: 1.0)
     sleeping = "3 threads, which sleep while they wait: OMP_NUM_THREADS is set to 3, and other programs"
     for began_with in (None, 3):
         number, line = threads_of_run(plan, began_with)
@@ -111,7 +111,9 @@ def test_a_run_that_goes_on_under_another_load_ends_with_the_same_weights(make_t
         settings = make_tiny_config(tmp_path / f"broken_{number}", num_epochs=1)
         train(settings, max_steps=3, plan=first, report=lines.append)
         result = train(settings, resume=True, plan=then, report=lines.append)
-        assert any(line.startswith(f"Using {waiting.plural(number)}, as before the break") for line in lines)
+        assert any(
+            line.startswith(f"Using {thread_plan.plural(number)}, as before the break") for line in lines
+        )
         assert recorded(result.folder) == recorded(unbroken[number].folder) == number
         assert same(result.checkpoint, unbroken[number].checkpoint)
         assert torch.get_num_threads() == 3
@@ -167,7 +169,7 @@ def test_omni_train_beside_a_busy_process_leaves_it_a_core_and_goes_on_so(make_t
         assert 1 <= number < len(own_cores())
     lines: list[str] = []
     train(config, resume=True, max_steps=4, plan=FREE, report=lines.append)
-    assert f"Using {waiting.plural(number)}, as before the break" in " ".join(lines)
+    assert f"Using {thread_plan.plural(number)}, as before the break" in " ".join(lines)
     assert recorded(tmp_path / "run") == number
 
 

@@ -16,7 +16,7 @@ from omni_lib.course.widgets.live_curves import round_numbers, training_charts
 from omni_lib.course.widgets.machine_use import MachineUse
 from omni_lib.course.widgets.training_panel import TrainingPanel
 from omni_lib.errors import UserError
-from omni_lib.runs import finding
+from omni_lib.runs import discovery
 from omni_lib.runs.lock import RECORD, RunLock
 from omni_lib.runs.log_window import Window
 from omni_lib.runs.progress import ProgressFile, StepBar
@@ -168,7 +168,7 @@ def test_the_panel_shows_each_step_before_the_first_line_of_the_log(make_tiny_co
 
 def test_the_panel_says_that_the_machine_is_busy_only_after_a_while(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finding, "ROOT", tmp_path)
+    monkeypatch.setattr(discovery, "ROOT", tmp_path)
     run, use = TrainingRun(tmp_path / "checkpoints" / "mine"), MachineUse()
     for busy in (1.4, 1.4, 0.1, 1.4, 1.4):
         use.notice(run, busy)

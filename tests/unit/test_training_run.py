@@ -16,7 +16,7 @@ import torch
 
 from omni_lib.course.training_run import TrainingRun
 from omni_lib.errors import UserError
-from omni_lib.runs import finding
+from omni_lib.runs import discovery
 from omni_lib.runs import process as training_process
 from omni_lib.runs.console import CONSOLE
 from omni_lib.runs.lock import RunLock
@@ -113,7 +113,7 @@ def test_a_second_run_is_refused_and_the_first_is_found_from_folder_config_or_no
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(long_run.folder)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finding, "ROOT", tmp_path)
+    monkeypatch.setattr(discovery, "ROOT", tmp_path)
     assert TrainingRun.attach().process().pid == pid
 
 
@@ -152,10 +152,10 @@ def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
         "-c",
         "import os, time; print('parent', os.getppid(), flush=True); time.sleep(60)",
     ]
-    pid = training_process.spawn_through_a_go_between(command, tmp_path, tmp_path / CONSOLE, dict(os.environ))
+    pid = training_process.spawn_detached(command, tmp_path, tmp_path / CONSOLE, dict(os.environ))
     try:
         said = until(lambda: re.match(r"parent (\d+)\n", (tmp_path / CONSOLE).read_text()))
-        assert int(said.group(1)) != os.getpid() and training_process.lives(pid)
+        assert int(said.group(1)) != os.getpid() and training_process.is_alive(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
 
@@ -163,9 +163,9 @@ def test_a_detached_process_is_started_and_writes_its_log(tmp_path):
 def test_another_process_with_the_number_of_one_that_has_ended_is_not_taken_for_it(monkeypatch):
     """Windows soon gives a number to another process."""
     gone = SimpleNamespace(is_running=lambda: False)  # psutil compares the time of the start
-    assert training_process.lives(os.getpid())
+    assert training_process.is_alive(os.getpid())
     monkeypatch.setitem(training_process._grandchildren, os.getpid(), gone)
-    assert not training_process.lives(os.getpid())
+    assert not training_process.is_alive(os.getpid())
 
 
 def test_a_killed_run_is_reported_and_can_be_resumed(long_run):

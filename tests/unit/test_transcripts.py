@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from omni_lib.corpora.transcripts import spoken
 from omni_lib.errors import UserError
+from omni_lib.manifest import words_in
 from omni_lib.text import Vocabulary, normalise
 
 READINGS = {
@@ -178,3 +179,42 @@ def test_marks_of_chat_behind_words_are_refused(text):
 )
 def test_an_at_in_an_address_or_between_spaces_is_read(text, words):
     assert spoken(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f--- you",
+        "d--n it",
+        "said B---.",
+        "sh_t",
+        "b!tch",
+        "inaudible",
+        "No speech detected",
+        "n.a.",
+        "the 4 th",
+    ],
+)
+def test_words_that_were_left_out_are_not_passed_over(text):
+    with pytest.raises(UserError, match="letters left out|missing text|not a word"):
+        words_in(text, spoken)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("we re-elected him, they re\u2010opened it", "we re elected him they re opened it"),
+        ("I--I mean, a--well, damn--it", "i i mean a well damn it"),
+        ("bbc@bbc.com, hello_world", "bbc at bbc dot com hello world"),
+        ("don&rsquot, it&apos;s salt &amp pepper", "dont its salt and pepper"),
+        ("five o' clock, o ' clock, y' all, ma' am", "five oclock oclock yall maam"),
+        ("inaudible voices", "inaudible voices"),
+    ],
+)
+def test_words_that_resemble_them_are_read(text, words):
+    assert words_in(text, spoken) == words
+
+
+def test_a_prefix_beside_a_lost_apostrophe_hides_nothing():
+    with pytest.raises(UserError, match="'we re', which has lost its apostrophe"):
+        spoken("we re-elected him and we re happy")

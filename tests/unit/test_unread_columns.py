@@ -53,6 +53,9 @@ def test_a_speaker_has_one_name_in_both_normal_forms(clips):
         ("is_deleted", "False True False", "leave out"),
         ("valid", "1 0 1", "leave out"),
         ("status", "ok rejected ok", "leave out"),
+        ("status", "done pending todo", "leave out"),
+        ("audio_quality", "good bad good", "leave out"),
+        ("review", "Passed Failed Passed", "leave out"),
     ],
 )
 def test_a_column_that_chooses_rows_is_noted(clips, name, cells, noted):
@@ -65,7 +68,16 @@ def test_a_column_that_chooses_rows_is_noted(clips, name, cells, noted):
 
 @pytest.mark.parametrize(
     ("name", "cells"),
-    [("fold", "1 1 1"), ("test", "mic room mic"), ("valid", "1 1 1"), ("session", "1 2 3"), ("use", "a b c")],
+    [
+        ("fold", "1 1 1"),
+        ("test", "mic room mic"),
+        ("valid", "1 1 1"),
+        ("session", "1 2 3"),
+        ("use", "a b c"),
+        ("emotion", "good bad good"),
+        ("status", "new old new"),
+        ("down_votes", "1 0 0"),
+    ],
 )
 def test_other_columns_are_not_noted(clips, name, cells):
     _, said = imported(
@@ -180,3 +192,29 @@ def test_the_check_of_a_manifest_notes_speakers_alike_or_missing(clips):
     manifest = read_manifest(clips / "asr.csv")
     said = describe(manifest, audit(manifest, Config()), Config())
     assert "note, 1 of 3 rows have no speaker" in said and "note, the speakers 'Ann' and 'ann'" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("#N/A", "stands for a missing name"),
+        ("nan", "stands for a missing name"),
+        ("unknown", "stands for a missing name"),
+        ("1.23E+11", "is a number that a spreadsheet shortened"),
+    ],
+)
+def test_a_name_that_several_people_may_share_is_noted(clips, name, why):
+    rows, said = imported(clips, "speaker", f"a.wav,hello,{name}", f"b.wav,yes,{name}", "c.wav,no,ben")
+    assert len(rows) == 3 and len(said) == 1
+    assert f"the speaker '{name}' of 2 rows counts as one person, and {why}" in said[0]
+
+
+def test_rows_that_were_voted_down_are_noted(clips):
+    _, said = imported(clips, "up_votes,down_votes", "a.wav,hello,2,0", "b.wav,yes,0,2", "c.wav,no,2,1")
+    assert len(said) == 1 and "1 of its rows have more down_votes than up_votes" in said[0]
+
+
+@pytest.mark.parametrize("name", ["avg_logprob", "no_speech_prob", "compression_ratio"])
+def test_texts_beside_the_numbers_of_a_recogniser_are_noted(clips, name):
+    _, said = imported(clips, name, "a.wav,hello,0.1", "b.wav,yes,0.2")
+    assert len(said) == 1 and f"its column {name} is of a recogniser" in said[0]

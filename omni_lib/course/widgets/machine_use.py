@@ -6,7 +6,7 @@ import contextlib
 
 import psutil
 
-from omni_lib.machine.waiting import BUSY, busy_cores, own_cores
+from omni_lib.machine.thread_plan import BUSY, busy_cores, own_cores
 from omni_lib.runs.run_folder import RunFolder
 
 _LOOKS = 3  # looks in a row that find the machine busy with something else, before it is mentioned

@@ -13,7 +13,7 @@ _HERE = Path(__file__).parent
 
 
 class StepPicture(anywidget.AnyWidget):
-    """A drawing (SVG or an image, as HTML) with a description, and a line that says which keys it knows.
+    """A drawing (SVG or an image, as HTML) with a description, and a line that lists its keys.
 
     While it plays, the browser asks for one step after the other until `at_end` is true.
     """

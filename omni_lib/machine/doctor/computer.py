@@ -48,7 +48,7 @@ def disk_and_memory(root: Path) -> Iterator[Finding]:
 def threads_and_load(torch: dict[str, Any] | str) -> Iterator[Finding]:
     """How many threads a training would use beside the other programs that run now."""
     try:
-        from omni_lib.machine.waiting import busy_cores, plan_threads
+        from omni_lib.machine.thread_plan import busy_cores, plan_threads
     except ImportError:  # psutil is missing, which is reported elsewhere
         return
     cores, busy = usable_cores(), busy_cores()

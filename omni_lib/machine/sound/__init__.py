@@ -1,7 +1,8 @@
 """Sound files of any program. Their length is counted from the data, because headers may be wrong.
 
 `reading.open_sound` opens a file. The other modules count what a file holds without decoding it: `chunks`
-and `headers` for WAV and similar formats, `mpeg` for MP3, `flac`, `ogg`. libsndfile does all the decoding.
+and `headers` for WAV and similar formats, `mpeg` for MP3, `flac`, `ogg` and `opus`. libsndfile does all the
+decoding.
 
 Two decoders that read to the end of the data by themselves were considered: miniaudio (MIT, 0.6 MB, no wheel
 for Linux on ARM) and PyAV (FFmpeg, 18 to 40 MB, partly GPL). Both read an MP3 file without a length and a

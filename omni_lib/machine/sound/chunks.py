@@ -28,7 +28,7 @@ def contents(data: Bytes, start: int) -> Contents | None:
     notes: list[str] = []
     at = start
     while at < data.size and (find := header_reader(data, at)) and (sound := find(data, at)):
-        # libsndfile knows this container under its former name
+        # libsndfile reads this container under its former name
         renamed = [(at, b"RF64")] if data.at(at, 4) == b"BW64" else []
         whole_file = sound.size in (data.size - at, data.size - at - 8)  # as if the header were sound, too
         lacking = 0 if sound.size is None else sound.start + sound.size - data.size

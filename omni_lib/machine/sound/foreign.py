@@ -36,6 +36,7 @@ _FOREIGN = (  # of the first bytes, what such a file is, and the remedy
     (rb"PK\x03\x04", "a ZIP archive", _UNPACK),
     (rb"\s*<(?:!doctype|\?xml)", "a web page or XML", "download the sound file itself"),
 )
+_MARKS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff")  # of files with a longer header
 _SEARCHED = 4096  # bytes in which a header may begin behind something else
 
 
@@ -49,6 +50,8 @@ def refuse_foreign(data: Bytes, start: int) -> None:
             raise UnreadableSound(f"is truncated: it ends within its ID3 tag; {AGAIN}")
         raise UnreadableSound("is empty: it holds no samples")
     head = data.at(start, 512)
+    if len(head) < 12 and any(mark[: len(head)] == head[:4] for mark in _MARKS):
+        raise UnreadableSound(f"is truncated: it ends within its header; {AGAIN}")
     found = mistaken(head) or next(
         (
             (kind, remedy)

@@ -96,8 +96,8 @@ attention_pairs = Number(
         "How many frames are 10 s at 40 ms, and how many at 10 ms?",
         "Every frame is compared with every frame: the number of pairs is the square.",
     ),
-    prompt="For 10 s of speech, how many times as many pairs of frames does attention compare at "
-    "10 ms a frame as at 40 ms, where our first block works?",
+    prompt="Attention compares every frame with every frame. For 10 s of speech, how many times larger is "
+    "the number of pairs with frames of 10 ms than with frames of 40 ms, on which our first block works?",
     right=16,
     unit="times",
     tolerance=0.5,

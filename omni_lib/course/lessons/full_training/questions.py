@@ -190,7 +190,7 @@ recipe_refused = Choice(
 
 # Three logs
 
-_ILLNESSES = {
+_DIAGNOSES = {
     "a": "Rows without a CTC path: most of the data is not used",
     "b": "Too high a rate: the loss jumps up and down, and ends high",
     "c": "The blank plateau: nearly every frame is blank",
@@ -204,7 +204,7 @@ log_one = Choice(
         "Compare it with the healthy log at the same epoch.",
     ),
     prompt="Log 1: what is wrong with this training?",
-    options=_ILLNESSES,
+    options=_DIAGNOSES,
     right="c",
     replies={
         "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
@@ -221,7 +221,7 @@ log_two = Choice(
     key="05.log_two",
     hints=("Look at the loss in the first fifty steps.",),
     prompt="Log 2: what goes wrong first in this training?",
-    options=_ILLNESSES,
+    options=_DIAGNOSES,
     right="b",
     replies={
         "a": "Count its steps: 125 an epoch are 1000 clips in batches of 8. All of them are "
@@ -238,7 +238,7 @@ log_three = Choice(
     key="05.log_three",
     hints=("How many steps does an epoch have? How many clips is that, in batches of 8?",),
     prompt="Log 3: what is wrong with this training?",
-    options=_ILLNESSES,
+    options=_DIAGNOSES,
     right="a",
     replies={
         "a": "Yes: 23 steps an epoch are at most 184 of 1000 clips. The training loss falls on those, but on "

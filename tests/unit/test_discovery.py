@@ -2,7 +2,7 @@
 
 import os
 
-from omni_lib.runs.finding import latest_first
+from omni_lib.runs.discovery import latest_first
 
 
 def test_the_most_recently_changed_comes_first_and_a_deleted_file_is_passed_over(tmp_path):

@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from omni_lib.machine import waiting
-from omni_lib.machine.waiting import POLICY, busy_cores, choose_threads, own_cores, plan_threads
+from omni_lib.machine import thread_plan
+from omni_lib.machine.thread_plan import POLICY, busy_cores, choose_threads, own_cores, plan_threads
 
 
 @pytest.mark.parametrize(("environment", "cores", "busy", "asleep", "reason"), [
@@ -96,10 +96,10 @@ def chosen_anew():
 
 
 def test_nothing_is_set_once_torch_is_there(monkeypatch, chosen_anew):
-    for name in (POLICY, *waiting.WAYS_TO_SET_THREADS):
+    for name in (POLICY, *thread_plan.WAYS_TO_SET_THREADS):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(waiting, "busy_cores", lambda: 1.0)
-    monkeypatch.setattr(waiting, "own_cores", lambda: [0, 1])
+    monkeypatch.setattr(thread_plan, "busy_cores", lambda: 1.0)
+    monkeypatch.setattr(thread_plan, "own_cores", lambda: [0, 1])
     plan = choose_threads()
     assert not plan.asleep and plan.threads(2) == 1
     assert POLICY not in os.environ
@@ -107,21 +107,21 @@ def test_nothing_is_set_once_torch_is_there(monkeypatch, chosen_anew):
 
 def test_a_process_chooses_once(monkeypatch, chosen_anew):
     """The variable that the first choice sets is not taken for one that the user has set."""
-    for name in waiting.WAYS_TO_SET_THREADS:
+    for name in thread_plan.WAYS_TO_SET_THREADS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(waiting, "own_cores", lambda: [0, 1])
-    monkeypatch.setattr(waiting, "busy_cores", lambda: 1.0)
+    monkeypatch.setattr(thread_plan, "own_cores", lambda: [0, 1])
+    monkeypatch.setattr(thread_plan, "busy_cores", lambda: 1.0)
     first = choose_threads()
     monkeypatch.setenv(POLICY, "PASSIVE")
-    monkeypatch.setattr(waiting, "busy_cores", lambda: pytest.fail("measured again"))
+    monkeypatch.setattr(thread_plan, "busy_cores", lambda: pytest.fail("measured again"))
     assert choose_threads() == first
 
 
 TRAINING = """
 import sys
-from omni_lib.machine import waiting
-waiting.own_cores = lambda: [0, 1]
-waiting.busy_cores = lambda: float(sys.argv[1])
+from omni_lib.machine import thread_plan
+thread_plan.own_cores = lambda: [0, 1]
+thread_plan.busy_cores = lambda: float(sys.argv[1])
 from omni_lib.cli import main
 sys.exit(main(["train", "--config", "there is no such file.json"]))
 """
