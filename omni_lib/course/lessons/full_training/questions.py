@@ -241,7 +241,7 @@ log_three = Choice(
     options=_DIAGNOSES,
     right="a",
     replies={
-        "a": "Yes: 23 steps an epoch are at most 184 of 1000 clips. The training loss falls on those, but on "
+        "a": "Yes: 17 steps an epoch are at most 136 of 1000 clips. The training loss falls on those, but on "
         "dev nearly every word stays wrong.",
         "b": "Its loss falls from each point to the next. Count its steps an epoch: how many clips is that?",
         "c": "It has hardly any blanks, because its clips have hardly more CTC frames than "
