@@ -6,7 +6,6 @@ result differs without printing that input.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -17,9 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omni_lib.course.exercises.sandbox import MOST_NUMBERS, Attempt, NotYet, TooSlow, described, numbers_in
-
-_SHORT = (torch.float16, torch.bfloat16)
+from omni_lib.course.exercises.differences import (
+    axes_described,
+    joined,
+    other_shape,
+    other_values,
+    scale_of,
+    too_few_digits,
+)
+from omni_lib.course.exercises.sandbox import (
+    MOST_NUMBERS,
+    Attempt,
+    NotYet,
+    TooSlow,
+    as_written,
+    described,
+    numbers_in,
+)
 
 
 def require(holds: bool, message: str) -> None:
@@ -57,7 +70,10 @@ def result_of(attempt: Attempt, arguments: tuple[Any, ...], case: str) -> Any:
     except TooSlow:
         raise
     except NotYet as found:
-        raise NotYet(f"{case}: {found}" if case else str(found)) from found
+        message = f"{case}: {found}" if case else str(found)
+        if case and len(numbers_in(message.split(" raises ")[0])) > MOST_NUMBERS:  # the case tells them
+            message = f"{case}: {str(found).removeprefix(f'called with {as_written(arguments)}, ')}"
+        raise NotYet(message) from found
 
 
 def whole_numbers(values: Any) -> list[int]:
@@ -192,117 +208,17 @@ def compare(
     try:
         tensor = torch.as_tensor(got).detach()
     except (TypeError, ValueError, RuntimeError):
-        kind = "a number" if wanted.ndim == 0 else f"a tensor {_axes_described(wanted, axes)}"
-        raise NotYet(f"{begins} {described(got)}; {kind} is wanted{_joined(got, wanted)}") from None
+        kind = "a number" if wanted.ndim == 0 else f"a tensor {axes_described(wanted, axes)}"
+        raise NotYet(f"{begins} {described(got)}; {kind} is wanted{joined(got, wanted)}") from None
     if tensor.is_complex():
         raise NotYet(f"{begins} complex numbers; their magnitude (`.abs()`) or its square is wanted")
     if tensor.shape != wanted.shape:
-        raise NotYet(_shape_message(got, tensor, wanted, axes, case))
+        raise NotYet(f"{begins} {other_shape(got, tensor, wanted, axes)}")
     value = tensor.double()
-    close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * _scale(wanted), equal_nan=True)
+    close = torch.isclose(value, wanted, rtol=tolerance, atol=tolerance * scale_of(wanted), equal_nan=True)
     if not bool(close.all()):
         # torch makes float32 of a Python float, which has more digits
         dtype = tensor.dtype if isinstance(got, (Tensor, np.ndarray, np.generic)) else torch.float64
-        why = _too_few_digits(value, wanted, dtype, tolerance) or why
-        raise NotYet(f"{begins} {_value_message(value, wanted, close, axes)} {why}".strip())
+        why = too_few_digits(value, wanted, dtype, tolerance) or why
+        raise NotYet(f"{begins} {other_values(value, wanted, close, axes)} {why}".strip())
     return value
-
-
-def _joined(got: Any, wanted: Tensor) -> str:
-    """How to make one tensor of several, if `got` is a list or tuple of tensors."""
-    parts = [part for part in got if isinstance(part, Tensor)] if isinstance(got, (list, tuple)) else []
-    if not parts:
-        return ""
-    return f" (`torch.{'cat' if parts[0].ndim == wanted.ndim else 'stack'}` makes one of a list of tensors)"
-
-
-def _too_few_digits(got: Tensor, wanted: Tensor, dtype: torch.dtype, tolerance: float) -> str:
-    """What to reply to values (float64) that differ by rounding only; "" if they differ by more.
-
-    Args:
-        dtype: the type in which the function returned them.
-        tolerance: with which they are compared.
-    """
-    if got.ndim == 0 and _rounded(float(got), float(wanted)):
-        return "That is rounded; do not round."
-    if got.ndim and any(_are_rounded(got, wanted, digits) for digits in (2, 3, 4)):
-        return "The values are rounded; do not round."
-    if dtype in _SHORT and torch.allclose(got, wanted, 2e-2, 2e-2):
-        return f"{str(dtype).removeprefix('torch.')} has too few digits: compute in float32."
-    near = tolerance < 1e-5 and torch.allclose(got, wanted, 1e-5, 1e-5 * _scale(wanted))
-    if dtype == torch.float32 and near:
-        return "They differ by rounding: float32 has too few digits, so compute in float64."
-    return ""
-
-
-def _rounded(got: float, wanted: float) -> bool:
-    """Whether `got` is `wanted` with one to five decimals, and at least two digits."""
-    if not math.isfinite(wanted):
-        return False
-    first = 1 if abs(wanted) >= 1 else 2
-    places = [digits for digits in range(first, 6) if round(wanted, digits) != round(wanted, digits - 1)]
-    return any(math.isclose(got, round(wanted, digits), rel_tol=1e-6) for digits in places)
-
-
-def _are_rounded(got: Tensor, wanted: Tensor, digits: int) -> bool:
-    rounded = wanted.round(decimals=digits)
-    return bool(got.any()) and bool(torch.allclose(got, rounded, 1e-6, 1e-9, equal_nan=True))
-
-
-def _scale(wanted: Tensor) -> float:
-    """The largest finite magnitude, or 1 where nothing is finite."""
-    finite = wanted[wanted.isfinite()]
-    return float(finite.abs().max()) if finite.numel() else 1.0
-
-
-def _axes_described(wanted: Tensor, axes: str) -> str:
-    named = f" ({', '.join(axes.split())})" if axes and wanted.ndim > 1 else ""
-    if wanted.ndim <= 2:
-        return f"of shape {tuple(wanted.shape)}{' =' + named if named else ''}"
-    return f"with {wanted.ndim} axes{named}"
-
-
-def _shape_message(answer: Any, got: Tensor, wanted: Tensor, axes: str, case: str) -> str:
-    names = axes.split() or [str(number) for number in range(wanted.ndim)]
-    flat = got.ndim <= 1 and isinstance(answer, (list, tuple))
-    found = f"{called_with(case)} {described(answer if flat else got)}"
-    if wanted.ndim == 0:
-        return f"{found}; a single number is wanted"
-    if got.ndim == wanted.ndim - 1:
-        return (
-            f"{found}; one {_axes_described(wanted, axes)} is wanted. "
-            "An axis is missing (did a sum or a mean remove it? `keepdim=True`, `[None]`)"
-        )
-    if got.ndim == wanted.ndim + 1:
-        return (
-            f"{found}; one {_axes_described(wanted, axes)} is wanted. "
-            "There is one axis too many (`squeeze`, or an index)"
-        )
-    if got.ndim != wanted.ndim:
-        return f"{found}; one {_axes_described(wanted, axes)} is wanted"
-    if sorted(got.shape) == sorted(wanted.shape):
-        where = f": ({', '.join(names)}) is wanted" if axes else ""
-        return f"{found} that are in another order{where} (`transpose`, `permute`)"
-    axis = next(number for number in range(wanted.ndim) if got.shape[number] != wanted.shape[number])
-    size = f"{got.shape[axis]} along axis {names[axis]}; {wanted.shape[axis]} are wanted"
-    return f"{called_with(case)} a result of length {size}"
-
-
-def _value_message(got: Tensor, wanted: Tensor, close: Tensor, axes: str) -> str:
-    if bool(got.isnan().any()) and not bool(wanted.isnan().any()):
-        what = "values that are NaN" if got.ndim else "NaN"
-        return f"{what} (0 / 0, log of a negative number, or inf - inf?)."
-    if got.ndim == 0:
-        return f"{float(got):.6g}, and it should be {float(wanted):.6g}."
-    nonzero = (wanted != 0) & wanted.isfinite()
-    ratios = got[nonzero] / wanted[nonzero]
-    if ratios.numel() > 1 and torch.allclose(ratios, ratios[0].expand_as(ratios), rtol=1e-3):
-        if float(ratios[0]) != 0 and bool(ratios[0].isfinite()) and not 0.999 < float(ratios[0]) < 1.001:
-            return f"values that differ: every value is {float(ratios[0]):.4g} times what it should be."
-    first = tuple(int(index) for index in (~close).nonzero()[0])
-    mine, right = (f"{float(values[first]):.5g}" for values in (got, wanted))
-    if mine == right:  # a difference that only more digits show
-        mine, right = (f"{float(values[first]):.9g}" for values in (got, wanted))
-    where = f"at {axes.split()[0] if axes else 'index'} = {first[0]}"
-    differ = "values that differ" if int((~close).sum()) > 1 else "a value that differs"
-    return f"{differ}: {where} one is {mine} and should be {right}."

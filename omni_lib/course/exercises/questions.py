@@ -30,6 +30,22 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split()).strip("'\"` .")
 
 
+def _single(answer: Any) -> Any:
+    """An answer without a list, tuple or array around it, if that holds nothing else."""
+    if isinstance(answer, (list, tuple)) and len(answer) == 1:
+        return answer[0]
+    if isinstance(answer, np.ndarray) and answer.size == 1:
+        return answer.item()
+    return answer
+
+
+# What people write before the letter of an option.
+_SAID = (
+    r"(?:=|(?:(?:the|my) )?(?:option|answer|letter|choice)(?: is)?|it is|it's|"
+    r"i(?:'d| would|'ll| will)? (?:choose|take|think|say|pick|guess|go (?:for|with)))"
+)
+
+
 @dataclass(frozen=True, repr=False)
 class Choice(Exercise):
     """A choice of one option by its letter. Every option has its own reply."""
@@ -62,14 +78,15 @@ class Choice(Exercise):
 
     def written(self, answer: Any) -> str | None:
         """The letter of an option, however it is written: " B ", "(b)", "the answer is b", "b) hello"."""
+        answer = _single(answer)
         text = _plain(answer) if isinstance(answer, str) else ""
         options = {letter: _plain(option) for letter, option in self.options.items()}
         for letter, option in options.items():
             if len(option) > 1 and text == option:
                 return letter
         found = re.fullmatch(
-            r"(?:(?:(?:the )?(?:option|answer|letter)(?: is)?|it is|it's|i (?:choose|take|think|say))[\s:]*)?"
-            r"[(\[*]*([a-z])[)\]*]*\s*(?:[).:–-]+\s*(.*))?",
+            rf"(?:{_SAID}[\s:=]*)*[(\[*]*([a-z])[)\]*]*!?\s*(?:,? because .*|is (?:right|correct|true)|"
+            r"[).:,–-]+\s*(.*))?",
             text,
         )
         letter, rest = (found[1], found[2] or "") if found else ("", "")
@@ -144,8 +161,9 @@ class Number(Exercise):
 
     def _read(self, answer: Any) -> Reading:
         """What an answer can mean: in percent, a number without a percent sign may be a fraction."""
-        if isinstance(answer, np.ndarray) and answer.size == 1:
-            answer = answer.item()
+        answer = _single(answer)
+        if isinstance(answer, bool):
+            raise TypeError(answer)
         found = read(answer, self.unit, self.prompt) if isinstance(answer, str) else Reading((float(answer),))
         if found.doubtful and (self.right % 1 or self.right >= 1000):  # "2,257" for 2.257, "2.304" for 2304
             found = replace(found, values=(*found.doubtful, *found.values), doubtful=())

@@ -21,20 +21,23 @@ _SPELLINGS = {
     "h": ("hour", "hr"),
     "times": ("x", "×", "fold"),
     "%": ("percent", "pct"),
-    "numbers": ("value", "float", "element", "entry", "entrie", "feature"),
+    "numbers": ("num", "value", "float", "element", "entry", "entrie", "feature"),
     "points": ("pt",),
-    "positions": ("embedding", "token"),
+    "positions": ("embedding", "token", "vector"),
     "embeddings": ("vector",),
     "letters": ("character", "char", "symbol"),
 }
 _COUNTED = {"value", "number", "feature", "input"}  # what a number without a unit may count
-_OTHER_UNITS = {"s", "sec", "second", "min", "minute", "ms", "error", "sample", "frame", "embedding"}
+_OTHER_UNITS = set(
+    "s sec second min minute h hour day ms bit nat error sample frame embedding letter word".split()
+)
 _GLUE = set("a an and as at each every for in is it many much number of on one per so that the".split())
 _IN_ALL = {"in", "total", "all", "altogether", "or", "so"}
 _ORDINALS = {"st", "nd", "rd", "th"}
 
 _BEFORE = re.compile(
-    r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|at (?:least|most)|it is|it's|"
+    r"(?:(?:about|approximately|approx|roughly|around|circa|ca|nearly|exactly|only|just|every|each|minimum|"
+    r"at (?:least|most)|it is|it's|"
     r"there are|they are|that is|that's|so|in|"
     r"(?:(?:my|the) )?(?:answer|result)(?: is)?:?|i (?:get|have|found|think|guess)|i'd say|maybe|probably|"
     r"number|no|the|epoch|(?:a )?factor(?: of)?)(?:\b|(?<=:))\.?|[~≈=≥≤]|[x×](?=\s*\d))\s*",
@@ -46,8 +49,8 @@ _THOUSANDS = re.compile(r"(?<=\d)[,'’_\s](?=\d{3}(?!\d))")  # the comma of 62,
 _WITH_COMMA = re.compile(r"-?\d{1,3},\d{3}")  # thousands, or a decimal fraction: 13,816
 _WITH_DOTS = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")  # thousands, as in 2.304; none begin with 0
 _HOURS = re.compile(  # 2h 15m, 2:15, 2 hours and 15 minutes, 2 h 15 min 25 s
-    r"(\d+)\s*(?:h|hrs?|hours?|:)\s*(?:and\s*)?(\d+(?:\.\d+)?)\s*(?:m|min|minutes?)?"
-    r"(?:\s*(?::|and)?\s*(\d+(?:\.\d+)?)\s*(?:s|sec|seconds?)?)?",
+    r"(\d+)\s*(?:h|hrs?|hours?|:)\s*(?:and\s*)?(\d+(?:\.\d+)?)\s*(?:m|mins?|minutes?)?"
+    r"(?:\s*(?::|and)?\s*(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?)?",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(\d[\d.,]*)\s*[-–]\s*(\d[\d.,]*)")  # 2.1-2.4, which is not one number
@@ -120,21 +123,28 @@ def _read_side(text: str, unit: str, prompt: str) -> Reading:
 
 def _without_units(text: str, unit: str) -> str:
     """A calculation without the units of its numbers, if all have one: "10 s / 0.08 s", "16 kHz / 400"."""
+    if unit == "Hz":
+        text = re.sub(r"(?<=/)(\s*\d[\d.,]*)\s*(ms|s)$", _in_seconds, text)  # 1 / 0.025 s
     if not re.search(r"\d\s*[a-z]+\s*[-+*/·×÷]", text, re.IGNORECASE):
         return text
     if unit == "Hz":
         text = re.sub(r"(?<=\d)\s*khz\b", "*1000", text, flags=re.IGNORECASE)
         return re.sub(r"(?<=\d)\s*(?:hz|hertz)\b", "", text, flags=re.IGNORECASE)
-    if set(re.findall(r"\d\s*([a-z]+)\s*(?:[-+*/·×÷]|$)", text)) == {"s"}:
-        return re.sub(r"(?<=\d)\s*s\b", "", text)
+    if set(re.findall(r"\d\s*([a-z]+)\s*(?:[-+*/·×÷]|$)", text)) <= {"s", "ms"}:
+        return re.sub(r"(\d[\d.,]*)\s*(ms|s)\b", _in_seconds, text)
     return text
+
+
+def _in_seconds(found: re.Match[str]) -> str:
+    """A number of seconds or milliseconds, as part of a calculation in seconds."""
+    return f"({found[1]}*0.001)" if found[2] == "ms" else found[1]
 
 
 def _parted(text: str) -> tuple[str, str]:
     """The number, in digits or in words, and what stands behind it."""
     if found := re.fullmatch(r"(.*[\d²³)])\s*(.*)", text, re.DOTALL):
         return found[1], found[2]
-    words = re.findall(r"[a-z]+|%", text.lower())
+    words = re.findall(r"[a-z]+|%", re.sub(r"(?<=[a-z])fold\b", " fold", text.lower()))  # sixteenfold
     count = next((n for n, word in enumerate(words) if word not in _WORDS), len(words))
     while count and words[count - 1] in ("a", "and"):
         count -= 1
@@ -205,6 +215,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
@@ -221,7 +232,7 @@ def _calculated(text: str) -> float:
     for written, meant in (("÷", "/"), (":", "/"), ("^", "**"), ("²", "**2"), ("³", "**3"), ("−", "-")):
         text = text.replace(written, meant)
     text = re.sub(r"\b(ln|log10|log2|log|sqrt)\s+(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", r"\1(\2)", text)
-    text = re.sub(r"(?<=[\d)])\s+(?=(?:ln|log|sqrt)\b)|(?<=\d)(?=\()(?<!log10)(?<!log2)", "*", text)
+    text = re.sub(r"(?<=[\d)])\s+(?=(?:ln|log(?:10|2)?|sqrt)\b)|(?<=\d)(?=\()(?<!log10)(?<!log2)", "*", text)
     try:
         return _value_of(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:

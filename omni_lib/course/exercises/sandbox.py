@@ -233,6 +233,8 @@ def described(value: Any) -> str:
         return f"{kind} with {value.ndim} {'axis' if value.ndim == 1 else 'axes'}"
     if isinstance(value, (bool, int, float, str)) or value is None:
         text = repr(value)
+        if len(numbers_in(text)) > MOST_NUMBERS:
+            return f"a text of length {len(text) - 2}"
         return text if len(text) <= 60 else text[:57] + "…"
     name = type(value).__name__
     size = f" of length {len(value)}" if isinstance(value, (list, tuple, dict, set)) else ""

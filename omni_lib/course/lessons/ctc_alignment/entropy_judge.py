@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,13 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.exercises.expectations import compare, result_of, slow_or_endless
-from omni_lib.course.exercises.sandbox import Attempt
+from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons.ctc_alignment.examples import indices, posteriors
+from omni_lib.course.lessons.ctc_alignment.recursion_slips import best_beginnings
 from omni_lib.ctc import entropic_ctc_loss
 
 TOLERANCE = 1e-4
+_Given = tuple[Tensor, list[int], float]
 
 
 def entropic_loss(attempt: Attempt) -> None:
@@ -37,22 +40,33 @@ def entropic_loss(attempt: Attempt) -> None:
             got = result_of(attempt, (log_probs, target, weight), case)
         if isinstance(got, Tensor) and got.numel() == 1:
             got = got.reshape(())
-        slip = _slip(got, log_probs, target, weight)
+        slip = _slip(attempt, got, (log_probs, target, weight))
         compare(got, wanted, slip or why, tolerance=TOLERANCE, case=case)
 
 
-def _slip(got: Any, log_probs: Tensor, target: list[int], weight: float) -> str:
-    """The usual mistake that gives `got`, in words; "" if none does, or several do."""
+def _slip(attempt: Attempt, got: Any, given: _Given) -> str:
+    """The usual mistake that gives `got` and a second result, in words; "" if none does, or several do."""
+    telling = (posteriors(9, 99), indices("hello"), 0.6)
+    if not (found := _mistakes(got, given)):
+        return ""
+    try:
+        found = [reply for reply in _mistakes(attempt(*telling), telling) if reply in found]
+    except NotYet:
+        return ""
+    return found[0] if len(found) == 1 else ""
+
+
+def _mistakes(got: Any, given: _Given) -> list[str]:
+    """The replies to all usual mistakes that give `got`."""
     try:
         value = float(got)
     except (TypeError, ValueError, RuntimeError):
-        return ""
-    found = [
+        return []
+    return [
         reply
         for reply, mistaken in _SLIPS.items()
-        if abs(value - (wrong := float(mistaken(log_probs, target, weight)))) < TOLERANCE * abs(wrong)
+        if abs(value - (wrong := float(mistaken(*given)))) < TOLERANCE * abs(wrong)
     ]
-    return found[0] if len(found) == 1 else ""
 
 
 def _log_sum(log_probs: Tensor, target: list[int], factor: float) -> Tensor:
@@ -78,6 +92,16 @@ def _normalised(log_probs: Tensor, target: list[int], weight: float) -> Tensor:
 
 _SLIPS: dict[str, Callable[[Tensor, list[int], float], Tensor]] = {
     "That is the CTC loss without the bonus.": lambda p, y, w: -_log_sum(p, y, 1.0),
+    "That is the loss of the likeliest path: add up all paths, also in the recursion.": lambda p, y, w: (
+        -best_beginnings(p, y)[-1, -2:].max()
+    ),
+    "That is a logarithm to base two; the natural one is wanted.": lambda p, y, w: (
+        _entropic(p, y, w) / math.log(2)
+    ),
+    "That is a decimal logarithm; the natural one is wanted.": lambda p, y, w: (
+        _entropic(p, y, w) / math.log(10)
+    ),
+    "That is a probability; minus its logarithm is wanted.": lambda p, y, w: (-_entropic(p, y, w)).exp(),
     "That is -ln Σ p^β: divide it by β.": lambda p, y, w: -_log_sum(p, y, 1 / (1 + w)),
     "Divide by β at the end; you multiply by it.": lambda p, y, w: -_log_sum(p, y, 1 / (1 + w)) / (1 + w),
     "β is the inverse of one plus w, and not one plus w.": lambda p, y, w: -_log_sum(p, y, 1 + w) / (1 + w),

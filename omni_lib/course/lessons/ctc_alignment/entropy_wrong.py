@@ -11,6 +11,7 @@ from torch import Tensor
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons.ctc_alignment import solutions
+from omni_lib.course.lessons.ctc_alignment.recursion_slips import best_beginnings
 
 
 def _log_sum(log_probs: Tensor, target: list[int], factor: float = 1.0) -> Tensor:
@@ -94,6 +95,10 @@ WRONG: list[tuple[Any, str]] = [
     (_last_letter, "also end in the last blank"),
     (_whole_alpha, "a single number is wanted"),
     (lambda p, y, w: -_log_sum(p, y) / w, "inf"),
+    (lambda p, y, w: solutions.entropic_loss(p, y, w) / math.log(2), "a logarithm to base two"),
+    (lambda p, y, w: solutions.entropic_loss(p, y, w) / math.log(10), "a decimal logarithm"),
+    (lambda p, y, w: (-solutions.entropic_loss(p, y, w)).exp(), "a probability"),
+    (lambda p, y, w: -best_beginnings(p, y)[-1, -2:].max(), "the likeliest path"),
 ]
 
 OTHER_RIGHT: list[Any] = [

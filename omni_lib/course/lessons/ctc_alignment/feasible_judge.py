@@ -28,8 +28,8 @@ def feasible(attempt: Attempt) -> None:
             "a",
             8,
             1,
-            "One letter fits into one CTC frame. The first letter has no neighbour before it, but Python's "
-            "negative index reads the last one there.",
+            "One letter fits into one CTC frame, without a blank. (If you compare each letter with the one "
+            "before it: the first has none, and Python's negative index reads the last one there.)",
         ),
         ("aabb", 48, 1, "Two doubled letters need two blanks."),
         ("aaa", 38, 1, "Three times the same letter needs a blank in each of two places."),
@@ -104,5 +104,6 @@ def _expect_feasible(
     expected = is_feasible(target, int(embedding_lengths(mel_frames)) * k)
     if bool(got) != expected:
         why = why if isinstance(why, str) else why(attempt, mel_frames, k)
-        what = f"{text} in {mel_frames} mel frames with k = {k}"
+        frames = "1 mel frame" if mel_frames == 1 else f"{mel_frames} mel frames"
+        what = f"{text} in {frames} with k = {k}"
         raise NotYet(f"{what}: your function returns {bool(got)}, and it is {expected}. {why}")

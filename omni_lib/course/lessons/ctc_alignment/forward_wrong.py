@@ -131,7 +131,9 @@ def _forward_in_loops(log_probs: np.ndarray, target: list[int]) -> np.ndarray:
 
 
 WRONG: list[tuple[Any, str]] = [
-    (lambda log_probs, target: _forward(log_probs, target).exp(), "A path begins in the first blank"),
+    (lambda log_probs, target: _forward(log_probs, target).exp(), "returns probabilities"),
+    (lambda log_probs, target: _forward(log_probs, target).flip(0), "frames are the wrong way round"),
+    (lambda log_probs, target: _forward(log_probs, target) / math.log(2), "logarithms to base two"),
     (_forward_skips_between_equals, "Between two equal letters the blank must not be skipped"),
     (_forward_wraps, "A negative index does not fail"),
     (_forward_begins_in_blank_only, "A path begins in the first blank or in the first letter"),

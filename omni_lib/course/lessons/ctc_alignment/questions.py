@@ -146,6 +146,10 @@ initial_loss = Number(
             (8 * math.log(29) - math.log(36)) / math.log(2),
             "Those are bits; nats come from the natural logarithm.",
         ),
+        (
+            (8 * math.log(29) - math.log(36)) / math.log(10),
+            "That is with the decimal logarithm; nats come from the natural one.",
+        ),
     ),
 )
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from omni_lib.course import trellis
 from omni_lib.course.exercises.sandbox import Attempt, NotYet
 from omni_lib.course.lessons.ctc_alignment.examples import indices, posteriors
-from omni_lib.course.lessons.ctc_alignment.judges import SKIPS, WRAPPED
+from omni_lib.course.lessons.ctc_alignment.recursion_slips import SKIPS, WRAPPED
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,12 @@ import torch
 
 from omni_lib.course import trellis
 from omni_lib.course.lessons.ctc_alignment import backward_wrong as backward
+from omni_lib.course.lessons.ctc_alignment import counts_wrong as counts
 from omni_lib.course.lessons.ctc_alignment import decoding_wrong as decoding
 from omni_lib.course.lessons.ctc_alignment import entropy_wrong as entropy
 from omni_lib.course.lessons.ctc_alignment import forward_wrong as forward
 from omni_lib.course.lessons.ctc_alignment import solutions
+from omni_lib.course.lessons.ctc_alignment import viterbi_wrong as viterbi
 from omni_lib.ctc import frames_needed
 
 
@@ -51,81 +51,6 @@ def _scribbles(path: list[int]) -> list[int]:
     while 0 in path:
         path.remove(0)
     return path
-
-
-def _brute_force(target: list[int], frames: int) -> int:
-    sequences = itertools.product(sorted({0, *target}), repeat=frames)
-    return sum(solutions.collapse(list(sequence)) == target for sequence in sequences)
-
-
-def _count(
-    target: list[int],
-    frames: int,
-    skips: Callable[[list[int], int], bool],
-    ends: int = 2,
-    start: tuple[int, ...] = (1,),
-) -> int:
-    states = trellis.states_of(target)
-    ways = [*start, *[0] * (len(states) - len(start))]
-    for _ in range(frames):
-        ways = [
-            ways[s] + (ways[s - 1] if s else 0) + (ways[s - 2] if s >= 2 and skips(states, s) else 0)
-            for s in range(len(states))
-        ]
-    return sum(ways[-ends:])
-
-
-def _may_skip(states: list[int], s: int) -> bool:
-    return states[s] != 0 and states[s] != states[s - 2]
-
-
-def _skips_between_equals(target: list[int], frames: int) -> int:
-    return _count(target, frames, lambda states, s: states[s] != 0)
-
-
-def _never_skips(target: list[int], frames: int) -> int:
-    return _count(target, frames, lambda states, s: False)
-
-
-def _must_end_in_blank(target: list[int], frames: int) -> int:
-    return _count(target, frames, _may_skip, ends=1)
-
-
-def _uncached(target: list[int], frames: int) -> int:
-    states = trellis.states_of(target)
-
-    def ways(s: int, left: int) -> int:
-        if left == 0:
-            return int(s >= len(states) - 2)
-        steps = [s, s + 1] + [s + 2] * (s + 2 < len(states) and _may_skip(states, s + 2))
-        return sum(ways(step, left - 1) for step in steps if step < len(states))
-
-    return ways(0, frames - 1) + ways(1, frames - 1) if len(states) > 1 else 1
-
-
-def _count_wraps(target: list[int], frames: int) -> int:
-    states = trellis.states_of(target)
-    ways = [1] + [0] * (len(states) - 1)
-    for _ in range(frames):
-        ways = [
-            ways[s] + ways[s - 1] + (ways[s - 2] if states[s] not in (0, states[s - 2]) else 0)
-            for s in range(len(states))
-        ]
-    return sum(ways[-2:])
-
-
-def _in_int64(target: list[int], frames: int) -> Any:
-    states = trellis.states_of(target)
-    skips = np.array([s >= 2 and _may_skip(states, s) for s in range(len(states))])
-    ways = np.array([1] + [0] * (len(states) - 1))
-    for _ in range(frames):
-        before = np.concatenate([[0, 0], ways])
-        ways = before[2:] + before[1:-1] + np.where(skips, before[:-2], 0)
-    return ways[-2:].sum()
-
-
-def _in_floats(target: list[int], frames: int) -> float:
-    return float(trellis.count_alignments(target, frames))
 
 
 def _no_blank_for_doubled_letters(target: list[int], mel_frames: int, k: int) -> bool:
@@ -177,6 +102,7 @@ def _feasible_in_halvings(target: list[int], mel_frames: int, k: int) -> Any:
 WRONG: dict[str, list[tuple[Any, str]]] = {
     **backward.WRONG,
     **decoding.WRONG,
+    "viterbi_path": viterbi.WRONG,
     "entropic_loss": entropy.WRONG,
     "collapse": [
         (_blanks_first, "Merge first, then drop the blanks"),
@@ -195,27 +121,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda path: {*path} - {0}, "a set of length 4; a list is wanted"),
         (lambda path: trellis.VOCABULARY.decode(solutions.collapse(path)), "a list is wanted"),
         (
+            lambda path: " ".join(map(str, solutions.collapse(path))),
+            "a text of length",
+        ),
+        (
             lambda path: [str(symbol) for symbol in solutions.collapse(path)],
             "the text '9'; numbers are wanted",
         ),
     ],
-    "count_alignments": [
-        (_brute_force, "takes too long. Is one of its loops endless? If none is"),
-        (
-            lambda text, frames: solutions.count_alignments([each for each in text if each != 1], frames),
-            "spaces",
-        ),
-        (_uncached, "takes too long. Is one of its loops endless? If none is"),
-        (_count_wraps, "A negative index does not fail"),
-        (_in_int64, "int64"),
-        (lambda *given: torch.tensor(trellis.count_alignments(*given)), "int64"),
-        (_skips_between_equals, "without the blank in the middle"),
-        (_never_skips, "a blank may stand, but it need not"),
-        (_must_end_in_blank, "One frame, one letter"),
-        (_in_floats, "a float does not have enough digits"),
-        (lambda *given: str(trellis.count_alignments(*given)), "a whole number is wanted"),
-        (lambda *given: trellis.count_alignments(*given) + Fraction(1, 2), "a whole number is wanted"),
-    ],
+    "count_alignments": counts.WRONG,
     "forward_recursion": forward.WRONG,
     "feasible": [
         (_no_blank_for_doubled_letters, "needs a blank of its own"),
@@ -224,6 +138,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_rounds_to_the_nearest, "round to the nearest"),
         (_multiplies_the_frames, "k multiplies the embeddings"),
         (_counts_every_letter_that_comes_again, "Only neighbours need the blank"),
+        (
+            lambda target, mel_frames, k: _embeddings(mel_frames) * k > len(target),
+            "without a blank. (If you compare",
+        ),
         (_forgets_k, "Ten CTC frames for six"),
         (_gives_a_number, "True or False is wanted"),
         (_compares_the_first_with_the_last, "negative index reads the last one"),
@@ -248,6 +166,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (3.37, "one frame"),
         (30.52, "check the sign"),
         (33.69, "bits"),
+        ("8 log10(29) - log10(36)", "the decimal logarithm"),
+        ("23.36 bits", "not what stands behind it"),
         (75, "too high"),
     ],
     "letters_per_second": [
@@ -262,6 +182,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 OTHER_RIGHT: dict[str, list[Any]] = {
     **backward.OTHER_RIGHT,
     **decoding.OTHER_RIGHT,
+    "viterbi_path": viterbi.OTHER_RIGHT,
     "entropic_loss": entropy.OTHER_RIGHT,
     "collapse": [
         lambda path: [symbol for symbol, _ in itertools.groupby(path) if symbol],
@@ -271,11 +192,7 @@ OTHER_RIGHT: dict[str, list[Any]] = {
         ],
         lambda path: np.array(solutions.collapse(path)),
     ],
-    "count_alignments": [
-        trellis.count_alignments,
-        lambda target, frames: Fraction(trellis.count_alignments(target, frames)),
-        lambda target, frames: math.comb(frames + 2 * len(target) - frames_needed(target), 2 * len(target)),
-    ],
+    "count_alignments": counts.OTHER_RIGHT,
     "forward_recursion": forward.OTHER_RIGHT,
     "feasible": [
         lambda target, frames, k: (

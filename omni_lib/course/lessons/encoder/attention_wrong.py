@@ -13,10 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from omni_lib.course.lessons.encoder import rotation_wrong as rotation
-from omni_lib.course.lessons.encoder import solutions
-from omni_lib.course.lessons.encoder.rotation_wrong import with_changes
-
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:
     return query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
@@ -35,7 +31,7 @@ def _naive_exponential(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) 
     return weights / weights.sum(dim=-1, keepdim=True) @ value
 
 
-def _torchs(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+def by_torch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
 
 
@@ -91,34 +87,21 @@ def _overwrites_the_weights(query: Tensor, key: Tensor, value: Tensor, mask: Ten
     return result
 
 
-class _TorchsAttention(solutions.SelfAttention):
-    """With torch's attention, and the heads split by `view`."""
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        size = (*x.shape[:2], self.n_heads, -1)
-        query, value = self.query_value(x).tensor_split(2, dim=2)
-        heads = [each.reshape(size).permute(0, 2, 1, 3) for each in (query, self.key(x), value)]
-        mixed = _torchs(
-            rotation.as_complex_numbers(heads[0]), rotation.as_complex_numbers(heads[1]), heads[2], mask
-        )
-        return self.output(mixed.permute(0, 2, 1, 3).reshape(x.shape))
-
-
 WRONG: list[tuple[Any, str]] = [
     (_in_numpy, "NumPy computes no gradients"),
     (lambda *arguments: torch.from_numpy(_in_numpy(*arguments)), "NumPy computes no gradients"),
-    (lambda *arguments: _torchs(*arguments).tolist(), "a tensor is wanted"),
-    (lambda *arguments: _torchs(*arguments).detach().numpy(), "NumPy computes no gradients"),
-    (lambda *arguments: _torchs(*arguments).detach(), "no gradient reaches the inputs"),
-    (torch.no_grad()(_torchs), "no gradient reaches the inputs"),
-    (lambda q, k, v, mask: _torchs(q, k.detach(), v, mask), "no gradient reaches `key`"),
-    (lambda q, k, v, mask: _torchs(q.data, k.data, v, mask), "no gradient reaches `query`"),
+    (lambda *arguments: by_torch(*arguments).tolist(), "a tensor is wanted"),
+    (lambda *arguments: by_torch(*arguments).detach().numpy(), "NumPy computes no gradients"),
+    (lambda *arguments: by_torch(*arguments).detach(), "no gradient reaches the inputs"),
+    (torch.no_grad()(by_torch), "no gradient reaches the inputs"),
+    (lambda q, k, v, mask: by_torch(q, k.detach(), v, mask), "no gradient reaches `key`"),
+    (lambda q, k, v, mask: by_torch(q.data, k.data, v, mask), "no gradient reaches `query`"),
     (_overwrites_the_weights, "a change in place"),
-    (lambda q, k, v, mask: _torchs(q.half(), k.half(), v.half(), mask), "returns float16"),
-    (lambda q, k, v, mask: _torchs(q, k, v, mask) + v, "The steps are"),
+    (lambda q, k, v, mask: by_torch(q.half(), k.half(), v.half(), mask), "returns float16"),
+    (lambda q, k, v, mask: by_torch(q, k, v, mask) + v, "The steps are"),
     (_closes_the_queries, "and not its keys"),
     (_divides_by_heads, "the square root of the number of heads"),
-    (lambda *arguments: (_torchs(*arguments), None), "nothing beside it"),
+    (lambda *arguments: (by_torch(*arguments), None), "nothing beside it"),
     (
         lambda q, k, v, mask: (
             (q @ k.transpose(-1, -2)).masked_fill(~mask[:, None, None], -math.inf).softmax(-1) @ v
@@ -142,10 +125,10 @@ WRONG: list[tuple[Any, str]] = [
         lambda q, k, v, mask: _scores(q, k).masked_fill(~mask[:, None, None], -math.inf).softmax(-2) @ v,
         "over the queries",
     ),
-    (lambda q, k, v, mask: _torchs(q, k, v, ~mask), "the wrong way round"),
+    (lambda q, k, v, mask: by_torch(q, k, v, ~mask), "the wrong way round"),
     (_adds_to_what_is_real, "the wrong way round"),
     (
-        lambda q, k, v, mask: _torchs(0 * q, k, v, mask),
+        lambda q, k, v, mask: by_torch(0 * q, k, v, mask),
         "the scores are not used",
     ),
     (
@@ -157,7 +140,7 @@ WRONG: list[tuple[Any, str]] = [
         "over the heads",
     ),
     (
-        lambda q, k, v, mask: _torchs(q * (q.shape[-1] / q.shape[-2]) ** 0.5, k, v, mask),
+        lambda q, k, v, mask: by_torch(q * (q.shape[-1] / q.shape[-2]) ** 0.5, k, v, mask),
         "number of frames",
     ),
     (
@@ -166,9 +149,9 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (_naive_exponential, "overflows"),
     (lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, is_causal=True), "a causal mask"),
-    (lambda q, k, v, mask: _torchs(q * q.shape[-1], k, v, mask), "divide by it"),
-    (lambda q, k, v, mask: _torchs(k, q, v, mask), "a row for each key"),
-    (lambda q, k, v, mask: _torchs(q, k, k, mask), "multiply the values"),
+    (lambda q, k, v, mask: by_torch(q * q.shape[-1], k, v, mask), "divide by it"),
+    (lambda q, k, v, mask: by_torch(k, q, v, mask), "a row for each key"),
+    (lambda q, k, v, mask: by_torch(q, k, k, mask), "multiply the values"),
     (lambda q, k, v, mask: _scores(q, k) * mask[:, None, None] @ v, "the softmax is missing"),
     (lambda q, k, v, mask: _scores(q, k).sigmoid() * mask[:, None, None] @ v, "sigmoids"),
     (lambda q, k, v, mask: _scores(q, k).log_softmax(-1) * mask[:, None, None] @ v, "not `log_softmax`"),
@@ -188,126 +171,9 @@ def _by_logarithms(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> T
 OTHER_RIGHT: list[Any] = [
     _by_hand,
     _by_logarithms,
-    _torchs,
+    by_torch,
     _large_numbers,
     _masks_both_axes,
-    lambda q, k, v, mask: _torchs(q, k, v, mask) * mask[:, None, :, None],
-    lambda q, k, v, mask: torch.where(mask[:, None, :, None], _torchs(q, k, v, mask), math.nan),
-]
-
-
-def _changed(*changes: tuple[str, str]) -> Any:
-    return with_changes(solutions.SelfAttention, *changes)
-
-
-WRONG_PARTS: list[tuple[Any, str]] = [  # of `self_attention`
-    (
-        _changed(
-            ("self.query_value(x).chunk(2, dim=-1)", "self.split(self.query_value(x)).chunk(2, dim=-1)"),
-            (
-                "self.split(query), self.split(self.key(x)), self.split(value)",
-                "query, self.split(self.key(x)), value",
-            ),
-        ),
-        "before the `split`, not after it",
-    ),
-    (_changed(("self.key(x)", "self.key(x.detach())")), "the gradient of the input is not"),
-    (
-        _changed(
-            ("super().__init__()", "super().__init__()\n        self.register_buffer('table', torch.ones(9))")
-        ),
-        "is not saved with `persistent=False`",
-    ),
-    (
-        _changed(
-            ("self.key(x)", "self.key(x.detach())"), ("self.query_value(x)", "self.query_value(x.detach())")
-        ),
-        "no gradient reaches the input",
-    ),
-    (
-        _changed(
-            ("attended = attention(", "attended = F.scaled_dot_product_attention("),
-            ("value, mask)", "value, attn_mask=~mask[:, None, None])"),
-        ),
-        "the mask is the wrong way round",
-    ),
-    (with_changes(solutions.SelfAttention, (", value, mask)", ", value, ~mask)")), "the wrong way round"),
-    (
-        with_changes(solutions.SelfAttention, ("rotate(query), rotate(key)", "query, key")),
-        "positions are missing",
-    ),
-    (
-        with_changes(solutions.SelfAttention, (", value, mask)", ", rotate(value), mask)")),
-        "must not be rotated",
-    ),
-    (
-        with_changes(solutions.SelfAttention, (", value, mask)", ", value, torch.ones_like(mask))")),
-        "hand the mask to `attention`",
-    ),
-    (
-        with_changes(solutions.SelfAttention, ("query, value = self", "value, query = self")),
-        "second half the values",
-    ),
-    (
-        with_changes(
-            solutions.SelfAttention,
-            (
-                "x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)",
-                "x.reshape(x.shape[0], self.n_heads, x.shape[1], -1)",
-            ),
-        ),
-        "not split by channel",
-    ),
-    (
-        with_changes(
-            solutions.SelfAttention, ("attended.transpose(1, 2).flatten(2)", "attended.reshape(x.shape)")
-        ),
-        "not joined by channel",
-    ),
-    (
-        with_changes(solutions.SelfAttention, ("self.output(attended", "(attended")),
-        "`output`, is missing",
-    ),
-    (with_changes(solutions.SelfAttention, (", bias=False", "")), "they have no `key.bias`"),
-    (
-        with_changes(solutions.SelfAttention, ("(self.n_heads, -1)", "(3, -1)")),
-        "A padded batch, four heads",
-    ),
-    (
-        with_changes(
-            solutions.SelfAttention,
-            (
-                "return self.output(attended.transpose(1, 2).flatten(2))",
-                "return self.output(attended.transpose(1, 2).flatten(2)), attended",
-            ),
-        ),
-        "a tuple of length 2",
-    ),
-    (with_changes(solutions.SelfAttention, ("rotate(query)", "query")), "rotate the queries too"),
-    (with_changes(solutions.SelfAttention, ("rotate(key)", "key")), "rotate the keys too"),
-    (
-        with_changes(
-            solutions.SelfAttention,
-            ("self.split(query), self.split(self.key(x))", "rotate(query), rotate(self.key(x))"),
-            ("attention(rotate(query), rotate(key)", "attention(self.split(query), self.split(key)"),
-        ),
-        "rotate after the `split`",
-    ),
-    (with_changes(solutions.SelfAttention, ("return self.", "return x + self.")), "belongs to the block"),
-    (
-        with_changes(
-            solutions.SelfAttention, ("rotate(query), ", "rotate(query) / query.shape[-1] ** 0.5, ")
-        ),
-        "scaled twice",
-    ),
-]
-
-OTHER_RIGHT_PARTS: list[Any] = [
-    _TorchsAttention,
-    _changed(
-        (
-            "super().__init__()",
-            "super().__init__()\n        self.register_buffer('table', torch.ones(9), persistent=False)",
-        )
-    ),
+    lambda q, k, v, mask: by_torch(q, k, v, mask) * mask[:, None, :, None],
+    lambda q, k, v, mask: torch.where(mask[:, None, :, None], by_torch(q, k, v, mask), math.nan),
 ]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from omni_lib.course.lessons.encoder import attention_wrong as attention
 from omni_lib.course.lessons.encoder import rotation_wrong as rotation
+from omni_lib.course.lessons.encoder import self_attention_wrong as attention
 from omni_lib.course.lessons.encoder import solutions
 from omni_lib.course.lessons.encoder import subsampler_wrong as subsampler
 from omni_lib.course.lessons.encoder.rotation_wrong import with_changes
@@ -38,7 +38,7 @@ _ROUNDS_UP_IN_THE_BLOCKS = (
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "subsampler": subsampler.WRONG,
     "rotate": rotation.WRONG,
-    "self_attention": attention.WRONG_PARTS,
+    "self_attention": attention.WRONG,
     "block": [
         (
             with_changes(
@@ -280,6 +280,6 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
 OTHER_RIGHT: dict[str, list[Any]] = {
     "subsampler": subsampler.OTHER_RIGHT,
     "rotate": rotation.OTHER_RIGHT,
-    "self_attention": attention.OTHER_RIGHT_PARTS,
+    "self_attention": attention.OTHER_RIGHT,
     "audio_encoder": [_OneLoop],
 }

@@ -182,7 +182,7 @@ def receptive_field(attempt: Attempt) -> None:
 
 def _field_slip(attempt: Attempt) -> str:
     """The reply to a usual mistake, recognised where no two of them compute the same."""
-    kernel_sizes, strides = [5, 3, 4], [3, 4, 7]
+    kernel_sizes, strides = [5, 3, 4], [3, 5, 7]
     try:
         mine = float(attempt(kernel_sizes, strides))
     except (TypeError, ValueError, OverflowError, RuntimeError, NotYet):
@@ -209,8 +209,8 @@ def _field_slip(attempt: Attempt) -> str:
         ),
         (
             from_the_first,
-            "`(field - 1) * stride + kernel_size` goes from the last layer to the first; yours begins with "
-            "the first",
+            "the layers are in the wrong order: `(field - 1) * stride + kernel_size` goes from "
+            "the last layer to the first, and `field += (kernel_size - 1) * step` from the first to the last",
         ),
         (_seen(kernel_sizes, strides) - 1, "begin with one frame: without any layer, an output is its input"),
         (whole_kernels, "a kernel adds (kernel - 1) steps: one of its frames is counted already"),

@@ -42,6 +42,8 @@ hello_embeddings = Number(
         (4.75, "the number of embeddings is whole: each of the three halvings rounds"),
         (9.5, "that is a quarter; the pool halves once more"),
         (10, "that is after the subsampler; the pool halves once more"),
+        (19, "that is after the first convolution; another one and the pool halve again"),
+        (38, "those are the mel frames, which are halved three times"),
     ),
 )
 
@@ -107,6 +109,7 @@ attention_pairs = Number(
         (4, "that is the ratio of the frames; but each frame is compared with every other"),
         (8, "there are 4 times as many frames, and each is compared with 4 times as many: multiply"),
         (64, "that is at 80 ms, after the pool; the first block comes before it"),
+        (0.0625, "that is the other way round: how many times as many are there at 10 ms?"),
         (62_500, "that is 250², the pairs at 40 ms; how many are there at 10 ms?"),
         (1_000_000, "that is 1000², the pairs at 10 ms; how many are there at 40 ms?"),
     ),

@@ -135,6 +135,11 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     ],
     "receptive_field": [
         (_from_the_first_layer, "goes from the last layer to the first"),
+        (lambda sizes, strides: solutions.receptive_field(sizes[::-1], strides[::-1]), "in the wrong order"),
+        (
+            lambda sizes, strides: 1 + sum(sizes) + sum(strides) - 2 * len(sizes),
+            "One layer with a stride: your function returns 4",
+        ),
         (_own_stride_too, "multiply afterwards"),
         (
             lambda kernel_sizes, strides: 1 + sum(size - 1 for size in kernel_sizes),
@@ -163,7 +168,9 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (4.75, "the number of embeddings is whole"),
         (10, "after the subsampler"),
         (9.5, "a quarter"),
-        (38, "too high"),
+        (38, "the mel frames"),
+        (19, "after the first convolution"),
+        (40, "too high"),
     ],
     "without_mask": [
         ("b", "harmless"),
@@ -183,6 +190,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (8, "multiply"),
         (64, "after the pool"),
         (62_500, "250²"),
+        ("1/16", "the other way round"),
         (1_000_000, "1000²"),
     ],
     "rotary": [("a", "Which angle"), ("c", "for neighbours too"), ("b", "they do not shorten")],

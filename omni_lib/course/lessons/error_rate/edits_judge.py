@@ -120,6 +120,7 @@ def edit_counts(attempt: Attempt) -> None:
             )
         fewest = sum(next(iter(expected)))
         if sum(counts) != fewest:
+            why = why if hypothesis else _deleted_slip(attempt) or why
             slip = _slip(attempt, counts, reference, hypothesis, expected)
             sums = f"{begins} counts that add up to {sum(counts)}; the fewest are {fewest}."
             raise NotYet(f"{sums} {why} {slip}".rstrip())
@@ -130,7 +131,8 @@ def edit_counts(attempt: Attempt) -> None:
         s, d, i = min(expected)
         raise NotYet(
             f"{begins} counts whose sum is right, but no alignment has them: one has "
-            f"S = {s}, D = {d} and I = {i}. {why}"
+            f"S = {s}, D = {d} and I = {i}. Count each kind along one alignment: the sum, and the lengths of "
+            "the two lists, do not tell them apart."
         )
 
 
@@ -172,7 +174,7 @@ def _slip(attempt: Attempt, counts: Counts, reference: str, hypothesis: str, exp
     if counts[0] == 0 and min(s for s, _, _ in expected) > 0 and _never_substitutes(attempt):
         return (
             "You have no substitution at all: a word in the place of another is one error, not a deletion "
-            "and an insertion. (`min` of tuples compares their first entries; put the sum first.)"
+            "and an insertion. (`min` of tuples compares their first entries: there the sum must be first.)"
         )
     if counts in optimal_counts(reference, hypothesis):
         return "Compare words, not characters: each entry of the two lists is a word."
@@ -180,14 +182,27 @@ def _slip(attempt: Attempt, counts: Counts, reference: str, hypothesis: str, exp
 
 
 def _never_substitutes(attempt: Attempt) -> bool:
-    """Whether the answer counts no substitution in texts that have not one word in common."""
+    """Whether the answer deletes all and inserts all in texts that have not one word in common."""
     try:
         return all(
-            _counts(attempt(said.split(), heard.split()), "")[0] == 0
+            _counts(attempt(said.split(), heard.split()), "") == (0, len(said.split()), len(heard.split()))
             for said, heard in (("a", "b"), ("a b c", "d e f"))
         )
     except NotYet:
         return False
+
+
+def _deleted_slip(attempt: Attempt) -> str:
+    """What was probably done where nothing was transcribed; empty where it is not recognised."""
+    try:
+        deleted = sum(_counts(attempt("a b c d".split(), []), ""))
+    except NotYet:
+        return ""
+    return {
+        1: "Those are rates: return the counts, not divided by the number of words.",
+        3: "One word is left out: a table has one row more than the reference has words, and one column more "
+        "than the hypothesis has.",
+    }.get(deleted, "")
 
 
 def _has_one_row(attempt: Attempt) -> bool:

@@ -221,6 +221,20 @@ def _back_through_the_table(reference: list[str], hypothesis: list[str]) -> tupl
     return _way_back(_table(reference, hypothesis), reference, hypothesis)
 
 
+def _sum_and_lengths(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    longer = len(reference) - len(hypothesis)
+    errors = sum(solutions.edit_counts(reference, hypothesis))
+    return errors - abs(longer), max(0, longer), max(0, -longer)
+
+
+def _words_on_one_side(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
+    return 0, len(set(reference) - set(hypothesis)), len(set(hypothesis) - set(reference))
+
+
+def _rates(reference: list[str], hypothesis: list[str]) -> tuple[float, ...]:
+    return tuple(count / max(1, len(reference)) for count in solutions.edit_counts(reference, hypothesis))
+
+
 WRONG: list[tuple[Any, str]] = [
     (_place_by_place, "A word of the reference is missing"),
     (_exchanged, "the other way round"),
@@ -229,6 +243,10 @@ WRONG: list[tuple[Any, str]] = [
     (_uncached, "takes too long. Is one of its loops endless? If none is"),
     (_only_the_sum, "three whole numbers are wanted"),
     (_bag_of_words, "no alignment has them"),
+    (_sum_and_lengths, "Count each kind along one alignment"),
+    (_words_on_one_side, "your function returns counts that add up to 3; the fewest are 2. The chapter's"),
+    (_rates, "Those are rates"),
+    (lambda said, heard: solutions.edit_counts(said[:-1], heard[:-1]), "One word is left out"),
     (_never_deletes, "one deletion, and no more."),
     (_nothing_for_an_empty_text, "is the `return` missing? Nothing was transcribed"),
     (_never_substitutes, "two substitutions"),

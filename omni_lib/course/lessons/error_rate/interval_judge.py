@@ -219,7 +219,10 @@ def _by_width(got: _Ends, wanted: _Ends) -> str:
             "are percentiles of the rates; the standard error of their mean is another quantity."
         )
     if share > 1.6:
-        return "Yours is far too wide: are those the smallest and the largest of the rates?"
+        return (
+            "Yours is far too wide: are those the smallest and the largest of the rates, or do you draw far "
+            "fewer utterances than the test set has?"
+        )
     if share > 1.3:
         return (
             "Yours is too wide: do you draw fewer utterances than the test set has, or leave out too little "

@@ -49,7 +49,8 @@ def _expect_rate(
 
 def _with_common(slips: _Slips, expected: float) -> _Slips:
     yield from slips
-    yield 100 * expected, "That is a percentage; return the fraction."
+    for percentage in (100 * expected, *(round(100 * expected, digits) for digits in range(3))):
+        yield percentage, "That is a percentage; return the fraction."
     yield 1 - expected, "That is the share that is right; the share of errors is wanted."
 
 
@@ -110,6 +111,7 @@ _CORPORA = (
         "Three utterances with the same reference",
         "Two words of five are wrong. Texts may occur again: a dictionary or a set keeps only one of them.",
     ),
+    (["good morning"], ["good morning"], "An utterance without an error", "Its rate is zero, a number, too."),
 )
 
 
@@ -250,4 +252,6 @@ def _slips_of_characters(reference: str, hypothesis: str, found: ErrorCount) -> 
         found.errors / len(reference.split()),
         "You divide by the number of words; the characters of the reference are wanted.",
     )
-    yield word_errors(reference, hypothesis).rate, "That is the word error rate: count characters."
+    wrong_words = word_errors(reference, hypothesis)
+    yield wrong_words.rate, "That is the word error rate: count characters."
+    yield wrong_words.errors / len(reference), "You count the words that are wrong: count characters."

@@ -84,6 +84,7 @@ most_errors = Number(
     slips=(
         (100.0, "If no word is right, the WER is 100% only without insertions. How long is the hypothesis?"),
         (5, "That is the number of errors: divide it by the words of the reference."),
+        (40.0, "Turn the fraction round: the words of the reference stand below."),
         (150.0, "Those are the three insertions. The two words of the reference are wrong too."),
         (
             350.0,

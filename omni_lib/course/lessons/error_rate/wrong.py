@@ -171,6 +171,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "corpus_wer": [
         (_mean_of_rates, "mean of the utterances' rates"),
         (_percent, "return the fraction"),
+        (lambda *given: round(100 * solutions.corpus_wer(*given), 1), "return the fraction"),
+        (lambda *given: solutions.corpus_wer(*given) or None, "returns None"),
         (_one_long_text, "You join all utterances"),
         (_over_the_hypotheses, "takes the reference first"),
         (_at_most_one, "not limited to 100%"),
@@ -199,6 +201,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "character_error_rate": [
         (_without_spaces, "You leave the spaces out"),
         (_words_instead, "That is the word error rate"),
+        (
+            lambda said, heard: word_errors(said, heard).errors / len(said),
+            "You count the words that are wrong",
+        ),
         (_place_by_place_characters, "The missing space is an error"),
         (_over_the_longer, "those of the reference are wanted"),
         (_over_the_hypothesis, "those of the reference are wanted"),

@@ -75,6 +75,13 @@ WRONG: list[tuple[Any, str]] = [
         "divide once",
     ),
     (_by_padding, "An odd window"),
+    (lambda samples, window, hop, centred: samples // hop - 1, "The first window needs `window` samples"),
+    (
+        lambda samples, window, hop, centred: (
+            1 + samples // hop if centred else max(0, (samples - window) // hop)
+        ),
+        "the first window, before any hop",
+    ),
     (lambda samples, window, hop, centred: np.arange(0, samples + 1, hop), "an array with 1 axis; a number"),
 ]
 

@@ -40,9 +40,9 @@ def frame_count(attempt: Attempt) -> None:
             got = _number(attempt(samples, window, hop, centred))
             hops = (samples - (0 if centred else window)) / hop
             parts = not centred and got == max(0, samples // hop - window // hop + 1)
-            if got != expected and parts and not _rounds_up(attempt, centred):
+            if got != expected and parts and _divides_in_parts(attempt):
                 why = "Subtract the window first, and divide once: each `//` drops a rest of its own."
-            elif got in (1 + round(hops), 1 + math.ceil(hops)) and got != expected:
+            elif got in (1 + round(hops), 1 + math.ceil(hops)) and got != expected and _rounds_up(attempt):
                 why = "Only whole hops count: `//` leaves out the rest, which `round` or `ceil` may count."
             elif isinstance(got, float) and got in (hops, 1 + hops) and not got.is_integer():
                 why = "That is not a whole number: only whole hops count, so divide by `//`."
@@ -59,6 +59,8 @@ def frame_count(attempt: Attempt) -> None:
                 why = "That leaves out the last frame, as `LogMel` does; here it counts, on sample `samples`."
             elif centred:
                 why = "Centred, the first frame is on sample 0, and one more follows every hop."
+            elif got == max(0, (samples - window) // hop):
+                why = "Those are the hops: the first window, before any hop, is a frame, too."
             else:
                 why = (
                     "The first window needs `window` samples, every further one `hop` more; "
@@ -78,11 +80,21 @@ def frame_count(attempt: Attempt) -> None:
         expect_equal(attempt, (samples, 400, 160, centred), expected, why, case)
 
 
-def _rounds_up(attempt: Attempt, centred: bool) -> bool:
+def _rounds_up(attempt: Attempt) -> bool:
     """Whether the answer counts a hop of which seven eighths are there, as `round` and `ceil` do."""
     samples, window, hop = 16_300, 320, 160
-    hops = (samples - (0 if centred else window)) / hop
-    return bool(_number(attempt(samples, window, hop, centred)) == 1 + math.ceil(hops))
+    return any(
+        _number(attempt(samples, window, hop, centred)) == 1 + math.ceil(span / hop)
+        for centred, span in ((False, samples - window), (True, samples))
+    )
+
+
+def _divides_in_parts(attempt: Attempt) -> bool:
+    """Whether the answer divides the samples and the window each, where that is too much and where not."""
+    return all(
+        _number(attempt(samples, window, hop, False)) == samples // hop - window // hop + 1
+        for samples, window, hop in ((16_300, 320, 160), (1_010, 950, 100), (16_000, 1_000, 160))
+    )
 
 
 def _number(got: Any) -> Any:
@@ -105,15 +117,22 @@ def _mel_slip(attempt: Attempt) -> str:
     right = [2595 * math.log10(1 + hertz / 700) for hertz in (700.0, 1000.0)]
     if mine == [round(value) for value in mine] and max(map(_distance, mine, right)) < 1:
         return "That is rounded; the fraction counts, too."
-    same_factor = math.isclose(mine[0] * right[1], mine[1] * right[0], rel_tol=1e-4)
     for slip, message in _MEL_SLIPS:
         if all(_distance(value, slip(hertz)) < 1e-4 for value, hertz in zip(mine, (700, 1000), strict=True)):
             return message
-    if same_factor and mine[0]:
+    if mine[0] and _has_one_factor(attempt):
         return (
             "All your values differ by one factor: compare your factor, and your logarithm, with the formula."
         )
     return "Compare your factor, your logarithm and your brackets with the formula."
+
+
+def _has_one_factor(attempt: Attempt) -> bool:
+    """Whether all values differ by one factor, also where a wrong number in the brackets would show."""
+    factors = [
+        float(attempt(hertz)) / (2595 * math.log10(1 + hertz / 700)) for hertz in (55.0, 700.0, 8000.0)
+    ]
+    return all(math.isclose(factor, factors[0], rel_tol=1e-5) for factor in factors)
 
 
 def _distance(one: float, other: float) -> float:
@@ -153,6 +172,17 @@ _MEL_SLIPS: tuple[tuple[Callable[[float], float], str], ...] = (
     (lambda hertz: 2595 * math.log10(1 + hertz) / 700, "Check the brackets: only the frequency is divided."),
     (lambda hertz: 700 * (10 ** (hertz / 2595) - 1), "That is the way back, from mel to hertz."),
     (lambda hertz: math.log10(1 + hertz / 700), "The factor of the formula is missing."),
+    (lambda hertz: 2595 * math.log10(hertz / 700), "The one in the brackets is missing."),
+    (lambda hertz: 2595 * math.log10(1 + 700 / hertz), "The fraction is upside down."),
+    (lambda hertz: 2595 * math.log10(700 + hertz), "Divide the frequency by its constant, and add one."),
+    (
+        lambda hertz: 2595 * math.log10(1 + hertz * 700),
+        "In the brackets you multiply; divide.",
+    ),
+    (
+        lambda hertz: 2595 * math.log10(1 + hertz / 700_000),
+        "That is for a frequency in kilohertz; it is given in hertz.",
+    ),
 )
 
 

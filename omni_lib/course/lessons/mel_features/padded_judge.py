@@ -140,12 +140,16 @@ def _slips(x: Tensor, lengths: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, s
     yield centred, "only the mean is subtracted: divide by sqrt(variance + 1e-5), too"
     yield rows / (variance + _EPSILON).sqrt(), "the mean is not subtracted"
     yield (
+        rows - mean / (variance + _EPSILON).sqrt(),
+        "brackets are missing: subtract the mean first, and then divide the difference",
+    )
+    yield (
         centred / (variance.sqrt() + _EPSILON),
         "1e-5 is added to the root; it belongs under the root, beside the variance",
     )
     if bool((variance > 0).all()):
         yield centred / variance.sqrt(), "the 1e-5 under the root is missing, or it is a smaller number"
-    for other in (1e-3, 1e-4, 1e-6):
+    for other in (1e-1, 1e-2, 1e-3, 1e-4, 1e-6):
         yield centred / (variance + other).sqrt(), f"under the root 1e-5 is wanted; yours is {other:.0e}"
     inverted = rows[~mask.squeeze(-1)]
     if len(inverted) == 0:  # a mask that is the wrong way round leaves no frame to count: 0 / 0

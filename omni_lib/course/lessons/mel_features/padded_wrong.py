@@ -98,6 +98,12 @@ def _without_the_root(x: Tensor, lengths: Tensor) -> Tensor:
     return torch.where(_mask(x, lengths), scaled, 0.0)
 
 
+def _without_brackets(x: Tensor, lengths: Tensor) -> Tensor:
+    valid = x[_mask(x, lengths).squeeze(-1)]
+    scaled = x - valid.mean(dim=0) / torch.sqrt(valid.var(dim=0, unbiased=False) + 1e-5)
+    return torch.where(_mask(x, lengths), scaled, 0.0)
+
+
 def _adds_outside_the_root(x: Tensor, lengths: Tensor) -> Tensor:
     valid = x[_mask(x, lengths).squeeze(-1)]
     scaled = (x - valid.mean(dim=0)) / (valid.std(dim=0, unbiased=False) + 1e-5)
@@ -181,6 +187,8 @@ WRONG: list[tuple[Any, str]] = [
     (lambda x, lengths: _by_sums(x, (x != 0).any(-1, keepdim=True)), "`lengths` says which frames are real"),
     (lambda x, lengths: [row[:length] for row, length in zip(x, lengths, strict=True)], "a list of length 2"),
     (_without_the_root, "the root is missing"),
+    (_without_brackets, "brackets are missing"),
+    (lambda x, lengths: _with_epsilon(x, lengths, 0.1), "1e-5 is wanted; yours is 1e-01"),
     (_adds_outside_the_root, "under the root"),
     (lambda x, lengths: x * _mask(x, lengths).squeeze(-1), "Two clips without padding: called with"),
     (lambda x, lengths: x.mean(dim=0), "An axis is missing"),

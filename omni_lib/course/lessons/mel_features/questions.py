@@ -22,7 +22,7 @@ bin_spacing = Number(
     slips=(
         (
             20,
-            "that is 8000 Hz / 400; but the 400 points cover the whole 16,000 Hz, with 201 bins up to 8 kHz",
+            "the 400 points cover the whole 16,000 Hz; you divided its lower half, which has 201 bins",
         ),
         (15.625, "that is the spacing of 1024 points; the question has 400"),
         (0.025, "that is the length of the window in seconds; take its reciprocal"),
@@ -47,7 +47,7 @@ smallest_fft = Number(
         (573, "almost: 16,000 / 573 is 27.92 Hz, just outside the triangle"),
         (573.48, "that is 16,000 / 27.9; the next whole number is wanted"),
         (1024, "that is enough, with a bin every 15.6 Hz, but fewer points are enough too"),
-        (512, "its bins lie at 0, 31.25, 62.5 Hz and so on, and the triangle ends at 27.9 Hz"),
+        (512, "its first bin above 0 lies at 31.25 Hz, and the triangle ends at 27.9 Hz"),
         (400, "its first bin above 0 lies at 40 Hz"),
     ),
 )
@@ -90,6 +90,7 @@ log_floor = Number(
     slips=(
         (-math.log(LOG_FLOOR), "the sign is missing: the logarithm of a number below 1 is negative"),
         (-6, "that is the decimal logarithm of the floor; the log-mel is a natural one"),
+        (-19.93, "that is the logarithm to base two; the log-mel is a natural one"),
         (-60, "that is the floor in decibels; the log-mel is a natural logarithm"),
         (0, "log-mels are negative where the power is less than 1, and the floor is far less"),
         (1e-6, "that is the floor itself; the log-mel is its logarithm"),

@@ -57,6 +57,15 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda hertz: round(2595 * math.log10(1 + hertz / 700)), "rounded"),
         (lambda hertz: 2595 * math.log10(1 + hertz // 700), "`//`"),
         (lambda hertz: 2595 * math.log10(1 + hertz / 1000), "it should be"),
+        (lambda hertz: 2595 * math.log10(1 + hertz / 701), "Compare your factor, your logarithm and your"),
+        (
+            lambda hertz: 2595 * math.log10(hertz / 700) if hertz else 0.0,
+            "The one in the brackets is missing",
+        ),
+        (lambda hertz: 2595 * math.log10(1 + 700 / hertz) if hertz else 0.0, "upside down"),
+        (lambda hertz: 2595 * math.log10(700 + hertz), "Divide the frequency"),
+        (lambda hertz: 2595 * math.log10(1 + hertz * 700), "In the brackets you multiply"),
+        (lambda hertz: 2595 * math.log10(1 + hertz / 700_000), "in kilohertz"),
         (lambda hertz: 2959 * math.log10(1 + hertz / 700), "differ by one factor"),
     ],
     "empty_filters": [
@@ -87,6 +96,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             "empty filters of the Slaney scale",
         ),
         (lambda n_fft, n_mels: [0, 3, 6, 13], "it should have length 1"),
+        (lambda n_fft, n_mels: str(_empty(n_fft, n_mels)), "returns a text of length 13"),
         (lambda n_fft, n_mels: [str(each) for each in _empty(n_fft, n_mels)], "a list of texts"),
         (
             lambda n_fft, n_mels: (

@@ -188,6 +188,8 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_by_hand(padding=(0, 1024)), "begins on sample 0"),
         (_by_hand(scale=32_768.0), "every power is"),
         (_by_hand(scale=0.5), "every power is 0.25 times"),
+        (lambda waveform: LogMel()(waveform) - LogMel()(waveform).mean(), "Do not normalise"),
+        (lambda waveform: LogMel()(waveform / waveform.abs().max()), "Do not normalise"),
         (_by_torchaudio(window_fn=torch.blackman_window), "Compare your steps"),
         (_by_torchaudio(n_fft=2048), "2048 points"),
         (_by_torchaudio(win_length=512), "your window has 512 points"),
@@ -221,6 +223,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "log_floor": [
         (-6, "decimal logarithm"),
         (-60, "decibels"),
+        ("log2(1e-6)", "to base two"),
         ("13.82", "the sign is missing"),
         (1e-6, "the floor itself"),
         (0, "less than 1"),

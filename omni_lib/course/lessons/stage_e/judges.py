@@ -274,6 +274,8 @@ def _masked_otherwise(projected: Tensor, lengths: Tensor) -> Iterator[tuple[Tens
     )
     wrong_way = "The mask is the wrong way round: it keeps the padding."
     yield projected * ~mask, none_left if bool(mask.all()) else wrong_way
+    fewer = valid_frames(lengths - 1, projected.shape[1])[..., None]
+    yield projected * fewer, "One position too few is kept: position t is valid where t < length."
     more = valid_frames(lengths + 1, projected.shape[1])[..., None]
     yield projected * more, "One position too many is kept: position t is valid where t < length."
 

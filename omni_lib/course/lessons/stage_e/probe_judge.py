@@ -24,7 +24,8 @@ def linear_probe(attempt: Attempt) -> None:
             2 * line + 1,
             0.0,
             "Four points on a line",
-            "The slope comes first. The last row, which multiplies the ones, is the bias.",
+            "The slope comes first, and then the bias, which multiplies the ones. All four points lie on one "
+            "line.",
         ),
         (line, 2 * line + 1, 1.0, "A penalty", "It is on every weight, the last row too."),
         (tall, classes, 0.5, "Three classes", "They have one column each, and the penalty is a half."),

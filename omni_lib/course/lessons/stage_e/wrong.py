@@ -253,6 +253,10 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (_masked_before, "the bias too"),
         (_inverted, "the wrong way round"),
         (_one_too_many, "One position too many"),
+        (
+            lambda x, lengths, *linear: _clip_by_clip(x, (lengths - 1).clamp_min(0), *linear),
+            "One position too few",
+        ),
         (_what_is_not_zero, "`lengths` says what is padding"),
         (_clears_the_end, "a slice from minus zero"),
         (_shortened, "along axis T"),

@@ -26,7 +26,7 @@ def _judge_seconds(attempt: Attempt) -> None:
         (1, "One sample"),
     ):
         got, wanted = attempt(samples), samples / SAMPLE_RATE
-        why = ""
+        why = "Divide the samples by the rate of 16,000 a second." if samples else ""
         single = torch.is_tensor(got) and got.numel() == 1 and not got.is_complex()
         number = float(got) if single or isinstance(got, (int, float, np.number)) else None
         if number and samples and number != wanted:  # 0 for one sample has too many explanations
