@@ -164,7 +164,7 @@ few_or_many = Choice(
 what_is_measured = Choice(
     key="06.what_is_measured",
     hints=("Which rows were measured, and which were computed from others?",),
-    prompt="The table below goes from one hour of speech to 10,000. Two trainings were run and timed, on 1.4 "
+    prompt="The table below goes from one hour of speech to 10,000. Two trainings were run and timed, on 1.8 "
     "and on 0.6 hours; the rest is computed from their cost for each hour. On which rows can you rely?",
     options={
         "a": "10,000 hours: it is the measured cost of an hour times the number of hours",
@@ -177,7 +177,7 @@ what_is_measured = Choice(
         "a": "That extrapolates by four powers of ten. Clip lengths, epochs, the model and the "
         "machine all change the cost.",
         "b": "It is in the middle of the table, but far outside the measured range.",
-        "c": "That is assumed, and nobody has tried it beyond 1.4 hours. Longer clips or a slower disk would "
+        "c": "That is assumed, and nobody has tried it beyond 1.8 hours. Longer clips or a slower disk would "
         "change it.",
         "d": "Yes. The others assume that the cost grows in proportion to the hours. They give "
         "the order of magnitude, and show that so much speech needs a GPU and fewer epochs.",
