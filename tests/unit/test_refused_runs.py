@@ -13,7 +13,7 @@ import pytest
 from omni_lib.cli import main
 from omni_lib.course.training_run import TrainingRun, compare
 from omni_lib.errors import UserError
-from omni_lib.runs import background, finding, launch
+from omni_lib.runs import background, discovery, launch
 from omni_lib.runs import process as training_process
 from omni_lib.runs.console import CONSOLE, begin_session
 from omni_lib.runs.lock import RunLock, read_record
@@ -215,7 +215,7 @@ def test_a_damaged_log_is_named_wherever_it_is_read(trained, tmp_path):
 
 def test_a_second_training_beside_another_is_warned_about(write_config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finding, "ROOT", tmp_path)
+    monkeypatch.setattr(discovery, "ROOT", tmp_path)
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -267,7 +267,7 @@ def test_a_kernel_does_not_kill_itself(tmp_path):
 
 def test_a_folder_without_a_run_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finding, "ROOT", tmp_path)
+    monkeypatch.setattr(discovery, "ROOT", tmp_path)
     with pytest.raises(UserError, match="there is no training run in checkpoints/"):
         TrainingRun.attach()
     with pytest.raises(UserError, match="holds no training"):
