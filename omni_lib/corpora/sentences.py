@@ -2,13 +2,13 @@
 
 A rule is a name and its alternatives, separated by `|`; a `<name>` inside an alternative is replaced by a
 random alternative of that rule. `Writer.expand("drink")` may give "a cup of tea". The rules respect meaning
-as well as syntax: only food is cooked, and only a dog barks. `write_lines` joins one to four sentences of one
-kind into an utterance. No sentence occurs twice, within a split or across splits.
+as well as syntax: only food is cooked, and only a dog barks. `write_lines` joins sentences of one kind into
+an utterance. No sentence of dev or test occurs twice, or in another split.
 
 The first utterances of each split, `DEFAULT_COUNTS` of them, are frozen: they come from `GRAMMAR` alone. All
-others come from a larger grammar, to which `MORE_GRAMMAR` adds words and sentences. The frozen training
-utterances are longer than all others: each holds as many sentences as fit, because an encoder learns more from
-them in the same number of steps.
+others come from a larger grammar, to which `MORE_GRAMMAR` adds words and sentences. A frozen training
+utterance holds as many sentences as fit, and any other utterance one to four. With longer utterances, an
+encoder makes fewer errors after the same time of training.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ MORE_RULES: Rules = {
     for name in {**GRAMMAR, **MORE_GRAMMAR}
 }
 
-# An utterance has one to four free sentences, dates or commands, but at most this number of letters and
-# spaces, so that the slowest voice stays within ten seconds. Digits and spelled names come alone.
+# An utterance has at most this number of letters and spaces, so that the slowest voice stays within ten
+# seconds. Digits and spelled names come alone.
 LONGEST_TEXT = 140
 _SENTENCES_PER_UTTERANCE = {"free": (1, 2, 3, 3, 4), "date": (1, 2, 3), "command": (1, 2, 3, 3, 4)}
-_AS_MANY_AS_FIT = {"free": (9,), "date": (9,), "command": (9,)}
+_AS_MANY_AS_FIT = {"free": (9,), "date": (9,), "command": (9,)}  # nine would be longer than `LONGEST_TEXT`
 _MAX_ATTEMPTS = 2000  # repeated sentences in a row after which the grammar counts as exhausted
 
 
@@ -79,7 +79,7 @@ class Writer:
     """Draws sentences from the grammar.
 
     The alternatives of a rule are used in random order, each once before any is repeated. So rare words occur
-    in the train split, which is written first, and a test sentence is a new combination of known words.
+    in the train split, and a test sentence is a new combination of known words.
     """
 
     def __init__(self, rng: random.Random, rules: Rules = RULES) -> None:
@@ -134,10 +134,11 @@ class Writer:
 
 
 def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) -> list[Line]:
-    """The corpus' utterances, `counts[split]` of each split; no sentence occurs in two different texts.
+    """The corpus' utterances, `counts[split]` of each split.
 
-    The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. After them, train has new
-    sentences, and at its end the chapter's samples again.
+    The first of each split are the frozen ones, up to `DEFAULT_COUNTS[split]` of them. After them, train has
+    utterances of the larger grammar, and at its end the chapter's samples again. No sentence is in two
+    different texts, except that an additional training utterance may repeat one of a frozen one.
 
     Args:
         counts: number of utterances in each split.
@@ -152,8 +153,8 @@ def write_lines(counts: Mapping[str, int], seed: int, texts: int | None = None) 
     first_version = first_version_lines(seed)
     held_out = [line for line in first_version if line.split != "train"]
     frozen = _training_lines(seed, _sentences_of(held_out)) + held_out
-    # The additional training utterances are those of version 1, so they may repeat sentences of the frozen ones.
-    # Dev and test come first, so that their sentences do not depend on the size of train.
+    # Dev and test come first, so that their sentences do not depend on the size of train. The additional
+    # training utterances are those of version 1, so they may repeat sentences of the frozen ones.
     said = _sentences_of(first_version + frozen)
     more = {
         split: _more_lines(split, counts.get(split, 0) - DEFAULT_COUNTS[split], seed, said, texts)

@@ -189,10 +189,10 @@ def _training_voice(
 def _shards(seed: int, takes: Sequence[Take]) -> list[list[Take]]:
     """The takes of each process.
 
-    Three groups follow one another: the frozen takes as they were in version 1, the frozen takes that version
-    2 changed, and the additional takes. The sound of dev and test depends on what the same process has spoken
-    before. So the training takes of version 1 are still spoken, but not kept. The same holds for a take that
-    the corpus does not contain, if one that it does contain follows.
+    Three groups follow one another: the frozen takes as they were in version 1, the frozen takes that later
+    versions changed, and the additional takes. The sound of dev and test depends on what the same process has
+    spoken before. So the training takes of version 1 are still spoken, but not kept. The same holds for a
+    take that the corpus does not contain, if one that it does contain follows.
     """
     wanted = {take.path for take in takes}
     frozen = {take.path: take for take in plan(seed, DEFAULT_COUNTS)[1]}
@@ -277,5 +277,5 @@ def _checked_counts(counts: Mapping[str, int]) -> dict[str, int]:
             raise UserError(f"counts asks for {count} utterances of {split}: it must be {_MOST} or fewer")
     if not any(counts.values()):
         raise UserError("the corpus would have no utterance at all: ask for at least one")
-    # train comes first: the rare words are dealt to it
+    # in this order, whatever the order of the argument
     return {split: counts.get(split, 0) for split in SPLITS}
