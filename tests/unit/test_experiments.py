@@ -92,8 +92,8 @@ def test_a_run_stands_beside_the_chapter_at_the_same_share_of_its_steps():
     }
     rows = repr(beside_the_chapter(log_of("healthy"), listing)).splitlines()
     assert rows[2].endswith("| – | – | – | – |")
-    assert "| step 100 | 45.23 | 78.5% | hllo wrld | step 100 | 241 | 100.0% |" in rows[3]
-    assert rows[4].startswith("| epoch 20 | 8.45 |") and "| step 2500 | 2.19 | 7.9% |" in rows[4]
+    assert "| step 100 | 45.23 | 78.5% | hllo wrld | step 100 | 320 | 96.5% |" in rows[3]
+    assert rows[4].startswith("| epoch 20 | 8.45 |") and "| step 2000 | 2.79 | 6.1% |" in rows[4]
     last = {"step": 80, "transcripts": [{"said": "", "heard": "one two three four five six"}], "dev_wer": 0.5}
     short = [{"type": "step", "step": 40, "ctc_loss": 12.345}, {"type": "epoch"} | last]
     assert "| step 40 | 12.3 | 50.0% | one two three four five … |" in repr(
