@@ -455,7 +455,7 @@ TEXT = Reflection(
         (CHOICE, "= b", Outcome.RIGHT, "Indeed."),
         (CHOICE, ["b"], Outcome.RIGHT, "Indeed."),
         (CHOICE, ["a", "b"], Outcome.NOT_YET, "one of the letters"),
-        (NUMBER, [12], Outcome.RIGHT, "Twelve"),
+        (NUMBER, [12], Outcome.NOT_YET, "number is wanted here"),
         (NUMBER, (12, 192), Outcome.NOT_YET, "number is wanted here"),
         (NUMBER, True, Outcome.NOT_YET, "number is wanted here"),
         (CHOICE, "ab", Outcome.NOT_YET, "one of the letters a, b"),

@@ -31,12 +31,8 @@ def _plain(text: str) -> str:
 
 
 def _single(answer: Any) -> Any:
-    """An answer without a list, tuple or array around it, if that holds nothing else."""
-    if isinstance(answer, (list, tuple)) and len(answer) == 1:
-        return answer[0]
-    if isinstance(answer, np.ndarray) and answer.size == 1:
-        return answer.item()
-    return answer
+    """An answer without a list or tuple around it, if that holds nothing else."""
+    return answer[0] if isinstance(answer, (list, tuple)) and len(answer) == 1 else answer
 
 
 # What people write before the letter of an option.
@@ -161,9 +157,10 @@ class Number(Exercise):
 
     def _read(self, answer: Any) -> Reading:
         """What an answer can mean: in percent, a number without a percent sign may be a fraction."""
-        answer = _single(answer)
         if isinstance(answer, bool):
             raise TypeError(answer)
+        if isinstance(answer, np.ndarray) and answer.size == 1:
+            answer = answer.item()
         found = read(answer, self.unit, self.prompt) if isinstance(answer, str) else Reading((float(answer),))
         if found.doubtful and (self.right % 1 or self.right >= 1000):  # "2,257" for 2.257, "2.304" for 2304
             found = replace(found, values=(*found.doubtful, *found.values), doubtful=())
