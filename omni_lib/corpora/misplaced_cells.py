@@ -10,15 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
+from omni_lib.corpora.text_checks import ENGLISH
 from omni_lib.manifest import SPLITS, split_hint
 
-# words that are frequent in sentences, and hardly part of a name
-_COMMON = frozenset(
-    "the of and to in is that it was for on are with his they be this have from or by not but what were we"
-    " when your can said there how their if she he you my no yes me us go see now did get hello a i am do"
-    " please very good"
-    .split()
-)  # fmt: skip
+_COMMON = ENGLISH - {"may", "will"} | {"please", "very", "good"}  # hardly part of a name
 
 
 def torn_texts(

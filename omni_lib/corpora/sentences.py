@@ -63,7 +63,7 @@ _MAX_ATTEMPTS = 2000  # repeated sentences in a row after which the grammar coun
 
 @dataclass(frozen=True)
 class Line:
-    """One utterance of the corpus: its split, its kind, and its one to four sentences."""
+    """One utterance of the corpus: its split, its kind, and its sentences."""
 
     split: str  # train, dev or test
     kind: str  # free, digits, spelling, date or command

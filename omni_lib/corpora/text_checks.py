@@ -60,13 +60,13 @@ _FOREIGN = {
     "Polish": "nie sie na jest jak ale czy po dla tego przez ze jestem wiem to",
     "Turkish": "bir ve bu icin ne cok daha gibi ama var ben",
 }
-_ENGLISH = frozenset(
+ENGLISH = frozenset(  # words that are frequent in sentences
     "the of and to in is that it he was for on are with his they i at be this have from or had by not but"
     " what all were we when your can said there an which she do how their if will up about out many then them"
     " these so some her would make him into has look two more you my no yes me us am go see way could people"
     " than been who its now down did get come may hello a as one like time".split()
 )
-_FOREIGN_WORDS = {name: frozenset(words.split()) - _ENGLISH for name, words in _FOREIGN.items()}
+_FOREIGN_WORDS = {name: frozenset(words.split()) - ENGLISH for name, words in _FOREIGN.items()}
 
 
 def check_texts(path: Path, rows: Sequence[Row]) -> list[str]:
@@ -158,7 +158,7 @@ def _beginnings(texts: Sequence[str]) -> list[str]:
 def _may_name(beginning: str) -> bool:
     """Whether a beginning such as "Ann:", "A:" or "Me:" may name a speaker, unlike "Note:" and "But -"."""
     word = re.findall("[a-z]+", beginning.lower())[0]
-    return word not in _NO_NAMES and (beginning.endswith(":") or word not in _ENGLISH)
+    return word not in _NO_NAMES and (beginning.endswith(":") or word not in ENGLISH)
 
 
 def _are_splits(texts: Sequence[str]) -> bool:
@@ -193,7 +193,7 @@ def _refuse_foreign(path: Path, rows: Sequence[Row]) -> None:
     """
     plain = unicodedata.normalize("NFKD", " ".join(row.cells["text"] for row in rows).lower())
     words = re.findall("[a-z]+", "".join(c for c in plain if not unicodedata.combining(c)))
-    english = sum(word in _ENGLISH for word in words)
+    english = sum(word in ENGLISH for word in words)
     for language, known in _FOREIGN_WORDS.items():
         found = [word for word in words if word in known]
         if len(set(found)) > 2 and len(found) > 2 * english and 8 * len(found) > len(words):

@@ -32,7 +32,8 @@ _NOT_PASSED = frozenset(
     " error incomplete unusable".split()
 ) | {"in progress", "needs review", "to do", "not ok", "in review"}
 _RECOGNISER = re.compile(  # numbers that only a recogniser gives
-    r"(?:avg|average|mean)_?log_?prob|no_?speech_?prob|compression_ratio|(?:asr|whisper)_(?:confidence|score)",
+    r"(?:avg|average|mean)_?log_?prob|no_?speech_?prob|compression_ratio"
+    r"|(?:asr|whisper)_(?:confidence|score)",
     re.IGNORECASE,
 )
 
@@ -51,8 +52,8 @@ def note_unread(names: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> 
             continue
         marks = cells <= _MARKS
         folds = len(cells) <= _MOST_FOLDS and _FOLD.fullmatch(name.strip())
-        passed = cells & _NOT_PASSED and _REVIEW.fullmatch(name.strip())
-        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED or passed:
+        not_passed = cells & _NOT_PASSED and _REVIEW.fullmatch(name.strip())
+        if (marks and _KEPT.fullmatch(name.strip())) or cells & _REJECTED or not_passed:
             notes.append(
                 f"its column {name} may say which rows to leave out, and is not read: remove those rows"
             )
